@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every Swift target is built with: Swift 6 mode comes with the tools version; `any` is written out, and
+/// each unsafe expression is marked where it stands.
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .strictMemorySafety(),
+]
+
+/// The modules bottom up: each may import only those above it in this list.
+/// `.ci/run` builds with the explicit-import check, so the order cannot be bypassed.
+let modules: [(name: String, imports: [String])] = [
+  ("Bytes", ["CPlatform"]),
+  ("Platform", ["CPlatform", "Bytes"]),
+  ("HTTP", ["CPlatform", "Bytes", "Platform"]),
+  ("Clicks", ["COpenSSL", "Bytes", "Platform"]),
+  ("ClickLog", ["Bytes", "Platform", "Clicks"]),
+  ("Dedup", ["CPlatform", "Bytes", "Platform", "Clicks"]),
+  ("Minutes", ["Bytes", "Platform", "Clicks"]),
+  ("Store", ["Bytes", "Platform", "Clicks", "ClickLog", "Dedup", "Minutes"]),
+  ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
+  ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store"]),
+  ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
+  (
+    "Service",
+    ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "ClickLog", "Minutes", "Store", "Catalog", "Query"]
+  ),
+]
+
+/// Each module has a test target of the same name with `Tests` appended; these see the simulated machine as well.
+let tests: [(name: String, imports: [String])] = modules.map { ($0.name + "Tests", [$0.name] + $0.imports) }
+
+let package = Package(
+  name: "tally",
+  products: [.executable(name: "tally", targets: ["tally"])],
+  traits: [
+    .trait(
+      name: "Sabotage",
+      description: "Compiles in the sabotages that the test suite must notice. Never for a release.")
+  ],
+  targets: [
+    .target(name: "CPlatform"),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+  ]
+    + modules.map {
+      .target(name: $0.name, dependencies: $0.imports.map { .init(stringLiteral: $0) }, swiftSettings: settings)
+    }
+    + [
+      .executableTarget(
+        name: "tally", dependencies: modules.map { .init(stringLiteral: $0.name) }, swiftSettings: settings),
+      .target(
+        name: "Simulation", dependencies: ["Bytes", "Platform"], path: "Tests/Simulation", swiftSettings: settings),
+    ]
+    + tests.map {
+      .testTarget(
+        name: $0.name, dependencies: $0.imports.map { .init(stringLiteral: $0) } + ["Simulation"],
+        swiftSettings: settings)
+    }
+)

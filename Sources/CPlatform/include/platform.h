@@ -1,0 +1,71 @@
+// What Swift cannot import from the C library by itself: the Linux calls that need _GNU_SOURCE or are variadic,
+// and the instructions that have no Swift spelling. No logic lives here.
+#ifndef TALLY_PLATFORM_H
+#define TALLY_PLATFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct sockaddr;
+
+// CRC-32C (Castagnoli, reflected 0x82F63B78) of `length` bytes, continuing from `crc` (0 at the start).
+// Uses the processor's instruction where there is one, eight table look-ups a step elsewhere.
+uint32_t tally_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+// Files. Each returns a result >= 0, or -errno.
+int tally_open(const char *path, int flags, unsigned mode);
+int64_t tally_pread(int fd, void *buffer, size_t length, uint64_t offset);
+int64_t tally_pwrite(int fd, const void *buffer, size_t length, uint64_t offset);
+int tally_fallocate(int fd, uint64_t length);
+extern const int TALLY_O_DIRECT;
+
+// Sockets and readiness. Each returns a result >= 0, or -errno.
+int tally_accept(int fd, struct sockaddr *address, unsigned *length);
+int tally_epoll_create(void);
+int tally_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t data);
+// Fills `events` and `data`, at most `capacity` of them; -EINTR is reported as 0.
+int tally_epoll_wait(int epoll, uint32_t *events, uint64_t *data, int capacity, int timeout_ms);
+// The same with a timeout in nanoseconds (negative: no timeout).
+int tally_epoll_wait_ns(int epoll, uint32_t *events, uint64_t *data, int capacity, int64_t timeout_ns);
+int tally_eventfd(void);
+
+// Sleep while *word == expected, for at most `timeout_ns` (negative: no limit). Spurious wake-ups happen.
+void tally_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_ns);
+void tally_futex_wake(const uint32_t *word, int count);
+
+// Fills `buffer` from the kernel's generator.
+void tally_random(void *buffer, size_t length);
+
+// Nanoseconds of CLOCK_MONOTONIC, and of CLOCK_REALTIME since 1970.
+int64_t tally_monotonic_ns(void);
+int64_t tally_realtime_ns(void);
+// CPU nanoseconds used by this process so far (user + system).
+int64_t tally_process_cpu_ns(void);
+
+// Signals. `tally_ignore_signal` sets SIG_IGN; `tally_signal_fd` blocks the signals of `mask` (bit n = signal n) in the
+// calling thread, and so in every thread it starts later, and returns a descriptor that reports them, or -errno.
+void tally_ignore_signal(int signal);
+int tally_signal_fd(uint64_t mask);
+
+void tally_thread_name(const char *name);
+
+static inline void tally_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
+
+// Bit i is set where tags[i] == tag, for 8 tags.
+static inline uint32_t tally_match8(const void *tags, uint16_t tag) {
+  typedef short v8 __attribute__((vector_size(16), aligned(2), may_alias));
+  typedef char b16 __attribute__((vector_size(16)));
+  v8 needle = {(short)tag, (short)tag, (short)tag, (short)tag, (short)tag, (short)tag, (short)tag, (short)tag};
+  v8 equal = (*(const v8 *)tags == needle);
+#if defined(__x86_64__)
+  typedef short s8 __attribute__((vector_size(16)));
+  b16 packed = (b16)__builtin_ia32_packsswb128((s8)equal, (s8)equal);
+  return (uint32_t)__builtin_ia32_pmovmskb128(packed) & 0xFF;
+#else
+  uint32_t mask = 0;
+  for (int i = 0; i < 8; i++) mask |= (uint32_t)(equal[i] & 1) << i;
+  return mask;
+#endif
+}
+
+#endif

@@ -1,0 +1,70 @@
+// A test suite is as strong as the faults it notices. Each case below is one line of damage that a tired engineer could
+// commit; built with the `Sabotage` trait, the suite turns them on one at a time and must fail for each. In every other
+// build `sabotaged` is the constant false and the optimiser removes the branch.
+
+/// The faults that can be planted.
+@usableFromInline package enum Sabotage: String, CaseIterable, Sendable {
+  /// Answers leave before the sync.
+  case answerBeforeSync
+  /// A duplicate's answer does not wait for the batch it was decided in.
+  case duplicateBeforeBarrier
+  /// The fold sees a batch that is not durable.
+  case foldBeforeSync
+  /// A renamed file's directory is not synced.
+  case noDirectorySync
+  /// A file is renamed into place without having been synced.
+  case noFileSyncBeforeRename
+  /// After a crash the log goes on in the slot it crashed in.
+  case appendBehindCrash
+  /// An open store keeps the epoch it had.
+  case noNewEpoch
+  /// Frame checksums are not bound to the slot's generation.
+  case noGenerationSeed
+  /// Damaged acknowledged data is taken for a torn tail and cut off.
+  case ignorePromise
+  /// Each frame promises one frame more than is durable.
+  case promiseTooHigh
+  /// A manifest that lost acknowledged records is taken as it stands.
+  case acceptOlderManifest
+  /// A failed sync is taken for a success.
+  case ignoreSyncError
+  /// A failed sync is tried again.
+  case retrySync
+  /// A short write is taken for a whole one.
+  case ignoreShortWrite
+  /// The dedup watermark expires a repeat one second early.
+  case watermarkEarly
+  /// A tag match is taken for the same click.
+  case trustTag
+  /// A full line of the dedup index forgets that it overflowed.
+  case forgetOverflow
+  /// Positions in the dedup index are compared without regard to their wrap.
+  case signedWrap
+  /// Recycled slots are used before the manifest says they are free.
+  case recycleEarly
+  /// The wall clock drives the dedup horizon.
+  case wallClockHorizon
+}
+
+#if Sabotage
+  import Synchronization
+
+  private let active = Mutex<Sabotage?>(nil)
+
+  /// Whether `fault` is planted now.
+  package func sabotaged(_ fault: Sabotage) -> Bool { active.withLock { $0 } == fault }
+
+  /// Plants `fault` for the time of `body`.
+  package func withSabotage<R>(_ fault: Sabotage?, _ body: () throws -> R) rethrows -> R {
+    let before = active.withLock { current in
+      defer { current = fault }
+      return current
+    }
+    defer { active.withLock { $0 = before } }
+    return try body()
+  }
+#else
+  /// Whether `fault` is planted now: never, in this build.
+  @inlinable @inline(__always)
+  package func sabotaged(_ fault: Sabotage) -> Bool { false }
+#endif

@@ -1,0 +1,38 @@
+import CPlatform
+import Glibc
+
+/// A plain thread of the kernel's, named so that `top -H` shows the way of a click.
+package final class Thread: Sendable {
+  private let handle: pthread_t
+
+  private final class Start {
+    let name: String
+    let body: @Sendable () -> Void
+    init(name: String, body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
+  }
+
+  /// Starts `body` on a new thread. `name` is shown up to 15 characters.
+  package init(_ name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    let start = unsafe Unmanaged.passRetained(Start(name: name, body: body))
+    var thread = pthread_t()
+    let result = unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+        unsafe tally_thread_name(start.name)
+        start.body()
+        return nil
+      }, start.toOpaque())
+    if result != 0 {
+      unsafe start.release()
+      throw SystemError("pthread_create", name, code: result)
+    }
+    handle = thread
+  }
+
+  /// Waits until the thread has ended. To be called exactly once.
+  package func join() { pthread_join(handle, nil) }
+}
