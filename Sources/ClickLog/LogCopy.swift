@@ -12,6 +12,12 @@ package enum LogCopy {
     package var offset: Int
     package var checksum: UInt32
     package var frames: UInt32
+
+    package init(offset: Int, checksum: UInt32, frames: UInt32) {
+      self.offset = offset
+      self.checksum = checksum
+      self.frames = frames
+    }
   }
 
   /// Copies the data frames of `source` before byte `end` into `target`. `placed` gets each copy's first position, its

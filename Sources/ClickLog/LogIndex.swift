@@ -25,6 +25,13 @@ package struct LogIndex {
       Frame(firstPosition: firstPosition, generation: generation, offset: UInt32(offset), records: records))
   }
 
+  /// Becomes `other` up to `position`: what comes from there on was moved and is added anew.
+  package mutating func replace(_ other: LogIndex, from position: UInt64) {
+    self = other
+    frames.removeAll { $0.firstPosition >= position }
+    head = min(head, frames.count)
+  }
+
   /// Forgets frames whose every record lies below `watermark`.
   package mutating func forget(below watermark: UInt64) {
     while head < frames.count, frames[head].firstPosition + UInt64(frames[head].records) <= watermark { head += 1 }

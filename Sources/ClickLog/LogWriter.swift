@@ -26,9 +26,8 @@ package struct FrameStamp: Equatable, Sendable {
 /// acknowledged bytes is ever written again. After an error the writer is poisoned: what the device holds is unknown
 /// then, a sync is never tried again, and every further call throws the first error (K8).
 package struct LogWriter: ~Copyable {
-  /// The slot that is being filled.
-  package private(set) var file: any File
-  package private(set) var header: SlotHeader
+  /// The slot that is being filled; nil where none could be had yet: then there is no room.
+  package private(set) var slot: (file: any File, header: SlotHeader)?
   /// Where the next frame starts; everything before it is durable.
   package private(set) var offset: Int
   /// Position of the next record.
@@ -51,8 +50,7 @@ package struct LogWriter: ~Copyable {
   package init(
     file: any File, header: SlotHeader, offset: Int, nextPosition: UInt64, checksum: UInt32, frameIndex: UInt32
   ) {
-    self.file = file
-    self.header = header
+    slot = (file, header)
     self.offset = offset
     self.nextPosition = nextPosition
     self.checksum = checksum
@@ -61,11 +59,21 @@ package struct LogWriter: ~Copyable {
     buffer = AlignedBuffer(capacity: FrameHeader.frameBytes(payload: 64 * RecordFormat.size))
   }
 
+  /// A writer without a slot, which goes on at `nextPosition` behind the frame with `checksum` once it gets one.
+  package init(withoutSlotAt nextPosition: UInt64, checksum: UInt32) {
+    slot = nil
+    offset = 0
+    self.nextPosition = nextPosition
+    self.checksum = checksum
+    frameIndex = 0
+    lastIsPromised = true
+    buffer = AlignedBuffer(capacity: FrameHeader.frameBytes(payload: 64 * RecordFormat.size))
+  }
+
   /// Goes on in another slot, whose header is durable and which has no frame yet.
   package mutating func move(to file: any File, header: SlotHeader) {
     precondition(pending == 0 && failure == nil && header.firstPosition == nextPosition)
-    self.file = file
-    self.header = header
+    slot = (file, header)
     offset = SlotHeader.framesStart
     frameIndex = 0
     lastIsPromised = true
@@ -73,8 +81,9 @@ package struct LogWriter: ~Copyable {
 
   /// Whether a frame of `records` fits into the slot, with the page that closes it kept free.
   package func hasRoom(for records: Int) -> Bool {
-    offset + FrameHeader.frameBytes(payload: records * RecordFormat.size) + FrameHeader.alignment
-      <= Int(header.slotBytes)
+    guard let slot else { return false }
+    return offset + FrameHeader.frameBytes(payload: records * RecordFormat.size) + FrameHeader.alignment
+      <= Int(slot.header.slotBytes)
   }
 
   /// Records added since the last commit.
@@ -131,6 +140,7 @@ package struct LogWriter: ~Copyable {
 
   private mutating func write(_ kind: FrameKind, records: Int, _ stamp: FrameStamp) throws(SystemError) {
     if let failure { throw failure }
+    guard let (file, header) = slot else { preconditionFailure("a writer without a slot has no room") }
     let payload = records * RecordFormat.size
     var frame = FrameHeader(
       kind: kind, schema: RecordFormat.schema, generation: header.generation, firstPosition: nextPosition,

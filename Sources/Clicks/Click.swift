@@ -31,8 +31,23 @@ package struct Click: Hashable, Sendable {
     self.source = source
   }
 
+  /// What counts once.
+  package var identity: ClickIdentity { ClickIdentity(ad: ad, impression: impression) }
+
   /// The minute it counts in.
   package var minute: Minute { Minute(containing: eventTime) }
+}
+
+/// What counts once: the pair (ad, impression), which the signature binds.
+package struct ClickIdentity: Hashable, Sendable {
+  package var ad: AdKey
+  package var impression: ImpressionID
+
+  @inlinable
+  package init(ad: AdKey, impression: ImpressionID) {
+    self.ad = ad
+    self.impression = impression
+  }
 }
 
 /// A minute of event time: whole minutes since 1970-01-01T00:00Z.

@@ -1,0 +1,314 @@
+import Bytes
+import ClickLog
+import Clicks
+import Dedup
+import Minutes
+import Platform
+import Synchronization
+
+// One shard: the whole way of a click behind the HTTP door, as a state machine that one thread drives.
+//
+//   commit(batch):  watermark ─▶ dedup ─▶ one frame: write, sync ─▶ fold ─▶ answers
+//
+// K1: no answer leaves before the frame of its batch is durable, a duplicate's neither, and readers see durable batches
+// only. K8: after a failed write or sync of log or manifest nothing is acknowledged any more. Threads, rings and sockets
+// are the service's; time, chance and disk come in with the environment.
+
+/// One shard of a store, open for clicks.
+package final class Shard {
+  /// What readers may use, from any thread.
+  package let live: LiveTable
+  /// Log slots; `prepare` is called by a background thread.
+  package let slots: SlotPool
+  /// Whether clicks are recorded, from any thread.
+  package let condition = ShardCondition()
+
+  let environment: Environment
+  let directory: String
+  let store: StoreID
+  let options: ShardOptions
+  let clock: LogicalClock
+  private let recoveredRunning: UInt64
+  private let wallAtStart: Int64
+
+  private var manifest: Manifest
+  private var writer: LogWriter
+  private var index: LogIndex
+  private var dedup: DedupIndex
+  private var horizon: HorizonWatermark
+  private let hasher: SipHash
+  private var nextPosition: UInt64
+  private var lastWork: Int64
+  private var counters = ShardCounters()
+
+  // Reused from batch to batch.
+  private var hashes: [UInt64] = []
+  private var decided: [ClickAnswer] = []
+  private var accepted: [(ad: AdKey, minute: Minute)] = []
+
+  /// Most clicks in one batch.
+  package static let maximumBatch = LogWriter.maximumRecords
+
+  init(
+    _ recovery: consuming ShardRecovery, _ environment: Environment, store: StoreID, options: ShardOptions,
+    clock: LogicalClock, manifest: consuming Manifest, slots: SlotPool, writer: consuming LogWriter, index: LogIndex
+  ) {
+    self.environment = environment
+    directory = recovery.directory
+    self.store = store
+    self.options = options
+    self.clock = clock
+    recoveredRunning = recovery.runningTime
+    wallAtStart = environment.time.wall()
+    live = LiveTable(recovery.minutes, closedThrough: manifest.state.closedThrough)
+    nextPosition = recovery.nextPosition
+    horizon = recovery.horizon
+    hasher = recovery.hasher
+    self.slots = slots
+    self.manifest = manifest
+    self.writer = writer
+    self.index = index
+    lastWork = environment.time.monotonic()
+    dedup = recovery.dedup
+    if self.writer.slot == nil {
+      condition.set(.waiting("no log slot is free: \(slots.lastError ?? "none is prepared")"))
+    }
+  }
+
+  /// Position after the last durable click.
+  package var position: UInt64 { nextPosition }
+
+  /// The manifest's state, for inspection.
+  package var state: ManifestState { manifest.state }
+
+  /// Milliseconds this store has been running, over all its runs. Drives the dedup horizon: no wall clock has a say.
+  private var runningTime: UInt64 {
+    if sabotaged(.wallClockHorizon) {
+      return recoveredRunning + UInt64(max(0, environment.time.wall() - wallAtStart))
+    }
+    return recoveredRunning + clock.elapsed()
+  }
+
+  // MARK: - Clicks
+
+  /// Decides, writes, syncs, counts and answers a batch of at most `maximumBatch` clicks. `answer` is called once for each
+  /// index, after the barrier.
+  package func commit(_ batch: Span<ClickRequest>, answer: (Int, ClickAnswer) -> Void) {
+    precondition(batch.count <= Self.maximumBatch)
+    guard ready(for: batch.count) else {
+      for i in 0..<batch.count { answer(i, ClickAnswer(.unrecorded)) }
+      counters.unrecorded += UInt64(batch.count)
+      condition.publish(counters)
+      return
+    }
+    let stamp = FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: manifest.sequence)
+    decide(batch, stamp)
+    if sabotaged(.duplicateBeforeBarrier) {
+      for i in 0..<batch.count where decided[i].verdict == .duplicate { answer(i, decided[i]) }
+    }
+    if sabotaged(.answerBeforeSync) { for i in 0..<batch.count { answer(i, decided[i]) } }
+    if sabotaged(.foldBeforeSync) { live.apply(accepted) }
+    if !accepted.isEmpty, !write(stamp) {
+      for i in 0..<batch.count { answer(i, ClickAnswer(.unknown)) }
+      counters.unknown += UInt64(batch.count)
+      condition.publish(counters)
+      return
+    }
+    if !sabotaged(.foldBeforeSync) { live.apply(accepted) }
+    count()
+    for i in 0..<batch.count { answer(i, decided[i]) }
+  }
+
+  /// Whether a batch can be written; goes to the next slot where this one is full.
+  private func ready(for count: Int) -> Bool {
+    if case .failed = condition.state { return false }
+    return hasRoom(for: count) || switchSlot()
+  }
+
+  private func hasRoom(for count: Int) -> Bool { writer.hasRoom(for: count) }
+
+  private func decide(_ batch: Span<ClickRequest>, _ stamp: FrameStamp) {
+    hashes.removeAll(keepingCapacity: true)
+    decided.removeAll(keepingCapacity: true)
+    accepted.removeAll(keepingCapacity: true)
+    dedup.expire(below: horizon.watermark(at: Int64(stamp.runningTime)))
+    for i in 0..<batch.count {
+      let identity = batch[i].identity
+      let hash = hasher.hash(identity.ad.rawValue, identity.impression.high, identity.impression.low)
+      dedup.prefetch(hash)
+      hashes.append(hash)
+    }
+    for i in 0..<batch.count { decided.append(decide(batch[i], hashes[i], stamp)) }
+  }
+
+  private func decide(_ request: ClickRequest, _ hash: UInt64, _ stamp: FrameStamp) -> ClickAnswer {
+    let position = nextPosition + UInt64(accepted.count)
+    var first: Click?
+    let outcome: DedupIndex.Outcome
+    do throws(SystemError) {
+      outcome = try dedup.put(hash, position: position) { (candidate) throws(SystemError) -> Bool in
+        var found = writer.pendingClick(at: candidate)
+        if found == nil { found = try index.click(at: candidate) }
+        guard let click = found else { return false }
+        first = click
+        return click.identity == request.identity || sabotaged(.trustTag)
+      }
+    } catch {
+      // The log could not be read back: whether this is a repeat is not known, so it is not counted.
+      counters.readErrors += 1
+      return ClickAnswer(.unrecorded)
+    }
+    switch outcome {
+    case .duplicate: return ClickAnswer(.duplicate, eventTime: first?.eventTime ?? 0)
+    case .refused: return ClickAnswer(.unrecorded)
+    case .new:
+      let click = Click(
+        impression: request.identity.impression, ad: request.identity.ad,
+        eventTime: request.eventTime == ClickRequest.onReceipt ? stamp.logicalTime : request.eventTime,
+        receiveTime: stamp.logicalTime, source: Click.Source(rawValue: request.source) ?? .browser)
+      let written = writer.append(click)
+      precondition(written == position)
+      accepted.append((click.ad, click.minute))
+      return ClickAnswer(.valid, eventTime: click.eventTime)
+    }
+  }
+
+  /// Writes and syncs the frame. False: the log has failed for good.
+  private func write(_ stamp: FrameStamp) -> Bool {
+    let records = UInt32(accepted.count)
+    let began = environment.time.monotonic()
+    let offset: Int
+    do throws(SystemError) { offset = try writer.commit(stamp) } catch {
+      fail(error)
+      return false
+    }
+    lastWork = environment.time.monotonic()
+    let (file, header) = writer.slot!
+    index.add(
+      firstPosition: nextPosition, records: records, generation: header.generation, offset: offset, file: file)
+    horizon.note(nextPosition..<(nextPosition + UInt64(records)), at: Int64(stamp.runningTime))
+    nextPosition += UInt64(records)
+    counters.commits += 1
+    counters.bytesWritten += UInt64(writer.offset - offset)
+    counters.commitNanoseconds.add(lastWork - began)
+    return true
+  }
+
+  private func count() {
+    counters.accepted += UInt64(accepted.count)
+    for answer in decided where answer.verdict == .duplicate { counters.duplicates += 1 }
+    for answer in decided where answer.verdict == .unrecorded { counters.unrecorded += 1 }
+    counters.logOffset = UInt64(writer.offset)
+    condition.publish(counters)
+  }
+
+  // MARK: - Slots
+
+  /// Ends the generation and begins the next. False: no slot can be had now, or the log has failed.
+  private func switchSlot() -> Bool {
+    do throws(SystemError) {
+      do throws(SystemError) { try manifest.makeRoom() } catch {
+        guard error.isOutOfSpace, manifest.failure == nil else { throw error }
+        return wait("the manifest cannot grow: \(error)")
+      }
+      guard let (slot, file) = try slots.take() else {
+        return wait("no log slot is free: \(slots.lastError ?? "the next one is being prepared")")
+      }
+      try begin(slot, file)
+    } catch {
+      fail(error)
+      return false
+    }
+    condition.set(.recording)
+    return true
+  }
+
+  private func begin(_ slot: UInt32, _ file: any File) throws(SystemError) {
+    let now = clock.now()
+    var changes: [ManifestChange] = []
+    var previous = (generation: UInt64(0), checksum: UInt32(0))
+    if let old = manifest.state.extents.last {
+      if old.end == nil {
+        try writer.close(FrameStamp(logicalTime: now, runningTime: runningTime, manifestSequence: manifest.sequence))
+        changes.append(
+          .close(
+            generation: old.generation, LogExtent.End(offset: UInt64(writer.offset), position: writer.nextPosition)))
+      }
+      previous = (old.generation, writer.checksum)
+    }
+    let generation = manifest.state.lastGeneration + 1
+    let header = SlotHeader(
+      store: store, slot: slot, generation: generation, firstPosition: nextPosition, epoch: manifest.state.epoch,
+      previousChecksum: previous.checksum, previousGeneration: previous.generation, slotBytes: UInt64(slots.slotBytes),
+      created: now)
+    try file.writeAll(header.page, at: 0)
+    try file.synchronizeData()
+    changes.append(
+      .open(
+        LogExtent(
+          generation: generation, slot: slot, firstPosition: nextPosition, previousGeneration: previous.generation,
+          durable: UInt64(SlotHeader.framesStart))))
+    changes.append(.logicalTime(now))
+    try manifest.append(changes)
+    writer.move(to: file, header: header)
+  }
+
+  private func wait(_ reason: String) -> Bool {
+    condition.set(.waiting(reason))
+    return false
+  }
+
+  private func fail(_ error: SystemError) { condition.set(.failed("\(error)")) }
+
+  // MARK: - Between batches
+
+  /// What has to happen when no clicks come: the mark that ends all doubt about the last frame, the close of minutes that
+  /// are over, and a slot where there was none. To be called about every `markAfter` ms, and cheap when nothing is due.
+  package func maintain() {
+    if case .failed = condition.state { return }
+    if case .waiting = condition.state, slots.freeCount > 0 {
+      if !hasRoom(for: Self.maximumBatch) { _ = switchSlot() }
+    }
+    do throws(SystemError) {
+      try mark()
+      try closeMinutes()
+    } catch { fail(error) }
+    dedup.expire(below: horizon.watermark(at: Int64(runningTime)))
+    index.forget(below: dedup.watermark)
+  }
+
+  private func mark() throws(SystemError) {
+    guard environment.time.monotonic() - lastWork >= options.markAfter * 1_000_000 else { return }
+    try writer.mark(
+      FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: manifest.sequence))
+  }
+
+  private func closeMinutes() throws(SystemError) {
+    let now = clock.now()
+    let over = Minute(containing: now - options.allowedLateness).index
+    guard over > manifest.state.closedThrough else { return }
+    do throws(SystemError) {
+      try manifest.append([.closedThrough(minute: over), .logicalTime(now)])
+    } catch {
+      // A full disk closes minutes later; everything else is the end.
+      guard error.isOutOfSpace, manifest.failure == nil else { throw error }
+      return
+    }
+    live.close(through: over)
+  }
+
+  /// Ends in good order: everything that was committed is promised.
+  package func close() {
+    guard writer.slot != nil else { return }
+    if case .failed = condition.state { return }
+    do throws(SystemError) {
+      try writer.close(
+        FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: manifest.sequence))
+    } catch { fail(error) }
+    if case .failed = condition.state { return }
+    condition.set(.failed("the shard is closed"))
+  }
+
+  /// Figures of the dedup index.
+  package var dedupStatistics: DedupStatistics { dedup.statistics }
+}

@@ -1,0 +1,66 @@
+import Synchronization
+
+/// Whether a shard takes clicks, and what it has done: written by its committer, read by everybody.
+package final class ShardCondition: Sendable {
+  /// What the shard can do now.
+  package enum State: Equatable, Sendable {
+    /// Clicks are written and counted.
+    case recording
+    /// Clicks cannot be written now; it goes on by itself when the reason is gone.
+    case waiting(String)
+    /// A write or sync of log or manifest failed: nothing is acknowledged until a restart (K8).
+    case failed(String)
+  }
+
+  private let shared = Mutex<(state: State, counters: ShardCounters)>((.recording, ShardCounters()))
+
+  /// The state now.
+  package var state: State { shared.withLock { $0.state } }
+
+  /// The counters after the last batch.
+  package var counters: ShardCounters { shared.withLock { $0.counters } }
+
+  /// Once failed, for ever failed.
+  func set(_ state: State) {
+    shared.withLock {
+      if case .failed = $0.state { return }
+      $0.state = state
+    }
+  }
+
+  func publish(_ counters: ShardCounters) { shared.withLock { $0.counters = counters } }
+}
+
+/// What a shard has done since it was opened.
+package struct ShardCounters: Sendable {
+  package var accepted: UInt64 = 0
+  package var duplicates: UInt64 = 0
+  package var unrecorded: UInt64 = 0
+  package var unknown: UInt64 = 0
+  package var commits: UInt64 = 0
+  package var bytesWritten: UInt64 = 0
+  package var readErrors: UInt64 = 0
+  /// Byte in the current slot where the next frame goes.
+  package var logOffset: UInt64 = 0
+  /// Time of each write and sync.
+  package var commitNanoseconds = DurationBuckets()
+}
+
+/// A histogram of durations by powers of two, from 16 µs to 16 s.
+package struct DurationBuckets: Sendable {
+  /// Upper bounds in nanoseconds: 2^14 … 2^34; one more bucket takes the rest.
+  package static let bounds: [Int64] = (14...34).map { Int64(1) << $0 }
+
+  package private(set) var counts = [UInt64](repeating: 0, count: 22)
+  /// Nanoseconds in all.
+  package private(set) var sum: Int64 = 0
+
+  package init() {}
+
+  /// Adds one duration in nanoseconds.
+  package mutating func add(_ nanoseconds: Int64) {
+    sum += nanoseconds
+    let bits = 64 - max(1, nanoseconds - 1).leadingZeroBitCount
+    counts[min(max(bits - 14, 0), 21)] += 1
+  }
+}

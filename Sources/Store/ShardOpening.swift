@@ -1,0 +1,165 @@
+import Bytes
+import ClickLog
+import Platform
+
+// Going on after a recovery. Nothing is ever appended behind a crash: every opening has a new epoch, a new generation in a
+// free slot and a new manifest, and the order below lets a crash at any point be followed by the same again.
+//
+//   1. the open generation ends where its valid frames end
+//   2. a free slot gets the next generation's header (and, where that frees a slot, the clicks of the ended one); synced
+//   3. a new manifest says all this in its snapshot; only now does the new generation exist
+//   4. the slot that was copied forward is free
+
+extension Shard {
+  /// Opens a shard for clicks. `clock` is the store's, started from the newest recovered time.
+  package static func open(
+    _ recovery: consuming ShardRecovery, _ environment: Environment, store: StoreID, options: ShardOptions,
+    clock: LogicalClock
+  ) throws -> Shard {
+    let directory = recovery.directory
+    let log = "\(directory)/\(StoreFiles.log)"
+    let temporary = "\(directory)/\(StoreFiles.temporary)"
+    var state = recovery.manifest?.state ?? ManifestState()
+    let slots = try SlotPool(
+      files: environment.files, logDirectory: log, temporaryDirectory: temporary, slotBytes: options.slotBytes,
+      reserve: options.diskReserve, live: state.liveSlots)
+    if slots.needsPreparation {
+      do throws(SystemError) { try slots.prepare() } catch { guard error.isOutOfSpace else { throw error } }
+    }
+
+    var opening = try Opening(recovery, environment, store: store, options: options, clock: clock, log: log)
+    let changes = try opening.plan(&state, slots)
+    for change in changes { try state.apply(change) }
+    let manifest = try Manifest(
+      files: environment.files, directory: directory, store: store, number: (recovery.manifest?.number ?? 0) + 1,
+      state: state, sequence: (recovery.manifest?.sequence ?? 0) + 1, bytes: options.manifestBytes)
+    if let freed = opening.freed { slots.release(freed) }
+    let index = opening.index
+    return Shard(
+      recovery, environment, store: store, options: options, clock: clock, manifest: manifest, slots: slots,
+      writer: opening.writer, index: index)
+  }
+}
+
+/// The steps before the manifest.
+private struct Opening: ~Copyable {
+  let environment: Environment
+  let store: StoreID
+  let options: ShardOptions
+  let clock: LogicalClock
+  let log: String
+  let last: (extent: LogExtent, end: LogExtent.End, tail: LogTail)?
+  let nextPosition: UInt64
+  let manifestSequence: UInt64
+  var index: LogIndex
+  /// The end of the chain that the new generation continues.
+  var previous: (generation: UInt64, checksum: UInt32) = (0, 0)
+  /// The chain before `last`, for a copy that takes its place.
+  let beforeLast: (generation: UInt64, checksum: UInt32)
+  var writer: LogWriter
+  var freed: UInt32?
+
+  init(
+    _ recovery: borrowing ShardRecovery, _ environment: Environment, store: StoreID, options: ShardOptions,
+    clock: LogicalClock, log: String
+  ) throws {
+    self.environment = environment
+    self.store = store
+    self.options = options
+    self.clock = clock
+    self.log = log
+    last = recovery.tails.last
+    nextPosition = recovery.nextPosition
+    manifestSequence = recovery.manifest?.sequence ?? 0
+    index = recovery.index
+    let chain = recovery.tails.dropLast().last
+    beforeLast = (chain?.extent.generation ?? 0, chain?.tail.checksum ?? 0)
+    writer = LogWriter(withoutSlotAt: recovery.nextPosition, checksum: 0)
+  }
+
+  /// What becomes of the ended generation.
+  private enum Fate {
+    /// It stays as it is, closed.
+    case keep
+    /// It holds no click: its slot is free.
+    case drop
+    /// It holds few: they move into the new slot, and its own is free.
+    case copy
+  }
+
+  private func fate(of state: ManifestState) -> Fate {
+    guard let last, last.extent.end == nil else { return .keep }
+    if last.end.position == last.extent.firstPosition { return .drop }
+    return Int(last.end.offset) <= options.slotBytes / 2 ? .copy : .keep
+  }
+
+  /// Prepares the new generation and returns the changes that make it exist.
+  mutating func plan(_ state: inout ManifestState, _ slots: SlotPool) throws -> [ManifestChange] {
+    let epoch = state.epoch + (sabotaged(.noNewEpoch) && state.epoch > 0 ? 0 : 1)
+    var changes: [ManifestChange] = epoch > state.epoch ? [.epoch(epoch)] : []
+    changes.append(.logicalTime(clock.now()))
+    if sabotaged(.appendBehindCrash), let last, last.extent.end == nil {
+      try goOn(in: last)
+      return changes
+    }
+    let taken = try slots.take()
+    var fate = fate(of: state)
+    if taken == nil, fate == .copy { fate = .keep }
+    previous = last.map { ($0.extent.generation, $0.tail.checksum) } ?? (0, 0)
+    if let last, last.extent.end == nil {
+      let generation = last.extent.generation
+      switch fate {
+      case .keep: changes.append(.close(generation: generation, last.end))
+      case .drop, .copy:
+        previous = beforeLast
+        changes.append(.remove(generation: generation))
+        freed = last.extent.slot
+      }
+    }
+    guard let (slot, file) = taken else {
+      writer = LogWriter(withoutSlotAt: nextPosition, checksum: previous.checksum)
+      return changes
+    }
+    let header = SlotHeader(
+      store: store, slot: slot, generation: state.lastGeneration + 1,
+      firstPosition: fate == .copy ? last!.extent.firstPosition : nextPosition, epoch: epoch,
+      previousChecksum: previous.checksum, previousGeneration: previous.generation, slotBytes: UInt64(slots.slotBytes),
+      created: clock.now())
+    let durable = try begin(header, file, copying: fate == .copy)
+    changes.append(
+      .open(
+        LogExtent(
+          generation: header.generation, slot: slot, firstPosition: header.firstPosition,
+          previousGeneration: previous.generation, durable: UInt64(durable))))
+    return changes
+  }
+
+  /// Writes the header, and the copied clicks behind it, and syncs. Returns the bytes that are durable then.
+  private mutating func begin(_ header: SlotHeader, _ file: any File, copying: Bool) throws -> Int {
+    try file.writeAll(header.page, at: 0)
+    var end = LogCopy.End(offset: SlotHeader.framesStart, checksum: header.previousChecksum, frames: 0)
+    if copying, let last {
+      let source = try LogReader(
+        environment.files, "\(log)/\(SlotHeader.name(last.extent.slot))", extent: last.extent, store: store)
+      var placed = LogIndex()
+      placed.replace(index, from: last.extent.firstPosition)
+      end = try LogCopy.run(from: source, to: Int(last.end.offset), into: file, header: header) {
+        placed.add(firstPosition: $0, records: $1, generation: header.generation, offset: $2, file: file)
+      }
+      index = placed
+    }
+    try file.synchronizeData()
+    writer = LogWriter(
+      file: file, header: header, offset: end.offset, nextPosition: nextPosition, checksum: end.checksum,
+      frameIndex: end.frames)
+    return end.offset
+  }
+
+  private mutating func goOn(in last: (extent: LogExtent, end: LogExtent.End, tail: LogTail)) throws {
+    let file = try environment.files.open("\(log)/\(SlotHeader.name(last.extent.slot))", .readWrite)
+    let header = try LogReader.readHeader(file)
+    writer = LogWriter(
+      file: file, header: header, offset: last.tail.offset, nextPosition: nextPosition, checksum: last.tail.checksum,
+      frameIndex: last.tail.frames)
+  }
+}

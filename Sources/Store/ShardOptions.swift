@@ -1,0 +1,57 @@
+import ClickLog
+import Clicks
+
+/// How a shard works. Sizes in bytes, times in milliseconds.
+package struct ShardOptions: Sendable {
+  /// Bytes of a new log slot: a multiple of 4,096 in `SlotPool.sizes`.
+  package var slotBytes = 64 << 20
+  /// Bytes of a manifest copy where a snapshot does not need more.
+  package var manifestBytes = Manifest.defaultBytes
+  /// Bytes of the volume that new slots leave free.
+  package var diskReserve: UInt64 = 64 << 20
+  /// Repeats inside it are dropped at once: 1 s to 24 h.
+  package var dedupHorizon: Int64 = 600_000
+  /// Impressions the dedup index is sized for at the start; it grows by itself.
+  package var expectedImpressions = 1_000_000
+  /// The dedup index never takes more; clicks beyond it are refused as unrecorded.
+  package var dedupLimit = 4 << 30
+  /// A minute closes when the logical clock is this far past its end.
+  package var allowedLateness: Int64 = 120_000
+  /// An idle log marks everything durable after this long.
+  package var markAfter: Int64 = 50
+  /// Believe the wall clock even where it is more than seven days from the store's time.
+  package var acceptClock = false
+
+  package init() {}
+}
+
+/// A click as it reaches the committer.
+package struct ClickRequest: Sendable {
+  package var identity: ClickIdentity
+  /// The click's own time in ms since 1970, or `onReceipt`.
+  package var eventTime: Int64
+  package var source: UInt16
+
+  /// The time of receipt is the click's own time.
+  package static let onReceipt = Int64.min
+
+  @inlinable
+  package init(identity: ClickIdentity, eventTime: Int64 = Self.onReceipt, source: UInt16 = 0) {
+    self.identity = identity
+    self.eventTime = eventTime
+    self.source = source
+  }
+}
+
+/// What the committer decided about a click.
+package struct ClickAnswer: Equatable, Sendable {
+  /// `valid`, `duplicate`, `unrecorded` or `unknown`.
+  package var verdict: Verdict
+  /// The event time under which the click, or the first copy of it, is counted; 0 where none is.
+  package var eventTime: Int64
+
+  package init(_ verdict: Verdict, eventTime: Int64 = 0) {
+    self.verdict = verdict
+    self.eventTime = eventTime
+  }
+}

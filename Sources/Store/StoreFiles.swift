@@ -1,0 +1,79 @@
+import Bytes
+import ClickLog
+import Platform
+
+/// Every name in a data directory, in one place.
+package enum StoreFiles {
+  package static let store = "STORE"
+  package static let lock = "LOCK"
+  package static let catalog = "catalog.sqlite"
+  package static let adminToken = "admin.token"
+  package static let log = "log"
+  package static let temporary = "tmp"
+
+  /// A shard's directory: `shard-00`.
+  package static func shard(_ number: Int) -> String { "shard-" + pad(number, 2) }
+
+  /// A manifest's copy: `MANIFEST-7.a`.
+  package static func manifest(_ number: UInt64, copy: ManifestCopy) -> String { "MANIFEST-\(number).\(copy.rawValue)" }
+
+  /// Number and copy of a manifest's name; nil for other names.
+  package static func manifest(of name: String) -> (number: UInt64, copy: ManifestCopy)? {
+    let prefix = "MANIFEST-"
+    guard name.hasPrefix(prefix), let copy = ManifestCopy.allCases.first(where: { name.hasSuffix("." + $0.rawValue) }),
+      let number = UInt64(name.dropFirst(prefix.count).dropLast(2)), manifest(number, copy: copy) == name
+    else { return nil }
+    return (number, copy)
+  }
+
+  private static func pad(_ number: Int, _ width: Int) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+  }
+}
+
+/// The two identical copies of a manifest.
+package enum ManifestCopy: String, CaseIterable, Sendable {
+  case a
+  case b
+}
+
+/// The `STORE` file: who this data directory is. Written once, never changed.
+///
+/// One header page; the type's fields: 56 u32 shards.
+package struct StoreIdentity: Equatable, Sendable {
+  package var id: StoreID
+  package var shards: Int
+  package var created: Int64
+
+  /// Most shards of a store.
+  package static let shardLimit = 64
+
+  package init(id: StoreID, shards: Int, created: Int64) {
+    self.id = id
+    self.shards = shards
+    self.created = created
+  }
+
+  /// The file's bytes.
+  package var page: [UInt8] {
+    unsafe FileHeader(magic: .store, store: id, number: 0, created: created).page { base in
+      unsafe base.unsafeStoreLE(UInt32(shards), FileHeader.typeFields)
+    }
+  }
+
+  /// Reads a `STORE` file's bytes.
+  package init(page: [UInt8], path: String) throws(FormatError) {
+    let header = try FileHeader.read(page, as: .store, path: path)
+    guard page.count == FileHeader.size else {
+      throw FormatError(
+        file: path, offset: UInt64(FileHeader.size), reason: "\(page.count) bytes, not \(FileHeader.size)")
+    }
+    var fields = ByteReader(page[FileHeader.typeFields...])
+    let shards = Int(fields.next(UInt32.self)!)
+    guard 1...Self.shardLimit ~= shards else {
+      throw FormatError(file: path, offset: UInt64(FileHeader.typeFields), reason: "\(shards) shards")
+    }
+    self.init(id: header.store, shards: shards, created: header.created)
+  }
+}
