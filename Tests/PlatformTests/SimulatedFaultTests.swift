@@ -111,7 +111,8 @@ import Testing
     #expect(code { try other.writeAll([1], at: 8192) } == ENOSPC)
     disk.capacity = 20_480
     try other.writeAll([1], at: 8192)
-    #expect(try disk.crash(.everything).availableSpace(at: "/") == 8192, "the name of `other` does its space in")
+    #expect(try disk.crash(.everything).availableSpace(at: "/") == 0)
+    #expect(try disk.crash(.nothing).availableSpace(at: "/") == 12_288)
   }
 
   @Test func theCrashStopsEverythingAtItsIndex() throws {

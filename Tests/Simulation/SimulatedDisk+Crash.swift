@@ -50,13 +50,10 @@ extension SimulatedDisk {
     guard chosen.contains(true) else { return }
     DurableTree.complete(&chosen, of: changes)
     let tree = DurableTree(directories: directories)
-    // The position up to which the device has left the names of a file behind.
-    var settled: [Int: Int] = [:]
-    for (position, isChosen) in chosen.enumerated() where isChosen {
-      guard case .entry(let change) = changes[position] else { continue }
+    for (change, isChosen) in zip(changes, chosen) where isChosen {
+      guard case .entry(let change) = change else { continue }
       if let inode = change.inode {
         tree.apply(change, to: inode)
-        settled[inode.id] = position
       } else if let place = change.to {
         directories[place.directory]?.durable[place.name] = .directory
       }
@@ -64,14 +61,9 @@ extension SimulatedDisk {
     var position = -1
     changes.removeAll { change in
       position += 1
-      switch change {
-      case .entry(let entry):
-        // An earlier change of the same file's name would bring a name back that the file no longer has.
-        return chosen[position] || entry.inode.map { settled[$0.id, default: -1] > position } ?? false
-      default:
-        // Nobody can ever see these bytes again.
-        return change.dataOwner.map { !$0.linked && $0.handles == 0 && $0.home == nil } ?? false
-      }
+      // Nobody can ever see the bytes of a file again that has no name and no handle.
+      let isGone = change.dataOwner.map { !$0.linked && $0.handles == 0 && $0.home == nil } ?? false
+      return chosen[position] || isGone
     }
   }
 }

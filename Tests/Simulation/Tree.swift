@@ -107,14 +107,38 @@ struct DurableTree {
     }
   }
 
-  /// Completes a choice of `changes` so that no file loses all its names: whoever takes a name that the device still
-  /// has for a file which an earlier rename moved away brings that rename with it.
+  /// Completes a choice of `changes` so that it is one that a journal could hold, whose order can't be told from the
+  /// result. A chosen change brings with it:
+  ///   - the earlier changes of the same file's name;
+  ///   - the earlier changes of the name it takes; and where one is a rename by which another file left that name, the
+  ///     directories that this file went to: else it would have no name at all.
   static func complete(_ chosen: inout [Bool], of changes: [Change]) {
-    for later in changes.indices.reversed() where chosen[later] {
-      guard case .entry(let taker) = changes[later], let name = taker.to else { continue }
-      for earlier in 0..<later where !chosen[earlier] {
-        guard case .entry(let leaver) = changes[earlier], leaver.to != nil, leaver.from == name else { continue }
-        if leaver.inode?.home == name { chosen[earlier] = true }
+    let entries = changes.enumerated().compactMap { position, change in
+      if case .entry(let entry) = change { (position: position, change: entry) } else { nil }
+    }
+    var isComplete = false
+    func choose(_ position: Int) {
+      if !chosen[position] {
+        chosen[position] = true
+        isComplete = false
+      }
+    }
+    while !isComplete {
+      isComplete = true
+      for (index, later) in entries.enumerated() where chosen[later.position] {
+        guard let inode = later.change.inode else { continue }
+        for earlier in entries[..<index] {
+          if earlier.change.inode === inode {
+            choose(earlier.position)
+          } else if let name = later.change.to, earlier.change.to == name || earlier.change.from == name {
+            choose(earlier.position)
+            guard earlier.change.from == name, let refuge = earlier.change.to?.directory else { continue }
+            for above in entries[..<index] {
+              guard above.change.inode == nil, let made = above.change.to?.path else { continue }
+              if refuge == made || refuge.hasPrefix(made + "/") { choose(above.position) }
+            }
+          }
+        }
       }
     }
   }
