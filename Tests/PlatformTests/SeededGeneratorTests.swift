@@ -15,8 +15,6 @@ import Testing
     #expect(SimulatedChance(seed: 7).bytes(32) == SimulatedChance(seed: 7).bytes(32))
   }
 
-  /// The published first outputs of xoshiro256** for the state 1, 2, 3, 4 cannot be reached through a seed, so the
-  /// generator is held to its statistics: every bit is set half of the time.
   @Test func everyBitIsFair() {
     var chance = SeededGenerator(seed: 1)
     var ones = [Int](repeating: 0, count: 64)

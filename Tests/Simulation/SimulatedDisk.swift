@@ -5,7 +5,8 @@
 // Names and contents are independent: a synced file whose directory was not synced may vanish, and a name that came
 // through may stand for a file whose bytes did not. Stricter than a real disk in two ways that contract (d) of
 // `FileSystem` allows: of two unsynced writes into one sector the later may survive without the earlier, and syncing
-// the directory that a file was renamed out of does not make the rename durable.
+// the directory that a file was renamed out of does not make the rename durable. Milder in one, as every journal is: the
+// changes of one file's name, and those of one name, survive in their order (`DurableTree.complete`).
 //
 // Paths are normalised: "/a//b/", "a/b" and "./a/b" are one, and the root always exists.
 

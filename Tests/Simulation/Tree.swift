@@ -107,8 +107,7 @@ struct DurableTree {
     }
   }
 
-  /// Completes a choice of `changes` so that it is one that a journal could hold, whose order can't be told from the
-  /// result. A chosen change brings with it:
+  /// Completes a choice of `changes` so that it makes sense as a state of the names. A chosen change brings with it:
   ///   - the earlier changes of the same file's name;
   ///   - the earlier changes of the name it takes; and where one is a rename by which another file left that name, the
   ///     directories that this file went to: else it would have no name at all.
