@@ -201,7 +201,6 @@ import Platform
 
   /// Bit n is set where slot n is free.
   @inline(__always) private func expired(_ line: Int, _ watermark: UInt32) -> UInt32 {
-    if sabotaged(.signedWrap) { return expiredWithoutWrap(line, watermark) }
     var mask: UInt32 = 0
     for slot in 0..<Self.slotsPerLine {
       let sign = (load(line, Self.positions &+ slot &* 4) &- watermark) &>> 31
@@ -222,7 +221,8 @@ import Platform
     let tags = unsafe UnsafeRawPointer(pointer(line))
     // Eight tags at a time: slots 0–7, then slots 2–9.
     let equal = unsafe tally_match8(tags, tag) | tally_match8(tags + 4, tag) &<< 2
-    return equal == 0 ? 0 : equal & ~expired(line, watermark)
+    if equal == 0 { return 0 }
+    return equal & ~(sabotaged(.signedWrap) ? expiredWithoutWrap(line, watermark) : expired(line, watermark))
   }
 
   @inline(__always) private func pointer(_ line: Int) -> UnsafeMutableRawPointer {

@@ -18,8 +18,8 @@ struct GrowthTests {
       reference.checked = step % 97 == 0 || window == 100
       let id = step > 0 && chance.once(in: 4) ? UInt64(chance.below(Int(ids))) : ids
       if id == ids { ids += 1 }
-      #expect(reference.put(id, hash: hash(id), position: start + step) == nil)
-      if step >= UInt64(window) { #expect(reference.expire(below: start + step - UInt64(window)) == nil) }
+      try #require(reference.put(id, hash: hash(id), position: start + step) == nil)
+      if step >= UInt64(window) { try #require(reference.expire(below: start + step - UInt64(window)) == nil) }
     }
     let statistics = reference.index.statistics
     let live = reference.live
@@ -40,11 +40,11 @@ struct GrowthTests {
   @Test("growth chains when nothing expires")
   func chain() throws {
     var index = try DedupIndex.create(expectedKeys: 112, maxBytes: 1 << 24)
-    for id in 0..<50_000 as Range<UInt64> { #expect(index.put(hash(id), position: id) { $0 == id } == .new) }
+    for id in 0..<50_000 as Range<UInt64> { try #require(index.put(hash(id), position: id) { $0 == id } == .new) }
     for id in 0..<50_000 as Range<UInt64> {
-      #expect(index.put(hash(id), position: 50_000) { $0 == id } == .duplicate(of: id))
+      try #require(index.put(hash(id), position: 50_000) { $0 == id } == .duplicate(of: id))
     }
-    #expect(index.brokenInvariant { $0 < 50_000 ? hash($0) : nil } == nil)
+    try #require(index.brokenInvariant { $0 < 50_000 ? hash($0) : nil } == nil)
     #expect(index.statistics.growths >= 8)
     #expect(index.statistics.liveKeys == 50_000)
     index.expire(below: 50_000)
@@ -52,25 +52,25 @@ struct GrowthTests {
     // A jump over more than a window clears what is in preparation as well.
     index.expire(below: 1 << 50)
     for id in 0..<9_000 as Range<UInt64> {
-      #expect(index.put(hash(id), position: 1 << 50 + id) { $0 == 1 << 50 + id } == .new)
+      try #require(index.put(hash(id), position: 1 << 50 + id) { $0 == 1 << 50 + id } == .new)
     }
-    #expect(index.brokenInvariant { $0 >= 1 << 50 ? hash($0 - 1 << 50) : nil } == nil)
+    try #require(index.brokenInvariant { $0 >= 1 << 50 ? hash($0 - 1 << 50) : nil } == nil)
   }
 
   @Test("at the memory limit new identities are refused, repeats still found, and expiry makes room")
   func memoryLimit() throws {
     let limit = 16 * 64 * 3 - 1  // One table of 16 lines, but not its successor.
     var index = try DedupIndex.create(expectedKeys: 112, maxBytes: limit)
-    for id in 0..<144 as Range<UInt64> { #expect(index.put(hash(id), position: id) { $0 == id } == .new) }
-    #expect(index.put(hash(144), position: 144) { $0 == 144 } == .refused(.memory))
+    for id in 0..<144 as Range<UInt64> { try #require(index.put(hash(id), position: id) { $0 == id } == .new) }
+    try #require(index.put(hash(144), position: 144) { $0 == 144 } == .refused(.memory))
     #expect(index.frontier == 143)
     for id in 0..<144 as Range<UInt64> {
-      #expect(index.put(hash(id), position: 144) { $0 == id } == .duplicate(of: id))
+      try #require(index.put(hash(id), position: 144) { $0 == id } == .duplicate(of: id))
     }
-    #expect(index.brokenInvariant { $0 < 144 ? hash($0) : nil } == nil)
+    try #require(index.brokenInvariant { $0 < 144 ? hash($0) : nil } == nil)
     index.expire(below: 1)
-    #expect(index.put(hash(144), position: 144) { $0 == 144 } == .new)
-    #expect(index.put(hash(0), position: 145) { $0 == 0 } == .refused(.memory))
+    try #require(index.put(hash(144), position: 144) { $0 == 144 } == .new)
+    try #require(index.put(hash(0), position: 145) { $0 == 0 } == .refused(.memory))
     #expect(index.statistics.bytes <= limit)
     #expect(index.statistics.growths == 0)
   }
@@ -94,15 +94,17 @@ struct GrowthTests {
   func widestHorizon(start: UInt64) throws {
     let widest = DedupIndex.widestHorizon
     var index = try DedupIndex.create(expectedKeys: 0, maxBytes: 1 << 20, watermark: start)
-    #expect(index.put(1, position: start) { _ in false } == .new)
+    try #require(index.put(1, position: start) { _ in false } == .new)
     // Fill the line, so that a mark has to last as long as a position.
-    for _ in 0..<12 { #expect(index.put(1, position: start + 5) { _ in false } == .new) }
-    #expect(index.put(2, position: start + widest) { _ in false } == .refused(.horizonTooWide))
-    #expect(index.put(2, position: start + widest - 1) { _ in false } == .new)
-    #expect(index.put(1, position: start + widest) { $0 == start } == .duplicate(of: start))
-    #expect(index.put(2, position: start + widest) { $0 == start + widest - 1 } == .duplicate(of: start + widest - 1))
+    for _ in 0..<12 { try #require(index.put(1, position: start + 5) { _ in false } == .new) }
+    try #require(index.put(2, position: start + widest) { _ in false } == .refused(.horizonTooWide))
+    try #require(index.put(2, position: start + widest - 1) { _ in false } == .new)
+    try #require(index.put(1, position: start + widest) { $0 == start } == .duplicate(of: start))
+    try #require(
+      index.put(2, position: start + widest) { $0 == start + widest - 1 } == .duplicate(of: start + widest - 1))
     index.expire(below: start + 1)
-    #expect(index.put(3, position: start + widest) { _ in false } == .new)
-    #expect(index.put(2, position: start + widest) { $0 == start + widest - 1 } == .duplicate(of: start + widest - 1))
+    try #require(index.put(3, position: start + widest) { _ in false } == .new)
+    try #require(
+      index.put(2, position: start + widest) { $0 == start + widest - 1 } == .duplicate(of: start + widest - 1))
   }
 }

@@ -10,7 +10,7 @@ struct SlidingWindowTests {
     static let scale = 1
   #endif
 
-  /// Puts `operations` clicks, one in 25 a repeat, over a window of `window` positions; counts wrong answers.
+  /// Puts `operations` clicks, one in 20 meant as a repeat, over a window of `window` positions; counts wrong answers.
   private func run(
     seed: UInt64, operations: Int, window: Int, start: UInt64, expectedKeys: Int
   ) throws -> (wrong: Int, duplicates: Int, statistics: DedupStatistics) {
@@ -31,7 +31,7 @@ struct SlidingWindowTests {
       batch.removeAll(keepingCapacity: true)
       for _ in 0..<min(64, operations - first) {
         var identity = fresh
-        if fresh > 0, chance.once(in: 25) {
+        if fresh > 0, chance.once(in: 20) {
           let distance =
             switch chance.below(4) {
             case 0: 1 + chance.below(80)

@@ -68,8 +68,8 @@ struct TinyIndexTests {
   func sameHash() throws {
     for hash in [0, UInt64.max, 1 << 63] as [UInt64] {
       var reference = Reference(try .create(expectedKeys: 0, maxBytes: 1 << 20))
-      for id in 0..<100 as Range<UInt64> { #expect(reference.put(id, hash: hash, position: id) == nil) }
-      for id in 0..<100 as Range<UInt64> { #expect(reference.put(id, hash: hash, position: 200) == nil) }
+      for id in 0..<100 as Range<UInt64> { try #require(reference.put(id, hash: hash, position: id) == nil) }
+      for id in 0..<100 as Range<UInt64> { try #require(reference.put(id, hash: hash, position: 200) == nil) }
       #expect(reference.duplicates == 100)
       let statistics = reference.index.statistics
       #expect(statistics.needlessVerifications == 2 * (99 * 100 / 2))
@@ -86,8 +86,8 @@ struct TinyIndexTests {
         let now = start + offset
         // Each click is a repeat of that `distance` before, which in turn is one as long as that was inside.
         let id = offset % distance
-        #expect(reference.put(id, hash: id &* 0x9e37_79b9_7f4a_7c15, position: now) == nil)
-        if now + 1 >= start + horizon { #expect(reference.expire(below: now + 1 - horizon) == nil) }
+        try #require(reference.put(id, hash: id &* 0x9e37_79b9_7f4a_7c15, position: now) == nil)
+        if now + 1 >= start + horizon { try #require(reference.expire(below: now + 1 - horizon) == nil) }
       }
       // The click at `now` still sees the watermark now − horizon, so that a distance of `horizon` is inside.
       #expect((reference.duplicates > 0) == (distance <= horizon), "distance \(distance)")
@@ -100,17 +100,17 @@ struct TinyIndexTests {
   func stale(step: UInt64) throws {
     var reference = Reference(try .create(expectedKeys: 0, maxBytes: 1 << 20, watermark: 1 << 32 - 50))
     for id in 0..<100 as Range<UInt64> {
-      #expect(reference.put(id, hash: id << 60 | id % 3, position: 1 << 32 - 50 + id) == nil)
+      try #require(reference.put(id, hash: id << 60 | id % 3, position: 1 << 32 - 50 + id) == nil)
     }
     var watermark = reference.index.watermark
     let steps = min(5 * (1 << 32) / step + 2, 5_000)
     for count in 0..<steps {
       watermark += step
-      #expect(reference.expire(below: watermark) == nil)
+      try #require(reference.expire(below: watermark) == nil)
       #expect(reference.index.statistics.liveKeys == 0)
       // One key that lives at a time, so that sweeps meet live and stale slots side by side.
-      if count % 3 == 0 { #expect(reference.put(1_000 + count, hash: count << 60, position: watermark) == nil) }
-      if count % 3 == 0 { #expect(reference.expire(below: watermark + 1) == nil) }
+      if count % 3 == 0 { try #require(reference.put(1_000 + count, hash: count << 60, position: watermark) == nil) }
+      if count % 3 == 0 { try #require(reference.expire(below: watermark + 1) == nil) }
     }
   }
 
@@ -127,22 +127,24 @@ struct TinyIndexTests {
   func throwing() throws {
     struct Unreadable: Error {}
     var index = try DedupIndex.create(expectedKeys: 0, maxBytes: 4_096)
-    #expect(index.put(7, position: 3) { _ in false } == .new)
+    try #require(index.put(7, position: 3) { _ in false } == .new)
     #expect(throws: Unreadable.self) {
       try index.put(7, position: 9) { _ throws(Unreadable) in throw Unreadable() }
     }
     #expect(index.frontier == 3)
-    #expect(index.put(7, position: 9) { $0 == 3 } == .duplicate(of: 3))
+    try #require(index.put(7, position: 9) { $0 == 3 } == .duplicate(of: 3))
     #expect(index.statistics.liveKeys == 1)
   }
 
   @Test("several clicks may share a position")
   func sharedPosition() throws {
     var index = try DedupIndex.create(expectedKeys: 0, maxBytes: 4_096)
-    for id in 0..<50 as Range<UInt64> { #expect(index.put(id << 58, position: 9) { _ in false } == .new) }
-    for id in 0..<50 as Range<UInt64> { #expect(index.put(id << 58, position: 9) { $0 == 9 } == .duplicate(of: 9)) }
+    for id in 0..<50 as Range<UInt64> { try #require(index.put(id << 58, position: 9) { _ in false } == .new) }
+    for id in 0..<50 as Range<UInt64> {
+      try #require(index.put(id << 58, position: 9) { $0 == 9 } == .duplicate(of: 9))
+    }
     index.expire(below: 10)
-    #expect(index.put(0, position: 10) { _ in true } == .new)
+    try #require(index.put(0, position: 10) { _ in true } == .new)
     #expect(index.statistics.liveKeys == 1)
   }
 }
