@@ -18,6 +18,22 @@ package struct Ad: Hashable, Sendable {
   /// When it was deleted; its counts stay and so does this row. Nil for a live ad.
   package var deletedAt: Int64?
 
+  package init(
+    id: AdID, key: AdKey, redirectURL: String, advertiserID: String, campaignID: String? = nil,
+    status: Status = .active, fallbackURL: String? = nil, createdAt: Int64, updatedAt: Int64, deletedAt: Int64? = nil
+  ) {
+    self.id = id
+    self.key = key
+    self.redirectURL = redirectURL
+    self.advertiserID = advertiserID
+    self.campaignID = campaignID
+    self.status = status
+    self.fallbackURL = fallbackURL
+    self.createdAt = createdAt
+    self.updatedAt = updatedAt
+    self.deletedAt = deletedAt
+  }
+
   /// Whether clicks count.
   package enum Status: Int64, Sendable, CaseIterable {
     case active = 0
