@@ -1,0 +1,88 @@
+// The tables of the catalog, as the steps that lead to them. `user_version` counts the steps a file has gone; a step that
+// was ever released is never changed, the next change is a further step.
+//
+//   step   brings
+//   1      ads, signing keys, tokens
+
+/// The catalog's schema and the way from any older one to it.
+package enum Schema {
+  /// Marks the file as ours ("taly"), in `application_id`.
+  package static let applicationID: Int64 = 0x7461_6C79
+
+  /// Step i leads from version i to version i + 1.
+  package static let steps = [
+    """
+    -- One row for each ad there ever was: the way from the engine's key to the id outlives the ad.
+    CREATE TABLE ad (
+      key           INTEGER PRIMARY KEY,          -- the ad key's 64 bits, as a signed number
+      id            TEXT    NOT NULL UNIQUE,
+      redirect_url  TEXT    NOT NULL,
+      advertiser_id TEXT    NOT NULL,
+      campaign_id   TEXT,
+      status        INTEGER NOT NULL,             -- 0 active, 1 paused
+      fallback_url  TEXT,
+      created_at    INTEGER NOT NULL,             -- all times: milliseconds since 1970
+      updated_at    INTEGER NOT NULL,
+      deleted_at    INTEGER
+    ) STRICT;
+    CREATE INDEX ad_by_advertiser ON ad (advertiser_id, id);
+
+    CREATE TABLE signing_key (
+      sequence   INTEGER PRIMARY KEY,             -- the newest has the highest
+      kid        TEXT    NOT NULL UNIQUE,
+      secret     BLOB    NOT NULL,
+      created_at INTEGER NOT NULL,
+      retired_at INTEGER
+    ) STRICT;
+
+    CREATE TABLE token (
+      sequence      INTEGER PRIMARY KEY,
+      id            TEXT    NOT NULL UNIQUE,
+      hash          BLOB    NOT NULL,             -- SHA-256 of the whole text
+      scopes        INTEGER NOT NULL,
+      advertiser_id TEXT,                         -- null: all
+      label         TEXT,
+      created_at    INTEGER NOT NULL,
+      revoked_at    INTEGER
+    ) STRICT;
+    """
+  ]
+
+  /// Brings an open database to the newest version, all steps in one transaction; refuses other applications' files and
+  /// newer versions. Read-only, an older version is refused too.
+  package static func establish(
+    in database: Database, _ access: Database.Access, steps: [String] = steps
+  ) throws(CatalogError) {
+    if try check(database, steps.count) { return }
+    let found = try version(of: database)
+    guard access == .readWrite else {
+      throw .version(file: database.path, found: found, known: Int64(steps.count))
+    }
+    let doing = "bringing its tables from version \(found) to \(steps.count)"
+    try database.transaction(doing: doing) { () throws(CatalogError) in
+      // Another process may have been faster.
+      if try check(database, steps.count) { return }
+      for step in try Int(version(of: database))..<steps.count { try database.execute(steps[step], doing: doing) }
+      try database.execute(
+        "PRAGMA application_id=\(applicationID); PRAGMA user_version=\(steps.count)", doing: doing)
+    }
+  }
+
+  /// Whether the file has the newest version already.
+  private static func check(_ database: Database, _ known: Int) throws(CatalogError) -> Bool {
+    let found = try version(of: database)
+    let application = try database.pragma("application_id")
+    if application != String(applicationID) {
+      let tables = try database.query("SELECT count(*) FROM sqlite_schema", doing: "reading its tables") {
+        $0.integer(0)
+      }
+      guard application == "0", found == 0, tables == [0] else { throw .foreign(file: database.path) }
+    }
+    guard found <= known else { throw .version(file: database.path, found: found, known: Int64(known)) }
+    return found == known
+  }
+
+  private static func version(of database: Database) throws(CatalogError) -> Int64 {
+    try Int64(database.pragma("user_version")) ?? 0
+  }
+}

@@ -1,0 +1,132 @@
+import Clicks
+
+// A token is shown once and kept hashed:
+//
+//     tally_k3f7q2wxyz_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG
+//           id         32 random bytes, base64url without padding (RFC 4648, 5)
+//
+// The id finds the row; the SHA-256 of the whole text is compared in constant time. 256 random bits need no slow hash.
+
+/// A token as it may be shown.
+package struct TokenInfo: Hashable, Sendable {
+  package var id: String
+  package var scopes: Scopes
+  /// The advertiser it is bound to; nil for all.
+  package var advertiserID: String?
+  package var label: String?
+  /// Milliseconds since 1970.
+  package var createdAt: Int64
+  /// When it stopped working; nil while it works.
+  package var revokedAt: Int64?
+}
+
+/// A token that was just made: its text exists only here.
+package struct NewToken: Sendable {
+  package var info: TokenInfo
+  package var text: Secret
+}
+
+extension Catalog {
+  /// The longest label, bytes.
+  package static let maximumLabelBytes = 128
+
+  /// Makes a token. Throws `.invalid` for no scopes, a wrong advertiser or label, or `admin` bound to one advertiser.
+  package func createToken(
+    scopes: Scopes, advertiserID: String? = nil, label: String? = nil
+  ) throws(CatalogError) -> NewToken {
+    var faults: [FieldFault] = []
+    if scopes.names.isEmpty { faults.append(FieldFault("scopes", "are missing")) }
+    if let advertiserID {
+      if AdID(advertiserID) == nil { faults.append(FieldFault("advertiser", AdFields.nameRule)) }
+      if scopes.contains(.admin) { faults.append(FieldFault("advertiser", "can't bind a token with scope admin")) }
+    }
+    if let label, label.utf8.count > Self.maximumLabelBytes || label.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+      faults.append(
+        FieldFault("label", "must have at most \(Self.maximumLabelBytes) bytes and no control characters"))
+    }
+    guard faults.isEmpty else { throw .invalid(faults) }
+    let info = TokenInfo(
+      id: shortName(), scopes: scopes, advertiserID: advertiserID, label: label, createdAt: now(), revokedAt: nil)
+    let text = Secret("tally_\(info.id)_\(Base64URL.encode(environment.chance.bytes(32)))")
+    try database.run(
+      "INSERT INTO token (id, hash, scopes, advertiser_id, label, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+      [
+        .text(info.id), .blob(hasher.digest(text.bytes)), .integer(scopes.rawValue), .optional(advertiserID),
+        .optional(label), .integer(info.createdAt),
+      ],
+      doing: "adding token \(info.id)")
+    return NewToken(info: info, text: text)
+  }
+
+  /// Every token there ever was, oldest first.
+  package func tokens() throws(CatalogError) -> [TokenInfo] {
+    try database.query(
+      "SELECT id, scopes, advertiser_id, label, created_at, revoked_at FROM token ORDER BY sequence",
+      doing: "listing tokens"
+    ) {
+      TokenInfo(
+        id: $0.text(0), scopes: Scopes(rawValue: $0.integer(1)), advertiserID: $0.optionalText(2),
+        label: $0.optionalText(3), createdAt: $0.integer(4), revokedAt: $0.optionalInteger(5))
+    }
+  }
+
+  /// Ends a token's time. False where no working token has this id.
+  package func revokeToken(_ id: String) throws(CatalogError) -> Bool {
+    try database.run(
+      "UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [.integer(now()), .text(id)],
+      doing: "revoking token \(id)") > 0
+  }
+
+  /// What the bearer of `text` may do; nil where it is no token, or one that was revoked.
+  package func authenticate(_ text: String) throws(CatalogError) -> Grant? {
+    guard let id = TokenText.id(in: text) else { return nil }
+    let rows = try database.query(
+      "SELECT hash, scopes, advertiser_id FROM token WHERE id = ? AND revoked_at IS NULL", [.text(id)],
+      doing: "looking up a token"
+    ) { (hash: $0.blob(0), scopes: $0.integer(1), advertiserID: $0.optionalText(2)) }
+    guard let row = rows.first, equalInConstantTime(row.hash, hasher.digest(Array(text.utf8))) else { return nil }
+    return Grant(tokenID: id, scopes: Scopes(rawValue: row.scopes), advertiserID: row.advertiserID)
+  }
+}
+
+/// The form of a token's text.
+enum TokenText {
+  private static let prefix = Array("tally_".utf8)
+  private static let secretCharacters = 43
+
+  /// The id inside `text`; nil where `text` does not have the form of a token.
+  static func id(in text: String) -> String? {
+    let bytes = Array(text.utf8)
+    guard bytes.count <= 128, bytes.starts(with: prefix) else { return nil }
+    let id = bytes[prefix.count...].prefix { $0 != UInt8(ascii: "_") }
+    let secret = bytes[id.endIndex...].dropFirst()
+    guard !id.isEmpty, secret.count == secretCharacters, secret.allSatisfy(Base64URL.alphabet.contains),
+      unsafe id.withUnsafeBytes({ unsafe AdID.isValid($0) })
+    else { return nil }
+    return String(decoding: id, as: UTF8.self)
+  }
+}
+
+/// Base64 with the alphabet for URLs, without padding (RFC 4648, 5).
+enum Base64URL {
+  static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+
+  static func encode(_ bytes: [UInt8]) -> String {
+    var text: [UInt8] = []
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+      let group = bytes[start..<min(start + 3, bytes.count)]
+      var bits: UInt32 = 0
+      for (index, byte) in group.enumerated() { bits |= UInt32(byte) << (16 - 8 * index) }
+      for index in 0...group.count { text.append(alphabet[Int(bits >> (18 - 6 * index) & 63)]) }
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+}
+
+/// Whether both are equal, in a time that does not depend on where they differ.
+private func equalInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+  guard a.count == b.count else { return false }
+  var difference: UInt8 = 0
+  for index in a.indices { difference |= a[index] ^ b[index] }
+  return difference == 0
+}
