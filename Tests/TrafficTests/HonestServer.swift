@@ -1,0 +1,122 @@
+import Clicks
+import Synchronization
+import Traffic
+
+/// Tally in forty lines: the catalog, the signature, a dictionary. Safe from any thread.
+final class HonestServer: Sendable {
+  /// What makes it dishonest.
+  enum Fault: CaseIterable, Sendable {
+    /// A repeat is counted again, and says so.
+    case countsRepeats
+    /// A repeat is counted again behind a `duplicate`.
+    case countsRepeatsSilently
+    /// A click is answered `valid` and lost.
+    case losesCounted
+    case countsHeads
+    case countsHeadsSilently
+    case countsPrefetches
+    case countsForgeries
+    case countsPausedSilently
+    /// A first click is answered `duplicate`.
+    case callsFirstDuplicate
+    /// A click is counted in the minute after the one it names.
+    case wrongMinute
+    /// A repeat names its own time instead of the first one's.
+    case wrongTimeOfDuplicate
+  }
+
+  private struct State {
+    var counted: [Pair: Int64] = [:]
+    var table: [AdMinute: Int] = [:]
+    var decisions = 0
+    var faults = 0
+  }
+
+  private struct Pair: Hashable {
+    var ad: AdID
+    var impression: ImpressionID
+  }
+
+  private let secret: [UInt8]
+  private let ads: [AdID: Bool]
+  private let fault: Fault?
+  private let state = Mutex(State())
+
+  init(secret: [UInt8], catalog: [AdEntry], fault: Fault? = nil) {
+    self.secret = secret
+    ads = Dictionary(uniqueKeysWithValues: catalog.map { ($0.id, $0.isPaused) })
+    self.fault = fault
+  }
+
+  var table: [AdMinute: Int] { state.withLock { $0.table } }
+  /// How often the fault has struck.
+  var faults: Int { state.withLock { $0.faults } }
+
+  /// Decides one request, as of `now`, ms.
+  func answer(isHead: Bool, isPrefetch: Bool, target: String, at now: Int64) -> Outcome {
+    guard target.hasPrefix("/click?") else { return Outcome(status: 404) }
+    var values: [Substring: String] = [:]
+    for part in target.dropFirst(7).split(separator: "&") {
+      let pair = part.split(separator: "=", maxSplits: 1)
+      if pair.count == 2 { values[pair[0]] = String(pair[1]) }
+    }
+    guard let adText = values["adId"], let ad = AdID(adText), let idText = values["impressionId"],
+      let impression = ImpressionID(idText), let signature = values["signature"], signature.utf8.count == 64
+    else { return Outcome(status: 400, verdict: .malformed) }
+    let right = SigningKey(id: "", secret: secret).sign(ad: adText, impression: idText).description
+    let pair = Pair(ad: ad, impression: impression)
+    guard right == signature.lowercased() || strikes(.countsForgeries) else {
+      return Outcome(status: 403, verdict: .badSignature)
+    }
+    guard let isPaused = ads[ad] else { return Outcome(status: 404, verdict: .unknownAd) }
+    if isPaused {
+      if strikes(.countsPausedSilently) { _ = count(pair, now) }
+      return Outcome(status: 410, verdict: .paused)
+    }
+    if isPrefetch && !strikes(.countsPrefetches) { return Outcome(status: 503, verdict: .prefetch) }
+    if isHead && !strikes(.countsHeads) {
+      if strikes(.countsHeadsSilently) { _ = count(pair, now) }
+      return Outcome(status: 302, verdict: .head)
+    }
+    return count(pair, now)
+  }
+
+  private func count(_ pair: Pair, _ now: Int64) -> Outcome {
+    state.withLock { state in
+      state.decisions += 1
+      func strikes(_ which: Fault) -> Bool {
+        guard fault == which, state.decisions % 7 == 0 else { return false }
+        state.faults += 1
+        return true
+      }
+      if let before = state.counted[pair] {
+        if fault == .countsRepeats {
+          state.faults += 1
+          state.table[AdMinute(pair.ad, Minute(containing: now)), default: 0] += 1
+          return Outcome(status: 302, verdict: .valid, eventTime: now)
+        }
+        if fault == .countsRepeatsSilently {
+          state.faults += 1
+          state.table[AdMinute(pair.ad, Minute(containing: now)), default: 0] += 1
+        }
+        if fault == .wrongTimeOfDuplicate, before != now {
+          state.faults += 1
+          return Outcome(status: 302, verdict: .duplicate, eventTime: now)
+        }
+        return Outcome(status: 302, verdict: .duplicate, eventTime: before)
+      }
+      if strikes(.callsFirstDuplicate) { return Outcome(status: 302, verdict: .duplicate, eventTime: now) }
+      state.counted[pair] = now
+      if strikes(.losesCounted) { return Outcome(status: 302, verdict: .valid, eventTime: now) }
+      let minute = Minute(containing: now + (strikes(.wrongMinute) ? 60_000 : 0))
+      state.table[AdMinute(pair.ad, minute), default: 0] += 1
+      return Outcome(status: 302, verdict: .valid, eventTime: now)
+    }
+  }
+
+  private func strikes(_ which: Fault) -> Bool {
+    guard fault == which else { return false }
+    state.withLock { $0.faults += 1 }
+    return true
+  }
+}
