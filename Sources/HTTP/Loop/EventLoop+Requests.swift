@@ -1,0 +1,204 @@
+import Glibc
+
+// From bytes to requests to answers: all in memory but the one receive.
+
+extension EventLoop {
+  /// Takes what the client has sent, in one call, and goes on with it.
+  func receive(_ index: Int) {
+    touch(index)
+    let connection = slab[index].descriptor
+    let room = unsafe slab[index].input.room(blocks, &slab[index].parser)
+    let count = unsafe recv(connection, room.baseAddress, room.count, 0)
+    if count < 0 {
+      if errno != EAGAIN && errno != EINTR { slab[index].isDead = true }
+      return
+    }
+    core.value.statistics.bytesIn += count
+    if slab[index].isLingering {
+      if count == 0 { slab[index].isDead = true }
+      return
+    }
+    if count == 0 {
+      slab[index].isEnded = true
+    } else {
+      slab[index].input.received(count)
+    }
+    process(index)
+  }
+
+  /// Parses and hands over all requests at hand, as far as there is room for their answers.
+  func process(_ index: Int) {
+    touch(index)
+    loop: while !slab[index].isLast, !slab[index].isDead, slab[index].input.count > 0 {
+      if !hasRoom(index) {
+        slab[index].isBlocked = true
+        return
+      }
+      switch parse(index) {
+      case .needMore: break loop
+      case .head:
+        if let status = judgeBody(index) { return reject(index, status) }
+      case .complete: handOver(index)
+      case .failed(let status): return reject(index, status)
+      }
+    }
+    if slab[index].isEnded { slab[index].isLast = true }
+  }
+
+  /// Whether another request of `index` may be taken on.
+  func hasRoom(_ index: Int) -> Bool {
+    slab[index].inFlight < settings.pipelineDepth && slab[index].output.count <= settings.outputLimit
+  }
+
+  private func parse(_ index: Int) -> ParserStep {
+    let base = unsafe slab[index].input.base
+    let fields = unsafe slab[index].input.fields
+    let count = slab[index].input.count
+    return unsafe slab[index].parser.advance(base, count: count, fields: fields, limits: settings.headLimits)
+  }
+
+  private func request(_ index: Int) -> Request {
+    unsafe Request(
+      base: slab[index].input.base, fields: slab[index].input.fields, parser: slab[index].parser,
+      descriptor: slab[index].descriptor, listenerTag: slab[index].listenerTag)
+  }
+
+  /// A head has announced a body: nil, or the status to refuse it with. Tells a client that waits to go on.
+  private func judgeBody(_ index: Int) -> Int? {
+    let limit = handler.limit(for: request(index))
+    if let status = slab[index].parser.acceptBody(limit: limit) { return status }
+    guard slab[index].parser.head.expectsContinue else { return nil }
+    if limit <= 0 { return 413 }
+    // A client that has begun its body does not wait.
+    if slab[index].input.count == slab[index].parser.bodyStart {
+      slab[index].owesContinue = true
+      payContinue(index)
+    }
+    return nil
+  }
+
+  /// Writes the 100 that is owed, once no earlier request waits for its answer.
+  private func payContinue(_ index: Int) {
+    guard slab[index].owesContinue, slab[index].inFlight == 0 else { return }
+    slab[index].owesContinue = false
+    let text: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+    unsafe slab[index].output.append(
+      UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), blocks)
+  }
+
+  /// A request is complete: number it and let the handler have it.
+  private func handOver(_ index: Int) {
+    let end = slab[index].parser.position
+    slab[index].owesContinue = false
+    let isRest = slab[index].input.count > end
+    if !slab[index].parser.head.keepsAlive || core.value.isStopping && !isRest { slab[index].isLast = true }
+    let exchange = number(
+      index, isHead: slab[index].parser.head.method == .head, isOld: slab[index].parser.head.minorVersion == 0)
+    core.value.statistics.requests += 1
+    core.value.activity.note(&slab[index].window)
+    handler.handle(request(index), exchange, on: self)
+    slab[index].input.consume(end)
+    slab[index].parser = RequestParser()
+    slab[index].reading = .nothing
+  }
+
+  /// Gives the next request of `index` its number.
+  private func number(_ index: Int, isHead: Bool, isOld: Bool) -> Exchange {
+    let sequence = slab[index].next
+    let bit = Connection.bit(sequence)
+    slab[index].next = sequence &+ 1
+    slab[index].answeredBits &= ~bit
+    if isHead { slab[index].headBits |= bit } else { slab[index].headBits &= ~bit }
+    if isOld { slab[index].oldBits |= bit } else { slab[index].oldBits &= ~bit }
+    return Exchange(index: UInt32(index), generation: slab[index].generation, sequence: sequence)
+  }
+
+  /// Refuses what `index` is sending; nothing behind it can be trusted, so this is the connection's last answer.
+  func reject(_ index: Int, _ status: Int) {
+    core.value.statistics.rejected.count(status)
+    slab[index].isLast = true
+    slab[index].lingers = true
+    slab[index].owesContinue = false
+    let isHead = slab[index].parser.hasHead && slab[index].parser.head.method == .head
+    let exchange = number(index, isHead: isHead, isOld: false)
+    respond(exchange) { handler.refuse(status, &$0) }
+    touch(index)
+  }
+
+  /// Answers `exchange`: `build` writes the answer, which leaves at the end of the turn, behind the answers to earlier
+  /// requests of its connection. Does nothing for an exchange whose connection has gone, or that is answered already.
+  /// `build` must not answer another one.
+  package func respond(_ exchange: Exchange, _ build: (inout ResponseWriter) -> Void) {
+    let index = Int(exchange.index)
+    let bit = Connection.bit(exchange.sequence)
+    guard index < core.value.highWater, slab[index].generation == exchange.generation, !slab[index].isDead,
+      exchange.sequence &- slab[index].oldest < slab[index].next &- slab[index].oldest,
+      slab[index].answeredBits & bit == 0
+    else {
+      core.value.statistics.staleAnswers += 1
+      return
+    }
+    precondition(!core.value.isWriting, "an answer is written inside another one")
+    core.value.isWriting = true
+    let isHead = slab[index].headBits & bit != 0
+    let isOld = slab[index].oldBits & bit != 0
+    let closes = slab[index].isLast && exchange.sequence &+ 1 == slab[index].next
+    if exchange.sequence == slab[index].oldest {
+      unsafe withUnsafeMutablePointer(to: &slab[index].output) { unsafe write($0, isHead, closes, isOld, build) }
+      slab[index].oldest &+= 1
+      if unsafe slab[index].parked != nil { unparkReady(index) }
+      payContinue(index)
+    } else {
+      let answer = UnsafeMutablePointer<ParkedAnswer>.allocate(capacity: 1)
+      unsafe answer.initialize(
+        to: ParkedAnswer(sequence: exchange.sequence, output: OutputBuffer(), next: slab[index].parked))
+      unsafe withUnsafeMutablePointer(to: &answer.pointee.output) { unsafe write($0, isHead, closes, isOld, build) }
+      unsafe slab[index].parked = answer
+      slab[index].answeredBits |= bit
+    }
+    core.value.isWriting = false
+    touch(index)
+  }
+
+  private func write(
+    _ output: UnsafeMutablePointer<OutputBuffer>, _ isHead: Bool, _ closes: Bool, _ isOld: Bool,
+    _ build: (inout ResponseWriter) -> Void
+  ) {
+    let line = unsafe UnsafeRawBufferPointer(start: date.pointer, count: date.capacity)
+    var writer = unsafe ResponseWriter(
+      output: output, blocks: blocks, date: line, isHead: isHead, closes: closes, isOld: isOld)
+    build(&writer)
+    writer.finish()
+  }
+
+  /// Moves the parked answers whose turn has come to the output.
+  private func unparkReady(_ index: Int) {
+    while slab[index].inFlight > 0, slab[index].answeredBits & Connection.bit(slab[index].oldest) != 0 {
+      let sequence = slab[index].oldest
+      let answer = unsafe unlink(index, sequence)
+      unsafe slab[index].output.append(answer.pointee.output.bytes, blocks)
+      unsafe answer.pointee.output.release(blocks)
+      unsafe answer.deallocate()
+      slab[index].answeredBits &= ~Connection.bit(sequence)
+      slab[index].oldest = sequence &+ 1
+    }
+  }
+
+  private func unlink(_ index: Int, _ sequence: UInt32) -> UnsafeMutablePointer<ParkedAnswer> {
+    var before: UnsafeMutablePointer<ParkedAnswer>?
+    var answer = unsafe slab[index].parked
+    while let found = unsafe answer {
+      if unsafe found.pointee.sequence == sequence {
+        if let before = unsafe before {
+          unsafe before.pointee.next = found.pointee.next
+        } else {
+          unsafe slab[index].parked = found.pointee.next
+        }
+        return unsafe found
+      }
+      unsafe before = found
+      unsafe answer = found.pointee.next
+    }
+    preconditionFailure("an answer is marked as parked and is not")
+  }
+}

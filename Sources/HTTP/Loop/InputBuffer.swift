@@ -1,0 +1,83 @@
+import Glibc
+
+// What a connection received and nobody took yet, with the table of the current request's field lines in front:
+//
+//   | table, 2 KiB | taken | bytes at hand | room |
+//                  0       start           end    capacity
+//
+// Memory is held only while there are bytes.
+
+@safe struct InputBuffer {
+  /// Field lines that the table has room for.
+  static let fieldCapacity = 128
+  static let tableSize = fieldCapacity * MemoryLayout<FieldExtent>.stride
+  /// A receive gets at least this much room.
+  private static let leastRoom = 4096
+
+  private var memory: UnsafeMutableRawPointer?
+  private var capacity = 0
+  private var start = 0
+  private var end = 0
+
+  /// Bytes at hand.
+  var count: Int { end - start }
+
+  /// The first byte at hand. Only while there is memory.
+  var base: UnsafeMutablePointer<UInt8> {
+    unsafe (memory.unsafelyUnwrapped + Self.tableSize + start).assumingMemoryBound(to: UInt8.self)
+  }
+
+  /// The table of field lines. Only while there is memory.
+  var fields: UnsafeMutablePointer<FieldExtent> {
+    unsafe memory.unsafelyUnwrapped.assumingMemoryBound(to: FieldExtent.self)
+  }
+
+  /// Where received bytes go: at least some room, made by moving or growing where there is none. `parser` is in the
+  /// middle of what begins at the first byte at hand.
+  mutating func room(_ blocks: BlockPool, _ parser: inout RequestParser) -> UnsafeMutableRawBufferPointer {
+    if let old = unsafe memory {
+      if capacity - end < Self.leastRoom {
+        let kept = unsafe parser.closeGap(base, count: count)
+        end = start + kept
+        if start > 0 {
+          unsafe memmove(old + Self.tableSize, base, kept)
+          start = 0
+          end = kept
+        }
+        if capacity - end < Self.leastRoom { unsafe grow(old, blocks) }
+      }
+    } else {
+      unsafe memory = blocks.take(BlockPool.blockSize)
+      capacity = BlockPool.blockSize - Self.tableSize
+    }
+    return unsafe UnsafeMutableRawBufferPointer(
+      start: memory.unsafelyUnwrapped + Self.tableSize + end, count: capacity - end)
+  }
+
+  private mutating func grow(_ old: UnsafeMutableRawPointer, _ blocks: BlockPool) {
+    let larger = capacity * 2
+    let fresh = unsafe blocks.take(larger + Self.tableSize)
+    unsafe memcpy(fresh, old, Self.tableSize + end)
+    unsafe blocks.give(old, capacity + Self.tableSize)
+    unsafe memory = fresh
+    capacity = larger
+  }
+
+  /// `count` bytes were put into the room.
+  mutating func received(_ count: Int) {
+    precondition(count <= capacity - end)
+    end += count
+  }
+
+  /// Drops the first `count` bytes at hand.
+  mutating func consume(_ count: Int) {
+    precondition(count <= self.count)
+    start += count
+  }
+
+  /// Drops everything and gives the memory back.
+  mutating func release(_ blocks: BlockPool) {
+    if let memory = unsafe memory { unsafe blocks.give(memory, capacity + Self.tableSize) }
+    self = InputBuffer()
+  }
+}
