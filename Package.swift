@@ -52,10 +52,15 @@ let package = Package(
         name: "tally", dependencies: modules.map { .init(stringLiteral: $0.name) }, swiftSettings: settings),
       .target(
         name: "Simulation", dependencies: ["Bytes", "Platform"], path: "Tests/Simulation", swiftSettings: settings),
+      .target(
+        name: "StoreHarness", dependencies: ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Simulation"],
+        path: "Tests/StoreHarness", swiftSettings: settings),
     ]
     + tests.map {
       .testTarget(
-        name: $0.name, dependencies: $0.imports.map { .init(stringLiteral: $0) } + ["Simulation"],
+        name: $0.name,
+        dependencies: $0.imports.map { .init(stringLiteral: $0) } + ["Simulation"]
+          + ($0.imports.contains("Store") ? ["StoreHarness"] : []),
         swiftSettings: settings)
     }
 )

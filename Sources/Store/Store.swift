@@ -74,7 +74,10 @@ package final class Store {
   private static func create(_ environment: Environment, _ path: String, shards: Int) throws -> StoreIdentity {
     precondition(1...StoreIdentity.shardLimit ~= shards)
     let files = environment.files
-    try files.createDirectory(path)
+    if !files.exists(path) {
+      try files.createDirectory(path)
+      try files.synchronizeDirectory(parent(of: path))
+    }
     for number in 0..<shards { try prepare(files, "\(path)/\(StoreFiles.shard(number))", in: path) }
     let identity = StoreIdentity(
       id: StoreID(high: environment.chance.next(), low: environment.chance.next()), shards: shards,
@@ -82,6 +85,11 @@ package final class Store {
     let target = "\(path)/\(StoreFiles.store)"
     try files.replace(target, with: identity.page, by: target + ".tmp", in: path)
     return identity
+  }
+
+  private static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// Makes a shard's directories where they are missing, and empties `tmp`.

@@ -66,7 +66,8 @@ package final class LinkMinter {
 
   /// Appends the target to `target`, without allocating once the buffer is large enough.
   package func append(
-    ad: [UInt8], impression: ImpressionID, form: IdentityForm = .uuid, fault: LinkFault = .none, to target: inout [UInt8]
+    ad: [UInt8], impression: ImpressionID, form: IdentityForm = .uuid, fault: LinkFault = .none,
+    to target: inout [UInt8]
   ) {
     spell(impression, form)
     let signer = fault == .wrongKey ? strangeKey : key

@@ -63,7 +63,8 @@ package struct LoadReport: Sendable, Equatable {
     let rest = withoutVerdict > 0 ? ["without a verdict \(withoutVerdict)"] : []
     if answered > 0 { lines.append("verdicts   " + (named + rest).joined(separator: ", ")) }
     if answered > 0 {
-      lines.append("statuses   " + statuses.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "))
+      lines.append(
+        "statuses   " + statuses.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "))
       let parts = Self.percentiles.map { "\($0.name) \(Self.micros(latency.percentile($0.percent)))" }
       lines.append("latency    " + (parts + ["max \(Self.micros(latency.maximum))"]).joined(separator: ", ") + " (µs)")
     }
@@ -82,7 +83,8 @@ package struct LoadReport: Sendable, Equatable {
     let latencyFields =
       Self.percentiles.map { "\"\($0.name)\":\(latency.percentile($0.percent))" }
       + ["\"max\":\(latency.maximum)", "\"mean\":\(Int64(latency.mean))"]
-    return "{\"answered\":\(answered),\"unanswered\":\(unanswered),\"elapsedSeconds\":\(Self.fixed(Double(s.elapsed) / 1e9, 6)),"
+    return
+      "{\"answered\":\(answered),\"unanswered\":\(unanswered),\"elapsedSeconds\":\(Self.fixed(Double(s.elapsed) / 1e9, 6)),"
       + "\"ratePerSecond\":\(Self.fixed(rate, 1)),\"verdicts\":{\(verdictFields)},\"withoutVerdict\":\(withoutVerdict),"
       + "\"statuses\":{\(statusFields)},\"latencyNanoseconds\":{\(latencyFields.joined(separator: ","))},"
       + "\"requests\":\(s.requests),\"bytesSent\":\(s.bytesSent),\"bytesReceived\":\(s.bytesReceived),"

@@ -29,7 +29,8 @@ struct ResponseHead: Equatable {
     // Status line: "HTTP/1.x SSS".
     guard count - start >= 12 else { return .incomplete }
     for i in 0..<7 where bytes[start + i] != Text.version[i] { return .broken }
-    guard let hundreds = digit(bytes[start + 9]), let tens = digit(bytes[start + 10]), let ones = digit(bytes[start + 11]),
+    guard let hundreds = digit(bytes[start + 9]), let tens = digit(bytes[start + 10]),
+      let ones = digit(bytes[start + 11]),
       bytes[start + 8] == 0x20, hundreds >= 1
     else { return .broken }
     var head = ResponseHead()

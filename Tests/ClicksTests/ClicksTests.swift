@@ -57,12 +57,15 @@ import Testing
     let key = SigningKey(id: "k", secret: [0])
     let made = key.sign(ad: "a", impression: "b")
     for text in [made.description, made.description.uppercased()] {
-      let read = try #require(Array(text.utf8).withUnsafeBytes { unsafe Signature($0) })
+      let read = try #require(signature(text))
       #expect(read.equals(made))
     }
-    #expect(Array("zz".utf8).withUnsafeBytes { unsafe Signature($0) } == nil)
-    let bad = Array((made.description.dropLast() + "g").utf8)
-    #expect(bad.withUnsafeBytes { unsafe Signature($0) } == nil)
+    #expect(signature("zz") == nil)
+    #expect(signature(made.description.dropLast() + "g") == nil)
+  }
+
+  private func signature(_ text: String) -> Signature? {
+    Array(text.utf8).withUnsafeBytes { unsafe Signature($0) }
   }
 }
 

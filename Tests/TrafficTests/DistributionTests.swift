@@ -24,7 +24,8 @@ import Traffic
         let rank = max(1, Int((percent / 100 * 20_000).rounded(.up)))
         let exact = samples[rank - 1]
         let read = whole.percentile(percent)
-        #expect(read >= exact && Double(read - exact) <= Double(exact) * 0.01, "seed \(seed), p\(percent): \(exact), \(read)")
+        #expect(
+          read >= exact && Double(read - exact) <= Double(exact) * 0.01, "seed \(seed), p\(percent): \(exact), \(read)")
       }
       let mean = samples.reduce(0.0) { $0 + Double($1) } / 20_000
       #expect(abs(whole.mean - mean) <= mean * 1e-9)

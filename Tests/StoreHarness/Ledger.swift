@@ -1,0 +1,92 @@
+import Clicks
+import Platform
+import Store
+
+/// What a client knows: which clicks it was told are counted, and which it cannot know about. The oracle's other half; it
+/// shares no code with the store.
+package struct ClientLedger: Sendable {
+  /// Told counted, with the event time under which.
+  package private(set) var counted: [ClickIdentity: Int64] = [:]
+  /// Sent, and not known to be counted or refused.
+  package private(set) var open: Set<ClickIdentity> = []
+  /// Every click ever sent, in order.
+  package private(set) var sent: [ClickIdentity] = []
+  /// What contradicts a promise.
+  package private(set) var violations: [String] = []
+
+  package init() {}
+
+  /// Records that the clicks are on their way.
+  mutating func send(_ identities: [ClickIdentity]) {
+    sent += identities
+    for identity in identities where counted[identity] == nil { open.insert(identity) }
+  }
+
+  /// Records an answer; an answer that left cannot be taken back, so only the first counts.
+  mutating func receive(_ answer: ClickAnswer, for identity: ClickIdentity, earlierOpen: Bool) {
+    switch answer.verdict {
+    case .valid:
+      if counted[identity] != nil { violations.append("double: \(name(identity)) answered valid twice") }
+      counted[identity] = answer.eventTime
+      open.remove(identity)
+    case .duplicate:
+      if let time = counted[identity] {
+        if time != answer.eventTime { violations.append("time of \(name(identity)) changed") }
+      } else if !earlierOpen {
+        violations.append("false duplicate: \(name(identity)) was never sent before")
+      }
+      counted[identity] = answer.eventTime
+      open.remove(identity)
+    case .unrecorded:
+      if counted[identity] == nil, !earlierOpen { open.remove(identity) }
+    case .unknown: break
+    default: violations.append("verdict \(answer.verdict.name) from the committer")
+    }
+  }
+
+  /// The counted clicks folded, without any of the store's code.
+  package func fold() -> [Row: UInt64] {
+    var rows: [Row: UInt64] = [:]
+    for (identity, time) in counted { rows[Row(ad: identity.ad, minute: Minute(containing: time)), default: 0] += 1 }
+    return rows
+  }
+
+  /// Checks what a recovered store holds: every counted click once and at its time, nothing that was not sent, and a
+  /// table that is the fold of it.
+  package func check(_ logged: [Click], _ table: [Row: UInt64]) -> [String] {
+    var faults: [String] = []
+    var seen: [ClickIdentity: Int64] = [:]
+    var rows: [Row: UInt64] = [:]
+    for click in logged {
+      if seen.updateValue(click.eventTime, forKey: click.identity) != nil {
+        faults.append("double: \(name(click.identity)) is in the log twice")
+      }
+      if counted[click.identity] == nil, !open.contains(click.identity) {
+        faults.append("phantom: \(name(click.identity)) is in the log, but was refused or never sent")
+      }
+      rows[Row(ad: click.ad, minute: click.minute), default: 0] += 1
+    }
+    for (identity, time) in counted {
+      guard let found = seen[identity] else {
+        faults.append("lost: \(name(identity)) was answered counted and is gone")
+        continue
+      }
+      if found != time { faults.append("time of \(name(identity)): told \(time), logged \(found)") }
+    }
+    if rows != table { faults.append("the table differs from the fold of the log") }
+    return faults
+  }
+
+  private func name(_ identity: ClickIdentity) -> String { "\(identity.ad)/\(identity.impression)" }
+}
+
+/// The key of the table.
+package struct Row: Hashable, Sendable {
+  package var ad: AdKey
+  package var minute: Minute
+
+  package init(ad: AdKey, minute: Minute) {
+    self.ad = ad
+    self.minute = minute
+  }
+}

@@ -1,0 +1,75 @@
+import ClickLog
+import Clicks
+import Platform
+import Simulation
+import Store
+
+// Scripts for a store on a simulated machine. The geometry is tiny, so that a few dozen clicks switch slots and rotate
+// manifests.
+
+/// One thing a script does.
+package enum Step: Sendable {
+  /// Commits a batch of new clicks.
+  case commit(Int)
+  /// Commits a batch in which each click repeats an earlier one, or the one before it in the batch.
+  case repeats(Int)
+  /// Time goes by, in ms, with the upkeep that belongs to it.
+  case wait(Int64)
+  /// The background thread makes a slot if one is needed.
+  case prepare
+  /// The process ends in good order and starts again.
+  case restart
+  /// The process is killed and starts again; the machine goes on.
+  case kill
+  /// The volume has only so many bytes.
+  case capacity(UInt64?)
+}
+
+/// A named script.
+package struct Scenario: Sendable, CustomStringConvertible {
+  package var name: String
+  package var steps: [Step]
+  package var description: String { name }
+
+  package init(_ name: String, _ steps: [Step]) {
+    self.name = name
+    self.steps = steps
+  }
+
+  /// Tiny slots and manifests; a dedup horizon that no script outlives.
+  package static var options: ShardOptions {
+    var options = ShardOptions()
+    options.slotBytes = SlotPool.sizes.lowerBound
+    options.manifestBytes = 24 << 10
+    options.diskReserve = 0
+    options.dedupHorizon = 3_600_000
+    options.expectedImpressions = 64
+    options.dedupLimit = 1 << 20
+    return options
+  }
+
+  /// The scripts that every push runs.
+  package static let all: [Scenario] = [
+    Scenario("first opening", [.commit(1)]),
+    Scenario("commits with repeats", [.commit(3), .repeats(2), .commit(1), .repeats(4), .commit(5)]),
+    Scenario(
+      "slot switch",
+      [.commit(1), .prepare] + Array(repeating: .commit(2), count: 14) + [.prepare, .repeats(3), .commit(1)]),
+    Scenario("frames of several pages", [.commit(250), .repeats(120), .commit(130), .commit(1)]),
+    Scenario(
+      "marks and closed minutes", [.commit(2), .wait(60), .commit(1), .wait(200_000), .commit(1), .wait(60_000)]),
+    Scenario(
+      "manifest rotation", [.commit(1)] + Array(repeating: .wait(60_000), count: 6) + [.commit(2), .wait(60_000)]),
+    Scenario(
+      "good restarts", [.commit(3), .wait(60), .restart, .commit(2), .restart, .restart, .repeats(2), .commit(1)]),
+    Scenario("kills, clicks copied forward", [.commit(3), .kill, .commit(2), .repeats(2), .kill, .kill, .commit(1)]),
+    Scenario(
+      "kill behind a full half",
+      Array(repeating: .commit(2), count: 10) + [.kill, .prepare, .repeats(3), .commit(1), .kill, .commit(1)]),
+    Scenario(
+      "full disk",
+      [.commit(1), .capacity(0)] + Array(repeating: .commit(1), count: 16) + [
+        .prepare, .wait(1000), .capacity(nil), .prepare, .wait(1000), .commit(2), .repeats(2),
+      ]),
+  ]
+}

@@ -1,0 +1,13 @@
+import Simulation
+import StoreHarness
+import Testing
+
+@Suite struct CrashTests {
+  @Test(arguments: Scenario.all)
+  func everyCrashPointIsSurvived(scenario: Scenario) {
+    let findings = CrashCampaign.run(scenario, seed: 1)
+    print("T1 \(scenario): \(findings)")
+    #expect(findings.violations == [])
+    #expect(findings.crashPoints > 100)
+  }
+}
