@@ -26,6 +26,14 @@ package struct Extent: Equatable, BitwiseCopyable, Sendable {
 package struct FieldExtent: Equatable, BitwiseCopyable, Sendable {
   var name: Extent
   var value: Extent
+
+  init(name: Extent, value: Extent) {
+    self.name = name
+    self.value = value
+  }
+
+  /// A place in a table that no line has taken yet.
+  package init() { self.init(name: Extent(), value: Extent()) }
 }
 
 /// The request line and the framing of a request.
