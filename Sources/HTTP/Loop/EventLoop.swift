@@ -116,6 +116,9 @@ package final class EventLoop: @unchecked Sendable {
 
   // MARK: On the loop's thread
 
+  /// What was given to `init`.
+  package var requestHandler: any RequestHandler { handler }
+
   /// The counters so far.
   package var statistics: LoopStatistics { core.value.statistics }
 

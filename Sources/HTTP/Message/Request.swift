@@ -12,7 +12,7 @@
   package let listenerTag: Int
 
   /// A view of the request that begins at `base`, as `parser` found it.
-  init(
+  package init(
     base: UnsafePointer<UInt8>, fields: UnsafePointer<FieldExtent>, parser: borrowing RequestParser,
     descriptor: Int32, listenerTag: Int
   ) {

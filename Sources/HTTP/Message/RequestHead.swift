@@ -9,7 +9,7 @@ package enum Method: UInt8, Sendable {
 }
 
 /// A run of bytes inside a request.
-struct Extent: Equatable {
+package struct Extent: Equatable, BitwiseCopyable, Sendable {
   var start: UInt32 = 0
   var count: UInt32 = 0
 
@@ -23,9 +23,17 @@ struct Extent: Equatable {
 }
 
 /// One field line: where its name and its value lie, white space around the value left out.
-struct FieldExtent: Equatable {
+package struct FieldExtent: Equatable, BitwiseCopyable, Sendable {
   var name: Extent
   var value: Extent
+
+  init(name: Extent, value: Extent) {
+    self.name = name
+    self.value = value
+  }
+
+  /// A place in a table that no line has taken yet.
+  package init() { self.init(name: Extent(), value: Extent()) }
 }
 
 /// The request line and the framing of a request.
@@ -59,22 +67,28 @@ struct RequestHead {
 }
 
 /// The limits of a request's head; beyond them the answer is 414 or 431.
-struct HeadLimits {
+package struct HeadLimits: Sendable {
   /// Bytes of the whole head, from the first byte to the empty line.
-  var head: Int
+  package var head: Int
   /// Bytes of the request target.
-  var target: Int
+  package var target: Int
   /// Field lines.
-  var fields: Int
+  package var fields: Int
+
+  package init(head: Int, target: Int, fields: Int) {
+    self.head = head
+    self.target = target
+    self.fields = fields
+  }
 }
 
 /// What came of the bytes at hand.
-enum ParserStep: Equatable {
+package enum ParserStep: Equatable, Sendable {
   /// No verdict yet; call again with more bytes.
   case needMore
   /// The head is there and announces a body: decide with `acceptBody(limit:)`, then call again.
   case head
-  /// The request is there, `consumed` bytes long.
+  /// The request is there, `position` bytes long.
   case complete
   /// The request is refused with this status, and nothing behind it on the connection can be trusted.
   case failed(Int)

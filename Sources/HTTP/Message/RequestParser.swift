@@ -11,7 +11,8 @@
 // right, inside a view that ends at the limit or at the last byte, and running out of the view means "more" in the
 // second case and "too long" in the first.
 
-struct RequestParser {
+/// Reads one request; the next one takes a new parser.
+package struct RequestParser {
   enum Phase: UInt8 {
     case requestLine, fields, fixedBody, chunkSize, chunkData, chunkEnd, trailers, complete
   }
@@ -19,7 +20,7 @@ struct RequestParser {
   private(set) var head = RequestHead()
   var phase = Phase.requestLine
   /// Offset of the first byte that is not taken yet; where the request ends, once complete.
-  var position = 0
+  package internal(set) var position = 0
   /// Where the body begins: right behind the head.
   var bodyStart = 0
   /// Bytes of the body so far, without the framing of chunks.
@@ -30,6 +31,9 @@ struct RequestParser {
   var chunkLeft = 0
   /// Bytes spent on chunk extensions and trailers.
   var overhead = 0
+
+  /// A parser before a request's first byte.
+  package init() {}
 
   /// What came of one line.
   enum Progress {
@@ -46,7 +50,7 @@ struct RequestParser {
 
   /// Goes on as far as the `count` bytes at `base` allow; they begin with the request's first byte and hold all that
   /// earlier calls saw. Chunks are moved together in place. `fields` has room for `limits.fields` lines.
-  mutating func advance(
+  package mutating func advance(
     _ base: UnsafeMutablePointer<UInt8>, count: Int, fields: UnsafeMutablePointer<FieldExtent>, limits: HeadLimits
   ) -> ParserStep {
     while true {
@@ -78,7 +82,7 @@ struct RequestParser {
   }
 
   /// Decides on the body that a head has announced: nil to go on, or the status to refuse it with.
-  mutating func acceptBody(limit: Int) -> Int? {
+  package mutating func acceptBody(limit: Int) -> Int? {
     bodyLimit = limit
     return head.contentLength > limit ? 413 : nil
   }
