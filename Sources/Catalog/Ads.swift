@@ -25,6 +25,15 @@ extension Catalog {
     key, id, redirect_url, advertiser_id, campaign_id, status, fallback_url, created_at, updated_at, deleted_at
     """
 
+  private static let selectByKey = "SELECT \(columns) FROM ad WHERE key = ?"
+
+  private static let upsert = """
+    INSERT INTO ad (\(columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
+    ON CONFLICT (key) DO UPDATE SET redirect_url = excluded.redirect_url, advertiser_id = excluded.advertiser_id,
+      campaign_id = excluded.campaign_id, status = excluded.status, fallback_url = excluded.fallback_url,
+      created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = NULL
+    """
+
   /// Stores an ad, new or in place of what it was. `hasCounts` is asked only where the advertiser would change.
   ///
   /// Throws `.keyCollision` where another id has the key, `.advertiserFixed` where counts belong to another advertiser.
@@ -55,12 +64,7 @@ extension Catalog {
       campaignID: draft.campaignID, status: draft.status, fallbackURL: draft.fallbackURL,
       createdAt: live?.createdAt ?? now, updatedAt: now, deletedAt: nil)
     try database.run(
-      """
-      INSERT INTO ad (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)
-      ON CONFLICT (key) DO UPDATE SET redirect_url = excluded.redirect_url, advertiser_id = excluded.advertiser_id,
-        campaign_id = excluded.campaign_id, status = excluded.status, fallback_url = excluded.fallback_url,
-        created_at = excluded.created_at, updated_at = excluded.updated_at, deleted_at = NULL
-      """,
+      Self.upsert,
       [
         .integer(Int64(bitPattern: key.rawValue)), .text(ad.id.text), .text(ad.redirectURL), .text(ad.advertiserID),
         .optional(ad.campaignID), .integer(ad.status.rawValue), .optional(ad.fallbackURL), .integer(ad.createdAt),
@@ -118,7 +122,7 @@ extension Catalog {
 
   private func row(_ key: AdKey) throws(CatalogError) -> Ad? {
     try database.query(
-      "SELECT \(Self.columns) FROM ad WHERE key = ?", [.integer(Int64(bitPattern: key.rawValue))],
+      Self.selectByKey, [.integer(Int64(bitPattern: key.rawValue))],
       doing: "looking up ad key \(key)", row: read
     ).first
   }

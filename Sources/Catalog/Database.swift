@@ -77,7 +77,9 @@ import Platform
       guard mode == "wal" else {
         throw .sqlite(file: path, doing: doing, code: SQLITE_CANTOPEN, text: "no write-ahead log here, only \(mode)")
       }
-      try execute("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864", doing: doing)
+      // The page cache (KiB) holds an import's scattered pages, so that each is written once.
+      try execute(
+        "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768", doing: doing)
     }
   }
 
