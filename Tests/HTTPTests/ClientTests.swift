@@ -22,7 +22,7 @@ import Testing
 
   @Test func aConnectionThatTheServerClosedIsOpenedAgain() throws {
     var settings = LoopSettings()
-    settings.idleTimeout = 40_000_000
+    settings.idleTimeout = 200_000_000
     let server = try TestServer(settings)
     let client = try HTTPClient(server.authority)
     #expect(try client.request("GET", "/1").text == "GET /1")

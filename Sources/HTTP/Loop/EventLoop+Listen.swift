@@ -6,6 +6,8 @@ import Platform
 struct Listener {
   var descriptor: Int32
   var tag: Int
+  /// Whether the kernel hands connections over with their first bytes, so that these are read at once.
+  var isDeferred: Bool
 }
 
 extension EventLoop {
@@ -39,7 +41,7 @@ extension EventLoop {
       close(descriptor)
       throw error
     }
-    listeners.append(Listener(descriptor: descriptor, tag: tag))
+    listeners.append(Listener(descriptor: descriptor, tag: tag, isDeferred: options.deferAccept > 0))
     return SocketAddress.local(of: descriptor) ?? address
   }
 
@@ -65,7 +67,8 @@ extension EventLoop {
     for _ in 0..<256 {
       let descriptor = tally_accept(listener.descriptor, nil, nil)
       switch -descriptor {
-      case _ where descriptor >= 0: open(descriptor, listener.tag)
+      case _ where descriptor >= 0:
+        if let index = open(descriptor, listener.tag), listener.isDeferred { receive(index) }
       case EAGAIN: return
       // The client gave up, or a network error that belongs to one connection alone (accept(2)).
       case EINTR, ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP,
@@ -111,19 +114,23 @@ extension EventLoop {
     }
   }
 
-  /// Takes an accepted connection in, or closes it where there is no place.
-  private func open(_ descriptor: Int32, _ tag: Int) {
+  /// Takes an accepted connection in and returns its place, or closes it where there is none.
+  private func open(_ descriptor: Int32, _ tag: Int) -> Int? {
     var place = free.removeLast()
     if place == nil, core.value.highWater < slab.capacity {
       slab.initialize(core.value.highWater)
       place = core.value.highWater
       core.value.highWater += 1
     }
-    guard let index = place else { return refuse(descriptor) }
+    guard let index = place else {
+      refuse(descriptor)
+      return nil
+    }
     let token = Self.token(index, slab[index].generation)
     if tally_epoll_control(epoll, Epoll.add, descriptor, Epoll.input, token) < 0 {
       free.append(index)
-      return refuse(descriptor)
+      refuse(descriptor)
+      return nil
     }
     slab[index].descriptor = descriptor
     slab[index].listenerTag = tag
@@ -131,6 +138,7 @@ extension EventLoop {
     core.value.statistics.accepted += 1
     core.value.statistics.open += 1
     touch(index)
+    return index
   }
 
   private func refuse(_ descriptor: Int32) {

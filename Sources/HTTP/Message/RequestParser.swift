@@ -274,7 +274,7 @@ package struct RequestParser {
     while true {
       if p == end { return nil }
       if unsafe !isToken(base[p]) { break }
-      p += 1
+      p &+= 1
     }
     let nameEnd = p
     if nameEnd == nameStart { return malformed }
