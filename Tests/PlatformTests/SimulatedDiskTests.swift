@@ -3,7 +3,7 @@ import Platform
 import Simulation
 import Testing
 
-/// Promises that the tests of everything else lean on: the simulated disk loses what a real one may lose, and nothing else.
+/// What the tests of everything else lean on: the simulated disk loses what a real one may lose, and nothing else.
 @Suite struct SimulatedDiskTests {
   let disk = SimulatedDisk()
 
@@ -156,7 +156,7 @@ import Testing
     }
   }
 
-  /// Files with synced bytes move between names of two directories: after any crash each is there at most once, at a name
+  /// Files with synced bytes move between names of two directories: after a crash each is there at most once, at a name
   /// it had; and somewhere, if it ever had a durable name and was not removed or replaced.
   @Test func namesAreLostConsistently() throws {
     try Seeds.run(300) { seed in

@@ -65,8 +65,8 @@ package struct Fault: Sendable {
   }
 
   package enum Effect: Sendable {
-    /// The call fails with this `errno` value; `performed`: after it did its work all the same. A sync that fails this way
-    /// leaves its changes unsynced, for a later sync to cover.
+    /// The call fails with this `errno` value; `performed`: after it did its work all the same. A sync that fails this
+    /// way leaves its changes unsynced, for a later sync to cover.
     case error(Int32, performed: Bool = false)
     /// A read or write covers at most this many bytes: at least 1, and fewer than were asked for.
     case short(Int)
@@ -110,8 +110,8 @@ package struct Fault: Sendable {
 package struct FaultPlan: Sendable {
   /// The call at this index and all later ones fail with `SimulatedDisk.crashedCode`.
   package var crashAt: Int?
-  /// Whether the call at the crash still makes its unsynced change, as a write or rename in flight does. A sync in flight
-  /// makes nothing durable either way: the choice of what survives is the crash's.
+  /// Whether the call at the crash still makes its unsynced change, as a write or rename in flight does. A sync in
+  /// flight makes nothing durable either way: the choice of what survives is the crash's.
   package var inFlight = true
   /// The first one that hits a call decides.
   package var faults: [Fault]

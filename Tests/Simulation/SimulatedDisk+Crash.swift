@@ -1,8 +1,8 @@
 // From the cache to the device: by a sync, by a crash.
 
 extension SimulatedDisk {
-  /// The disk that a power cut now would leave: what was synced, and of the rest what `survival` lets through. Shares its
-  /// bytes with this one, which stays as it is. The image has no faults and no hook, and the same capacity.
+  /// The disk that a power cut now would leave: what was synced, and of the rest what `survival` lets through. Shares
+  /// its bytes with this one, which stays as it is. The image has no faults and no hook, and the same capacity.
   package func crash(_ survival: Survival) -> SimulatedDisk {
     lock.withLock { _ in
       let image = SimulatedDisk(capacity: limit)

@@ -20,7 +20,7 @@ extension SimulatedDisk {
   /// The bytes that observers see at `path`; nil if no file is there.
   package func bytes(of path: String) -> [UInt8]? { lock.withLock { _ in look(path)?.cached.bytes } }
 
-  /// The bytes that every crash leaves of the file at `path`, whether or not its name survives; nil if no file is there.
+  /// The bytes that the device holds of the file at `path`, whether or not its name survives; nil if no file is there.
   package func durableBytes(of path: String) -> [UInt8]? { lock.withLock { _ in look(path)?.durable.bytes } }
 
   /// Whether every crash leaves the name `path`, for what it stands for now. Takes the directories above for granted.

@@ -1,12 +1,12 @@
-// A disk in memory that remembers what was synced. Observers see the cache; the device has what the syncs brought there;
-// between the two stands one list of changes in the order they were made (`Tree.swift`). A sync moves its changes over,
-// a crash lets any part of the rest through (`Survival.swift`), a plan makes calls fail (`Faults.swift`).
+// A disk in memory that remembers what was synced. Observers see the cache; the device has what the syncs brought
+// there; between the two stands one list of changes in the order they were made (`Tree.swift`). A sync moves its
+// changes over, a crash lets any part of the rest through (`Survival.swift`), a plan makes calls fail (`Faults.swift`).
 //
 // Names and contents are independent: a synced file whose directory was not synced may vanish, and a name that came
 // through may stand for a file whose bytes did not. Stricter than a real disk in two ways that contract (d) of
 // `FileSystem` allows: of two unsynced writes into one sector the later may survive without the earlier, and syncing
-// the directory that a file was renamed out of does not make the rename durable. Milder in one, as every journal is: the
-// changes of one file's name, and those of one name, survive in their order (`DurableTree.complete`).
+// the directory that a file was renamed out of does not make the rename durable. Milder in one, as every journal is:
+// the changes of one file's name, and those of one name, survive in their order (`DurableTree.complete`).
 //
 // Paths are normalised: "/a//b/", "a/b" and "./a/b" are one, and the root always exists.
 

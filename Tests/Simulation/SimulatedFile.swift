@@ -107,7 +107,7 @@ final class SimulatedFile: File, @unchecked Sendable {
     }
   }
 
-  /// What a read past the cache sees: dirty pages are written back first, but not those that a failed sync marked clean.
+  /// What a read past the cache sees: dirty pages are written back first, but not those a failed sync marked clean.
   private var device: Content {
     guard inode.diverged else { return inode.cached }
     var content = inode.durable

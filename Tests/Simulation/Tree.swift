@@ -97,8 +97,8 @@ struct DurableTree {
     inode.home = nil
   }
 
-  /// Brings `change` into force for `inode`, its file. An unlink of a name that the device never gave to the file has no
-  /// effect.
+  /// Brings `change` into force for `inode`, its file. An unlink of a name that the device never gave to the file has
+  /// no effect.
   func apply(_ change: EntryChange, to inode: Inode) {
     if let to = change.to {
       link(inode, at: to)
