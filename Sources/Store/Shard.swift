@@ -23,10 +23,10 @@ package final class Shard {
   /// Whether clicks are recorded, from any thread.
   package let condition = ShardCondition()
 
-  let environment: Environment
+  package let environment: Environment
   let directory: String
   let store: StoreID
-  let options: ShardOptions
+  package let options: ShardOptions
   let clock: LogicalClock
   private let recoveredRunning: UInt64
   private let wallAtStart: Int64
@@ -275,6 +275,10 @@ package final class Shard {
     } catch { fail(error) }
     dedup.expire(below: horizon.watermark(at: Int64(runningTime)))
     index.forget(below: dedup.watermark)
+    let figures = dedup.statistics
+    counters.dedupKeys = figures.liveKeys
+    counters.dedupBytes = figures.bytes
+    condition.publish(counters)
   }
 
   private func mark() throws(SystemError) {

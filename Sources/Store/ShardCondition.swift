@@ -42,6 +42,9 @@ package struct ShardCounters: Sendable {
   package var readErrors: UInt64 = 0
   /// Byte in the current slot where the next frame goes.
   package var logOffset: UInt64 = 0
+  /// Impressions in the dedup index, and its memory.
+  package var dedupKeys = 0
+  package var dedupBytes = 0
   /// Time of each write and sync.
   package var commitNanoseconds = DurationBuckets()
 }

@@ -1,5 +1,8 @@
 /// What an event loop has counted since it began. Read on the loop's thread.
 package struct LoopStatistics: Sendable {
+  /// Nothing counted yet.
+  package init() {}
+
   /// Connections accepted and served.
   package var accepted = 0
   /// Connections closed at once, for lack of room or descriptors.

@@ -19,6 +19,9 @@
   private var state = State.initial
   private var status = 0
 
+  /// A field that `begin` adds whatever the answer turns out to be. Set before it.
+  package var extraField: (name: StaticString, value: String)?
+
   /// - Parameters:
   ///   - date: the Date line, line end included.
   ///   - isHead: the request was HEAD: the body is left out, its length is told.
@@ -48,6 +51,7 @@
     write(reasonPhrase(status))
     write("\r\n")
     unsafe write(date)
+    if let (name, value) = extraField { header(name, value) }
   }
 
   /// Adds a field. Control bytes in `value` (CR, LF, NUL and the like) are replaced by spaces, so that no value can
@@ -64,6 +68,17 @@
   package mutating func header(_ name: StaticString, _ value: String) {
     var value = value
     value.withUTF8 { unsafe header(name, UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Adds a field whose name is made at run time. Names are tokens of ours, never a client's bytes.
+  package mutating func header(named name: String, _ value: String) {
+    precondition(state == .headers, "fields stand between begin and body")
+    var name = name
+    var value = value
+    name.withUTF8 { unsafe write(UnsafeRawBufferPointer($0)) }
+    write(": ")
+    value.withUTF8 { unsafe output.pointee.appendFieldValue(UnsafeRawBufferPointer($0), blocks) }
+    write("\r\n")
   }
 
   /// Adds a field with a value of ours.

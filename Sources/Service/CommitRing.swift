@@ -1,0 +1,79 @@
+import Platform
+import Store
+import Synchronization
+
+/// The way between one event loop and one committer, both directions in one bounded ring: the slot in which a click goes
+/// is the slot in which its answer comes back.
+///
+///     answered ≤ committed ≤ tail ≤ answered + capacity
+///
+///     loop:       write requests at its own end, publish them all at once (tail), read answers up to committed
+///     committer:  read requests up to tail, decide and sync, write answers, publish (committed)
+///
+/// One producer, one consumer; the cursors stand on cache lines of their own. A full ring is the loop's to handle: the
+/// click is redirected unrecorded (R13).
+@safe package final class CommitRing: @unchecked Sendable {
+  private let requests: UnsafeMutablePointer<ClickRequest>
+  private let answers: UnsafeMutablePointer<ClickAnswer>
+  private let tail = PaddedCursor()
+  private let committed = PaddedCursor()
+
+  /// Slots; a power of two.
+  package let capacity: Int
+  /// Wakes the loop when `committed` moves.
+  package let answered = Doorbell()
+
+  package init(capacity: Int) {
+    precondition(capacity > 0 && capacity & (capacity - 1) == 0)
+    self.capacity = capacity
+    unsafe requests = .allocate(capacity: capacity)
+    unsafe answers = .allocate(capacity: capacity)
+    let empty = ClickRequest(
+      identity: .init(ad: .init(rawValue: 0), impression: .init(high: 0, low: 0)))
+    unsafe requests.initialize(repeating: empty, count: capacity)
+    unsafe answers.initialize(repeating: ClickAnswer(.unrecorded), count: capacity)
+  }
+
+  deinit {
+    unsafe requests.deallocate()
+    unsafe answers.deallocate()
+  }
+
+  // MARK: The loop's side
+
+  /// Puts a request in the slot of `ticket`, which is not published yet.
+  func put(_ request: ClickRequest, at ticket: Int) { unsafe requests[ticket & (capacity - 1)] = request }
+
+  /// Lets the committer see every ticket below `end`.
+  func publish(_ end: Int) { tail.value.store(end, ordering: .sequentiallyConsistent) }
+
+  /// Tickets below this one have their answers.
+  var committedEnd: Int { committed.value.load(ordering: .acquiring) }
+
+  /// The answer of a ticket below `committedEnd`.
+  func answer(_ ticket: Int) -> ClickAnswer { unsafe answers[ticket & (capacity - 1)] }
+
+  // MARK: The committer's side
+
+  /// Tickets below this one wait for the committer.
+  var publishedEnd: Int { tail.value.load(ordering: .sequentiallyConsistent) }
+
+  /// The request of a ticket below `publishedEnd`.
+  func request(_ ticket: Int) -> ClickRequest { unsafe requests[ticket & (capacity - 1)] }
+
+  /// Writes the answer of a ticket that the loop cannot see yet.
+  func setAnswer(_ answer: ClickAnswer, at ticket: Int) { unsafe answers[ticket & (capacity - 1)] = answer }
+
+  /// Lets the loop see the answers below `end`.
+  func commit(_ end: Int) {
+    committed.value.store(end, ordering: .sequentiallyConsistent)
+    answered.ring()
+  }
+}
+
+/// A cursor alone on its cache lines.
+private final class PaddedCursor: Sendable {
+  private let before = InlineArray<16, UInt64>(repeating: 0)
+  let value = Atomic<Int>(0)
+  private let after = InlineArray<16, UInt64>(repeating: 0)
+}

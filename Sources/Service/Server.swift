@@ -1,0 +1,160 @@
+import Catalog
+import Clicks
+import HTTP
+import Platform
+import Store
+import Synchronization
+
+// The service put together: which threads there are, who starts and who stops first.
+//
+//   event loops ──rings──▶ committers (own their shard)        slot keeper: log slots ahead of need
+//        │  ╰──queue──▶ catalog thread ──queue──▶ query worker
+//        ╰─ answers come back through the rings, or through a loop's mailbox
+//
+// Stopping goes against the way of a click: loops drain first, so that every click they took still gets its barrier.
+
+/// A server over one data directory, which it holds locked from `start` to `stop`.
+package final class Server {
+  /// The addresses bound.
+  package private(set) var publicAddress = ""
+  package private(set) var adminAddress = ""
+  /// Where the first start wrote the admin token; nil on later starts.
+  package private(set) var adminTokenPath: String?
+  /// What was wrong on disk and was repaired by opening.
+  package private(set) var notes: [String] = []
+  /// How many signing keys are active.
+  package private(set) var activeKeys = 0
+  /// How long opening took, ms, and what it found.
+  package private(set) var recovery = (milliseconds: Int64(0), clicks: UInt64(0))
+
+  private let settings: ServeSettings
+  private let environment: Environment
+  private let report: @Sendable (String) -> Void
+  private var lock: DirectoryLock?
+  private var context: ServiceContext?
+  private var loops: [(loop: EventLoop, thread: Thread)] = []
+  private var keeper: SlotKeeper?
+
+  /// Slots of each ring: more than any loop can have waiting.
+  private static let ringCapacity = 8192
+
+  /// A server that has not started. `report` gets lines for the operator, from any thread.
+  package init(
+    _ settings: ServeSettings, environment: Environment = .kernel, report: @escaping @Sendable (String) -> Void
+  ) {
+    self.settings = settings
+    self.environment = environment
+    self.report = report
+  }
+
+  /// Opens the store and serves. An error leaves nothing running and the directory unlocked.
+  package func start() throws {
+    do { try open() } catch {
+      stop()
+      throw error
+    }
+  }
+
+  private func open() throws {
+    let path = settings.dataDirectory
+    try environment.files.createDirectory(path)
+    lock = try DirectoryLock("\(path)/\(StoreFiles.lock)")
+    let began = environment.time.monotonic()
+    let store = try Store.open(environment, path, shards: settings.shards, options: settings.shardOptions)
+    notes = store.notes
+    recovery = (
+      (environment.time.monotonic() - began) / 1_000_000, store.shards.reduce(0) { $0 + $1.live.summary.clicks }
+    )
+    let catalogPath = "\(path)/\(StoreFiles.catalog)"
+    let catalog = try Catalog.open(catalogPath, in: environment)
+    adminTokenPath = try AdminToken.writeOnFirstStart(catalog, in: path)
+    let keys = try catalog.activeKeys()
+    activeKeys = keys.count
+    try compose(store, catalog, keys)
+  }
+
+  private func compose(_ store: Store, _ catalog: Catalog, _ keys: [ActiveKey]) throws {
+    let rings = (0..<settings.loops).map { _ in
+      store.shards.map { _ in CommitRing(capacity: Self.ringCapacity) }
+    }
+    let committers = store.shards.indices.map { shard in Committer(rings: rings.map { $0[shard] }) }
+    let context = ServiceContext(
+      settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
+      catalog: Worker("catalog"), queries: Worker("queries"), report: report)
+    self.context = context
+
+    let handlers = (0..<settings.loops).map { LoopHandler(context, rings: rings[$0], keys: keys, index: $0) }
+    let eventLoops = try handlers.map { try EventLoop(handler: $0, settings: settings.loopSettings) }
+    for handler in handlers { context.add(handler) }
+    try listen(eventLoops)
+
+    for (shard, committer) in committers.enumerated() { try committer.start(Once(store.shards[shard]), index: shard) }
+    let keeper = SlotKeeper(context.pools)
+    try keeper.start()
+    self.keeper = keeper
+    try startCatalog(catalog, context, Array(zip(handlers, eventLoops)))
+    try context.queries.start { () }
+    context.beginServing()
+    for (index, loop) in eventLoops.enumerated() {
+      loops.append((loop, try Thread("loop-\(index)") { loop.run() }))
+    }
+    lock?.write([
+      "pid": "\(processID())", "listen": publicAddress, "admin": adminAddress, "version": tallyVersion,
+    ])
+  }
+
+  private func listen(_ eventLoops: [EventLoop]) throws {
+    var options = ListenerOptions()
+    options.sharesPort = eventLoops.count > 1
+    var address = try SocketAddress.resolve(settings.listen)
+    for (index, loop) in eventLoops.enumerated() {
+      let bound = try loop.listen(at: address, tag: LoopHandler.publicTag, options: options)
+      if index == 0 {
+        publicAddress = bound.description
+        address = bound
+      }
+    }
+    let admin = try SocketAddress.resolve(settings.adminListen)
+    adminAddress = try eventLoops[0].listen(at: admin, tag: LoopHandler.adminTag).description
+  }
+
+  private func startCatalog(
+    _ catalog: Catalog, _ context: ServiceContext, _ loops: [(LoopHandler, EventLoop)]
+  ) throws {
+    let clock = context.clock
+    let api = API(catalog: catalog, tables: context.tables, clock: { clock.now() }) { change in
+      // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
+      switch change {
+      case .ads(let ads): for (handler, loop) in loops { loop.submit { _ in handler.forget(ads) } }
+      case .keys:
+        guard let keys = try? catalog.activeKeys() else { return context.report("catalog: the signing keys cannot be read") }
+        for (handler, loop) in loops { loop.submit { _ in handler.use(keys) } }
+      }
+    }
+    let state = Once(CatalogState(catalog, api))
+    try context.catalog.start { state.take() }
+  }
+
+  /// Why clicks are not recorded any more until a restart; nil while all is well. For `--on-log-failure exit`.
+  package var failure: String? {
+    for condition in context?.conditions ?? [] {
+      if case .failed(let reason) = condition.state { return reason }
+    }
+    return nil
+  }
+
+  /// Stops in good order: no new connections, answers for what is under way, the log closed, the lock given back.
+  package func stop() {
+    context?.beginDraining()
+    for (loop, _) in loops { loop.stop(drain: settings.drainTimeout) }
+    for (_, thread) in loops { thread.join() }
+    loops = []
+    for committer in context?.committers ?? [] { committer.stop() }
+    keeper?.stop()
+    keeper = nil
+    context?.catalog.stop()
+    context?.queries.stop()
+    context = nil
+    lock = nil
+  }
+}

@@ -1,0 +1,94 @@
+import Catalog
+import ClickLog
+import Clicks
+import HTTP
+import Platform
+import Store
+import Synchronization
+
+/// What the threads of a running service share: settings, the doors to the other threads, and views that any thread may
+/// read. Everything in it is immutable or guarded.
+package final class ServiceContext: Sendable {
+  package let settings: ServeSettings
+  package let environment: Environment
+  package let clock: LogicalClock
+  /// One for each shard.
+  package let committers: [Committer]
+  package let tables: [LiveTable]
+  package let conditions: [ShardCondition]
+  package let pools: [SlotPool]
+  /// The catalog's own thread.
+  let catalog: Worker<CatalogState>
+  /// Queries over many rows.
+  let queries: Worker<Void>
+  /// Begins each request's id: unlike for each start of the process.
+  let requestPrefix: String
+  /// Wall time of the start, ms.
+  package let started: Int64
+
+  private let isRecovering = Atomic<Bool>(true)
+  private let isDraining = Atomic<Bool>(false)
+  private let handlers = Mutex<[LoopHandler]>([])
+  private let reporter: @Sendable (String) -> Void
+
+  /// An impression may be minted this far in the future, ms (R12).
+  static let mintTolerance: Int64 = 60_000
+
+  init(
+    settings: ServeSettings, environment: Environment, clock: LogicalClock, committers: [Committer], shards: [Shard],
+    catalog: Worker<CatalogState>, queries: Worker<Void>, report: @escaping @Sendable (String) -> Void
+  ) {
+    self.settings = settings
+    self.environment = environment
+    self.clock = clock
+    self.committers = committers
+    tables = shards.map(\.live)
+    conditions = shards.map(\.condition)
+    pools = shards.map(\.slots)
+    self.catalog = catalog
+    self.queries = queries
+    requestPrefix = String(environment.chance.next(), radix: 36) + "-"
+    started = environment.time.wall()
+    reporter = report
+  }
+
+  /// The shard that a click belongs to: one of all, the same for the same identity always.
+  func route(_ identity: ClickIdentity) -> Int { 0 }
+
+  /// Writes one line for the operator. Never a secret.
+  package func report(_ line: String) { reporter(line) }
+
+  /// The handlers of all loops, once they exist.
+  func add(_ handler: LoopHandler) { handlers.withLock { $0.append(handler) } }
+
+  var loopMetrics: [LoopCounts] { handlers.withLock { $0 }.map(\.metrics) }
+
+  func beginServing() { isRecovering.store(false, ordering: .releasing) }
+  func beginDraining() { isDraining.store(true, ordering: .releasing) }
+
+  /// Why the service is not ready; empty where it is.
+  var unreadiness: [String] {
+    var reasons: [String] = []
+    if isRecovering.load(ordering: .acquiring) { reasons.append("the log is being replayed") }
+    if isDraining.load(ordering: .acquiring) { reasons.append("the server is shutting down") }
+    for (shard, condition) in conditions.enumerated() {
+      switch condition.state {
+      case .recording: break
+      case .waiting(let reason): reasons.append("shard \(shard) cannot record clicks: \(reason)")
+      case .failed(let reason): reasons.append("shard \(shard) has stopped recording until a restart: \(reason)")
+      }
+    }
+    return reasons
+  }
+}
+
+/// What the catalog's thread owns.
+final class CatalogState {
+  let catalog: Catalog
+  let api: API
+
+  init(_ catalog: Catalog, _ api: API) {
+    self.catalog = catalog
+    self.api = api
+  }
+}
