@@ -30,6 +30,9 @@ final class HonestServer: Sendable {
     var table: [AdMinute: Int] = [:]
     var decisions = 0
     var faults = 0
+    let key: SigningKey
+
+    init(_ secret: [UInt8]) { key = SigningKey(id: "", secret: secret) }
   }
 
   private struct Pair: Hashable {
@@ -37,13 +40,12 @@ final class HonestServer: Sendable {
     var impression: ImpressionID
   }
 
-  private let secret: [UInt8]
   private let ads: [AdID: Bool]
   private let fault: Fault?
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   init(secret: [UInt8], catalog: [AdEntry], fault: Fault? = nil) {
-    self.secret = secret
+    state = Mutex(State(secret))
     ads = Dictionary(uniqueKeysWithValues: catalog.map { ($0.id, $0.isPaused) })
     self.fault = fault
   }
@@ -63,7 +65,7 @@ final class HonestServer: Sendable {
     guard let adText = values["adId"], let ad = AdID(adText), let idText = values["impressionId"],
       let impression = ImpressionID(idText), let signature = values["signature"], signature.utf8.count == 64
     else { return Outcome(status: 400, verdict: .malformed) }
-    let right = SigningKey(id: "", secret: secret).sign(ad: adText, impression: idText).description
+    let right = state.withLock { $0.key.sign(ad: adText, impression: idText).description }
     let pair = Pair(ad: ad, impression: impression)
     guard right == signature.lowercased() || strikes(.countsForgeries) else {
       return Outcome(status: 403, verdict: .badSignature)

@@ -23,7 +23,7 @@ import Traffic
 
   /// Runs a whole mix. `losses`: out of 100 requests, so many each are lost before and after the server has decided.
   private func run(
-    seed: UInt64, total: Int = 1500, losses: Int, retries: Double = 1, fault: HonestServer.Fault? = nil
+    seed: UInt64, total: Int = 1000, losses: Int, retries: Double = 1, fault: HonestServer.Fault? = nil
   ) -> Result {
     let time = TestTime(1_795_453_190_000 + Int64(seed))
     var generator = SplitMix64(seed: seed &* 31)
@@ -92,7 +92,7 @@ import Traffic
 
   @Test(arguments: [0, 2, 20], [1.0, 0.5, 0.0])
   func anHonestServerIsNeverAccused(losses: Int, retries: Double) {
-    for seed: UInt64 in 1...10 {
+    for seed: UInt64 in 1...6 {
       let result = run(seed: seed, losses: losses, retries: retries)
       #expect(result.differences == [] && result.violations == [], "seed \(seed)")
       let expected = result.mix.ledger.expectation()
@@ -100,13 +100,13 @@ import Traffic
       #expect(expected.total ~= result.server.table.values.reduce(0, +))
       let report = result.mix.report()
       #expect(report.answered + report.unanswered == result.mix.progress.scripted + result.mix.progress.retried)
-      #expect(result.mix.progress.scripted == 1500)
+      #expect(result.mix.progress.scripted == 1000)
     }
   }
 
   @Test(arguments: HonestServer.Fault.allCases)
   func aDishonestServerIsFound(fault: HonestServer.Fault) {
-    for seed: UInt64 in 1...5 {
+    for seed: UInt64 in 1...3 {
       for losses in [0, 3] {
         let result = run(seed: seed, losses: losses, fault: fault)
         #expect(result.server.faults > 0, "seed \(seed): \(fault) never struck")
