@@ -23,6 +23,9 @@ let modules: [(name: String, imports: [String])] = [
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   (
+    "Demo", ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Store", "Catalog", "Traffic"]
+  ),
+  (
     "Service",
     ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "ClickLog", "Minutes", "Store", "Catalog", "Query"]
   ),

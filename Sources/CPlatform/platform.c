@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -171,6 +173,31 @@ int tally_signal_fd(uint64_t mask) {
   if (failed) return -failed;
   int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   return fd < 0 ? -errno : fd;
+}
+
+int tally_spawn(const char *path, const char *const *arguments, int output, int errors, int follow) {
+  // The pipe closes on exec; what comes through it is the error of a child that could not.
+  int report[2];
+  if (pipe2(report, O_CLOEXEC) < 0) return -errno;
+  pid_t child = fork();
+  if (child == 0) {
+    if (follow) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDONLY);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(output, 1) < 0 || dup2(errors, 2) < 0 ||
+        execv(path, (char *const *)arguments) < 0) {
+      int code = errno;
+      if (write(report[1], &code, sizeof code) < 0) _exit(126);
+    }
+    _exit(127);
+  }
+  int code = child < 0 ? errno : 0;
+  close(report[1]);
+  if (child > 0 && read(report[0], &code, sizeof code) == sizeof code) waitpid(child, NULL, 0);
+  close(report[0]);
+  return code ? -code : child;
 }
 
 void tally_thread_name(const char *name) {

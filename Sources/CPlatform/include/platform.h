@@ -47,6 +47,10 @@ int64_t tally_process_cpu_ns(void);
 void tally_ignore_signal(int signal);
 int tally_signal_fd(uint64_t mask);
 
+// Starts `path` with `arguments` (NULL-terminated), its output and errors going to the two descriptors, no signal blocked.
+// With `follow` the child is killed when the thread that started it ends. Returns the process id, or -errno.
+int tally_spawn(const char *path, const char *const *arguments, int output, int errors, int follow);
+
 void tally_thread_name(const char *name);
 
 static inline void tally_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
