@@ -1,4 +1,5 @@
-// The invariants of LineTable.swift, DedupIndex.swift and LiveCount.swift as a function. It visits every line: for tests.
+// The invariants of LineTable.swift, DedupIndex.swift and LiveCount.swift as a function.
+// It visits every line: for tests.
 
 extension DedupIndex {
   /// The first broken invariant in words, or nil. `hashAt` gives the hash that was put at a position, nil if none was;

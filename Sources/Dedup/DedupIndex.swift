@@ -17,12 +17,13 @@ import Platform
 //
 // the 32 bits stored give back the whole position. A wider horizon is refused.
 //
-// Growth. Without identities nothing can be rehashed. When the newest table has more than 75 % of its slots live, one of twice
-// the lines is prepared, eight lines an insertion (ready after a quarter as many insertions as the old has lines, long
-// before that is full), and then takes the insertions. Searches go through all tables, newest first; a table is freed
-// when its last key expires. If load outruns this again meanwhile, the chain grows by another table of twice the lines.
-// If the next table would exceed the memory limit, or memory is out, the newest is used up to 90 % and then new
-// identities are refused; duplicates are still found, and expiry makes room again. The index never shrinks its newest table.
+// Growth. Without identities nothing can be rehashed. When the newest table has more than 75 % of its slots live, one
+// of twice the lines is prepared, eight lines an insertion (ready after a quarter as many insertions as the old has
+// lines, long before that is full), and then takes the insertions. Searches go through all tables, newest first; a
+// table is freed when its last key expires. If load outruns this again meanwhile, the chain grows by another table of
+// twice the lines. If the next table would exceed the memory limit, or memory is out, the newest is used up to 90 % and
+// then new identities are refused; duplicates are still found, and expiry makes room again. The index never shrinks its
+// newest table.
 
 /// The exact dedup index of one shard. Single-threaded, like the shard's committer who owns it.
 ///

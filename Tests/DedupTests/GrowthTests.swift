@@ -57,6 +57,39 @@ struct GrowthTests {
     try #require(index.brokenInvariant { $0 >= 1 << 50 ? hash($0 - 1 << 50) : nil } == nil)
   }
 
+  @Test("an older table is searched up to its last key")
+  func lastOfOlder() throws {
+    var reference = Reference(try .create(expectedKeys: 112, maxBytes: 1 << 20))
+    for id in 0..<300 as Range<UInt64> { try #require(reference.put(id, hash: hash(id), position: id) == nil) }
+    let bytes = reference.index.statistics.bytes
+    for id in 0..<300 as Range<UInt64> {
+      try #require(reference.expire(below: id) == nil)
+      try #require(reference.put(id, hash: hash(id), position: 300) == nil)
+    }
+    #expect(reference.duplicates == 300)
+    #expect(reference.index.statistics.bytes < bytes)
+  }
+
+  @Test("a table in preparation keeps up with the watermark", arguments: [1 << 30, 1 << 31 - 1, 1 << 40] as [UInt64])
+  func preparation(jump: UInt64) throws {
+    var reference = Reference(try .create(expectedKeys: 112, maxBytes: 1 << 20))
+    var position: UInt64 = 0
+    for _ in 0..<122 {
+      try #require(reference.put(position, hash: hash(position), position: position) == nil)
+      position += 1
+    }
+    #expect(reference.index.statistics.bytes == 3 * 1_024)
+    for _ in 0..<3 {
+      position += jump
+      try #require(reference.expire(below: position) == nil)
+    }
+    for _ in 0..<200 {
+      try #require(reference.put(position, hash: hash(position), position: position) == nil)
+      position += 1
+    }
+    #expect(reference.index.statistics.growths > 0)
+  }
+
   @Test("at the memory limit new identities are refused, repeats still found, and expiry makes room")
   func memoryLimit() throws {
     let limit = 16 * 64 * 3 - 1  // One table of 16 lines, but not its successor.

@@ -55,7 +55,8 @@ struct SlidingWindowTests {
         let expected: DedupIndex.Outcome =
           known != .max && Int(known) >= lowest ? .duplicate(of: start + UInt64(known)) : .new
         let outcome = index.put(click.hash, position: start + UInt64(offset)) { position in
-          identityAt[Int(position - start)] == UInt32(click.identity)
+          let offset = Int(position - start)
+          return offset < operations && identityAt[offset] == UInt32(click.identity)
         }
         if outcome != expected { wrong += 1 }
         if outcome == .new {
