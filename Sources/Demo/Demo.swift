@@ -1,0 +1,204 @@
+import Bytes
+import Catalog
+import Clicks
+import Glibc
+import Platform
+import Store
+import Synchronization
+import Traffic
+
+// The whole system against itself: a real server process on a temporary directory, generated browsers clicking signed links
+// over real sockets, a SIGKILL in the middle, and at the end every count against the browsers' own ledger.
+
+/// What the demo is to do.
+package struct DemoOptions: Sendable {
+  /// Scripted requests.
+  package var clicks = 20_000
+  package var connections = 32
+  /// Requests a second over all browsers.
+  package var rate = 4_000.0
+  /// How often the server is killed, evenly over the run.
+  package var kills = 1
+  package var seed: UInt64
+  /// Further arguments for the server.
+  package var serverArguments: [String] = []
+  /// The program to serve with.
+  package var program = ChildProcess.ownPath
+
+  package init(seed: UInt64) { self.seed = seed }
+}
+
+/// How it ended.
+package struct DemoResult: Sendable {
+  package var report = LoadReport()
+  package var kills = 0
+  /// Rows (ad, minute) compared, and the clicks in them.
+  package var rows = 0
+  package var clicks = 0
+  package var differences: [String] = []
+  /// Longest time from the start of a killed server's successor until it was ready, ms.
+  package var slowestRestart: Int64 = 0
+
+  /// Whether every count is right.
+  package var isExact: Bool { differences.isEmpty }
+}
+
+/// One run of the demo.
+package final class Demo {
+  private let options: DemoOptions
+  private let directory: TemporaryDirectory
+  private let time = KernelTime()
+  private let mix: BrowserMix
+  private let print: (String) -> Void
+
+  /// The server; running between `start` and the end of the demo.
+  package let server: ServerProcess
+  /// The admin token's text, once the server is up.
+  package private(set) var token = ""
+
+  /// Prepares a directory with a signing key and the ads in its catalog. `print` gets one line at a time.
+  package init(_ options: DemoOptions, print: @escaping (String) -> Void) throws {
+    self.options = options
+    self.print = print
+    directory = try TemporaryDirectory("tally-demo")
+    let data = "\(directory.path)/data"
+    server = ServerProcess(
+      program: options.program, dataDirectory: data, logPath: "\(directory.path)/server.log",
+      arguments: ["--verdict-header"] + options.serverArguments)
+    var mixed = MixOptions()
+    mixed.total = options.clicks
+    let environment = Environment.kernel
+    try environment.files.createDirectory(data)
+    let catalog = try Catalog.open("\(data)/\(StoreFiles.catalog)", in: environment)
+    let key = try catalog.addKey(kid: "demo")
+    mix = BrowserMix(mixed, kid: key.kid, secret: key.secret.bytes, time: time, seed: options.seed)
+    let rows = mix.catalog.enumerated().map { index, ad in
+      AdRow(
+        line: index + 1,
+        fields: AdFields(
+          adID: ad.id.text, redirectURL: ad.redirectURL, advertiserID: "demo", status: ad.isPaused ? "paused" : "active"))
+    }
+    _ = try catalog.importAds(rows) { _ in false }
+  }
+
+  /// Clicks, kills, restarts, and checks. The server is left running.
+  package func run() throws -> DemoResult {
+    let began = time.wall()
+    try server.start()
+    guard let secret = try AdminToken.read(in: server.dataDirectory, KernelFileSystem()) else {
+      throw ServerProcess.Failure(description: "the server wrote no \(AdminToken.fileName)")
+    }
+    token = secret.reveal()
+    print("server process \(server.processID ?? 0) on http://\(server.listen), data in \(server.dataDirectory)")
+    print("\(options.clicks) scripted requests from \(options.connections) connections, seed \(options.seed)")
+
+    var result = DemoResult()
+    let control = ClientControl(try ServerAddress("http://\(server.listen)"))
+    let browsers = try Browsers(options, mix, control)
+    try watch(browsers, &result)
+    result.report = mix.report()
+    result.report.statistics = try browsers.statistics()
+    try check(&result, from: began)
+    return result
+  }
+
+  /// Shows the traffic until it ends, and kills the server on the way.
+  private func watch(_ browsers: Browsers, _ result: inout DemoResult) throws {
+    print("")
+    print("   time  requests   counted  repeats  refused  no answer  server")
+    let began = time.monotonic()
+    var shown = began
+    while !browsers.isDone {
+      usleep(20_000)
+      let now = time.monotonic()
+      let due = options.clicks * (result.kills + 1) / (options.kills + 1)
+      if result.kills < options.kills, mix.progress.scripted >= due {
+        row(now - began, "up")
+        try killAndRestart(&result, began)
+        shown = time.monotonic()
+      } else if now - shown >= 500_000_000 {
+        row(now - began, "up")
+        shown = now
+      }
+    }
+    row(time.monotonic() - began, "up, all requests settled")
+  }
+
+  private func killAndRestart(_ result: inout DemoResult, _ began: Int64) throws {
+    let id = server.processID ?? 0
+    server.kill()
+    result.kills += 1
+    row(time.monotonic() - began, "process \(id) killed with SIGKILL")
+    usleep(300_000)
+    let start = time.monotonic()
+    try server.start()
+    let took = (time.monotonic() - start) / 1_000_000
+    result.slowestRestart = max(result.slowestRestart, took)
+    row(time.monotonic() - began, "process \(server.processID ?? 0) ready after \(took) ms")
+  }
+
+  private func row(_ elapsed: Int64, _ state: String) {
+    let report = mix.report()
+    let refused = [Verdict.expired, .prefetch, .head, .badSignature, .paused, .unknownAd, .malformed].reduce(0) {
+      $0 + report.count($1)
+    }
+    let seconds = elapsed / 100_000_000
+    print(
+      pad("\(seconds / 10).\(seconds % 10)s", 7) + pad("\(report.answered + report.unanswered)", 10)
+        + pad("\(report.count(.valid))", 10) + pad("\(report.count(.duplicate))", 9) + pad("\(refused)", 9)
+        + pad("\(report.unanswered)", 11) + "  " + state)
+  }
+
+  private func check(_ result: inout DemoResult, from began: Int64) throws {
+    let ledger = mix.ledger
+    let actual = try TableReader(server.listen, token: token).counts(
+      of: ledger.ads, from: began - 120_000, to: time.wall() + 120_000)
+    let violations = ledger.violations()
+    result.differences = ledger.compare(actual).map(\.description) + violations.first.map(\.description)
+    if violations.count > violations.first.count {
+      result.differences.append("and \(violations.count - violations.first.count) more violations")
+    }
+    if !ledger.expectation().isExact { result.differences.append("some clicks were never settled by a retry") }
+    result.rows = actual.count
+    result.clicks = actual.values.reduce(0, +)
+  }
+
+  private func pad(_ text: String, _ width: Int) -> String {
+    String(repeating: " ", count: max(0, width - text.count)) + text
+  }
+}
+
+/// The browsers on a thread of their own.
+private final class Browsers: Sendable {
+  private let thread: Thread
+  private let result: Outcome
+
+  private final class Outcome: Sendable {
+    let value = Mutex<Result<ClientStatistics, SystemError>?>(nil)
+  }
+
+  init(_ options: DemoOptions, _ mix: BrowserMix, _ control: ClientControl) throws(SystemError) {
+    var client = ClientOptions()
+    client.connections = options.connections
+    client.rate = options.rate
+    client.giveUpAfter = 30_000_000_000
+    let outcome = Outcome()
+    let settings = client
+    result = outcome
+    thread = try Thread("browsers") {
+      do throws(SystemError) {
+        var client = try ClickClient.make(settings, control)
+        let statistics = try client.run(source: mix, observer: mix)
+        outcome.value.withLock { $0 = .success(statistics) }
+      } catch { outcome.value.withLock { $0 = .failure(error) } }
+    }
+  }
+
+  var isDone: Bool { result.value.withLock { $0 != nil } }
+
+  /// Waits for the end.
+  func statistics() throws(SystemError) -> ClientStatistics {
+    thread.join()
+    return try result.value.withLock { $0! }.get()
+  }
+}
