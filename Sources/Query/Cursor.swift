@@ -1,0 +1,71 @@
+import Bytes
+import Clicks
+
+// Where the next page begins, as opaque text. It holds the effective range, since `-24h` a minute later is another one,
+// and is bound to the texts of the query it came from. 33 bytes as hex digits, integers big-endian:
+//
+//     ver  from      to        next      binding  crc
+//     01   8 bytes   8 bytes   8 bytes   4        4        crc: CRC-32C of what stands before it
+//
+// It is no secret and no permission: who changes one gets an error, or a page of the query that he could ask for anyway.
+
+/// The place in a series where the next page begins.
+struct Cursor: Hashable {
+  var from: Minute
+  var to: Minute
+  var next: Minute
+  var binding: UInt32
+
+  private static let version: UInt8 = 1
+  private static let count = 33
+
+  init(from: Minute, to: Minute, next: Minute, binding: UInt32) {
+    self.from = from
+    self.to = to
+    self.next = next
+    self.binding = binding
+  }
+
+  /// Nil where `text` is not one that `text` makes.
+  init?(_ text: String) {
+    guard text.utf8.count == 2 * Self.count, let bytes = Hex.decode(text.utf8), bytes[0] == Self.version,
+      CRC32C.checksum(Array(bytes[..<29])) == UInt32(truncatingIfNeeded: Self.integer(bytes[29...]))
+    else { return nil }
+    let numbers = [1, 9, 17].map { Int64(bitPattern: Self.integer(bytes[$0..<($0 + 8)])) }
+    let last = TimeText.end / 60_000
+    guard numbers.allSatisfy({ 0...last ~= $0 }), numbers[0] <= numbers[2], numbers[2] <= numbers[1],
+      numbers[1] - numbers[0] <= SeriesQuery.maximumRange
+    else { return nil }
+    from = Minute(index: numbers[0])
+    to = Minute(index: numbers[1])
+    next = Minute(index: numbers[2])
+    binding = UInt32(truncatingIfNeeded: Self.integer(bytes[25..<29]))
+  }
+
+  var text: String {
+    var bytes = [Self.version]
+    for minute in [from, to, next] { Self.append(UInt64(bitPattern: minute.index), 8, to: &bytes) }
+    Self.append(UInt64(binding), 4, to: &bytes)
+    Self.append(UInt64(CRC32C.checksum(bytes)), 4, to: &bytes)
+    return Hex.encode(bytes)
+  }
+
+  /// What the cursors of a query are bound to. An absent text differs from every present one.
+  static func binding(ad: AdKey, from: String?, to: String?, fill: String, status: String) -> UInt32 {
+    var checksum = CRC32C.seed(ad.rawValue)
+    for text in [from, to, fill, status] {
+      // The length goes first, so that no two lists of texts spell the same bytes.
+      let bytes = text.map { Array($0.utf8) }
+      var part: [UInt8] = []
+      append(UInt64(bitPattern: Int64(bytes?.count ?? -1)), 8, to: &part)
+      checksum = CRC32C.checksum(part + (bytes ?? []), seed: checksum)
+    }
+    return checksum
+  }
+
+  private static func append(_ value: UInt64, _ count: Int, to bytes: inout [UInt8]) {
+    for i in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * (count - 1 - i)))) }
+  }
+
+  private static func integer(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+}

@@ -1,0 +1,108 @@
+import Clicks
+import Store
+
+// From the shards to one page:
+//
+//   shard 0 ─ points, asOf, closedThrough ─┐
+//   shard 1 ─ points, asOf, closedThrough ─┼─▶ sum by minute ─▶ status ─▶ filter ─▶ total ─▶ fill ─▶ page
+//                                          └─ closedThrough: the least of them (R4); asOf: all of them (K5)
+
+/// How final a point is. Later versions add those that are recounted or sealed.
+package enum PointStatus: String, Sendable, CaseIterable {
+  /// Its minute is still open.
+  case provisional
+  /// Watermark and lateness have passed it.
+  case closed
+}
+
+/// The clicks of one minute.
+package struct Point: Hashable, Sendable {
+  package var minute: Minute
+  package var clicks: UInt64
+  package var status: PointStatus
+
+  package init(minute: Minute, clicks: UInt64, status: PointStatus) {
+    self.minute = minute
+    self.clicks = clicks
+    self.status = status
+  }
+}
+
+/// One page of a series, and what it reflects.
+package struct Series: Sendable {
+  package var query: SeriesQuery
+  /// The points of this page, oldest first.
+  package var points: [Point]
+  /// Clicks of all points of the query, not of this page alone.
+  package var total: UInt64
+  /// Where the next page begins; nil on the last.
+  package var next: String?
+  /// Minutes before this one are closed.
+  package var completeThrough: Minute
+  /// Position after the last click that the answer reflects, for each shard.
+  package var asOf: [UInt64]
+
+  /// The page of `query` over what the shards hold now: `tables` are those of all shards that can hold the ad, in their
+  /// order. Each shard is seen at one batch boundary.
+  package init(_ query: SeriesQuery, over tables: [LiveTable]) {
+    self.init(query, of: tables.map { $0.series(of: query.ad, from: query.from, to: query.to) })
+  }
+
+  /// The page of `query` over answers of the shards, one for each, with points in `query.from ..< query.to`.
+  package init(_ query: SeriesQuery, of parts: [LiveTable.Series]) {
+    let counts = parts.count == 1 ? parts[0].points : Self.sum(parts.map(\.points))
+    self.init(
+      query, counts: counts, completeThrough: parts.map(\.closedThrough).min() ?? Minute(index: 0),
+      asOf: parts.map(\.asOf))
+  }
+
+  /// The page of `query` over its counts, oldest first, each minute once.
+  package init(
+    _ query: SeriesQuery, counts: [(minute: Minute, clicks: UInt64)], completeThrough: Minute, asOf: [UInt64]
+  ) {
+    self.query = query
+    self.completeThrough = completeThrough
+    self.asOf = asOf
+    let end = query.status == .final ? max(query.from, min(query.to, completeThrough)) : query.to
+    let wanted = counts.prefix { $0.minute < end }
+    total = wanted.reduce(0) { $0 + $1.clicks }
+    func point(_ minute: Minute, _ clicks: UInt64) -> Point {
+      Point(minute: minute, clicks: clicks, status: minute < completeThrough ? .closed : .provisional)
+    }
+    let rest = wanted.drop { $0.minute < query.start }
+    var following: Minute?
+    switch query.fill {
+    case .none:
+      points = rest.prefix(query.limit).map { point($0.minute, $0.clicks) }
+      following = rest.dropFirst(query.limit).first?.minute
+    case .zero:
+      let last = min(end.index, query.start.index + Int64(query.limit))
+      points = []
+      points.reserveCapacity(Int(max(0, last - query.start.index)))
+      var index = rest.startIndex
+      for minute in stride(from: query.start.index, to: last, by: 1) {
+        if index < rest.endIndex, rest[index].minute.index == minute {
+          points.append(point(rest[index].minute, rest[index].clicks))
+          index += 1
+        } else {
+          points.append(point(Minute(index: minute), 0))
+        }
+      }
+      if last < end.index { following = Minute(index: last) }
+    }
+    next = following.map { Cursor(from: query.from, to: query.to, next: $0, binding: query.binding).text }
+  }
+
+  /// The sum of several series, each ascending.
+  private static func sum(_ series: [[(minute: Minute, clicks: UInt64)]]) -> [(minute: Minute, clicks: UInt64)] {
+    var sum: [(minute: Minute, clicks: UInt64)] = []
+    for point in series.joined().sorted(by: { $0.minute < $1.minute }) {
+      if sum.last?.minute == point.minute {
+        sum[sum.count - 1].clicks += point.clicks
+      } else {
+        sum.append(point)
+      }
+    }
+    return sum
+  }
+}

@@ -1,0 +1,112 @@
+import Bytes
+import Clicks
+
+// A page as text. JSON carries everything; CSV and NDJSON carry the points alone, and `summary` is for the fields of the
+// answer's head. Nothing here needs an escape: ids and cursors are of letters, digits and a few signs.
+
+/// How an answer is written.
+package enum SeriesFormat: String, Sendable, CaseIterable {
+  case json, csv, ndjson
+
+  /// The media type, as it goes into `Content-Type`.
+  package var mediaType: StaticString {
+    switch self {
+    case .json: "application/json"
+    case .csv: "text/csv; charset=utf-8; header=present"
+    case .ndjson: "application/x-ndjson"
+    }
+  }
+}
+
+extension Series {
+  /// The page in its query's format.
+  package func rendered() -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(512 + points.count * (query.format == .csv ? 40 : 72))
+    var minutes = MinuteText()
+    switch query.format {
+    case .json:
+      text += "{\"adId\":\"\(query.adID)\",\"from\":\"\(query.from)\",\"to\":\"\(query.to)\"".utf8
+      text += ",\"granularity\":\"minute\",\"completeThrough\":\(quoted(completeThroughText))".utf8
+      text += ",\"reconciledThrough\":null,\"asOf\":\"\(asOfText)\",\"total\":\(total)".utf8
+      text += ",\"next\":\(quoted(next)),\"series\":[".utf8
+      for (index, point) in points.enumerated() {
+        if index > 0 { text.append(UInt8(ascii: ",")) }
+        append(point, &minutes, to: &text)
+      }
+      text += "]}\n".utf8
+    case .ndjson:
+      for point in points {
+        append(point, &minutes, to: &text)
+        text.append(UInt8(ascii: "\n"))
+      }
+    case .csv:
+      text += "minute,clicks,status\r\n".utf8
+      for point in points {
+        minutes.append(point.minute, to: &text)
+        text.append(UInt8(ascii: ","))
+        text += String(point.clicks).utf8
+        text.append(UInt8(ascii: ","))
+        text += point.status.rawValue.utf8
+        text += "\r\n".utf8
+      }
+    }
+    return text
+  }
+
+  /// `completeThrough` as it is written; nil where no minute was ever closed.
+  package var completeThroughText: String? { completeThrough.index > 0 ? completeThrough.description : nil }
+
+  /// `asOf` as it is written: `0:8812345,1:8790021`.
+  package var asOfText: String { asOf.enumerated().map { "\($0):\($1)" }.joined(separator: ",") }
+
+  /// 32 hex digits that change whenever the points, their total or the completeness of the range do. Positions of shards
+  /// are left out: a click on another ad changes nothing here.
+  package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
+    let complete = max(query.from, min(query.to, completeThrough))
+    let head = "\(query.format) \(query.adID) \(query.from) \(query.to) \(complete) \(total) \(next ?? "-")"
+    var bytes = Array(head.utf8)
+    bytes.reserveCapacity(bytes.count + points.count * 17)
+    for point in points {
+      bytes.append(point.status == .closed ? 1 : 0)
+      for word in [UInt64(bitPattern: point.minute.index), point.clicks] {
+        for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
+      }
+    }
+    return Hex.encode(hasher.digest(bytes).prefix(16))
+  }
+
+  private func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
+
+  private func append(_ point: Point, _ minutes: inout MinuteText, to text: inout [UInt8]) {
+    text += "{\"minute\":\"".utf8
+    minutes.append(point.minute, to: &text)
+    text += "\",\"clicks\":".utf8
+    text += String(point.clicks).utf8
+    text += ",\"status\":\"".utf8
+    text += point.status.rawValue.utf8
+    text += "\"}".utf8
+  }
+}
+
+/// Writes minutes one after the other; the calendar is asked once a day.
+struct MinuteText {
+  private var day = Int64.min
+  private var date: [UInt8] = []
+
+  /// Appends `minute` (not before 1970) as RFC 3339.
+  mutating func append(_ minute: Minute, to text: inout [UInt8]) {
+    let (day, clock) = minute.index.quotientAndRemainder(dividingBy: 1440)
+    if day != self.day {
+      self.day = day
+      date = Array(Timestamp.format(day * 86_400_000, fraction: false).utf8.prefix(11))
+    }
+    text += date
+    let (hour, rest) = clock.quotientAndRemainder(dividingBy: 60)
+    for (number, end) in [(hour, ":"), (rest, ":00Z")] as [(Int64, StaticString)] {
+      text.append(0x30 + UInt8(truncatingIfNeeded: number / 10))
+      text.append(0x30 + UInt8(truncatingIfNeeded: number % 10))
+      unsafe text.append(contentsOf: UnsafeBufferPointer(start: end.utf8Start, count: end.utf8CodeUnitCount))
+    }
+  }
+}

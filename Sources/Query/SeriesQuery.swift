@@ -1,0 +1,165 @@
+import Clicks
+
+// One ad's clicks minute by minute: what is asked. All of a query's texts are checked here, so that what follows cannot
+// fail any more.
+//
+//   from  is rounded down to its minute, to is rounded up to one: the minutes cover what was asked for
+//   to    defaults to now, so that the minute under way is the last one
+//   from  defaults to one hour before the rounded to: sixty minutes
+//
+// The answer names the rounded times. `from` = `to`, before rounding, asks for nothing and gets an empty series.
+
+/// A checked query for the series of one ad.
+package struct SeriesQuery: Hashable, Sendable {
+  package var adID: AdID
+  package var ad: AdKey
+  /// The first minute.
+  package var from: Minute
+  /// The minute after the last one.
+  package var to: Minute
+  package var fill: Fill
+  package var status: StatusFilter
+  package var format: SeriesFormat
+  /// The most points of one page, 1 to `maximumLimit`.
+  package var limit: Int
+  /// The minute that this page begins at; `from` for the first.
+  package var start: Minute
+  /// What a cursor of this query is bound to: the texts that decide which points there are.
+  package var binding: UInt32
+
+  /// Points of a page where `limit` is absent.
+  package static let defaultLimit = 10_000
+  /// The greatest `limit`.
+  package static let maximumLimit = 100_000
+  /// The longest time from `from` to `to`, minutes: 400 days.
+  package static let maximumRange: Int64 = 400 * 1440
+  /// The time from `from` to `to` where `from` is absent, minutes.
+  package static let defaultRange: Int64 = 60
+
+  /// What becomes of minutes without a click.
+  package enum Fill: String, Sendable, CaseIterable {
+    /// They are left out.
+    case none
+    /// They stand there with 0 clicks.
+    case zero
+  }
+
+  /// Which points are wanted.
+  package enum StatusFilter: String, Sendable, CaseIterable {
+    case any
+    /// Those that are no longer provisional.
+    case final
+  }
+
+  /// The parameters of the interface, in its order.
+  package static let parameters = [
+    "from", "to", "granularity", "tz", "fill", "status", "format", "limit", "cursor",
+  ]
+
+  /// Granularities of the interface; `minute` alone is computed by this version.
+  package static let granularities = ["minute", "hour", "day", "week", "month"]
+
+  /// Reads the decoded pairs of a query at the logical time `now` (ms since 1970). `format` holds where the parameter is
+  /// absent. Throws everything that is wrong.
+  package init(
+    adID: AdID, ad: AdKey, parameters pairs: [(name: String, value: String)], now: Int64, format: SeriesFormat = .json
+  ) throws(QueryRefusal) {
+    var faults = Faults()
+    let values = Self.collect(pairs, &faults)
+    self.adID = adID
+    self.ad = ad
+    fill = Self.choice("fill", values, .none, &faults)
+    status = Self.choice("status", values, .any, &faults)
+    self.format = Self.choice("format", values, format, &faults)
+    limit = Self.limit(values["limit"], &faults)
+    Self.checkGranularity(values["granularity"], &faults)
+    if let zone = values["tz"], zone != "UTC" {
+      faults.add(.unsupportedTimeZone, "tz", "must be UTC; other zones are not supported yet")
+    }
+    let range = Self.range(values["from"], values["to"], now: now, &faults)
+    (from, to) = range
+    start = from
+    binding = Cursor.binding(
+      ad: ad, from: values["from"], to: values["to"], fill: fill.rawValue, status: status.rawValue)
+    if let text = values["cursor"] {
+      if let cursor = Cursor(text) {
+        if cursor.binding == binding {
+          (from, to, start) = (cursor.from, cursor.to, cursor.next)
+        } else {
+          let detail = "belongs to another query; repeat the query it came from with nothing else changed"
+          faults.add(.cursorMismatch, "cursor", detail)
+        }
+      } else {
+        faults.add(.invalidCursor, "cursor", "is not one that an answer of this service gave as next")
+      }
+    }
+    try faults.check()
+  }
+
+  // MARK: - One parameter each
+
+  private static func collect(
+    _ pairs: [(name: String, value: String)], _ faults: inout Faults
+  ) -> [String: String] {
+    var values: [String: String] = [:]
+    for (name, value) in pairs {
+      if !parameters.contains(name) {
+        faults.add(name, "is unknown; known are \(parameters.joined(separator: ", "))")
+      } else if values.updateValue(value, forKey: name) != nil {
+        faults.add(name, "stands there twice")
+      }
+    }
+    return values
+  }
+
+  private static func choice<T: RawRepresentable<String> & CaseIterable>(
+    _ name: String, _ values: [String: String], _ absent: T, _ faults: inout Faults
+  ) -> T {
+    guard let text = values[name] else { return absent }
+    if let choice = T(rawValue: text) { return choice }
+    faults.add(name, "must be one of \(T.allCases.map(\.rawValue).joined(separator: ", "))")
+    return absent
+  }
+
+  private static func limit(_ text: String?, _ faults: inout Faults) -> Int {
+    guard let text else { return defaultLimit }
+    if text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let limit = Int(text), 1...maximumLimit ~= limit { return limit }
+    faults.add("limit", "must be a number from 1 to \(maximumLimit)")
+    return defaultLimit
+  }
+
+  private static func checkGranularity(_ text: String?, _ faults: inout Faults) {
+    guard let text, text != "minute" else { return }
+    if granularities.contains(text) {
+      faults.add(.unsupportedGranularity, "granularity", "\(text) is not supported yet; use minute")
+    } else {
+      faults.add("granularity", "must be one of \(granularities.joined(separator: ", "))")
+    }
+  }
+
+  private static func range(
+    _ fromText: String?, _ toText: String?, now: Int64, _ faults: inout Faults
+  ) -> (from: Minute, to: Minute) {
+    func moment(_ name: String, _ text: String?) -> Int64? {
+      guard let text else { return nil }
+      do throws(TimeText.Failure) { return try TimeText.parse(text, now: now) } catch {
+        faults.add(name, error.detail)
+        return nil
+      }
+    }
+    let from = moment("from", fromText)
+    let to = moment("to", toText) ?? now
+    var end = Minute(containing: to)
+    if end.start < to { end.index += 1 }
+    guard let from else { return (Minute(index: max(0, end.index - defaultRange)), end) }
+    if from == to { return (Minute(containing: from), Minute(containing: from)) }
+    let start = Minute(containing: from)
+    if from > to {
+      faults.add("from", toText == nil ? "lies in the future, and to is now" : "lies after to")
+    } else if end.index - start.index > maximumRange {
+      let days = maximumRange / 1440
+      faults.add(.rangeTooLong, "from", "lies more than \(days) days before to; ask for the parts one after the other")
+    }
+    return (start, end)
+  }
+}

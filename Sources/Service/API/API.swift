@@ -1,0 +1,182 @@
+import Bytes
+import Catalog
+import Clicks
+import HTTP
+import Query
+import Store
+
+// A request's way, each step with its own answer where it ends there:
+//
+//   path, method ─▶ token ─▶ scope ─▶ parameters, body ─▶ advertiser ─▶ catalog ─▶ 2xx
+//      404  405      401      403       400  415            403 404      409 5xx
+//
+// Everything here runs on the catalog thread, except what reads the shards for longer: that is handed back as a closure
+// for a query worker.
+
+/// What a request changed in the catalog: what event loops must forget or be told.
+package enum CatalogChange: Sendable {
+  /// Ads were put or deleted: drop them from every cache.
+  case ads([AdKey])
+  /// Signing keys came or were retired: make a new `KeyRing`.
+  case keys
+}
+
+/// Figures of one shard, for `GET /admin/v1/shards`.
+package struct ShardFigures: Hashable, Sendable {
+  /// Position after the last durable click.
+  package var position: UInt64
+  package var clicks: UInt64
+  package var ads: Int
+  package var minutes: Int
+  /// Minutes before this one are closed.
+  package var closedThrough: Minute
+
+  package init(position: UInt64, clicks: UInt64, ads: Int, minutes: Int, closedThrough: Minute) {
+    self.position = position
+    self.clicks = clicks
+    self.ads = ads
+    self.minutes = minutes
+    self.closedThrough = closedThrough
+  }
+
+  /// What a table says of itself.
+  package init(_ table: LiveTable) {
+    let summary = table.summary
+    self.init(
+      position: summary.position, clicks: summary.clicks, ads: summary.ads, minutes: summary.minutes,
+      closedThrough: summary.closedThrough)
+  }
+}
+
+/// The routes outside the click path. Used on the catalog thread only.
+package final class API {
+  let catalog: Catalog
+  let tables: [LiveTable]
+  let clock: @Sendable () -> Int64
+  let shards: () -> [ShardFigures]
+  let failed: (CatalogError) -> Void
+  let changed: (CatalogChange) -> Void
+  let hasher = SHA256()
+
+  /// - Parameters:
+  ///   - tables: those of all shards, in their order.
+  ///   - clock: the logical time, ms since 1970.
+  ///   - shards: the figures of all shards, in their order; without it the tables' own.
+  ///   - failed: told of each failure of the catalog itself, for the log; the answer does not spell it out.
+  ///   - changed: called after each change is on disk and before its answer is returned.
+  package init(
+    catalog: Catalog, tables: [LiveTable], clock: @escaping @Sendable () -> Int64,
+    shards: (() -> [ShardFigures])? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
+    changed: @escaping (CatalogChange) -> Void
+  ) {
+    self.catalog = catalog
+    self.tables = tables
+    self.clock = clock
+    self.shards = shards ?? { tables.map { ShardFigures($0) } }
+    self.failed = failed
+    self.changed = changed
+  }
+
+  /// What becomes of a request.
+  package enum Outcome {
+    /// The answer.
+    case done(APIResponse)
+    /// The answer takes a walk over the shards: to be computed by a query worker.
+    case query(@Sendable () -> APIResponse)
+  }
+
+  /// The greatest body that the request with this head may have, bytes; see `Route.bodyLimit`.
+  package static func bodyLimit(for head: borrowing Request) -> Int {
+    Route.bodyLimit(method: head.method, segments: (try? head.pathSegments()) ?? [])
+  }
+
+  /// Answers a request. Never throws: what goes wrong is a problem document.
+  package func answer(_ request: APIRequest) -> Outcome {
+    do throws(Problem) {
+      let (route, name) = try Route.find(request)
+      let grant = try authorize(request, route)
+      return try perform(route, name, request, grant)
+    } catch { return .done(error.response(requestID: request.requestID)) }
+  }
+
+  private func perform(
+    _ route: Route, _ name: String, _ request: APIRequest, _ grant: Grant
+  ) throws(Problem) -> Outcome {
+    switch route {
+    case .specification: .done(try specification(request))
+    case .listAds: .done(try listAds(request, grant))
+    case .importAds: .done(try importAds(request, grant))
+    case .getAd: .done(try getAd(name, request, grant))
+    case .putAd: .done(try putAd(name, request, grant))
+    case .deleteAd: .done(try deleteAd(name, request, grant))
+    case .aggregates: .query(try aggregates(name, request, grant))
+    case .listKeys: .done(try listKeys(request))
+    case .addKey: .done(try addKey(request))
+    case .retireKey: .done(try retireKey(name, request))
+    case .listTokens: .done(try listTokens(request))
+    case .createToken: .done(try createToken(request))
+    case .revokeToken: .done(try revokeToken(name, request))
+    case .shards: .done(try listShards(request))
+    }
+  }
+
+  /// What the request's token allows. A route without a scope needs none.
+  private func authorize(_ request: APIRequest, _ route: Route) throws(Problem) -> Grant {
+    guard let (name, scope) = route.scope else { return Grant(tokenID: "", scopes: [], advertiserID: nil) }
+    guard let token = request.bearerToken else { throw .unauthorized(invalid: request.authorization != nil) }
+    let grant = try inCatalog { () throws(CatalogError) in try catalog.authenticate(token) }
+    guard let grant else { throw .unauthorized(invalid: true) }
+    guard grant.allows(scope) else { throw .scopeMissing(name) }
+    return grant
+  }
+
+  // MARK: - What the routes share
+
+  /// What `body` gets from the catalog; its refusals become problems, its failures are reported.
+  func inCatalog<T>(_ body: () throws(CatalogError) -> T) throws(Problem) -> T {
+    do throws(CatalogError) { return try body() } catch {
+      let problem = Problem(error)
+      if problem.status >= 500 { failed(error) }
+      throw problem
+    }
+  }
+
+  /// Whether clicks of the ad were ever counted.
+  func hasCounts(_ ad: AdKey) -> Bool { tables.contains { $0.hasClicks(ad) } }
+
+  /// The id in a path; throws 400 where it is none.
+  func adID(_ text: String) throws(Problem) -> AdID {
+    guard let id = AdID(text) else { throw .invalid([("adId", AdFields.rule)]) }
+    return id
+  }
+
+  /// An answer with a validator: 304 where the client has it already.
+  static func validated(
+    _ tag: EntityTag, _ request: APIRequest, headers: [(name: StaticString, value: String)],
+    type: StaticString, _ body: () -> [UInt8]
+  ) -> APIResponse {
+    let fields = [(name: "ETag" as StaticString, value: tag.field), ("Cache-Control", "private, no-cache")] + headers
+    if tag.matches(request.ifNoneMatch) { return APIResponse(status: 304, headers: fields) }
+    return APIResponse(status: 200, headers: [("Content-Type", "\(type)")] + fields, body: body())
+  }
+
+  /// An answer of a JSON value with a strong validator of its bytes.
+  func validated(_ value: JSONValue, _ request: APIRequest) -> APIResponse {
+    var body: [UInt8] = []
+    value.append(to: &body)
+    body.append(0x0A)
+    return Self.validated(strongTag(body), request, headers: [], type: "application/json") { body }
+  }
+
+  private func strongTag(_ body: [UInt8]) -> EntityTag {
+    let digits = hasher.digest(body).prefix(16)
+    return EntityTag(text: Hex.encode(digits), isWeak: false)
+  }
+
+  private func specification(_ request: APIRequest) throws(Problem) -> APIResponse {
+    _ = try request.values()
+    return Self.validated(strongTag(OpenAPI.document), request, headers: [], type: "application/json") {
+      OpenAPI.document
+    }
+  }
+}

@@ -1,0 +1,93 @@
+// What a request says, checked for form: each parameter and each field is known and stands there once.
+
+extension APIRequest {
+  /// The query's values by their names. Throws the 400 that names each one that is not in `known`, or stands there twice.
+  func values(_ known: [String] = []) throws(Problem) -> [String: String] {
+    var values: [String: String] = [:]
+    var faults: [(parameter: String, detail: String)] = []
+    for (name, value) in parameters {
+      if !known.contains(name) {
+        let list = known.isEmpty ? "none are known here" : "known are \(known.joined(separator: ", "))"
+        faults.append((Self.shown(name), "is unknown; \(list)"))
+      } else if values.updateValue(value, forKey: name) != nil {
+        faults.append((name, "stands there twice"))
+      }
+    }
+    if !faults.isEmpty { throw .invalid(faults) }
+    return values
+  }
+
+  /// The value of a parameter that is a number of `range`, `absent` without it.
+  static func number(
+    _ name: String, _ text: String?, in range: ClosedRange<Int>, absent: Int
+  ) throws(Problem) -> Int {
+    guard let text else { return absent }
+    guard text.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let number = Int(text), range ~= number else {
+      throw .invalid([(name, "must be a number from \(range.lowerBound) to \(range.upperBound)")])
+    }
+    return number
+  }
+
+  /// The members of a body that is a JSON object. Throws 415 for another type and 400 for a body that is none. An empty
+  /// body is an empty object where `mayBeEmpty` says so.
+  func document(mayBeEmpty: Bool = false) throws(Problem) -> [JSONValue.Member] {
+    if mayBeEmpty, body.isEmpty { return [] }
+    guard mediaType == "application/json" else { throw .unsupportedMediaType(["application/json"]) }
+    let value: JSONValue
+    do throws(JSONError) { value = try JSONReader.read(body) } catch {
+      throw .malformedBody("the body is not JSON as it is accepted here: \(error)")
+    }
+    guard case .object(let members) = value else { throw .malformedBody("the body must be a JSON object") }
+    return members
+  }
+
+  /// A client's name for something, short enough for a message.
+  static func shown(_ name: String) -> String { name.count <= 64 ? name : name.prefix(64) + "…" }
+}
+
+/// The members of a JSON object, taken one after the other; at the end everything that is wrong is thrown at once.
+struct Fields {
+  private var members: [String: JSONValue]
+  private var faults: [(parameter: String, detail: String)] = []
+
+  /// Those of `members`; each that is not `known` is a fault. Null stands for an absent one.
+  init(_ members: [JSONValue.Member], known: [String]) {
+    self.members = [:]
+    for member in members {
+      if !known.contains(member.name) {
+        faults.append((APIRequest.shown(member.name), "is unknown; known are \(known.joined(separator: ", "))"))
+      } else if member.value != .null {
+        self.members[member.name] = member.value
+      }
+    }
+  }
+
+  /// The text of a member; nil where it is absent.
+  mutating func string(_ name: String) -> String? {
+    guard let value = members[name] else { return nil }
+    if case .string(let text) = value { return text }
+    faults.append((name, "must be a string, not \(value.kind)"))
+    return nil
+  }
+
+  /// The texts of a member that is an array of them; nil where it is absent.
+  mutating func strings(_ name: String) -> [String]? {
+    guard let value = members[name] else { return nil }
+    guard case .array(let values) = value else {
+      faults.append((name, "must be an array, not \(value.kind)"))
+      return nil
+    }
+    return values.compactMap { value in
+      if case .string(let text) = value { return text }
+      faults.append((name, "must hold strings, not \(value.kind)"))
+      return nil
+    }
+  }
+
+  mutating func fault(_ name: String, _ detail: String) { faults.append((name, detail)) }
+
+  /// What is wrong so far.
+  var found: [(parameter: String, detail: String)] { faults }
+
+  func check() throws(Problem) { if !faults.isEmpty { throw .invalid(faults) } }
+}

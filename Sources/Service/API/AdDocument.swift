@@ -1,0 +1,38 @@
+import Catalog
+import Clicks
+
+/// An ad as JSON.
+enum AdDocument {
+  /// Fields that answers have and requests may repeat, so that what was read can be put back; they change nothing.
+  static let readOnly = ["createdAt", "updatedAt"]
+
+  static func json(_ ad: Ad) -> JSONValue {
+    .object([
+      "adId": .string(ad.id.text), "redirectUrl": .string(ad.redirectURL), "advertiserId": .string(ad.advertiserID),
+      "campaignId": .optional(ad.campaignID), "status": .string(ad.status.name),
+      "fallbackUrl": .optional(ad.fallbackURL), "createdAt": .string(Timestamp.format(ad.createdAt)),
+      "updatedAt": .string(Timestamp.format(ad.updatedAt)),
+    ])
+  }
+
+  /// The fields that the members spell, and everything that is wrong with them. `id` is the one in the path, which the
+  /// body need not repeat.
+  static func read(_ members: [JSONValue.Member], id: AdID? = nil) -> (fields: AdFields, faults: [FieldFault]) {
+    var source = Fields(members, known: AdFields.columns.map(\.name) + readOnly)
+    var fields = AdFields()
+    for column in AdFields.columns { fields[keyPath: column.path] = source.string(column.name) }
+    if let id {
+      if let other = fields.adID, other != id.text { source.fault("adId", "differs from the one in the path") }
+      fields.adID = id.text
+    }
+    var faults = source.found.map { FieldFault($0.parameter, $0.detail) }
+    let named = Set(faults.map(\.field))
+    faults += fields.faults().filter { !named.contains($0.field) }
+    return (fields, faults)
+  }
+}
+
+extension AdFields {
+  /// What ids and names are made of, in words that go behind their name.
+  static let rule = "must be 1 to 64 characters of A-Z a-z 0-9 _ . -"
+}

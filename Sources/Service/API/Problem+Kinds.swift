@@ -1,0 +1,90 @@
+import Catalog
+import Query
+
+// The kinds of problems, each named once.
+
+extension Problem {
+  /// 400: parameters or fields, each with what is wrong with it.
+  package static func invalid(
+    _ faults: [(parameter: String, detail: String)], code: String = "invalid-parameter"
+  ) -> Problem {
+    let detail = faults.map { "\($0.parameter) \($0.detail)" }.joined(separator: "; ")
+    return Problem(400, code, "Parameters are missing or wrong", detail, errors: faults)
+  }
+
+  /// 400: the path or the query can't be decoded.
+  package static func malformedTarget(_ detail: String) -> Problem {
+    Problem(400, "malformed-target", "The request target cannot be read", detail)
+  }
+
+  /// 400: the body is not what its type says.
+  package static func malformedBody(_ detail: String) -> Problem {
+    Problem(400, "malformed-body", "The body cannot be read", detail)
+  }
+
+  /// 401. `invalid` where a token was given.
+  package static func unauthorized(invalid: Bool) -> Problem {
+    let detail = invalid ? "the bearer token is unknown or revoked" : "this needs a bearer token"
+    let challenge = "Bearer realm=\"tally\"" + (invalid ? ", error=\"invalid_token\"" : "")
+    return Problem(
+      401, "unauthorized", "Not authenticated", detail, headers: [("WWW-Authenticate", challenge)])
+  }
+
+  /// 403: the token lacks a scope.
+  package static func scopeMissing(_ scope: String) -> Problem {
+    let challenge = "Bearer realm=\"tally\", error=\"insufficient_scope\", scope=\"\(scope)\""
+    return Problem(
+      403, "scope-missing", "The token does not allow this", "this needs a token with scope \(scope)",
+      headers: [("WWW-Authenticate", challenge)])
+  }
+
+  /// 403: another advertiser's rows were named.
+  package static let otherAdvertiser = Problem(
+    403, "other-advertiser", "The token is bound to another advertiser",
+    "this token may use rows of its own advertiser only")
+
+  /// 404: no such resource.
+  package static func notFound(_ detail: String = "there is nothing at this path") -> Problem {
+    Problem(404, "not-found", "Not found", detail)
+  }
+
+  /// 405, with what is allowed.
+  package static func methodNotAllowed(_ allowed: String) -> Problem {
+    Problem(
+      405, "method-not-allowed", "The method is not allowed here", "allowed here: \(allowed)",
+      headers: [("Allow", allowed)])
+  }
+
+  /// 415, with what is accepted.
+  package static func unsupportedMediaType(_ accepted: [String]) -> Problem {
+    Problem(
+      415, "unsupported-media-type", "The body has a type that is not accepted",
+      "Content-Type must be \(accepted.joined(separator: " or ")), in UTF-8", headers: [])
+  }
+
+  /// A refusal of a query.
+  package init(_ refusal: QueryRefusal) {
+    self = .invalid(refusal.faults.map { ($0.parameter, $0.detail) }, code: refusal.code.rawValue)
+  }
+
+  /// What the catalog refused. Where it failed itself the detail says only of what kind: files and statements are for the
+  /// log.
+  package init(_ error: CatalogError) {
+    switch error {
+    case .invalid(let faults): self = .invalid(faults.map { ($0.field, $0.detail) })
+    case .keyCollision: self = Problem(409, "key-collision", "The id cannot be used", error.description)
+    case .advertiserFixed:
+      self = Problem(409, "advertiser-fixed", "The ad's advertiser cannot change", error.description)
+    case .keyExists: self = Problem(409, "key-exists", "The key id is taken", error.description)
+    case .tooManyKeys: self = Problem(409, "too-many-keys", "Too many keys are active", error.description)
+    case _ where error.isOutOfSpace:
+      self = Problem(507, "disk-full", "The disk is full", "the catalog cannot be written: no space is left")
+    case _ where error.isBusy:
+      self = Problem(
+        503, "catalog-busy", "The catalog is busy", "another process is writing the catalog; try again",
+        headers: [("Retry-After", "1")])
+    case .sqlite, .damaged, .foreign, .version, .system:
+      self = Problem(500, "catalog-failed", "The catalog failed", "the catalog cannot be used; the log says why")
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import Catalog
+import HTTP
+
+// The routes of the API, each once: the dispatcher goes through them, and the specification in `/openapi.json` is tested
+// against them. `{name}` stands for a segment, or the beginning of one, that is not empty.
+
+/// One route outside the click path.
+package enum Route: Sendable, CaseIterable {
+  case specification
+  case listAds, importAds, getAd, putAd, deleteAd, aggregates
+  case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards
+
+  /// GET stands for HEAD too.
+  package var method: Method {
+    switch self {
+    case .specification, .listAds, .getAd, .aggregates, .listKeys, .listTokens, .shards: .get
+    case .importAds, .addKey, .retireKey, .createToken: .post
+    case .putAd: .put
+    case .deleteAd, .revokeToken: .delete
+    }
+  }
+
+  /// The path, as the specification writes it.
+  package var path: String {
+    switch self {
+    case .specification: "/openapi.json"
+    case .listAds: "/api/v1/ads"
+    case .importAds: "/api/v1/ads:import"
+    case .getAd, .putAd, .deleteAd: "/api/v1/ads/{adId}"
+    case .aggregates: "/api/v1/ads/{adId}/aggregates"
+    case .listKeys, .addKey: "/admin/v1/keys"
+    case .retireKey: "/admin/v1/keys/{kid}:retire"
+    case .listTokens, .createToken: "/admin/v1/tokens"
+    case .revokeToken: "/admin/v1/tokens/{id}"
+    case .shards: "/admin/v1/shards"
+    }
+  }
+
+  /// What a token must allow; nil where none is needed.
+  package var scope: (name: String, scope: Scopes)? {
+    switch self {
+    case .specification: nil
+    case .listAds, .importAds, .getAd, .putAd, .deleteAd: ("ads", .ads)
+    case .aggregates: ("read", .read)
+    case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards: ("admin", .admin)
+    }
+  }
+
+  /// Whether the public listener does not have it.
+  package var isAdminOnly: Bool { path.hasPrefix("/admin/") }
+
+  /// The text that `{name}` stands for; empty for a path without one, nil where the path is another.
+  func match(_ segments: [String]) -> String? {
+    let pattern = Self.patterns[self] ?? []
+    guard pattern.count == segments.count else { return nil }
+    var found = ""
+    for (part, segment) in zip(pattern, segments) {
+      guard let suffix = part.suffix else {
+        guard segment == part.text else { return nil }
+        continue
+      }
+      guard segment.hasSuffix(suffix), segment.utf8.count > suffix.utf8.count else { return nil }
+      found = String(segment.dropLast(suffix.count))
+    }
+    return found
+  }
+
+  /// A segment of a path: its text, or with `suffix` what stands behind a name in braces.
+  private struct Part: Sendable {
+    var text: String
+    var suffix: String?
+  }
+
+  private static let patterns: [Route: [Part]] = Dictionary(
+    uniqueKeysWithValues: allCases.map { route in
+      (
+        route,
+        route.path.split(separator: "/").map { segment in
+          let close = segment.firstIndex(of: "}")
+          return Part(text: String(segment), suffix: close.map { String(segment[segment.index(after: $0)...]) })
+        }
+      )
+    })
+
+  /// The route of a request and the text that `{name}` stands for. Throws 404, or 405 with what is allowed.
+  static func find(_ request: APIRequest) throws(Problem) -> (route: Route, name: String) {
+    let method = request.method == .head ? .get : request.method
+    var allowed: [String] = []
+    for route in allCases where request.isAdmin || !route.isAdminOnly {
+      guard let name = route.match(request.segments) else { continue }
+      if route.method == method { return (route, name) }
+      switch route.method {
+      case .get: allowed += ["GET", "HEAD"]
+      case .post: allowed.append("POST")
+      case .put: allowed.append("PUT")
+      case .delete: allowed.append("DELETE")
+      case .head, .options, .patch, .other: break
+      }
+    }
+    throw allowed.isEmpty ? .notFound() : .methodNotAllowed(allowed.joined(separator: ", "))
+  }
+
+  /// The greatest body that a request may have, bytes: 64 MiB for an import of ads, nothing for GET and HEAD, 64 KiB for
+  /// the rest, unknown paths included, whose answer says what is wrong with them.
+  package static func bodyLimit(method: Method, segments: [String]) -> Int {
+    switch method {
+    case .get, .head: 0
+    case .post where importAds.match(segments) != nil: 64 << 20
+    case .post, .put, .delete, .options, .patch, .other: 64 << 10
+    }
+  }
+}
