@@ -52,7 +52,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   // MARK: - The loop's questions
 
   func limit(for head: borrowing Request) -> Int {
-    min(API.bodyLimit(head), context.settings.maxBody)
+    min(API.bodyLimit(for: head), context.settings.maxBody)
   }
 
   func handle(_ request: borrowing Request, _ exchange: Exchange, on loop: EventLoop) {
@@ -110,12 +110,12 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     let isHead = request.method == .head
     guard isHead || request.method == .get else {
       return finish(.malformed, exchange, loop) { writer in
-        Problem.methodNotAllowed(["GET", "HEAD"]).write(into: &writer)
+        Problem.methodNotAllowed("GET, HEAD").write(into: &writer)
       }
     }
     let parameters: ClickParameters
     do throws(ClickFault) { parameters = try scratch.parse(request) } catch {
-      let problem = Problem.badParameter("\(error.parameter)", "\(error.detail)")
+      let problem = Problem.invalid([("\(error.parameter)", "\(error.detail)")])
       return finish(.malformed, exchange, loop) { writer in problem.write(into: &writer) }
     }
     if isPrefetch(request) {
@@ -330,9 +330,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   private func respond(_ response: APIResponse, _ exchange: Exchange, _ loop: EventLoop) {
     loop.respond(exchange) { writer in
-      writer.begin(response.status)
-      for (name, value) in response.headers { writer.header(named: name, value) }
-      writer.body(response.body)
+      response.write(into: &writer)
     }
   }
 }

@@ -1,1 +1,1 @@
-print("tally")
+SmokeMain.run()

@@ -70,17 +70,6 @@
     value.withUTF8 { unsafe header(name, UnsafeRawBufferPointer($0)) }
   }
 
-  /// Adds a field whose name is made at run time. Names are tokens of ours, never a client's bytes.
-  package mutating func header(named name: String, _ value: String) {
-    precondition(state == .headers, "fields stand between begin and body")
-    var name = name
-    var value = value
-    name.withUTF8 { unsafe write(UnsafeRawBufferPointer($0)) }
-    write(": ")
-    value.withUTF8 { unsafe output.pointee.appendFieldValue(UnsafeRawBufferPointer($0), blocks) }
-    write("\r\n")
-  }
-
   /// Adds a field with a value of ours.
   package mutating func header(_ name: StaticString, _ value: StaticString) {
     unsafe header(name, UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
