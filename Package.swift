@@ -44,8 +44,9 @@ let package = Package(
   ],
   targets: [
     .target(name: "CPlatform"),
-    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    // From Debian's libssl-dev and libsqlite3-dev, whose headers and libraries stand where the compiler looks anyway.
+    .systemLibrary(name: "COpenSSL"),
+    .systemLibrary(name: "CSQLite"),
   ]
     + modules.map {
       .target(name: $0.name, dependencies: $0.imports.map { .init(stringLiteral: $0) }, swiftSettings: settings)
@@ -59,6 +60,7 @@ let package = Package(
         name: "StoreHarness", dependencies: ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Simulation"],
         path: "Tests/StoreHarness", swiftSettings: settings),
     ]
+    + [.testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: settings)]
     + tests.map {
       .testTarget(
         name: $0.name,

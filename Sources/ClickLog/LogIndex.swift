@@ -35,11 +35,13 @@ package struct LogIndex {
   /// Forgets frames whose every record lies below `watermark`.
   package mutating func forget(below watermark: UInt64) {
     while head < frames.count, frames[head].firstPosition + UInt64(frames[head].records) <= watermark { head += 1 }
-    guard head >= 4096, head * 2 >= frames.count else { return }
+    // Moved down only when half of it is gone, so that forgetting costs each frame once.
+    guard head > 0, head * 2 >= frames.count else { return }
     frames.removeFirst(head)
     head = 0
-    let oldest = frames.first?.generation ?? .max
-    slots = slots.filter { $0.key >= oldest }
+    guard let oldest = frames.first?.generation else { return slots.removeAll() }
+    // A slot that no frame needs gives its descriptor back.
+    for generation in slots.keys.sorted() where generation < oldest { slots[generation] = nil }
   }
 
   /// The click at `position`, read from its slot; nil where the index does not reach.

@@ -76,7 +76,8 @@ package final class Demo {
       AdRow(
         line: index + 1,
         fields: AdFields(
-          adID: ad.id.text, redirectURL: ad.redirectURL, advertiserID: "demo", status: ad.isPaused ? "paused" : "active"))
+          adID: ad.id.text, redirectURL: ad.redirectURL, advertiserID: "demo", status: ad.isPaused ? "paused" : "active"
+        ))
     }
     _ = try catalog.importAds(rows) { _ in false }
   }

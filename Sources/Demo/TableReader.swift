@@ -40,7 +40,9 @@ package struct TableReader {
         let response = try client.request("GET", target, headers: [("Authorization", "Bearer \(token)")])
         // An ad that is in no catalog and was never clicked has no counts.
         if response.status == 404 { break }
-        guard response.status == 200 else { throw Failure(description: "\(target): \(response.status) \(response.text)") }
+        guard response.status == 200 else {
+          throw Failure(description: "\(target): \(response.status) \(response.text)")
+        }
         let answer = try JSONDecoder().decode(Answer.self, from: Data(response.body))
         for point in answer.series where point.clicks != 0 {
           guard let time = Timestamp.parse(point.minute) else {

@@ -46,5 +46,7 @@ import Synchronization
     }
   }
 
-  private var word: UnsafePointer<UInt32> { unsafe UnsafePointer(UnsafeRawPointer(rings).assumingMemoryBound(to: UInt32.self)) }
+  private var word: UnsafePointer<UInt32> {
+    unsafe UnsafePointer(UnsafeRawPointer(rings).assumingMemoryBound(to: UInt32.self))
+  }
 }

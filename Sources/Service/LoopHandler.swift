@@ -69,6 +69,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     return max(0, context.settings.commitInterval - (context.environment.time.monotonic() - lastPublish))
   }
 
+  func refuse(_ status: Int, _ writer: inout ResponseWriter) { Problem.refused(status).write(into: &writer) }
+
   func turn(on loop: EventLoop) {
     for i in lanes.indices where lanes[i].publish() { lastPublish = loop.now }
     var limit = Self.barrierWait
@@ -104,6 +106,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     var exchange: Exchange
     var identity: ClickIdentity
     var isHead: Bool
+    /// False for a forged link that is redirected all the same, uncounted (`--on-bad-signature redirect`).
+    var isVerified: Bool
   }
 
   private func click(_ request: borrowing Request, _ exchange: Exchange, _ loop: EventLoop) {
@@ -145,12 +149,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     case .unknown:
       if verified { unknownAd(exchange, loop) } else { badSignature(exchange, loop) }
     case .miss:
-      if verified {
-        look(Lookup(exchange: exchange, identity: identity, isHead: isHead), loop)
-      } else {
-        // The uncounted redirect of a forged link is not worth the catalog's time.
-        badSignature(exchange, loop)
-      }
+      look(Lookup(exchange: exchange, identity: identity, isHead: isHead, isVerified: verified), loop)
     }
   }
 
@@ -256,10 +255,11 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       let cached = ad.map { CachedAd($0) }
       cache.finishLoad(ticket, cached)
       for lookup in waiting {
-        if let cached {
-          decide(lookup.identity, cached, lookup.isHead, lookup.exchange, loop)
-        } else {
-          unknownAd(lookup.exchange, loop)
+        switch (cached, lookup.isVerified) {
+        case (let ad?, true): decide(lookup.identity, ad, lookup.isHead, lookup.exchange, loop)
+        case (let ad?, false): redirect(lookup.exchange, ad, ClickAnswer(.badSignature), loop)
+        case (nil, true): unknownAd(lookup.exchange, loop)
+        case (nil, false): badSignature(lookup.exchange, loop)
         }
       }
     }

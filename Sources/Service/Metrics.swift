@@ -22,7 +22,8 @@ struct MetricsWriter {
 
   /// Adds a sample in seconds, given in nanoseconds.
   mutating func seconds(_ name: String, _ labels: String = "", nanoseconds: Int64) {
-    page += labels.isEmpty
+    page +=
+      labels.isEmpty
       ? "\(name) \(Double(nanoseconds) / 1e9)\n" : "\(name){\(labels)} \(Double(nanoseconds) / 1e9)\n"
   }
 
@@ -123,7 +124,8 @@ extension ServiceContext {
   private func cache(_ writer: inout MetricsWriter) {
     let caches = loopMetrics.compactMap(\.cache)
     writer.single(
-      "tally_catalog_cache_hits_total", "counter", "Ad look-ups answered from memory.", caches.reduce(0) { $0 + $1.hits })
+      "tally_catalog_cache_hits_total", "counter", "Ad look-ups answered from memory.",
+      caches.reduce(0) { $0 + $1.hits })
     writer.single(
       "tally_catalog_cache_misses_total", "counter", "Ad look-ups that asked the catalog.",
       caches.reduce(0) { $0 + $1.misses })

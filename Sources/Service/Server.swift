@@ -122,12 +122,16 @@ package final class Server {
     _ catalog: Catalog, _ context: ServiceContext, _ loops: [(LoopHandler, EventLoop)]
   ) throws {
     let clock = context.clock
-    let api = API(catalog: catalog, tables: context.tables, clock: { clock.now() }, failed: { context.report("catalog: \($0)") }) { change in
+    let api = API(
+      catalog: catalog, tables: context.tables, clock: { clock.now() }, failed: { context.report("catalog: \($0)") }
+    ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
       switch change {
       case .ads(let ads): for (handler, loop) in loops { loop.submit { _ in handler.forget(ads) } }
       case .keys:
-        guard let keys = try? catalog.activeKeys() else { return context.report("catalog: the signing keys cannot be read") }
+        guard let keys = try? catalog.activeKeys() else {
+          return context.report("catalog: the signing keys cannot be read")
+        }
         for (handler, loop) in loops { loop.submit { _ in handler.use(keys) } }
       }
     }

@@ -87,6 +87,7 @@ package struct ShardRecovery: ~Copyable {
       throw lost(tail.manifestSequence, path)
     }
     tails.append((extent, end, tail))
+    index.forget(below: dedup.watermark)
     logicalTime = max(logicalTime, tail.logicalTime)
     runningTime = max(runningTime, tail.runningTime)
   }
