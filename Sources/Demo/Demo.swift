@@ -50,14 +50,24 @@ package final class Demo {
   private let time = KernelTime()
   private let mix: BrowserMix
   private let print: (String) -> Void
+  private let isInterrupted: () -> Bool
+
+  /// Somebody wants it to end.
+  package struct Interrupted: Error, CustomStringConvertible {
+    package var description: String { "interrupted" }
+  }
 
   /// The server; running between `start` and the end of the demo.
   package let server: ServerProcess
   /// The admin token's text, once the server is up.
   package private(set) var token = ""
 
-  /// Prepares a directory with a signing key and the ads in its catalog. `print` gets one line at a time.
-  package init(_ options: DemoOptions, print: @escaping (String) -> Void) throws {
+  /// Prepares a directory with a signing key and the ads in its catalog. `print` gets one line at a time;
+  /// `isInterrupted` is asked while the traffic runs.
+  package init(
+    _ options: DemoOptions, isInterrupted: @escaping () -> Bool = { false }, print: @escaping (String) -> Void
+  ) throws {
+    self.isInterrupted = isInterrupted
     self.options = options
     self.print = print
     directory = try TemporaryDirectory("tally-demo")
@@ -96,7 +106,7 @@ package final class Demo {
     var result = DemoResult()
     let control = ClientControl(try ServerAddress("http://\(server.listen)"))
     let browsers = try Browsers(options, mix, control)
-    try watch(browsers, &result)
+    try watch(browsers, control, &result)
     result.report = mix.report()
     result.report.statistics = try browsers.statistics()
     try check(&result, from: began)
@@ -104,13 +114,19 @@ package final class Demo {
   }
 
   /// Shows the traffic until it ends, and kills the server on the way.
-  private func watch(_ browsers: Browsers, _ result: inout DemoResult) throws {
+  private func watch(_ browsers: Browsers, _ control: ClientControl, _ result: inout DemoResult) throws {
     print("")
     print("   time  requests   counted  repeats  refused  no answer  server")
     let began = time.monotonic()
     var shown = began
     while !browsers.isDone {
       usleep(20_000)
+      if isInterrupted() {
+        mix.stopNew()
+        control.stop()
+        _ = try? browsers.statistics()
+        throw Interrupted()
+      }
       let now = time.monotonic()
       let due = options.clicks * (result.kills + 1) / (options.kills + 1)
       if result.kills < options.kills, mix.progress.scripted >= due {
