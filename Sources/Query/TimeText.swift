@@ -43,6 +43,8 @@ package enum TimeText {
   /// Why a text is no moment, in words that go behind the parameter's name.
   package struct Failure: Error, Hashable, Sendable {
     package var detail: String
+
+    package init(detail: String) { self.detail = detail }
   }
 
   private static let outside = "must lie between the years 1970 and 9999"

@@ -1,0 +1,68 @@
+extension OpenAPI {
+  static let components = #"""
+    {"securitySchemes":{"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin; admin includes the others."}},
+    "headers":{"ETag":{"schema":{"type":"string"},"description":"For If-None-Match. Of a series it is weak: asOf may differ."}},
+    "parameters":{
+      "AdId":{"name":"adId","in":"path","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
+      "Cursor":{"name":"cursor","in":"query","description":"next of the page before; the query must be the same otherwise, but for limit and format.","schema":{"type":"string"}},
+      "IfNoneMatch":{"name":"If-None-Match","in":"header","schema":{"type":"string"}}},
+    "responses":{
+      "NotModified":{"description":"What the client has is still right."},
+      "Problem":{"description":"What is wrong.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
+      "Unauthorized":{"description":"No token, or one that is unknown or revoked.","headers":{"WWW-Authenticate":{"schema":{"type":"string"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
+      "Forbidden":{"description":"The token lacks the scope, or is bound to another advertiser.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
+      "Conflict":{"description":"It would contradict what is there.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}},
+    "schemas":{
+      "Name":{"type":"string","pattern":"^[A-Za-z0-9_.-]{1,64}$"},
+      "Scopes":{"type":"array","minItems":1,"items":{"enum":["read","ingest","mint","ads","admin"]}},
+      "Problem":{"type":"object","required":["type","title","status","detail","code"],"properties":{
+        "type":{"type":"string","format":"uri","description":"urn:tally:problem: and the code."},
+        "title":{"type":"string"},"status":{"type":"integer"},"detail":{"type":"string"},"code":{"type":"string"},
+        "requestId":{"type":"string"},
+        "errors":{"type":"array","items":{"$ref":"#/components/schemas/Fault"}}}},
+      "Fault":{"type":"object","required":["parameter","detail"],"properties":{"parameter":{"type":"string"},"detail":{"type":"string"}}},
+      "AdInput":{"type":"object","additionalProperties":false,"required":["redirectUrl","advertiserId"],"properties":{
+        "adId":{"$ref":"#/components/schemas/Name","description":"May repeat the one in the path."},
+        "redirectUrl":{"type":"string","format":"uri","maxLength":2048,"description":"Absolute, http or https."},
+        "advertiserId":{"$ref":"#/components/schemas/Name"},
+        "campaignId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}]},
+        "status":{"enum":["active","paused",null],"default":"active"},
+        "fallbackUrl":{"type":["string","null"],"format":"uri","maxLength":2048,"description":"Where clicks go while the ad is paused."},
+        "createdAt":{"description":"Accepted, so that an answer can be put back; changes nothing."},
+        "updatedAt":{"description":"Accepted, so that an answer can be put back; changes nothing."}}},
+      "Ad":{"type":"object","required":["adId","redirectUrl","advertiserId","campaignId","status","fallbackUrl","createdAt","updatedAt"],"properties":{
+        "adId":{"$ref":"#/components/schemas/Name"},"redirectUrl":{"type":"string","format":"uri"},
+        "advertiserId":{"$ref":"#/components/schemas/Name"},"campaignId":{"type":["string","null"]},
+        "status":{"enum":["active","paused"]},"fallbackUrl":{"type":["string","null"],"format":"uri"},
+        "createdAt":{"type":"string","format":"date-time"},"updatedAt":{"type":"string","format":"date-time"}}},
+      "ImportReport":{"type":"object","required":["created","updated","rejectedCount","rejected"],"properties":{
+        "created":{"type":"integer"},"updated":{"type":"integer"},
+        "rejectedCount":{"type":"object","description":"Rejected rows by code: invalid, key-collision, advertiser-fixed.","additionalProperties":{"type":"integer"}},
+        "rejected":{"type":"array","items":{"type":"object","required":["line","code","detail","errors"],"properties":{
+          "line":{"type":"integer"},"code":{"type":"string"},"detail":{"type":"string"},
+          "errors":{"type":"array","items":{"$ref":"#/components/schemas/Fault"}}}}}}},
+      "Series":{"type":"object","required":["adId","from","to","granularity","completeThrough","reconciledThrough","asOf","total","next","series"],"properties":{
+        "adId":{"$ref":"#/components/schemas/Name"},
+        "from":{"type":"string","format":"date-time","description":"The first minute, after rounding."},
+        "to":{"type":"string","format":"date-time","description":"The minute after the last one, after rounding."},
+        "granularity":{"const":"minute"},
+        "completeThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it are closed; null where none ever was."},
+        "reconciledThrough":{"type":["string","null"],"format":"date-time"},
+        "asOf":{"type":"string","description":"The position of each shard that the answer reflects.","examples":["0:8812345,1:8790021"]},
+        "total":{"type":"integer","description":"Clicks of the whole range, not of this page alone, with the status that was asked for."},
+        "next":{"type":["string","null"],"description":"The cursor of the next page."},
+        "series":{"type":"array","items":{"type":"object","required":["minute","clicks","status"],"properties":{
+          "minute":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
+          "status":{"enum":["provisional","closed"]}}}}}},
+      "Key":{"type":"object","required":["kid","createdAt","retiredAt"],"properties":{
+        "kid":{"$ref":"#/components/schemas/Name"},"createdAt":{"type":"string","format":"date-time"},
+        "retiredAt":{"type":["string","null"],"format":"date-time"}}},
+      "Token":{"type":"object","required":["id","scopes","advertiserId","label","createdAt","revokedAt"],"properties":{
+        "id":{"$ref":"#/components/schemas/Name"},"scopes":{"$ref":"#/components/schemas/Scopes"},
+        "advertiserId":{"type":["string","null"]},"label":{"type":["string","null"]},
+        "createdAt":{"type":"string","format":"date-time"},"revokedAt":{"type":["string","null"],"format":"date-time"}}},
+      "Shard":{"type":"object","required":["shard","position","clicks","ads","minutes","closedThrough"],"properties":{
+        "shard":{"type":"integer"},"position":{"type":"integer"},"clicks":{"type":"integer"},"ads":{"type":"integer"},
+        "minutes":{"type":"integer"},"closedThrough":{"type":["string","null"],"format":"date-time"}}}}}
+    """#
+}

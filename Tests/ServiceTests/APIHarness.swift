@@ -1,0 +1,132 @@
+import Catalog
+import Clicks
+import Glibc
+import HTTP
+import Platform
+import Service
+import Simulation
+import Store
+import StoreHarness
+import Testing
+
+/// A real catalog in a directory of its own, a store of two shards on a simulated machine, and the API over both.
+final class APIHarness {
+  let path: String
+  let machine = SimulatedMachine(seed: 1)
+  let catalog: Catalog
+  let store: Store
+  private(set) var changes: [CatalogChange] = []
+  private(set) var failures: [CatalogError] = []
+  private var made: API?
+  private var clicks: UInt64 = 0
+
+  /// Tokens by what they are for.
+  let admin: String
+  let ads: String
+  let read: String
+  /// Bound to the advertiser `acme`, scopes `ads` and `read`.
+  let bound: String
+
+  init() throws {
+    path = "/tmp/tally-api-\(getpid())-\(KernelChance().next())"
+    let files = KernelFileSystem()
+    try files.createDirectory(path)
+    catalog = try Catalog.open(
+      path + "/catalog.sqlite", in: Environment(files: files, time: machine.time, chance: machine.chance))
+    store = try Store.open(machine.environment, "/data", shards: 2, options: Scenario.options)
+    func token(_ scopes: Scopes, _ advertiser: String? = nil) throws -> String {
+      try catalog.createToken(scopes: scopes, advertiserID: advertiser).text.reveal()
+    }
+    admin = try token([.admin])
+    ads = try token([.ads])
+    read = try token([.read])
+    bound = try token([.ads, .read], "acme")
+    made = API(
+      catalog: catalog, tables: store.shards.map(\.live), clock: { [clock = store.clock] in clock.now() },
+      failed: { [unowned self] in failures.append($0) }, changed: { [unowned self] in changes.append($0) })
+  }
+
+  deinit {
+    let files = KernelFileSystem()
+    for name in (try? files.list(path)) ?? [] { try? files.remove(path + "/" + name) }
+    unsafe rmdir(path)
+  }
+
+  var api: API { made! }
+
+  /// The time on the store's clock, as an answer writes it.
+  var now: Int64 { store.clock.now() }
+
+  /// Commits `count` clicks of an ad on a shard.
+  func click(_ ad: String, _ count: Int, shard: Int = 0) throws {
+    let key = AdKey(try #require(AdID(ad)))
+    let batch = (0..<count).map { _ in
+      clicks += 1
+      return ClickRequest(identity: ClickIdentity(ad: key, impression: ImpressionID(high: clicks, low: clicks)))
+    }
+    store.shards[shard].commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
+  }
+
+  /// Sends a request; `target` is path and query, not encoded.
+  func send(
+    _ method: Method, _ target: String, token: String?, body: [UInt8] = [], type: String? = nil, accept: String? = nil,
+    ifNoneMatch: String? = nil, admin: Bool = false
+  ) -> APIResponse {
+    let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    let pairs = parts.count == 2 ? parts[1].split(separator: "&") : []
+    let request = APIRequest(
+      method: method, segments: parts[0].split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init),
+      parameters: pairs.map { pair in
+        let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        return (String(sides[0]), sides.count == 2 ? String(sides[1]) : "")
+      },
+      authorization: token.map { "Bearer \($0)" }, contentType: type, accept: accept, ifNoneMatch: ifNoneMatch,
+      body: body, isAdmin: admin, requestID: "r-1")
+    switch api.answer(request) {
+    case .done(let response): return response
+    case .query(let compute): return compute()
+    }
+  }
+
+  func get(_ target: String, _ token: String?, admin: Bool = false) -> APIResponse {
+    send(.get, target, token: token, admin: admin)
+  }
+
+  /// Sends JSON.
+  func send(_ method: Method, _ target: String, _ token: String?, json: String, admin: Bool = false) -> APIResponse {
+    send(method, target, token: token, body: Array(json.utf8), type: "application/json", admin: admin)
+  }
+
+  /// Puts an ad of an advertiser.
+  @discardableResult
+  func put(_ ad: String, _ token: String? = nil, advertiser: String = "acme") -> APIResponse {
+    send(
+      .put, "/api/v1/ads/\(ad)", token ?? ads,
+      json: #"{"redirectUrl":"https://shop.example/\#(ad)","advertiserId":"\#(advertiser)"}"#)
+  }
+}
+
+extension APIResponse {
+  var text: String { String(decoding: body, as: UTF8.self) }
+
+  /// The body as JSON; null where it is none.
+  var json: JSONValue { (try? JSONReader.read(body)) ?? .null }
+
+  /// The problem's code, where it has the whole shape of a problem of its status.
+  var problem: String? {
+    guard header("Content-Type") == "application/problem+json", case .string(let code)? = json["code"],
+      json["type"] == .string("urn:tally:problem:\(code)"), json["status"] == .integer(status),
+      case .string(let title)? = json["title"], !title.isEmpty, case .string(let detail)? = json["detail"],
+      !detail.isEmpty, json["requestId"] == "r-1", header("Cache-Control") == "no-store"
+    else { return nil }
+    return code
+  }
+
+  /// The parameters that a problem names.
+  var faults: [String] {
+    guard case .array(let errors)? = json["errors"] else { return [] }
+    return errors.map { error in
+      if case .string(let name)? = error["parameter"], case .string? = error["detail"] { name } else { "?" }
+    }
+  }
+}
