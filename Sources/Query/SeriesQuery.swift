@@ -4,10 +4,10 @@ import Clicks
 // fail any more.
 //
 //   from  is rounded down to its minute, to is rounded up to one: the minutes cover what was asked for
-//   to    defaults to now, so that the minute under way is the last one
+//   to    defaults to now, and now as to takes the minute under way in, whole hours included
 //   from  defaults to one hour before the rounded to: sixty minutes
 //
-// The answer names the rounded times. `from` = `to`, before rounding, asks for nothing and gets an empty series.
+// The answer names the rounded times. Other equal times, before rounding, ask for nothing and get an empty series.
 
 /// A checked query for the series of one ad.
 package struct SeriesQuery: Hashable, Sendable {
@@ -149,10 +149,12 @@ package struct SeriesQuery: Hashable, Sendable {
     }
     let from = moment("from", fromText)
     let to = moment("to", toText) ?? now
+    // A click of this very millisecond counts in the minute that begins with it.
+    let takesNow = toText == nil || toText == "now"
     var end = Minute(containing: to)
-    if end.start < to { end.index += 1 }
+    if takesNow || end.start < to { end.index += 1 }
     guard let from else { return (Minute(index: max(0, end.index - defaultRange)), end) }
-    if from == to { return (Minute(containing: from), Minute(containing: from)) }
+    if from == to, !takesNow { return (Minute(containing: from), Minute(containing: from)) }
     let start = Minute(containing: from)
     if from > to {
       faults.add("from", toText == nil ? "lies in the future, and to is now" : "lies after to")

@@ -45,11 +45,21 @@ func refusal(_ pairs: String...) -> QueryRefusal? {
     ("-90m", "now", "16:11", "17:42"), ("-1s", "now", "17:41", "17:42"), ("-1h", "-30m", "16:41", "17:12"),
     ("1795453200", "1795453260", "17:00", "17:01"), ("1795453200", "1795453200001", "17:00", "17:01"),
     // The same moment: nothing.
-    ("2026-11-23T17:00:30Z", "2026-11-23T17:00:30Z", "17:00", "17:00"), ("now", "now", "17:41", "17:41"),
+    ("2026-11-23T17:00:30Z", "2026-11-23T17:00:30Z", "17:00", "17:00"), ("now", "now", "17:41", "17:42"),
+    ("-1h", "-1h", "16:41", "16:41"),
   ])
   func theMinutesCoverWhatWasAskedFor(_ from: String, _ to: String, _ first: String, _ end: String) throws {
     let query = try query("from=\(from)", "to=\(to)")
     #expect(query.from.description == "2026-11-23T\(first):00Z" && query.to.description == "2026-11-23T\(end):00Z")
+  }
+
+  @Test func nowTakesTheMinuteInThatBeginsWithIt() throws {
+    let full = TimeTextTests.now / 60_000 * 60_000
+    for pairs in [[], ["to=now"], ["from=-1h"], ["from=-1h", "to=now"], ["from=now"]] {
+      #expect(try query(pairs, now: full).to.start == full + 60_000, "\(pairs)")
+    }
+    #expect(try query(["to=\(full)"], now: full).to.start == full)
+    #expect(try query(["to=-0s"], now: full).to.start == full)
   }
 
   @Test func withoutFromItIsTheHourBeforeTo() throws {
@@ -92,7 +102,7 @@ func refusal(_ pairs: String...) -> QueryRefusal? {
   @Test func everythingWrongIsToldAtOnce() {
     let refusal = refusal("limit=0", "limit=5", "granularity=day", "x=1", "from=now", "to=-1h", "cursor=x")
     #expect(refusal?.code == .invalidParameter)
-    #expect(refusal?.faults.map(\.parameter).sorted() == ["cursor", "from", "granularity", "limit", "limit", "x"])
+    #expect(refusal?.faults.map(\.parameter).sorted() == ["cursor", "from", "granularity", "limit", "x"])
   }
 
   @Test func theRangeHasALimit() throws {

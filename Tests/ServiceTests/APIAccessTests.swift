@@ -11,14 +11,17 @@ import Testing
   /// A path of the route, with names filled in.
   static func target(_ route: Route) -> String {
     route.path.split(separator: "/", omittingEmptySubsequences: false).map { segment in
-      segment.hasPrefix("{") ? "n1" + (segment.firstIndex(of: "}").map { segment[segment.index(after: $0)...] } ?? "") : String(segment)
+      segment.hasPrefix("{")
+        ? "n1" + (segment.firstIndex(of: "}").map { segment[segment.index(after: $0)...] } ?? "") : String(segment)
     }.joined(separator: "/")
   }
 
   @Test(arguments: Route.allCases)
   func everyRouteAsksForItsTokenAndScope(_ route: Route) throws {
     guard let scope = route.scope else { return }
-    func ask(_ token: String?) -> APIResponse { harness.send(route.method, Self.target(route), token: token, admin: true) }
+    func ask(_ token: String?) -> APIResponse {
+      harness.send(route.method, Self.target(route), token: token, admin: true)
+    }
     let none = ask(nil)
     #expect(none.status == 401 && none.problem == "unauthorized")
     #expect(none.header("WWW-Authenticate") == "Bearer realm=\"tally\"")
@@ -87,7 +90,8 @@ import Testing
   func unknownAndDoubleParametersAreNamed(_ route: Route) throws {
     if route == .aggregates { harness.put("n1") }
     let answer = harness.send(route.method, Self.target(route) + "?frm=1&x=2", token: harness.admin, admin: true)
-    #expect(answer.status == 400 && answer.problem == "invalid-parameter" && answer.faults == ["frm", "x"], "\(answer.text)")
+    #expect(
+      answer.status == 400 && answer.problem == "invalid-parameter" && answer.faults == ["frm", "x"], "\(answer.text)")
     #expect(harness.get("/api/v1/ads?limit=1&limit=1", harness.ads).faults == ["limit"])
   }
 

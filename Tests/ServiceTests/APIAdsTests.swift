@@ -11,7 +11,9 @@ import Testing
 
   /// The keys in the changes so far.
   private var changed: [AdKey] {
-    harness.changes.flatMap { change in if case .ads(let keys) = change { keys } else { [] } }
+    harness.changes.flatMap { change -> [AdKey] in
+      if case .ads(let keys) = change { keys } else { [] }
+    }
   }
 
   private func key(_ id: String) -> AdKey { AdKey(AdID(id)!) }
@@ -19,7 +21,9 @@ import Testing
   @Test func anAdIsPutReadAndDeleted() {
     let created = harness.send(
       .put, "/api/v1/ads/a1", harness.ads,
-      json: #"{"redirectUrl":"https://shop.example/x","advertiserId":"acme","campaignId":"spring","status":"paused","fallbackUrl":"http://f.example"}"#)
+      json:
+        #"{"redirectUrl":"https://shop.example/x","advertiserId":"acme","campaignId":"spring","status":"paused","fallbackUrl":"http://f.example"}"#
+    )
     #expect(created.status == 201 && created.header("Location") == "/api/v1/ads/a1")
     #expect(changed == [key("a1")])
     let got = harness.get("/api/v1/ads/a1", harness.ads)
@@ -46,7 +50,8 @@ import Testing
 
   @Test(arguments: [
     (#"{"advertiserId":"acme"}"#, ["redirectUrl"]), (#"{"redirectUrl":"https://a.example"}"#, ["advertiserId"]),
-    ("{}", ["redirectUrl", "advertiserId"]), (#"{"redirectUrl":null,"advertiserId":7}"#, ["advertiserId", "redirectUrl"]),
+    ("{}", ["redirectUrl", "advertiserId"]),
+    (#"{"redirectUrl":null,"advertiserId":7}"#, ["advertiserId", "redirectUrl"]),
     (#"{"redirectUrl":"javascript:alert(1)","advertiserId":"acme"}"#, ["redirectUrl"]),
     (#"{"redirectUrl":"https://a.example\r\nX: y","advertiserId":"acme"}"#, ["redirectUrl"]),
     (#"{"redirectUrl":"https://a.example","advertiserId":"a b"}"#, ["advertiserId"]),
@@ -73,7 +78,8 @@ import Testing
 
   @Test func bodiesThatAreNoObjectAreRefused() {
     for body in [
-      "", " ", "[]", "null", "1", "{", "{}}", "{\"a\":1,\"a\":2}", "{\"a\":\u{1}}", "\u{FEFF}{}", "{a:1}", "{'a':1}", "{\"a\":01}",
+      "", " ", "[]", "null", "1", "{", "{}}", "{\"a\":1,\"a\":2}", "{\"a\":\u{1}}", "\u{FEFF}{}", "{a:1}", "{'a':1}",
+      "{\"a\":01}",
       "{\"a\":\"\\ud800\"}", "{\"a\":NaN}", "{,}", "{\"a\":1,}", String(repeating: "[", count: 60_000),
       String(repeating: "{\"a\":", count: 10_000),
     ] {

@@ -21,8 +21,9 @@ import Testing
     let answer = harness.get(path + "?from=-5m", harness.read)
     #expect(
       answer.text == """
-        {"adId":"a","from":"2025-06-15T15:02:00Z","to":"2025-06-15T15:07:00Z","granularity":"minute",\
-        "completeThrough":null,"reconciledThrough":null,"asOf":"0:3,1:6","total":0,"next":null,"series":[]}\n
+        {"adId":"a","from":"2025-06-15T15:02:00Z","to":"2025-06-15T15:08:00Z","granularity":"minute",\
+        "completeThrough":null,"reconciledThrough":null,"asOf":"0:3,1:6","total":7,"next":null,\
+        "series":[{"minute":"2025-06-15T15:07:00Z","clicks":7,"status":"provisional"}]}\n
         """)
     harness.machine.time.advance(milliseconds: 181_000)
     for shard in harness.store.shards { shard.maintain() }
@@ -43,7 +44,8 @@ import Testing
       ("text/html, application/x-ndjson;q=0.9, */*", nil, "application/x-ndjson"), ("text/csv", nil, "text/csv"),
       ("text/csv", "json", "application/json"), (nil, "ndjson", "application/x-ndjson"),
     ] as [(String?, String?, String)] {
-      let answer = harness.send(.get, path + (format.map { "?format=\($0)" } ?? ""), token: harness.read, accept: accept)
+      let answer = harness.send(
+        .get, path + (format.map { "?format=\($0)" } ?? ""), token: harness.read, accept: accept)
       #expect(answer.header("Content-Type")?.hasPrefix(type) == true, "\(accept ?? "-") \(format ?? "-")")
       #expect(answer.header("Vary") == "Accept, Authorization")
     }
@@ -68,7 +70,8 @@ import Testing
 
   @Test(arguments: [
     ("granularity=hour", "unsupported-granularity", "granularity"), ("tz=Europe/Berlin", "unsupported-time-zone", "tz"),
-    ("from=0", "range-too-long", "from"), ("cursor=ab", "invalid-cursor", "cursor"), ("limit=0", "invalid-parameter", "limit"),
+    ("from=0", "range-too-long", "from"), ("cursor=ab", "invalid-cursor", "cursor"),
+    ("limit=0", "invalid-parameter", "limit"),
     ("from=soon", "invalid-parameter", "from"), ("until=now", "invalid-parameter", "until"),
   ])
   func aBadQueryIsAProblemThatNamesTheParameter(_ query: String, _ code: String, _ name: String) {

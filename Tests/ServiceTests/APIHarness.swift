@@ -31,9 +31,10 @@ final class APIHarness {
     path = "/tmp/tally-api-\(getpid())-\(KernelChance().next())"
     let files = KernelFileSystem()
     try files.createDirectory(path)
-    catalog = try Catalog.open(
+    let catalog = try Catalog.open(
       path + "/catalog.sqlite", in: Environment(files: files, time: machine.time, chance: machine.chance))
     store = try Store.open(machine.environment, "/data", shards: 2, options: Scenario.options)
+    self.catalog = catalog
     func token(_ scopes: Scopes, _ advertiser: String? = nil) throws -> String {
       try catalog.createToken(scopes: scopes, advertiserID: advertiser).text.reveal()
     }
@@ -75,7 +76,8 @@ final class APIHarness {
     let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     let pairs = parts.count == 2 ? parts[1].split(separator: "&") : []
     let request = APIRequest(
-      method: method, segments: parts[0].split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init),
+      method: method,
+      segments: parts[0].split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init),
       parameters: pairs.map { pair in
         let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         return (String(sides[0]), sides.count == 2 ? String(sides[1]) : "")

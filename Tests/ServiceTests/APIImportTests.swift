@@ -49,7 +49,8 @@ import Testing
       ("adId,redirectUrl,advertiserId\n\(rows)x,\"y,z\n", "line 1502"), ("adId,url\n\(rows)", "line 1"), ("", "line 1"),
     ] {
       let answer = upload(text)
-      #expect(answer.status == 400 && answer.problem == "malformed-body" && answer.text.contains(place), "\(answer.text)")
+      #expect(
+        answer.status == 400 && answer.problem == "malformed-body" && answer.text.contains(place), "\(answer.text)")
     }
     #expect(stored == 0 && harness.changes.isEmpty)
   }

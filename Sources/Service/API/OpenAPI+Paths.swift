@@ -48,7 +48,7 @@ extension OpenAPI {
         "description":"Everything that is committed is counted, up to the position in asOf. At most 400 days from from to to.",
         "parameters":[
           {"name":"from","in":"query","description":"The first moment, rounded down to its minute; the default is one hour before to. RFC 3339, seconds since 1970, milliseconds from 100000000000 on, or relative: now, -24h, now-90m (s, m, h, d, w).","schema":{"type":"string"},"example":"-24h"},
-          {"name":"to","in":"query","description":"The moment after the last one, rounded up to a minute; the default is now. The same forms.","schema":{"type":"string"},"example":"now"},
+          {"name":"to","in":"query","description":"The moment after the last one, rounded up to a minute; the default is now, which takes the minute under way in. The same forms.","schema":{"type":"string"},"example":"now"},
           {"name":"granularity","in":"query","schema":{"const":"minute","default":"minute"}},
           {"name":"tz","in":"query","schema":{"const":"UTC","default":"UTC"}},
           {"name":"fill","in":"query","description":"What becomes of minutes without a click: left out, or 0.","schema":{"enum":["none","zero"],"default":"none"}},

@@ -1,0 +1,157 @@
+import Bytes
+import Catalog
+import HTTP
+import Service
+import Simulation
+import Testing
+
+@Suite struct APIRobustnessTests {
+  /// Ten thousand bodies that were good once: each gets an answer that fits, and none brings the process down.
+  @Test func mutatedBodiesAreAnswered() throws {
+    let harness = try APIHarness()
+    let seed = Seeds.list(1)[0]
+    var generator = seed.generator
+    let targets: [(HTTP.Method, String, String, String)] = [
+      (
+        .put, "/api/v1/ads/a", "application/json",
+        #"{"redirectUrl":"https://shop.example/\u00e9?x=1","advertiserId":"acme","campaignId":null,"status":"active"}"#
+      ),
+      (
+        .post, "/admin/v1/tokens", "application/json",
+        #"{"scopes":["read","ads"],"advertiserId":"acme","label":"a\tb"}"#
+      ),
+      (.post, "/admin/v1/keys/none:retire", "application/json", #"{"kid":"k","secret":"x"}"#),
+      (
+        .post, "/api/v1/ads:import", "application/x-ndjson",
+        #"{"adId":"b","redirectUrl":"https://b.example","advertiserId":"acme"}"# + "\n" + #"{"adId":"c"}"#
+      ),
+      (.post, "/api/v1/ads:import", "text/csv", "adId,redirectUrl,advertiserId\n\"d\",https://d.example,acme\r\n"),
+    ]
+    for _ in 0..<10_000 {
+      let (method, path, type, good) = generator.pick(targets)
+      var body = Array(good.utf8)
+      for _ in 0...generator.small(in: 0...6) { Self.mutate(&body, &generator) }
+      let answer = harness.send(method, path, token: harness.admin, body: body, type: type, admin: true)
+      #expect([200, 201, 204, 400, 404, 409].contains(answer.status), "\(seed): \(answer.text)")
+      if answer.status >= 400 { #expect(answer.problem != nil, "\(seed): \(answer.text)") }
+      #expect(answer.status == 204 || answer.json != .null, "\(seed): the answer is no JSON: \(answer.text)")
+    }
+    #expect(harness.failures.isEmpty)
+  }
+
+  private static func mutate(_ body: inout [UInt8], _ generator: inout SeededGenerator) {
+    let tokens = [
+      "{", "}", "[", "]", "\"", "\\", "\\u", "\\ud83d", "\\ude00", ",", ":", "null", "1e999", "-", "\u{0}", "\n", "\r",
+      "é",
+    ]
+    let at = body.isEmpty ? 0 : Int.random(in: 0..<body.count, using: &generator)
+    let end = min(body.count, at + generator.small(in: 0...20))
+    switch generator.next() % 6 {
+    case 0: body.replaceSubrange(at..<end, with: [])
+    case 1: body.insert(contentsOf: generator.bytes(generator.small(in: 1...4)), at: at)
+    case 2: body.insert(contentsOf: Array(generator.pick(tokens).utf8), at: at)
+    case 3: body.insert(contentsOf: body[at..<end], at: at)
+    case 4: if !body.isEmpty { body[at] ^= 1 << UInt8(generator.next() % 8) }
+    default:
+      body.insert(
+        contentsOf: Array(String(repeating: generator.pick(tokens), count: generator.small(in: 1...200)).utf8), at: at)
+    }
+  }
+
+  /// Random trees survive being written and read.
+  @Test(arguments: Seeds.list(200))
+  func jsonComesBack(_ seed: Seed) throws {
+    var generator = seed.generator
+    let value = Self.value(&generator, depth: 0)
+    #expect(try JSONReader.read(value.encoded()) == value)
+    // Any prefix of an object is no JSON.
+    let text = JSONValue.object(["a": value]).encoded()
+    let cut = generator.edge(in: 0...(text.count - 1))
+    #expect(throws: JSONError.self) { try JSONReader.read(text[..<cut]) }
+  }
+
+  private static func value(_ generator: inout SeededGenerator, depth: Int) -> JSONValue {
+    switch generator.next() % (depth < 6 ? 7 : 5) {
+    case 0: return .null
+    case 1: return .bool(generator.oneIn(2))
+    case 2: return .number(generator.pick(["0", "-0", "1.50", "1E+9", "-12e-3", "12345678901234567890"]))
+    case 3, 4:
+      let scalars = (0..<generator.small(in: 0...20)).map { _ in
+        Unicode.Scalar(generator.edge(in: 0...0x10FFFF) as UInt32) ?? "\u{FFFD}"
+      }
+      return .string(String(String.UnicodeScalarView(scalars)))
+    case 5: return .array((0..<generator.small(in: 0...5)).map { _ in value(&generator, depth: depth + 1) })
+    default:
+      return .object((0..<generator.small(in: 0...5)).map { .init("\($0)\"\n", value(&generator, depth: depth + 1)) })
+    }
+  }
+
+  @Test(arguments: [
+    (#""\u00e9\ud83d\ude00\n\/""#, "é😀\n/"), (#""""#, ""), ("\"\u{7F}é\"", "\u{7F}é"), (" \"x\"\r\n", "x"),
+  ])
+  func escapesAreRead(_ text: String, _ string: String) throws {
+    #expect(try JSONReader.read(Array(text.utf8)) == .string(string))
+  }
+
+  @Test(arguments: [
+    ("", 0), (" ", 1), ("nul", 3), ("nulL", 3), ("01", 1), ("1.", 2), ("-", 1), ("+1", 0), (".5", 0), ("1e", 2),
+    ("\"a", 2),
+    ("\"\\x\"", 2), ("\"\\u12g4\"", 5), ("\"\t\"", 1), ("\"\\udc00\"", 3), ("\"\\ud800\\u0041\"", 3), ("[1 2]", 3),
+    ("[1,]", 3),
+    ("{\"a\" 1}", 5), ("{\"a\":1,\"\\u0061\":2}", 7), ("1 1", 2), ("{\"a\":1,}", 7),
+    ("[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]", 16),
+  ])
+  func faultsAreFoundWhereTheyAre(_ text: String, _ offset: Int) {
+    do throws(JSONError) {
+      let value = try JSONReader.read(Array(text.utf8))
+      Issue.record("\(text) was read as \(value)")
+    } catch { #expect(error.offset == offset, "\(text): \(error)") }
+  }
+
+  /// A request is copied off the wire as it is, and what can't be decoded is a 400.
+  @Test func requestsAreCopied() throws {
+    let request = try copy(
+      "PUT /api/v1/ads/a%2Eb?x=%41+1&y HTTP/1.1\r\nHost: h\r\nauthorization: Bearer t\r\nContent-Type: application/json\r\n"
+        + "Accept: text/csv\r\nIf-None-Match: \"e\"\r\nContent-Length: 2\r\n\r\n{}"
+    ).get()
+    #expect(
+      request.method == .put && request.segments == ["api", "v1", "ads", "a.b"] && request.body == Array("{}".utf8))
+    #expect(request.parameters.map { "\($0.name)=\($0.value)" } == ["x=A 1", "y="])
+    #expect(request.authorization == "Bearer t" && request.contentType == "application/json")
+    #expect(
+      request.accept == "text/csv" && request.ifNoneMatch == "\"e\"" && request.isAdmin && request.requestID == "r-1")
+    for target in ["/a%2", "/a%zz", "/%ff", "/a%2Fb", "/a%00", "/a?x=%", "/a?%c3%28=1"] {
+      guard case .failure(let problem) = copy("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n") else {
+        Issue.record("\(target) was taken")
+        continue
+      }
+      #expect(problem.status == 400 && problem.response(requestID: "r-1").problem == "malformed-target")
+    }
+  }
+
+  private func copy(_ text: String) -> Result<APIRequest, Problem> {
+    let bytes = Array(text.utf8)
+    var parser = RequestParser()
+    return unsafe bytes.withUnsafeBufferPointer { _ in
+      let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: bytes.count)
+      let fields = UnsafeMutablePointer<FieldExtent>.allocate(capacity: 16)
+      defer {
+        unsafe memory.deallocate()
+        unsafe fields.deallocate()
+      }
+      for i in bytes.indices { unsafe memory[i] = bytes[i] }
+      let limits = HeadLimits(head: 4096, target: 1024, fields: 16)
+      while true {
+        switch unsafe parser.advance(memory, count: bytes.count, fields: fields, limits: limits) {
+        case .head: _ = parser.acceptBody(limit: 100)
+        case .complete:
+          let request = unsafe Request(base: memory, fields: fields, parser: parser, descriptor: -1, listenerTag: 0)
+          do throws(Problem) {
+            return .success(try APIRequest(request, isAdmin: true, requestID: "r-1"))
+          } catch { return .failure(error) }
+        case .needMore, .failed: preconditionFailure("the test's own request is not one: \(text)")
+        }
+      }
+    }
+  }
+}
