@@ -37,14 +37,14 @@ package struct QueryRefusal: Error, Hashable, Sendable, CustomStringConvertible 
   package var description: String { faults.map(\.description).joined(separator: "; ") }
 }
 
-/// What was found wrong so far.
+/// What was found wrong so far: the first twenty faults, so that an answer is not much larger than its query.
 struct Faults {
   private var found: [(code: QueryRefusal.Code, fault: ParameterFault)] = []
 
   mutating func add(_ parameter: String, _ detail: String) { add(.invalidParameter, parameter, detail) }
 
   mutating func add(_ code: QueryRefusal.Code, _ parameter: String, _ detail: String) {
-    found.append((code, ParameterFault(parameter, detail)))
+    if found.count < 20 { found.append((code, ParameterFault(parameter, detail))) }
   }
 
   /// Throws where anything was found: under its code where all have the same.

@@ -39,6 +39,29 @@ import Testing
     #expect(harness.failures.isEmpty)
   }
 
+  /// What is wrong a thousand times over is not told a thousand times.
+  @Test func answersStaySmall() throws {
+    let harness = try APIHarness()
+    let members = (0..<5000).map { "\"x\($0)\":0" }.joined(separator: ",")
+    let object = harness.send(.put, "/api/v1/ads/a", harness.ads, json: "{\(members)}")
+    #expect(object.status == 400 && object.faults.count == 20 && object.body.count < 10_000)
+    let scopes = "[" + (0..<5000).map { "\($0)" }.joined(separator: ",") + "]"
+    let array = harness.send(.post, "/admin/v1/tokens", harness.admin, json: "{\"scopes\":\(scopes)}", admin: true)
+    #expect(array.status == 400 && array.faults.count == 20)
+    harness.put("a")
+    let query = (0..<2000).map { "x\($0)=" }.joined(separator: "&")
+    for path in ["/api/v1/ads", "/api/v1/ads/a/aggregates"] {
+      #expect(harness.get("\(path)?\(query)", harness.admin).faults.count == 20)
+    }
+    let name = String(repeating: "n", count: 60_000)
+    #expect(harness.send(.put, "/api/v1/ads/a", harness.ads, json: "{\"\(name)\":0}").body.count < 2000)
+    let lines = harness.send(
+      .post, "/api/v1/ads:import", token: harness.ads,
+      body: Array(String(repeating: "\n", count: 4 << 20).utf8) + Array("{\(members)}".utf8),
+      type: "application/x-ndjson")
+    #expect(lines.status == 200 && lines.body.count < 20_000 && lines.text.contains("\"line\":4194305"))
+  }
+
   private static func mutate(_ body: inout [UInt8], _ generator: inout SeededGenerator) {
     let tokens = [
       "{", "}", "[", "]", "\"", "\\", "\\u", "\\ud83d", "\\ude00", ",", ":", "null", "1e999", "-", "\u{0}", "\n", "\r",

@@ -31,8 +31,8 @@ extension API {
     case "application/x-ndjson":
       var failure: Problem?
       var chunk: [AdRow] = []
-      for (index, line) in request.body.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
-        guard let row = Self.row(line, number: index + 1) else { continue }
+      Self.eachLine(request.body) { line, number in
+        guard let row = Self.row(line, number: number) else { return }
         chunk.append(row)
         if chunk.count == Self.importChunk { flush(&chunk, grant, &report, &failure) }
       }
@@ -101,6 +101,18 @@ extension API {
     }
     try reader.finish(into: &rows)
     rows.forEach(body)
+  }
+
+  /// Calls `body` with each line and its number, from 1; the newline is no part of it.
+  private static func eachLine(_ bytes: [UInt8], _ body: (ArraySlice<UInt8>, Int) -> Void) {
+    var start = 0
+    var number = 1
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
+      body(bytes[start..<end], number)
+      start = end + 1
+      number += 1
+    }
   }
 
   /// The row on one line of NDJSON; nil for a blank one.

@@ -55,7 +55,7 @@ struct Fields {
     self.members = [:]
     for member in members {
       if !known.contains(member.name) {
-        faults.append((APIRequest.shown(member.name), "is unknown; known are \(known.joined(separator: ", "))"))
+        fault(APIRequest.shown(member.name), "is unknown; known are \(known.joined(separator: ", "))")
       } else if member.value != .null {
         self.members[member.name] = member.value
       }
@@ -66,7 +66,7 @@ struct Fields {
   mutating func string(_ name: String) -> String? {
     guard let value = members[name] else { return nil }
     if case .string(let text) = value { return text }
-    faults.append((name, "must be a string, not \(value.kind)"))
+    fault(name, "must be a string, not \(value.kind)")
     return nil
   }
 
@@ -74,17 +74,20 @@ struct Fields {
   mutating func strings(_ name: String) -> [String]? {
     guard let value = members[name] else { return nil }
     guard case .array(let values) = value else {
-      faults.append((name, "must be an array, not \(value.kind)"))
+      fault(name, "must be an array, not \(value.kind)")
       return nil
     }
     return values.compactMap { value in
       if case .string(let text) = value { return text }
-      faults.append((name, "must hold strings, not \(value.kind)"))
+      fault(name, "must hold strings, not \(value.kind)")
       return nil
     }
   }
 
-  mutating func fault(_ name: String, _ detail: String) { faults.append((name, detail)) }
+  /// Adds a fault; more than `Problem.maximumFaults` are not kept.
+  mutating func fault(_ name: String, _ detail: String) {
+    if faults.count < Problem.maximumFaults { faults.append((name, detail)) }
+  }
 
   /// What is wrong so far.
   var found: [(parameter: String, detail: String)] { faults }

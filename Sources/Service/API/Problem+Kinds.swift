@@ -4,10 +4,14 @@ import Query
 // The kinds of problems, each named once.
 
 extension Problem {
-  /// 400: parameters or fields, each with what is wrong with it.
+  /// How many faults one answer spells out: a body of nothing but wrong fields must not come back many times larger.
+  package static let maximumFaults = 20
+
+  /// 400: parameters or fields, each with what is wrong with it; the first `maximumFaults` of them.
   package static func invalid(
     _ faults: [(parameter: String, detail: String)], code: String = "invalid-parameter"
   ) -> Problem {
+    let faults = Array(faults.prefix(maximumFaults))
     let detail = faults.map { "\($0.parameter) \($0.detail)" }.joined(separator: "; ")
     return Problem(400, code, "Parameters are missing or wrong", detail, errors: faults)
   }
