@@ -26,7 +26,8 @@ package final class SlotPool: Sendable {
   /// Least and greatest size of a slot.
   package static let sizes = 65_536...(1 << 30)
 
-  /// A pool over the slot files found in `logDirectory`; `live` are taken. A free slot of another size is removed.
+  /// A pool over the slot files found in `logDirectory`; `live` are taken. A free slot of another size is removed. The
+  /// directory is synced, since a killed process may have named a slot and got no further.
   /// Preparing leaves at least `reserve` bytes of the volume free.
   package init(
     files: any FileSystem, logDirectory: String, temporaryDirectory: String, slotBytes: Int, reserve: UInt64,
@@ -50,6 +51,7 @@ package final class SlotPool: Sendable {
         try files.remove(path)
       }
     }
+    if !sabotaged(.trustUnsyncedNames) { try files.synchronizeDirectory(logDirectory) }
     found.free.sort(by: >)
     let initial = found
     state.withLock { $0 = initial }

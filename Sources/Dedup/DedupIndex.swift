@@ -93,6 +93,10 @@ import Platform
     next?.lines.deallocate()
   }
 
+  /// Whether the index cannot tell two hashes apart once it holds one of them: `isSame` is only asked about positions for
+  /// which this is true.
+  package static func haveSameTag(_ a: UInt64, _ b: UInt64) -> Bool { LineTable.tag(a) == LineTable.tag(b) }
+
   /// Brings near what `put` of this hash will touch.
   package func prefetch(_ hash: UInt64) {
     newest.lines.prefetch(hash)

@@ -83,6 +83,9 @@ import Platform
     unsafe tally_prefetch(pointer(after(line)))
   }
 
+  /// What a slot keeps of a hash.
+  @inline(__always) static func tag(_ hash: UInt64) -> UInt16 { UInt16(truncatingIfNeeded: hash) }
+
   /// Starts to look for the identities with `hash`.
   @inline(__always) func walk(_ hash: UInt64, _ watermark: UInt32) -> Walk {
     let line = home(hash)

@@ -44,6 +44,20 @@
   case recycleEarly
   /// The wall clock drives the dedup horizon.
   case wallClockHorizon
+  /// A frame whose checksum does not hold is taken for good.
+  case trustTornFrame
+  /// Older manifests are removed before the new one has its name for good.
+  case removeManifestEarly
+  /// Where the newest manifest cannot be read, an older one is taken.
+  case fallBackToOlderManifest
+  /// A slot takes clicks before its header is synced.
+  case noHeaderSync
+  /// A repeat is answered as such although its batch failed.
+  case answerRepeatsAfterFailure
+  /// Frames that a killed process wrote and did not sync are taken for durable.
+  case trustUnsyncedTail
+  /// Names that a killed process made and did not sync are taken for durable.
+  case trustUnsyncedNames
 }
 
 #if Sabotage

@@ -135,6 +135,7 @@ package struct Manifest: ~Copyable {
       if !error.isOutOfSpace { failure = error }
       throw error
     }
+    if sabotaged(.removeManifestEarly) { removeOlder(than: number) }
     do throws(SystemError) {
       for (from, to) in zip(temporary, paths) { try files.rename(from, to: to) }
       if !sabotaged(.noDirectorySync) { try files.synchronizeDirectory(directory) }

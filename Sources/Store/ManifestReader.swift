@@ -10,6 +10,17 @@ extension Manifest {
   ) throws -> ManifestReading? {
     let found = try files.list(directory).compactMap { StoreFiles.manifest(of: $0) }
     guard let number = found.map(\.number).max() else { return nil }
+    do { return try read(number, files, directory: directory, store: store) } catch {
+      guard sabotaged(.fallBackToOlderManifest), let older = found.map(\.number).min(), older < number else {
+        throw error
+      }
+      return try read(older, files, directory: directory, store: store)
+    }
+  }
+
+  private static func read(
+    _ number: UInt64, _ files: any FileSystem, directory: String, store: StoreID
+  ) throws -> ManifestReading {
     var faults: [String] = []
     var copies: [ManifestCopyReader] = []
     for copy in ManifestCopy.allCases {

@@ -20,9 +20,10 @@ extension Shard {
     let log = "\(directory)/\(StoreFiles.log)"
     let temporary = "\(directory)/\(StoreFiles.temporary)"
     var state = recovery.manifest?.state ?? ManifestState()
+    let live = sabotaged(.recycleEarly) ? Set(state.extents.filter { $0.end != nil }.map(\.slot)) : state.liveSlots
     let slots = try SlotPool(
       files: environment.files, logDirectory: log, temporaryDirectory: temporary, slotBytes: options.slotBytes,
-      reserve: options.diskReserve, live: state.liveSlots)
+      reserve: options.diskReserve, live: live)
     if slots.needsPreparation {
       do throws(SystemError) { try slots.prepare() } catch { guard error.isOutOfSpace else { throw error } }
     }
@@ -109,7 +110,9 @@ private struct Opening: ~Copyable {
     if let last, last.extent.end == nil {
       let generation = last.extent.generation
       switch fate {
-      case .keep: changes.append(.close(generation: generation, last.end))
+      case .keep:
+        try persist(last.extent.slot)
+        changes.append(.close(generation: generation, last.end))
       case .drop, .copy:
         previous = beforeLast
         changes.append(.remove(generation: generation))
@@ -132,6 +135,13 @@ private struct Opening: ~Copyable {
           generation: header.generation, slot: slot, firstPosition: header.firstPosition,
           previousGeneration: previous.generation, durable: UInt64(durable))))
     return changes
+  }
+
+  /// Makes a slot's frames durable before the manifest says that they are: the last one may stand in the page cache only,
+  /// where a process was killed between its write and its sync.
+  private func persist(_ slot: UInt32) throws {
+    if sabotaged(.trustUnsyncedTail) { return }
+    try environment.files.open("\(log)/\(SlotHeader.name(slot))", .readWrite).synchronizeData()
   }
 
   /// Writes the header, and the copied clicks behind it, and syncs. Returns the bytes that are durable then.

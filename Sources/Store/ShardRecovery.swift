@@ -132,9 +132,11 @@ package struct ShardRecovery: ~Copyable {
     for name in try files.list(log) {
       guard let slot = SlotHeader.number(of: name), !live.contains(slot) else { continue }
       let path = "\(log)/\(name)"
-      guard let reader = try? LogReader(try files.open(path, .read)), reader.header.store == store,
-        reader.header.generation > manifest?.state.lastGeneration ?? 0
-      else { continue }
+      let reader: LogReader
+      do { reader = try LogReader(try files.open(path, .read)) } catch is FormatError { continue }
+      guard reader.header.store == store, reader.header.generation > manifest?.state.lastGeneration ?? 0 else {
+        continue
+      }
       let tail = unsafe try reader.walk { _, _, _ in }
       guard tail.manifestSequence <= manifest?.sequence ?? 0 || sabotaged(.acceptOlderManifest) else {
         throw lost(tail.manifestSequence, path)

@@ -74,10 +74,9 @@ package final class Store {
   private static func create(_ environment: Environment, _ path: String, shards: Int) throws -> StoreIdentity {
     precondition(1...StoreIdentity.shardLimit ~= shards)
     let files = environment.files
-    if !files.exists(path) {
-      try files.createDirectory(path)
-      try files.synchronizeDirectory(parent(of: path))
-    }
+    if !files.exists(path) { try files.createDirectory(path) }
+    // Also where it exists: a process that was killed may have made it and got no further.
+    if !sabotaged(.trustUnsyncedNames) { try files.synchronizeDirectory(parent(of: path)) }
     for number in 0..<shards { try prepare(files, "\(path)/\(StoreFiles.shard(number))", in: path) }
     let identity = StoreIdentity(
       id: StoreID(high: environment.chance.next(), low: environment.chance.next()), shards: shards,
@@ -92,7 +91,8 @@ package final class Store {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
-  /// Makes a shard's directories where they are missing, and empties `tmp`.
+  /// Makes a shard's directories where they are missing, and empties `tmp`. Names that a killed process left without a
+  /// sync look like all others, so they are synced again: `STORE` and the shard in the parent, `log` in the shard.
   private static func prepare(_ files: any FileSystem, _ directory: String, in parent: String) throws {
     let log = "\(directory)/\(StoreFiles.log)"
     let temporary = "\(directory)/\(StoreFiles.temporary)"
@@ -100,6 +100,8 @@ package final class Store {
       try files.createDirectory(directory)
       try files.createDirectory(log)
       try files.createDirectory(temporary)
+    }
+    if !sabotaged(.trustUnsyncedNames) {
       try files.synchronizeDirectory(directory)
       try files.synchronizeDirectory(parent)
     }

@@ -140,6 +140,8 @@ struct FaultState {
   /// Calls so far.
   private(set) var count = 0
   private(set) var counts = [Int](repeating: 0, count: DiskOperation.Kind.allCases.count)
+  /// Calls so far that a fault hit.
+  private(set) var injected = 0
   /// Calls so far that each fault counted.
   private var seen: [Int]
 
@@ -172,6 +174,7 @@ struct FaultState {
       case .lostSync(let cache, let survival): verdict = Verdict(performs: true, code: EIO, lostSync: (cache, survival))
       }
     }
+    if verdict != nil { injected += 1 }
     return verdict ?? Verdict()
   }
 }

@@ -53,6 +53,9 @@ package final class SimulatedDisk: FileSystem, @unchecked Sendable {
     lock.withLock { _ in state.counts[kind.rawValue] }
   }
 
+  /// Calls that a fault of the plan has hit.
+  package var faultsInjected: Int { lock.withLock { _ in state.injected } }
+
   /// Whether the planned crash has happened.
   package var isCrashed: Bool { lock.withLock { _ in state.crashed } }
 

@@ -13,6 +13,7 @@ package struct Findings: Sendable, CustomStringConvertible {
 
   package init() {}
 
+  /// What two campaigns did and found together.
   package static func + (a: Findings, b: Findings) -> Findings {
     var sum = a
     sum.runs += b.runs
@@ -31,8 +32,11 @@ package struct Findings: Sendable, CustomStringConvertible {
 
 /// T1: every I/O call of a script is a place to crash, and each crash has eight ways to lose what was not synced.
 package enum CrashCampaign {
-  /// Crashes `scenario` at every `stride`th I/O call. Stops early once `limit` violations are found.
-  package static func run(_ scenario: Scenario, seed: UInt64, stride: Int = 1, limit: Int = 5) -> Findings {
+  /// Crashes `scenario` at every `stride`th I/O call, and the recoveries from it as well, up to `depth` times in a row.
+  /// Stops early once `limit` violations are found.
+  package static func run(
+    _ scenario: Scenario, seed: UInt64, stride: Int = 1, depth: Int = 1, limit: Int = 5
+  ) -> Findings {
     var findings = Findings()
     let whole = Run(SimulatedMachine(seed: seed))
     whole.perform(scenario)
@@ -49,7 +53,7 @@ package enum CrashCampaign {
         let variants = Survival.eight(seed: seed ^ UInt64(index), unsynced: run.machine.disk.unsyncedCount)
         for survival in variants {
           let place = "\(scenario), seed \(seed), crash at call \(index) (in flight: \(inFlight)), \(survival)"
-          findings = findings + recover(run, survival, place, seed: seed, depth: 2)
+          findings = findings + recover(run, survival, place, seed: seed, depth: depth)
           if findings.violations.count >= limit { return findings }
         }
       }

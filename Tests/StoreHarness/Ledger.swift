@@ -7,6 +7,8 @@ import Store
 package struct ClientLedger: Sendable {
   /// Told counted, with the event time under which.
   package private(set) var counted: [ClickIdentity: Int64] = [:]
+  /// Those that were answered `valid`; a repeat may be answered before its first copy, but not be counted beside it.
+  private var answeredValid: Set<ClickIdentity> = []
   /// Sent, and not known to be counted or refused.
   package private(set) var open: Set<ClickIdentity> = []
   /// Every click ever sent, in order.
@@ -26,7 +28,9 @@ package struct ClientLedger: Sendable {
   mutating func receive(_ answer: ClickAnswer, for identity: ClickIdentity, earlierOpen: Bool) {
     switch answer.verdict {
     case .valid:
-      if counted[identity] != nil { violations.append("double: \(name(identity)) answered valid twice") }
+      if !answeredValid.insert(identity).inserted {
+        violations.append("double: \(name(identity)) answered valid twice")
+      }
       counted[identity] = answer.eventTime
       open.remove(identity)
     case .duplicate:

@@ -13,27 +13,33 @@ package final class Run {
   package private(set) var store: Store?
   /// Why the store could not be opened.
   package private(set) var refusal: (any Error)?
-  /// The highest position a reader of this run could have seen.
-  package private(set) var observed: UInt64 = 0
+  /// The most that a reader of this run could have seen.
+  package private(set) var observed = Sight()
   package private(set) var violations: [String] = []
 
+  /// Sees to it that nothing is touched or acknowledged after a failure; for one life of the process.
+  private let watch = FailureWatch()
+  private let began: (monotonic: Int64, wall: Int64)
   private var next: UInt64
   private var lastState: ManifestState?
-  private static let path = "/data"
+  package static let path = "/data"
 
   package init(_ machine: SimulatedMachine, ledger: ClientLedger = ClientLedger()) {
     self.machine = machine
     self.ledger = ledger
     next = UInt64(ledger.sent.count)
+    began = (machine.time.monotonic(), machine.time.wall())
+    watch.follow(machine.disk)
   }
 
   /// All violations so far.
-  package var faults: [String] { violations + ledger.violations }
+  package var faults: [String] { violations + watch.violations + ledger.violations }
 
   /// Opens the store if it is not open.
   @discardableResult
   package func open() -> Bool {
     guard store == nil else { return true }
+    watch.startAnew()
     do {
       let opened = try Store.open(machine.environment, Self.path, options: Scenario.options)
       let state = opened.shards[0].state
@@ -64,11 +70,12 @@ package final class Run {
   }
 
   /// Takes over what readers of the run before had seen.
-  package func observe(_ position: UInt64) { observed = max(observed, position) }
+  package func observe(_ sight: Sight) { observed = observed.joined(with: sight) }
 
   private func note() {
     guard let shard = store?.shards[0] else { return }
-    observed = max(observed, shard.live.summary.position)
+    let summary = shard.live.summary
+    observe(Sight(position: summary.position, closedThrough: summary.closedThrough))
   }
 
   package func perform(_ step: Step) {
@@ -76,6 +83,8 @@ package final class Run {
     switch step {
     case .commit(let count): commit((0..<count).map { _ in fresh() }, shard)
     case .repeats(let count): commit((0..<count).map { again($0) }, shard)
+    case .twins(let count):
+      commit((0..<count).flatMap { _ in [ClickIdentity](repeating: fresh(), count: 2) }, shard)
     case .wait(let milliseconds):
       machine.time.advance(milliseconds: milliseconds)
       shard.maintain()
@@ -92,6 +101,9 @@ package final class Run {
     case .capacity(let bytes):
       // What is used stays used: the limit says how much more fits.
       machine.disk.capacity = bytes.map { $0 + used() }
+    case .clock(let offset):
+      let elapsed = (machine.time.monotonic() - began.monotonic) / 1_000_000
+      machine.time.setWall(began.wall + elapsed + offset)
     }
   }
 
@@ -105,7 +117,8 @@ package final class Run {
         commit(Array(batch[start..<min(start + 300, batch.count)]), shard)
       }
     }
-    if case .recording = shard.condition.state, !ledger.open.isEmpty {
+    // A read that the crash cut off leaves the shard recording, and its click unsettled.
+    if case .recording = shard.condition.state, !ledger.open.isEmpty, !machine.disk.isCrashed {
       violations.append("\(ledger.open.count) clicks are unsettled after a retry")
     }
     note()
@@ -118,10 +131,15 @@ package final class Run {
     let batch = identities.map { ClickRequest(identity: $0) }
     var left = [Bool](repeating: false, count: batch.count)
     var seen: Set<ClickIdentity> = []
+    let isFirst = identities.map { seen.insert($0).inserted }
     shard.commit(batch.span) { index, answer in
       let identity = identities[index]
-      let first = seen.insert(identity).inserted
-      if !left[index] { ledger.receive(answer, for: identity, earlierOpen: before.contains(identity) || !first) }
+      if watch.hasFailed, answer.verdict == .valid || answer.verdict == .duplicate {
+        violations.append("answered \(answer.verdict.name) after a failed write or sync")
+      }
+      if !left[index] {
+        ledger.receive(answer, for: identity, earlierOpen: before.contains(identity) || !isFirst[index])
+      }
       left[index] = true
     }
     if left.contains(false) { violations.append("a click was never answered") }
@@ -145,11 +163,24 @@ package final class Run {
     do {
       let found = try Contents(machine.environment, Self.path)
       var faults = ledger.check(found.clicks, found.rows)
-      if UInt64(found.clicks.count) < observed {
-        faults.append("a reader saw position \(observed), the log ends at \(found.clicks.count)")
+      if UInt64(found.clicks.count) < observed.position {
+        faults.append("a reader saw position \(observed.position), the log ends at \(found.clicks.count)")
+      }
+      if let state = found.state, state.closedThrough < observed.closedThrough.index {
+        faults.append("a reader saw minutes before \(observed.closedThrough) closed, they are not any more")
       }
       return faults
     } catch { return ["the store cannot be read: \(error)"] }
+  }
+}
+
+/// How far a reader has seen log and time go; neither may go back (K5).
+package struct Sight: Sendable {
+  package var position: UInt64 = 0
+  package var closedThrough = Minute(index: .min)
+
+  func joined(with other: Sight) -> Sight {
+    Sight(position: max(position, other.position), closedThrough: max(closedThrough, other.closedThrough))
   }
 }
 
@@ -157,6 +188,8 @@ package final class Run {
 package struct Contents: Equatable {
   package var clicks: [Click] = []
   package var rows: [Row: UInt64] = [:]
+  /// The state of the manifest, without what each opening changes.
+  package var state: ManifestState?
 
   /// Reads without changing anything.
   package init(_ environment: Environment, _ path: String) throws {
@@ -164,6 +197,7 @@ package struct Contents: Equatable {
     let directory = "\(path)/\(StoreFiles.shard(0))"
     let recovery = try ShardRecovery.read(
       environment, directory: directory, store: identity.id, options: Scenario.options)
+    state = recovery.manifest?.state
     recovery.minutes.forEachRow { ad, minute, clicks in rows[Row(ad: ad, minute: minute)] = clicks }
     for (extent, end, _) in recovery.tails {
       let reader = try LogReader(

@@ -11,8 +11,10 @@ import Store
 package enum Step: Sendable {
   /// Commits a batch of new clicks.
   case commit(Int)
-  /// Commits a batch in which each click repeats an earlier one, or the one before it in the batch.
+  /// Commits a batch in which each click repeats an earlier one.
   case repeats(Int)
+  /// Commits a batch in which each new click stands beside its own repeat.
+  case twins(Int)
   /// Time goes by, in ms, with the upkeep that belongs to it.
   case wait(Int64)
   /// The background thread makes a slot if one is needed.
@@ -21,8 +23,10 @@ package enum Step: Sendable {
   case restart
   /// The process is killed and starts again; the machine goes on.
   case kill
-  /// The volume has only so many bytes.
+  /// The volume has only so many bytes more; nil: as many as one likes.
   case capacity(UInt64?)
+  /// The wall clock is set to so many ms beside the true time.
+  case clock(Int64)
 }
 
 /// A named script.
@@ -51,7 +55,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
   /// The scripts that every push runs.
   package static let all: [Scenario] = [
     Scenario("first opening", [.commit(1)]),
-    Scenario("commits with repeats", [.commit(3), .repeats(2), .commit(1), .repeats(4), .commit(5)]),
+    Scenario("commits with repeats", [.commit(3), .repeats(2), .twins(1), .repeats(4), .commit(5)]),
     Scenario(
       "slot switch",
       [.commit(1), .prepare] + Array(repeating: .commit(2), count: 14) + [.prepare, .repeats(3), .commit(1)]),

@@ -1,0 +1,20 @@
+import Simulation
+import StoreHarness
+import Testing
+
+@Suite struct ErrorTests {
+  @Test(arguments: Scenario.all)
+  func everyFailedCallIsSurvived(scenario: Scenario) {
+    let findings = ErrorCampaign.run(scenario, seed: 5, stride: 3)
+    print("T5 \(scenario): \(findings)")
+    #expect(findings.violations == [])
+    #expect(findings.faultsInjected > 50)
+  }
+
+  @Test(arguments: Scenario.all)
+  func everyKillFollowedByAPowerCutIsSurvived(scenario: Scenario) {
+    let findings = KillCampaign.run(scenario, seed: 2)
+    print("Kill \(scenario): \(findings)")
+    #expect(findings.violations == [])
+  }
+}

@@ -1,0 +1,117 @@
+#if Sabotage
+  import Bytes
+  import ClickLog
+  import Clicks
+  import Dedup
+  import Platform
+  import Simulation
+  import Store
+  import StoreHarness
+  import Synchronization
+  import Testing
+
+  /// The suite under test is the suite itself: each planted fault must be noticed by a campaign of the size that every
+  /// push runs, and the same campaign must find nothing where none is planted. Run alone (`--filter Sabotage`): what is
+  /// planted is planted for the whole process.
+  @Suite(.serialized) struct SabotageTests {
+    /// A campaign that stops at its first violations.
+    struct Campaign: Sendable {
+      var name: String
+      var run: @Sendable () throws -> [String]
+    }
+
+    @Test(arguments: Sabotage.allCases)
+    func isNoticed(fault: Sabotage) throws {
+      let campaign = Self.campaign(against: fault)
+      if try Self.honest.withLock({ try $0.insert(campaign.name).inserted && campaign.run() != [] }) {
+        Issue.record("\(campaign.name) finds faults where none is planted")
+      }
+      let found = try withSabotage(fault) { try campaign.run() }
+      #expect(found != [], "\(fault.rawValue) is not noticed by \(campaign.name)")
+      print("\(fault.rawValue): \(campaign.name): \(found.first ?? "NOT NOTICED")")
+    }
+
+    /// Campaigns that were run without a fault.
+    private static let honest = Mutex<Set<String>>([])
+
+    /// What must notice which fault.
+    private static func campaign(against fault: Sabotage) -> Campaign {
+      switch fault {
+      case .answerBeforeSync, .duplicateBeforeBarrier, .foldBeforeSync: crash("commits with repeats")
+      case .noDirectorySync, .noFileSyncBeforeRename, .noHeaderSync, .promiseTooHigh: crash("slot switch")
+      case .trustTornFrame: crash("frames of several pages")
+      case .appendBehindCrash, .noNewEpoch, .recycleEarly: crash("kills, clicks copied forward")
+      case .removeManifestEarly: crash("manifest rotation")
+      case .trustUnsyncedTail: kill("kill behind a full half")
+      case .trustUnsyncedNames: kill("first opening")
+      case .ignoreSyncError, .retrySync, .ignoreShortWrite, .answerRepeatsAfterFailure: error("commits with repeats")
+      case .ignorePromise:
+        Campaign(name: "T3") { try RotCampaign.run(seed: 6, sample: 1000, stride: 7, limit: 1).violations }
+      case .acceptOlderManifest, .fallBackToOlderManifest:
+        Campaign(name: "T4") { try DamageCampaign.run(seed: 6, sparse: 64, random: 10, limit: 1).violations }
+      case .watermarkEarly, .wallClockHorizon:
+        Campaign(name: "horizon") { (1...5).flatMap { HorizonCampaign.run(seed: $0, steps: 200).violations } }
+      case .noGenerationSeed: Campaign(name: "frame checksum", run: frameChecksum)
+      case .trustTag: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: 2) }
+      case .forgetOverflow: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: .max) }
+      case .signedWrap:
+        Campaign(name: "dedup window at the wrap") { try dedupWindow(from: 1 << 32 - 700, tags: .max) }
+      }
+    }
+
+    private static func scenario(_ name: String) -> Scenario { Scenario.all.first { $0.name == name }! }
+
+    private static func crash(_ name: String) -> Campaign {
+      Campaign(name: "T1 \(name)") { CrashCampaign.run(scenario(name), seed: 1, limit: 1).violations }
+    }
+
+    private static func kill(_ name: String) -> Campaign {
+      Campaign(name: "kill \(name)") { KillCampaign.run(scenario(name), seed: 2, limit: 1).violations }
+    }
+
+    private static func error(_ name: String) -> Campaign {
+      Campaign(name: "T5 \(name)") { ErrorCampaign.run(scenario(name), seed: 5, limit: 1).violations }
+    }
+
+    /// A frame's checksum against the rule of the format, in other words.
+    private static func frameChecksum() -> [String] {
+      let header = FrameHeader(
+        kind: .mark, generation: 9, firstPosition: 1, promise: LogAddress(generation: 9, offset: 4096),
+        previousChecksum: 0, index: 0, manifestSequence: 1, epoch: 1, logicalTime: 2, runningTime: 3)
+      var frame = [UInt8](repeating: 0, count: header.frameBytes)
+      let checksum = unsafe frame.withUnsafeMutableBytes { unsafe header.seal($0) }
+      let due = CRC32C.checksum([9, 0, 0, 0, 0, 0, 0, 0] + Array(frame[4...]))
+      return checksum == due ? [] : ["checksum \(checksum), due \(due)"]
+    }
+
+    /// Clicks through a window of 1,000 positions, one in four a repeat, against a dictionary. `tags` are the different
+    /// tags in use.
+    private static func dedupWindow(from start: UInt64, tags: UInt64) throws -> [String] {
+      var index = try DedupIndex.create(expectedKeys: 1_000, maxBytes: 1 << 20, watermark: start)
+      var generator = SeededGenerator(seed: 12)
+      var positions: [UInt64: UInt64] = [:]
+      var identities: [UInt64: UInt64] = [:]
+      var next = start
+      for step in 0..<20_000 as Range<UInt64> {
+        if next > start + 1_000 { index.expire(below: next - 1_000) }
+        let isRepeat = next > start && generator.oneIn(4)
+        let distance = isRepeat ? UInt64(generator.small(in: 0...Int(min(next - start - 1, 1_200)))) : 0
+        let identity = isRepeat ? identities[next - 1 - distance]! : step
+        // The high bits choose the line, the low 16 are the tag.
+        var state = SeededGenerator(seed: identity)
+        let hash = state.next() & ~0xFFFF | state.next() % tags & 0xFFFF
+        let outcome = index.put(hash, position: next) { identities[$0] == identity }
+        let known = positions[identity].flatMap { $0 >= index.watermark ? $0 : nil }
+        guard outcome == known.map({ .duplicate(of: $0) }) ?? .new else {
+          return ["click \(step) at \(next): \(outcome), known at \(known.map { "\($0)" } ?? "-")"]
+        }
+        if outcome == .new {
+          positions[identity] = next
+          identities[next] = identity
+          next += 1
+        }
+      }
+      return []
+    }
+  }
+#endif
