@@ -73,7 +73,7 @@ package enum AdsCommands {
   private static let fallback = Option<String>("fallback", .text("URL"), "where a click goes while the ad is paused")
 
   private static let put = Command(
-    "ads put", "adds an ad, or changes one", 
+    "ads put", "adds an ad, or changes one",
     discussion: """
       The ad is afterwards as it was given here: what is left out is not kept from before. \
       The advertiser of an ad with counts cannot change.

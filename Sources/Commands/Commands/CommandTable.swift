@@ -10,5 +10,6 @@ package enum CommandTable {
     "help", "explains a command", operands: [topic.declaration], examples: ["tally help ads import"]
   ) { _, _ in .done }
 
-  private static let topic = Operand<String>(.text("COMMAND"), "what to explain; without it all commands are listed", count: .any)
+  private static let topic = Operand<String>(
+    .text("COMMAND"), "what to explain; without it all commands are listed", count: .any)
 }

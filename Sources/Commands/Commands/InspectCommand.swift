@@ -1,6 +1,7 @@
 /// `tally inspect`: any of our files, byte by byte.
 package enum InspectCommand {
-  private static let file = Operand<String>(.text("FILE"), "STORE, MANIFEST-n.a, MANIFEST-n.b or log/slot-nnn", count: .several)
+  private static let file = Operand<String>(
+    .text("FILE"), "STORE, MANIFEST-n.a, MANIFEST-n.b or log/slot-nnn", count: .several)
   private static let records = Option(toggle: "records", "prints the clicks of each frame too")
 
   package static let command = Command(
@@ -10,7 +11,9 @@ package enum InspectCommand {
       A file that a server is writing may end early.
       """,
     operands: [file.declaration], options: [records.declaration, Option<String>.format.declaration],
-    examples: ["tally inspect data/STORE data/shard-00/MANIFEST-1.a", "tally inspect data/shard-00/log/slot-000 --records"]
+    examples: [
+      "tally inspect data/STORE data/shard-00/MANIFEST-1.a", "tally inspect data/shard-00/log/slot-000 --records",
+    ]
   ) { arguments, console in
     var isSound = true
     for path in arguments.all(file) {

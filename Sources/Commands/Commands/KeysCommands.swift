@@ -12,7 +12,8 @@ package enum KeysCommands {
   private static let newKid = Option<AdID>("kid", name, "the new key's id; without it a random one")
   private static let name = ValueReader<AdID>("KID") { text throws(ValueFault) in try ValueReader.adID.read(text) }
   private static let secretFile = Option<String>(
-    "secret-file", .text("FILE"), "a file whose text, without a final newline, is the secret; without it 32 random bytes")
+    "secret-file", .text("FILE"),
+    "a file whose text, without a final newline, is the secret; without it 32 random bytes")
 
   private static let list = Command(
     "keys list", "lists the signing keys, newest first",

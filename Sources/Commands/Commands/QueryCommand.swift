@@ -110,7 +110,9 @@ struct Plot {
     let each = (to - from + Int64(Self.width) - 1) / Int64(Self.width)
     var sums = [UInt64](repeating: 0, count: Int((to - from + each - 1) / each))
     for point in answer["series"]?.elements ?? [] {
-      guard let time = Timestamp.parse(point.shown("minute")), let clicks = UInt64(point.shown("clicks")) else { continue }
+      guard let time = Timestamp.parse(point.shown("minute")), let clicks = UInt64(point.shown("clicks")) else {
+        continue
+      }
       let minute = Minute(containing: time).index
       if from <= minute, minute < to { sums[Int((minute - from) / each)] += clicks }
     }

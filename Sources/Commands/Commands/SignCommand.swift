@@ -29,7 +29,8 @@ package enum SignCommand {
   ) { arguments, console in
     let directory = arguments[Target.dataDirectory] ?? "."
     let key = try signingKey(arguments, directory, console)
-    let prefix = try arguments[base].map(trimmed) ?? "http://" + (Target.holder(directory)?["listen"] ?? "127.0.0.1:8080")
+    let prefix =
+      try arguments[base].map(trimmed) ?? "http://" + (Target.holder(directory)?["listen"] ?? "127.0.0.1:8080")
     let chance = console.environment.chance
     let minter = LinkMinter(kid: key.kid, secret: key.secret.bytes, time: console.environment.time, seed: chance.next())
     var separator = "{\"links\":["

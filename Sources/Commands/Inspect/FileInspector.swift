@@ -98,7 +98,8 @@ struct FileInspector<Writer: InspectionWriter> {
           header: record.header, checksum: record.checksum, offset: offset, changes: changes.map { $0.words }))
     }
     guard !walk.hasMore else {
-      throw FormatError(file: path, offset: UInt64(walk.offset), reason: "whole records follow, but here is \(walk.reason)")
+      throw FormatError(
+        file: path, offset: UInt64(walk.offset), reason: "whole records follow, but here is \(walk.reason)")
     }
     guard walk.records > 0 else {
       throw FormatError(file: path, offset: UInt64(walk.offset), reason: "no snapshot: \(walk.reason)")
@@ -158,7 +159,8 @@ extension ManifestChange {
       "generation \(generation) ends at byte \(end.offset), position \(end.position)"
     case .remove(let generation): "generation \(generation) is not needed any more; its slot is free"
     case .logicalTime(let time): "the logical clock has reached \(TimeRange.text(time))"
-    case .closedThrough(let minute): "minutes before \(Minute(index: minute)) are closed"
+    case .closedThrough(let minute):
+      "minutes before \(TimeRange.minutes.contains(minute) ? "\(Minute(index: minute))" : "\(minute)") are closed"
     case .lastGeneration(let generation): "generations up to \(generation) have been given"
     }
   }

@@ -79,6 +79,7 @@ enum HeaderFields {
 /// Times that have a calendar date of four digits; damaged fields hold others.
 enum TimeRange {
   static let shown: ClosedRange<Int64> = 0...253_402_300_799_999
+  static let minutes = shown.lowerBound / 60_000...shown.upperBound / 60_000
 
   /// RFC 3339, or the bare number.
   static func text(_ time: Int64) -> String { shown.contains(time) ? Timestamp.format(time) : "\(time)" }

@@ -61,7 +61,8 @@ struct TextInspection: InspectionWriter {
       "            promise \(head.promise), epoch \(head.epoch), manifest record \(head.manifestSequence), time "
         + "\(TimeRange.text(head.logicalTime)), running \(head.runningTime) ms")
     console.print(
-      "            checksum \(Hex.encode(frame.checksum)) holds, frame before \(Hex.encode(head.previousChecksum)) continues")
+      "            checksum \(Hex.encode(frame.checksum)) holds, frame before \(Hex.encode(head.previousChecksum)) continues"
+    )
     for change in frame.changes { console.print("            \(change)") }
     for (position, offset, click) in frame.clicks {
       guard let click else {

@@ -19,7 +19,7 @@ package struct Arguments: Sendable {
   }
 
   /// Whether a switch was given.
-  package subscript(toggle: Option<Bool>) -> Bool { values[toggle.declaration.name] as? Bool ?? false }
+  package subscript(toggle option: Option<Bool>) -> Bool { values[option.declaration.name] as? Bool ?? false }
 
   /// The value of an operand that takes one argument.
   package subscript<Value>(operand: Operand<Value>) -> Value {
