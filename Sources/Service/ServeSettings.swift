@@ -1,27 +1,57 @@
 import HTTP
 import Store
 
-/// Everything `serve` can be told. Durations are nanoseconds unless a name says otherwise, sizes bytes.
+/// Everything `serve` can be told, as plain values with their defaults. Durations are nanoseconds unless a name says
+/// otherwise, sizes bytes. The ranges are checked where users give the values (`SettingsTable`).
 package struct ServeSettings: Sendable {
-  package enum OnBadSignature: Sendable { case reject, redirect }
-  package enum OnLogFailure: Sendable { case redirect, exit }
+  /// What a click with a wrong signature gets.
+  package enum OnBadSignature: String, Sendable, CaseIterable {
+    /// 403.
+    case reject
+    /// The ad's own redirect, uncounted.
+    case redirect
+  }
+
+  /// What becomes of the process when the log cannot be written any more.
+  package enum OnLogFailure: String, Sendable, CaseIterable {
+    /// It goes on to redirect, uncounted.
+    case redirect
+    /// It ends.
+    case exit
+  }
+
+  /// The directory that holds everything; made on the first start.
   package var dataDirectory = "./data"
+  /// `HOST:PORT` of clicks and API; port 0 picks a free one.
   package var listen = "127.0.0.1:8080"
+  /// `HOST:PORT` of metrics and administration.
   package var adminListen = "127.0.0.1:8081"
+  /// Shards of a new store.
   package var shards = 1
+  /// Event loops, each a thread.
   package var loops = 1
+  /// Least time between two syncs of a shard's log.
   package var commitInterval: Int64 = 1_000_000
+  /// A click that waits longer for its sync is answered `unknown`.
   package var commitDeadline: Int64 = 1_000_000_000
-  /// ms
+  /// An impression minted longer ago than this, ms, is `expired`.
   package var impressionLifetime: Int64 = 86_400_000
   package var onBadSignature = OnBadSignature.reject
+  /// Where clicks on unknown ads are sent, uncounted; nil answers 404.
   package var unknownAdURL: String?
   package var onLogFailure = OnLogFailure.redirect
+  /// The longest body of a request.
   package var maxBody = 64 << 20
+  /// For requests under way when the server is told to stop.
   package var drainTimeout: Int64 = 10_000_000_000
+  /// Whether answers to clicks name their verdict (`X-Tally-Verdict`) and event time (`X-Tally-Time`).
   package var verdictHeader = false
+  /// Memory of each loop for ads.
   package var catalogCache = 64 << 20
+  /// Log slots, dedup horizon, lateness, disk reserve, the clock.
   package var shardOptions = ShardOptions()
+  /// Connections, sizes and times of HTTP.
   package var loopSettings = LoopSettings()
+
   package init() {}
 }

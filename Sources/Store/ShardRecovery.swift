@@ -29,6 +29,9 @@ package struct ShardRecovery: ~Copyable {
   /// Position of the next click.
   package var nextPosition: UInt64 { minutes.position }
 
+  /// What readers would see of the shard, for queries on a directory that no server holds.
+  package var live: LiveTable { LiveTable(minutes, closedThrough: manifest?.state.closedThrough ?? .min) }
+
   /// Reads the shard in `directory`. Throws `FormatError` where acknowledged data is damaged or foreign, `SystemError` where
   /// the disk does not answer.
   package static func read(

@@ -112,6 +112,9 @@ package final class Store {
 /// There is no store in the directory.
 package struct NoStore: Error, CustomStringConvertible {
   package var path: String
+
+  package init(path: String) { self.path = path }
+
   package var description: String { "\(path): no Tally data directory (it has no \(StoreFiles.store) file)" }
 }
 

@@ -1,1 +1,3 @@
-SmokeMain.run()
+import Commands
+
+Program.main()

@@ -99,6 +99,15 @@ package final class API {
     } catch { return .done(error.response(requestID: request.requestID)) }
   }
 
+  /// Answers a request of somebody who may do what `grant` says, whatever token it has: the owner of a data directory
+  /// that no server holds.
+  package func answer(_ request: APIRequest, as grant: Grant) -> Outcome {
+    do throws(Problem) {
+      let (route, name) = try Route.find(request)
+      return try perform(route, name, request, grant)
+    } catch { return .done(error.response(requestID: request.requestID)) }
+  }
+
   private func perform(
     _ route: Route, _ name: String, _ request: APIRequest, _ grant: Grant
   ) throws(Problem) -> Outcome {

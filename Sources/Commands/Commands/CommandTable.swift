@@ -1,0 +1,15 @@
+/// Every command there is, in the order in which help lists them.
+package enum CommandTable {
+  package static let all: [Command] =
+    DemoCommand.commands + [ServeCommand.command] + AdsCommands.all + KeysCommands.all + TokensCommands.all + [
+      SignCommand.command, QueryCommand.command, LoadCommand.command, InspectCommand.command, VerifyCommand.command,
+    ] + ConfigCommands.all + [VersionCommand.command, help]
+
+  /// Listed like any other; the parser answers it itself.
+  private static let help = Command(
+    "help", "explains a command", operands: [topic.declaration], examples: ["tally help ads import"]
+  ) { _, _ in .done }
+
+  private static let topic = Operand<String>(
+    .text("COMMAND"), "what to explain; without it all commands are listed", count: .any)
+}

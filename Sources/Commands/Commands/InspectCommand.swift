@@ -1,0 +1,33 @@
+/// `tally inspect`: any of our files, byte by byte.
+package enum InspectCommand {
+  private static let file = Operand<String>(
+    .text("FILE"), "STORE, MANIFEST-n.a, MANIFEST-n.b or log/slot-nnn", count: .several)
+  private static let records = Option(toggle: "records", "prints the clicks of each frame too")
+
+  package static let command = Command(
+    "inspect", "prints files of a data directory with the meaning of their bytes",
+    discussion: """
+      The numbers in front are offsets in the file. Stops at damage and says where; the status is then 3. \
+      A file that a server is writing may end early.
+      """,
+    operands: [file.declaration], options: [records.declaration, Option<String>.format.declaration],
+    examples: [
+      "tally inspect data/STORE data/shard-00/MANIFEST-1.a", "tally inspect data/shard-00/log/slot-000 --records",
+    ]
+  ) { arguments, console in
+    var isSound = true
+    for path in arguments.all(file) {
+      let files = console.environment.files
+      let showsRecords = arguments[toggle: records]
+      switch arguments.format {
+      case .table:
+        var inspector = FileInspector(files: files, showsRecords: showsRecords, writer: TextInspection(console))
+        isSound = try inspector.inspect(path) && isSound
+      case .json:
+        var inspector = FileInspector(files: files, showsRecords: showsRecords, writer: JSONInspection(console))
+        isSound = try inspector.inspect(path) && isSound
+      }
+    }
+    return isSound ? .done : .differs
+  }
+}

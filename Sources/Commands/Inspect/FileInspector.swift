@@ -1,0 +1,167 @@
+import Bytes
+import ClickLog
+import Clicks
+import Platform
+import Store
+
+// A file is known by its first eight bytes, not by its name. Its first page is shown field by field even where its
+// checksum does not hold; the frames behind it as far as their chain goes. Where it stops, the same question as at the
+// start of a server decides: was anything behind that place promised to be durable?
+
+/// Prints one file with the meaning of its bytes.
+struct FileInspector<Writer: InspectionWriter> {
+  let files: any FileSystem
+  let showsRecords: Bool
+  var writer: Writer
+
+  /// Prints the file at `path`; false where it is damaged. Throws `Failure` for a file that is none of ours.
+  mutating func inspect(_ path: String) throws -> Bool {
+    let file = try files.open(path, .read)
+    let page = try file.bytes(at: 0, count: FileHeader.size)
+    guard let magic = FileMagic.allCases.first(where: { page.starts(with: $0.rawValue.utf8) }) else {
+      return try inspectUnknown(path, file, page)
+    }
+    writer.begin(path, Self.name(magic), bytes: try file.size())
+    do {
+      guard page.count == FileHeader.size else {
+        throw FormatError(file: path, offset: UInt64(page.count), reason: "the header page ends early")
+      }
+      HeaderFields.read(page, magic).forEach { writer.field($0) }
+      switch magic {
+      case .store: _ = try StoreIdentity(page: try files.contents(path), path: path)
+      case .logSlot: try inspectSlot(file)
+      case .manifest: try inspectManifest(path)
+      }
+    } catch let error as FormatError {
+      writer.damage(error)
+      writer.finish()
+      return false
+    }
+    writer.finish()
+    return true
+  }
+
+  private static func name(_ magic: FileMagic) -> String {
+    switch magic {
+    case .store: "store identity"
+    case .logSlot: "log slot"
+    case .manifest: "manifest copy"
+    }
+  }
+
+  /// A slot that waits for its first use has no header; everything else is not ours.
+  private mutating func inspectUnknown(_ path: String, _ file: any File, _ page: [UInt8]) throws -> Bool {
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    if SlotHeader.number(of: name) != nil, !page.isEmpty, page.allSatisfy({ $0 == 0 }) {
+      writer.begin(path, "log slot that was never used", bytes: try file.size())
+      writer.finish()
+      return true
+    }
+    let start = Hex.encode(page.prefix(8))
+    let hint =
+      page.starts(with: "SQLite format 3".utf8)
+      ? "an SQLite database, which the catalog is; `sqlite3` reads it"
+      : page.isEmpty ? "it is empty" : "it starts with \(start)"
+    throw Failure("\(path): not a STORE, MANIFEST or log slot file: \(hint)")
+  }
+
+  private mutating func inspectSlot(_ file: any File) throws {
+    let reader = try LogReader(file)
+    let header = reader.header
+    let tail = unsafe try reader.walk { frame, payload, offset in
+      // The walk has checked the checksum: it is the first word of the frame.
+      var found = InspectedFrame(
+        header: frame, checksum: unsafe (payload.baseAddress! - FrameHeader.size).unsafeLoadLE(0), offset: offset)
+      if showsRecords {
+        for i in 0..<Int(frame.records) {
+          let at = i * RecordFormat.size
+          found.clicks.append(
+            (
+              frame.firstPosition + UInt64(i), offset + FrameHeader.size + at,
+              unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime)
+            ))
+        }
+      }
+      writer.frame(found)
+    }
+    let extent = LogExtent(
+      generation: header.generation, slot: header.slot, firstPosition: header.firstPosition,
+      previousGeneration: header.previousGeneration, durable: 0)
+    _ = try reader.judge(tail, of: extent)
+    writer.end(tail.offset, tail.reason)
+  }
+
+  private mutating func inspectManifest(_ path: String) throws {
+    let walk = try ManifestWalk(files, path) { record, offset, changes in
+      writer.frame(
+        InspectedFrame(
+          header: record.header, checksum: record.checksum, offset: offset, changes: changes.map { $0.words }))
+    }
+    guard !walk.hasMore else {
+      throw FormatError(
+        file: path, offset: UInt64(walk.offset), reason: "whole records follow, but here is \(walk.reason)")
+    }
+    guard walk.records > 0 else {
+      throw FormatError(file: path, offset: UInt64(walk.offset), reason: "no snapshot: \(walk.reason)")
+    }
+    writer.end(walk.offset, walk.reason)
+  }
+}
+
+/// One copy of a manifest from its first record to the last of its chain.
+struct ManifestWalk {
+  /// Where the chain ends, and why.
+  private(set) var offset = FileHeader.size
+  private(set) var reason = ""
+  private(set) var records = 0
+  /// Sequence number of the last record.
+  private(set) var sequence: UInt64 = 0
+  /// Whether a whole record stands behind the end: then the end is damage.
+  private(set) var hasMore = false
+
+  /// Walks the copy at `path`; `visit` gets each record, its offset and its changes.
+  init(
+    _ files: any FileSystem, _ path: String, number: UInt64? = nil, store: StoreID? = nil,
+    _ visit: (ManifestRecord, Int, [ManifestChange]) throws -> Void = { _, _, _ in }
+  ) throws {
+    let copy = try ManifestCopyReader(files, path, number: number, store: store)
+    var checksum: UInt32 = 0
+    while true {
+      switch try copy.record(at: offset, index: UInt32(records), previous: checksum) {
+      case .failure(let fault):
+        reason = fault.description
+        hasMore = try copy.hasRecord(behind: offset)
+        return
+      case .success(let record):
+        let changes: [ManifestChange]
+        do throws(ManifestFault) { changes = try ManifestChange.read(record.payload) } catch {
+          throw FormatError(file: path, offset: UInt64(offset), reason: error.description)
+        }
+        try visit(record, offset, changes)
+        checksum = record.checksum
+        offset += record.header.frameBytes
+        sequence = record.header.firstPosition
+        records += 1
+      }
+    }
+  }
+}
+
+extension ManifestChange {
+  /// The change in words.
+  var words: String {
+    switch self {
+    case .epoch(let epoch): "the store is opened for time \(epoch)"
+    case .open(let extent):
+      "generation \(extent.generation) takes clicks in slot \(extent.slot) from position \(extent.firstPosition), after "
+        + "generation \(extent.previousGeneration), durable up to byte \(extent.durable)"
+    case .close(let generation, let end):
+      "generation \(generation) ends at byte \(end.offset), position \(end.position)"
+    case .remove(let generation): "generation \(generation) is not needed any more; its slot is free"
+    case .logicalTime(let time): "the logical clock has reached \(TimeRange.text(time))"
+    case .closedThrough(let minute):
+      "minutes before \(TimeRange.minutes.contains(minute) ? "\(Minute(index: minute))" : "\(minute)") are closed"
+    case .lastGeneration(let generation): "generations up to \(generation) have been given"
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import Bytes
+import ClickLog
+import Clicks
+import Store
+
+/// One field of a file's first page: where it stands, and what it means.
+struct HeaderField {
+  var offset: Int
+  var name: String
+  var value: String
+}
+
+/// The first page of any of our files, field by field, whether its checksum holds or not.
+enum HeaderFields {
+  /// The fields of a page of `magic`. The page is whole.
+  static func read(_ page: [UInt8], _ magic: FileMagic) -> [HeaderField] {
+    var fields = Fields(page)
+    fields.add(0, "magic", magic.rawValue)
+    fields.number(8, "format version", UInt32.self)
+    fields.add(12, "checksum", checksum(page))
+    fields.add(16, "store", Hex.encode(page[16..<32]))
+    fields.number(32, magic == .manifest ? "manifest" : magic == .logSlot ? "slot" : "number", UInt64.self)
+    fields.time(40, "created")
+    fields.number(48, "block bytes", UInt32.self)
+    fields.number(52, "flags", UInt32.self)
+    switch magic {
+    case .store: fields.number(56, "shards", UInt32.self)
+    case .manifest: break
+    case .logSlot:
+      fields.number(56, "generation", UInt64.self)
+      fields.number(64, "first position", UInt64.self)
+      fields.number(72, "epoch", UInt32.self)
+      fields.hex(76, "checksum of the frame before", UInt32.self)
+      fields.number(80, "generation before", UInt64.self)
+      fields.number(88, "slot bytes", UInt64.self)
+    }
+    return fields.list
+  }
+
+  private static func checksum(_ page: [UInt8]) -> String {
+    var copy = page
+    for i in 12..<16 { copy[i] = 0 }
+    let due = CRC32C.checksum(copy)
+    var reader = ByteReader(page[12...])
+    let stored = reader.next(UInt32.self) ?? 0
+    return Hex.encode(stored) + (stored == due ? " (holds)" : " (does not hold: \(Hex.encode(due)) is due)")
+  }
+
+  private struct Fields {
+    let page: [UInt8]
+    var list: [HeaderField] = []
+
+    init(_ page: [UInt8]) { self.page = page }
+
+    mutating func add(_ offset: Int, _ name: String, _ value: String) {
+      list.append(HeaderField(offset: offset, name: name, value: value))
+    }
+
+    mutating func number<T: FixedWidthInteger>(_ offset: Int, _ name: String, _ type: T.Type) {
+      add(offset, name, "\(load(offset, type))")
+    }
+
+    mutating func hex<T: FixedWidthInteger & UnsignedInteger>(_ offset: Int, _ name: String, _ type: T.Type) {
+      add(offset, name, Hex.encode(load(offset, type)))
+    }
+
+    mutating func time(_ offset: Int, _ name: String) {
+      let time = load(offset, Int64.self)
+      add(offset, name, "\(time)" + (TimeRange.shown.contains(time) ? " (\(Timestamp.format(time)))" : ""))
+    }
+
+    func load<T: FixedWidthInteger>(_ offset: Int, _ type: T.Type) -> T {
+      var reader = ByteReader(page[offset...])
+      return reader.next(type) ?? 0
+    }
+  }
+}
+
+/// Times that have a calendar date of four digits; damaged fields hold others.
+enum TimeRange {
+  static let shown: ClosedRange<Int64> = 0...253_402_300_799_999
+  static let minutes = shown.lowerBound / 60_000...shown.upperBound / 60_000
+
+  /// RFC 3339, or the bare number.
+  static func text(_ time: Int64) -> String { shown.contains(time) ? Timestamp.format(time) : "\(time)" }
+}

@@ -1,0 +1,187 @@
+import Catalog
+import ClickLog
+import Service
+
+// Each setting of `serve` once: its name, how its text is read, where its value goes, how it is shown. Flags, environment
+// variables, files, help texts and `config print` all come from this table.
+
+/// One setting of `serve`.
+package struct Setting: Sendable {
+  /// As a flag (behind `--`) and in files.
+  package let name: String
+  /// What stands for its value; nil for a switch.
+  package let placeholder: String?
+  package let help: String
+  /// Reads a text and puts the value in its place.
+  package let apply: @Sendable (String, inout ServeSettings) throws(ValueFault) -> Void
+  /// The value in force, as it would be written.
+  package let show: @Sendable (ServeSettings) -> String
+
+  /// The environment variable: `TALLY_` and the name in upper case.
+  package var variable: String {
+    "TALLY_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+  }
+
+  /// The option that is its flag. Its value is the text, once that can be read.
+  package var option: OptionDeclaration {
+    let standard = placeholder == nil ? nil : show(ServeSettings())
+    return OptionDeclaration(
+      name: name, placeholder: placeholder, help: help, standard: standard.flatMap { $0.isEmpty ? nil : $0 },
+      variable: nil
+    ) { text throws(ValueFault) in
+      var scratch = ServeSettings()
+      try apply(text, &scratch)
+      return text
+    }
+  }
+
+  /// A setting whose value has a place of its own.
+  init<Value: Sendable>(
+    _ name: String, _ reader: ValueReader<Value>, _ help: String,
+    show: @escaping @Sendable (ServeSettings) -> String, set: @escaping @Sendable (inout ServeSettings, Value) -> Void
+  ) {
+    self.name = name
+    placeholder = reader.placeholder
+    self.help = help
+    self.show = show
+    apply = { text, settings throws(ValueFault) in set(&settings, try reader.read(text)) }
+  }
+
+  /// A setting that is on or off.
+  init(
+    toggle name: String, _ help: String, _ path: any WritableKeyPath<ServeSettings, Bool> & Sendable
+  ) {
+    self.name = name
+    placeholder = nil
+    self.help = help
+    show = { $0[keyPath: path] ? "true" : "false" }
+    apply = { text, settings throws(ValueFault) in settings[keyPath: path] = try ValueReader.truth.read(text) }
+  }
+}
+
+/// The settings of `serve`, in the order in which they are shown.
+package enum SettingsTable {
+  private static let millisecond: Int64 = 1_000_000
+  private static let second: Int64 = 1_000_000_000
+  private static let hour = 3600 * second
+  private static let day = 24 * hour
+
+  /// All of them but `--config`.
+  package static let all: [Setting] = places + clicks + limits + storage
+
+  private static let places: [Setting] = [
+    Setting(
+      "data-dir", .text("DIR"), "the directory that holds everything; made where it is missing",
+      show: { $0.dataDirectory }, set: { $0.dataDirectory = $1 }),
+    Setting(
+      "listen", .address, "where clicks and the API are served; port 0 picks a free one and prints it",
+      show: { $0.listen }, set: { $0.listen = $1 }),
+    Setting(
+      "admin-listen", .address, "where metrics and administration are served",
+      show: { $0.adminListen }, set: { $0.adminListen = $1 }),
+  ]
+
+  private static let clicks: [Setting] = [
+    Setting(
+      "commit-interval", .duration(0...second), "least time between two syncs of the log",
+      show: { DurationText.write($0.commitInterval) }, set: { $0.commitInterval = $1 }),
+    Setting(
+      "commit-deadline", .duration(10 * millisecond...60 * second),
+      "a click that waits longer for its sync is redirected with the verdict unknown",
+      show: { DurationText.write($0.commitDeadline) }, set: { $0.commitDeadline = $1 }),
+    Setting(
+      "dedup-horizon", .duration(second...day), "repeats of an impression inside it are dropped at once",
+      show: { DurationText.write($0.shardOptions.dedupHorizon * millisecond) },
+      set: { $0.shardOptions.dedupHorizon = $1 / millisecond }),
+    Setting(
+      "impression-lifetime", .duration(second...90 * day), "a click of an older impression is not counted",
+      show: { DurationText.write($0.impressionLifetime * millisecond) },
+      set: { $0.impressionLifetime = $1 / millisecond }),
+    Setting(
+      "allowed-lateness", .duration(0...48 * hour), "a minute closes this long after its end",
+      show: { DurationText.write($0.shardOptions.allowedLateness * millisecond) },
+      set: { $0.shardOptions.allowedLateness = $1 / millisecond }),
+    Setting(
+      "on-bad-signature", .choice(ServeSettings.OnBadSignature.allCases.map(\.rawValue)),
+      "a click with a wrong signature gets 403, or the uncounted redirect",
+      show: { $0.onBadSignature.rawValue },
+      set: { $0.onBadSignature = ServeSettings.OnBadSignature(rawValue: $1) ?? .reject }),
+    Setting(
+      "on-unknown-ad", unknownAd, "a click on an unknown ad gets 404, or an uncounted redirect to this URL",
+      show: { $0.unknownAdURL ?? "reject" }, set: { $0.unknownAdURL = $1 }),
+    Setting(
+      "on-log-failure", .choice(ServeSettings.OnLogFailure.allCases.map(\.rawValue)),
+      "when the log cannot be written any more: redirect uncounted, or end the process",
+      show: { $0.onLogFailure.rawValue },
+      set: { $0.onLogFailure = ServeSettings.OnLogFailure(rawValue: $1) ?? .redirect }),
+    Setting(
+      toggle: "verdict-header", "answers to clicks name their verdict in X-Tally-Verdict", \.verdictHeader),
+  ]
+
+  private static let limits: [Setting] = [
+    Setting(
+      "max-connections", .count(1...1_000_000), "open connections of each loop; one more is closed at once",
+      show: { "\($0.loopSettings.maxConnections)" }, set: { $0.loopSettings.maxConnections = Int($1) }),
+    Setting(
+      "max-header", .size(1 << 10...1 << 20), "the longest head of a request; beyond it the answer is 431",
+      show: { SizeText.write(Int64($0.loopSettings.headLimit)) },
+      set: {
+        $0.loopSettings.headLimit = Int($1)
+        $0.loopSettings.targetLimit = min($0.loopSettings.targetLimit, Int($1))
+      }),
+    Setting(
+      "max-body", .size(1 << 10...1 << 40), "the longest body of a request; beyond it the answer is 413",
+      show: { SizeText.write(Int64($0.maxBody)) }, set: { $0.maxBody = Int($1) }),
+    Setting(
+      "idle-timeout", .duration(second...day), "a connection without a request is closed after this",
+      show: { DurationText.write($0.loopSettings.idleTimeout) }, set: { $0.loopSettings.idleTimeout = $1 }),
+    Setting(
+      "drain-timeout", .duration(0...hour), "for requests under way when the server is told to stop",
+      show: { DurationText.write($0.drainTimeout) }, set: { $0.drainTimeout = $1 }),
+    Setting(
+      "loops", .count(1...64), "event loops, each a thread",
+      show: { "\($0.loops)" }, set: { $0.loops = Int($1) }),
+    Setting(
+      "catalog-cache", .size(1 << 20...1 << 36), "memory of each loop for ads",
+      show: { SizeText.write(Int64($0.catalogCache)) }, set: { $0.catalogCache = Int($1) }),
+  ]
+
+  private static let storage: [Setting] = [
+    Setting(
+      "shards", oneShard, "shards of a new store; this version makes 1",
+      show: { "\($0.shards)" }, set: { $0.shards = Int($1) }),
+    Setting(
+      "durability", synced, "clicks are answered once they are on disk (sync)",
+      show: { _ in "sync" }, set: { _, _ in }),
+    Setting(
+      "log-slot-size", .size(Int64(SlotPool.sizes.lowerBound)...Int64(SlotPool.sizes.upperBound), multipleOf: 4096),
+      "bytes of a new log slot",
+      show: { SizeText.write(Int64($0.shardOptions.slotBytes)) }, set: { $0.shardOptions.slotBytes = Int($1) }),
+    Setting(
+      "disk-reserve", .size(0...1 << 50), "bytes of the volume that new log slots leave free",
+      show: { SizeText.write(Int64(clamping: $0.shardOptions.diskReserve)) },
+      set: { $0.shardOptions.diskReserve = UInt64($1) }),
+    Setting(
+      toggle: "accept-clock", "believes the clock though the store's newest clicks are more than seven days away",
+      \.shardOptions.acceptClock),
+  ]
+
+  private static let unknownAd = ValueReader<String?>("reject|URL") { text throws(ValueFault) in
+    if text == "reject" { return nil }
+    if let fault = TargetURL.fault(in: text) { throw ValueFault("must be reject or a URL, which \(fault)") }
+    return text
+  }
+
+  private static let oneShard = ValueReader<Int64>("N") { text throws(ValueFault) in
+    let number = try ValueReader.count(1...64).read(text)
+    guard number == 1 else { throw ValueFault("is \(number); this version runs one shard only") }
+    return number
+  }
+
+  private static let synced = ValueReader<String>("sync") { text throws(ValueFault) in
+    if text == "os" {
+      throw ValueFault("is os, which this version does not offer: a click that was answered could be lost")
+    }
+    return try ValueReader.choice(["sync"]).read(text)
+  }
+}

@@ -1,0 +1,79 @@
+import Bytes
+import Platform
+import Service
+
+/// What checking a data directory found.
+package struct VerifyReport: Sendable {
+  /// One file that was checked.
+  package struct FileEntry: Hashable, Sendable {
+    package var path: String
+    package var kind: String
+    package var bytes: UInt64
+    package var frames: UInt64 = 0
+    package var clicks: UInt64 = 0
+  }
+
+  /// Something that is not as it was written.
+  package struct Finding: Hashable, Sendable {
+    package var file: String
+    /// Where in the file; nil where the whole of it is meant.
+    package var offset: UInt64?
+    package var reason: String
+  }
+
+  package private(set) var files: [FileEntry] = []
+  package private(set) var damage: [Finding] = []
+  /// What a crash leaves behind and the next start repairs.
+  package private(set) var notes: [String] = []
+  /// Clicks in the log, and rows (ad, minute) that were counted again.
+  package var clicks: UInt64 = 0
+  package var rows = 0
+
+  package init() {}
+
+  mutating func add(_ file: FileEntry) { files.append(file) }
+  mutating func note(_ text: String) { notes.append(text) }
+
+  mutating func damaged(_ file: String, _ offset: UInt64?, _ reason: String) {
+    damage.append(Finding(file: file, offset: offset, reason: reason))
+  }
+
+  /// Notes what `error` says is damaged, once. Rethrows what is no damage: a disk that does not answer.
+  mutating func damaged(by error: any Error) throws {
+    guard let fault = error as? FormatError else { throw error }
+    let finding = Finding(file: fault.file, offset: fault.offset, reason: fault.reason)
+    if !damage.contains(where: { $0.file == finding.file && $0.offset == finding.offset }) { damage.append(finding) }
+  }
+
+  /// For programs.
+  package var json: JSONValue {
+    .object([
+      "sound": .bool(damage.isEmpty), "clicks": .integer(clicks), "rows": .integer(rows),
+      "files": .array(
+        files.map {
+          .object([
+            "file": .string($0.path), "kind": .string($0.kind), "bytes": .integer($0.bytes),
+            "frames": .integer($0.frames), "clicks": .integer($0.clicks),
+          ])
+        }),
+      "damage": .array(
+        damage.map {
+          .object([
+            "file": .string($0.file), "offset": $0.offset.map { .integer($0) } ?? .null, "reason": .string($0.reason),
+          ])
+        }), "notes": .array(notes.map { .string($0) }),
+    ])
+  }
+
+  /// The files for people.
+  package var table: Table {
+    var table = Table([("FILE", .left), ("KIND", .left), ("BYTES", .right), ("FRAMES", .right), ("CLICKS", .right)])
+    for file in files {
+      table.add([
+        file.path, file.kind, "\(file.bytes)", file.frames > 0 ? "\(file.frames)" : "",
+        file.clicks > 0 ? "\(file.clicks)" : "",
+      ])
+    }
+    return table
+  }
+}
