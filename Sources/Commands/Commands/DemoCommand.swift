@@ -1,5 +1,99 @@
-/// The whole system against itself. Empty while the demonstration is not part of the program.
+import CPlatform
+import Demo
+import Glibc
+import Platform
+import Traffic
+
+/// `tally demo`: the whole system against itself.
 package enum DemoCommand {
-  /// `tally demo`, where there is one.
-  package static let commands: [Command] = []
+  package static let commands = [command]
+
+  private static let clicks = Option<Int64>(
+    "clicks", .count(100...10_000_000), "scripted requests; retries come on top", standard: "20000")
+  private static let rate = Option<Int64>(
+    "rate", .count(10...1_000_000), "requests a second over all browsers", standard: "4000")
+  private static let connections = Option<Int64>(
+    "connections", .count(1...1_000), "keep-alive connections", standard: "32")
+  private static let kills = Option<Int64>(
+    "kills", .count(0...100), "how often the server is killed with SIGKILL", standard: "1")
+  private static let seed = Option<Int64>("seed", .count(0...Int64.max), "repeats the script of an earlier run")
+  private static let exit = Option<Bool>(toggle: "exit", "ends after the check, also on a terminal")
+
+  /// How long it stays for someone to look around.
+  private static let stay: Int64 = 600_000_000_000
+
+  package static let command = Command(
+    "demo", "the whole system on generated traffic, killed in the middle, every count checked",
+    discussion: """
+      Starts a real server on a temporary directory and clicks signed links over real sockets: repeats, forgeries, paused \
+      and unknown ads, HEAD and prefetch, one viral ad. The server is killed with SIGKILL and started again. Then every \
+      count per ad and minute is compared with the browsers' own ledger; the exit status is 3 where one differs. \
+      On a terminal the server stays up for ten minutes or until Ctrl-C. Nothing is left behind.
+      """,
+    options: [
+      clicks.declaration, rate.declaration, connections.declaration, kills.declaration, seed.declaration,
+      exit.declaration,
+    ], examples: ["tally demo", "tally demo --clicks 200000 --rate 20000 --kills 5 --exit"]
+  ) { arguments, console in
+    tally_ignore_signal(SIGPIPE)
+    let signals = tally_signal_fd(1 << UInt64(SIGTERM) | 1 << UInt64(SIGINT))
+    guard signals >= 0 else { throw SystemError("signalfd", "SIGTERM, SIGINT", code: -signals) }
+    defer { close(signals) }
+    var options = DemoOptions(seed: UInt64(arguments[seed] ?? Int64(console.environment.chance.next() >> 34)))
+    options.clicks = Int(arguments[clicks] ?? 20_000)
+    options.rate = Double(arguments[rate] ?? 4_000)
+    options.connections = Int(arguments[connections] ?? 32)
+    options.kills = Int(arguments[kills] ?? 1)
+    let demo = try Demo(options, isInterrupted: { isSignalled(signals, 0) }) { line in
+      console.print(line)
+      console.flush()
+    }
+    let result: DemoResult
+    do { result = try demo.run() } catch is Demo.Interrupted {
+      console.note("interrupted")
+      return .failed
+    }
+    let status = show(result, console)
+    console.flush()
+    if !(arguments[exit] ?? false), isatty(0) == 1, isatty(1) == 1 {
+      linger(demo, console)
+      _ = isSignalled(signals, stay / 1_000_000)
+    }
+    demo.server.stop()
+    return status
+  }
+
+  private static func show(_ result: DemoResult, _ console: Console) -> ExitStatus {
+    console.print("")
+    for line in result.report.lines { console.print(line) }
+    console.print("")
+    guard result.isExact else {
+      console.print("WRONG: the counts differ from the browsers' ledger")
+      for difference in result.differences.prefix(20) { console.print("  \(difference)") }
+      if result.differences.count > 20 { console.print("  and \(result.differences.count - 20) more") }
+      return .differs
+    }
+    let kills = result.kills == 1 ? "1 kill" : "\(result.kills) kills"
+    console.print(
+      "EXACT: all \(result.rows) counts per ad and minute equal the browsers' ledger: \(result.clicks) clicks, "
+        + "0 lost, 0 double, through \(kills)"
+        + (result.kills > 0 ? " (ready again after at most \(result.slowestRestart) ms)" : ""))
+    return .done
+  }
+
+  private static func linger(_ demo: Demo, _ console: Console) {
+    console.print("")
+    console.print("The server stays up for ten minutes; Ctrl-C ends it. The viral ad's series:")
+    console.print(
+      "  curl -H 'Authorization: Bearer \(demo.token)' "
+        + "'http://\(demo.server.listen)/api/v1/ads/ad-viral/aggregates?from=-10m'")
+    console.print("  curl http://\(demo.server.admin)/metrics")
+    console.flush()
+  }
+
+  /// Whether a signal has come, waiting up to so many milliseconds.
+  private static func isSignalled(_ descriptor: Int32, _ milliseconds: Int64) -> Bool {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&entry, 1, Int32(clamping: milliseconds)) > 0
+  }
 }
