@@ -8,7 +8,7 @@ package enum ServeCommand {
   package static let command = Command(
     "serve", "runs the service",
     discussion: """
-      Prints its addresses once it serves, and stops in good order at SIGTERM or SIGINT. \
+      Prints its addresses once it serves, and stops in good order at SIGTERM or SIGINT.
       A setting is taken from its flag, else from the environment variable TALLY_ and its name in upper case with _ for -, \
       else from the file named by --config, else it has its default.
       """,

@@ -151,7 +151,7 @@ extension ManifestChange {
   /// The change in words.
   var words: String {
     switch self {
-    case .epoch(let epoch): "the store is opened for time \(epoch)"
+    case .epoch(let epoch): "opening number \(epoch) of the store"
     case .open(let extent):
       "generation \(extent.generation) takes clicks in slot \(extent.slot) from position \(extent.firstPosition), after "
         + "generation \(extent.previousGeneration), durable up to byte \(extent.durable)"

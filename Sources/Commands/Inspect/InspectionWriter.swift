@@ -56,7 +56,7 @@ struct TextInspection: InspectionWriter {
     let head = frame.header
     console.print(
       "  \(left("\(frame.offset)", 8))  \(head.kind) frame \(head.index), generation \(head.generation), \(frame.positions), "
-        + "\(head.records) records, \(head.frameBytes) bytes")
+        + "\(head.records) \(head.records == 1 ? "record" : "records"), \(head.frameBytes) bytes")
     console.print(
       "            promise \(head.promise), epoch \(head.epoch), manifest record \(head.manifestSequence), time "
         + "\(TimeRange.text(head.logicalTime)), running \(head.runningTime) ms")

@@ -6,16 +6,20 @@ package enum HelpText {
   /// The widest line.
   package static let width = 100
 
+  private static let manners = """
+    tally help COMMAND explains one of them. Data goes to standard output, everything else to standard error. \
+    Commands reach a running server through its data directory, or work on the directory where none runs.
+    """
+
+  private static let statuses = """
+    Exit status: 0 done, 1 failed, 2 usage, 3 a verification or count differs, 4 not reachable or not ready, 5 refused.
+    """
+
   /// What `tally help` prints.
   package static func overview(_ table: [Command]) -> String {
     var lines = ["Tally counts ad clicks exactly.", "", "Usage: tally COMMAND [OPTIONS] …", "", "Commands:"]
     lines += list(table)
-    lines += [
-      "",
-      "tally help COMMAND explains one of them. Data goes to standard output, everything else to standard error.",
-      "Exit status: 0 done, 1 failed, 2 usage, 3 a verification or count differs, 4 not reachable or not ready,",
-      "5 refused.",
-    ]
+    lines += [""] + wrap(manners, indent: 0) + [""] + wrap(statuses, indent: 0)
     return text(lines)
   }
 
@@ -30,7 +34,7 @@ package enum HelpText {
     usage += command.operands.map(\.usage)
     usage.append("[OPTIONS]")
     var lines = wrap(usage.joined(separator: " "), indent: 0, hanging: 7)
-    lines += [""] + wrap(command.summary + ".", indent: 0)
+    lines += [""] + wrap(sentence(command.summary), indent: 0)
     for paragraph in command.discussion.split(separator: "\n", omittingEmptySubsequences: true) {
       lines += [""] + wrap(String(paragraph), indent: 0)
     }
@@ -43,6 +47,10 @@ package enum HelpText {
     lines += ["", command.examples.count == 1 ? "Example:" : "Examples:"]
     lines += command.examples.flatMap { wrap($0, indent: 2, hanging: 6) }
     return text(lines)
+  }
+
+  private static func sentence(_ summary: String) -> String {
+    summary.prefix(1).uppercased() + summary.dropFirst() + "."
   }
 
   private static func head(_ option: OptionDeclaration) -> String {

@@ -14,8 +14,10 @@ package struct Settings: Sendable {
   /// Of each setting that is not at its default: `flag --listen`, `environment TALLY_LISTEN`, `tally.conf:3`.
   package private(set) var origins: [String: String] = [:]
 
-  /// Environment variables of ours that are no settings.
-  private static let otherVariables = ["TALLY_CONFIG", "TALLY_ADDR", "TALLY_ADMIN_ADDR", "TALLY_TOKEN"]
+  /// Environment variables of ours that are no settings: of the other commands, and of the test suite.
+  private static let otherVariables = [
+    "TALLY_CONFIG", "TALLY_ADDR", "TALLY_ADMIN_ADDR", "TALLY_TOKEN", "TALLY_SEED", "TALLY_SEEDS",
+  ]
 
   /// `--config`.
   package static let configOption = Option<String>(

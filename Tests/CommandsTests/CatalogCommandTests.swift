@@ -1,0 +1,163 @@
+import Clicks
+import Commands
+import Platform
+import Service
+import Store
+import Testing
+
+/// Commands on a directory that no server holds.
+@Suite struct CatalogCommandTests {
+  @Test func adsArePutListedChangedAndDeleted() throws {
+    let session = try Session()
+    let put = session.run("ads put 42 https://x.example/a --advertiser acme --campaign c1 --data-dir DATA")
+    #expect(put.status == .done, "\(put.talk)")
+    #expect(put.talk.contains("ad 42 added"))
+    #expect(put.talk.contains("admin.token"))
+    #expect(session.run("ads put a1 https://y.example/ --advertiser other --paused --data-dir DATA").status == .done)
+    let list = session.run("ads list --data-dir DATA")
+    #expect(
+      list.output == """
+        AD  STATUS  ADVERTISER  CAMPAIGN  URL
+        42  active  acme        c1        https://x.example/a
+        a1  paused  other       -         https://y.example/
+
+        """)
+    #expect(session.run("ads list --advertiser acme --data-dir DATA").lines.count == 2)
+    #expect(session.run("ads list --limit 1 --data-dir DATA").lines.count == 2)
+    let json = try JSONReader.read(Array(session.run("ads list --format json --data-dir DATA").output.utf8))
+    #expect(json["ads"]?.elements.map { $0.shown("adId") } == ["42", "a1"])
+
+    #expect(session.run("ads put 42 https://x.example/b --advertiser acme --data-dir DATA").talk == "ad 42 changed\n")
+    let get = session.run("ads get 42 --format json --data-dir DATA")
+    #expect(try JSONReader.read(Array(get.output.utf8))["redirectUrl"]?.text == "https://x.example/b")
+    #expect(session.run("ads delete 42 --data-dir DATA").status == .done)
+    #expect(session.run("ads get 42 --data-dir DATA").status == .failed)
+    #expect(session.run("ads delete 42 --data-dir DATA").status == .failed)
+  }
+
+  @Test func wrongAdsAreRefusedBeforeAnythingIsAsked() throws {
+    let session = try Session()
+    for line in [
+      "ads put 42 https://x.example/ --data-dir DATA", "ads put 42 x.example --advertiser a --data-dir DATA",
+      "ads put 4/2 https://x.example/ --advertiser a --data-dir DATA", "ads put 42 --advertiser a --data-dir DATA",
+      "ads put 42 https://x.example/ --advertiser a --status gone --data-dir DATA",
+      "ads put 42 https://x.example/ --advertiser a --fallback nowhere --data-dir DATA",
+      "ads put 42 https://x.example/ --advertiser a --paused --status active --data-dir DATA",
+    ] {
+      #expect(session.run(line).status == .usage, "\(line)")
+    }
+    #expect(!KernelFileSystem().exists(session.data))
+    #expect(session.run("ads list --data-dir DATA").status == .failed)
+  }
+
+  @Test func anAdWithCountsKeepsItsAdvertiser() throws {
+    let session = try Session()
+    #expect(session.run("ads put 42 https://x.example/ --advertiser acme --data-dir DATA").status == .done)
+    #expect(session.run("ads put 42 https://x.example/ --advertiser other --data-dir DATA").status == .done)
+    try session.fill(30, ad: AdID("42")!)
+    let refused = session.run("ads put 42 https://x.example/ --advertiser acme --data-dir DATA")
+    #expect(refused.status == .refused, "\(refused.talk)")
+    #expect(refused.talk.contains("advertiser"))
+  }
+
+  @Test func adsAreImported() throws {
+    let session = try Session()
+    let csv = "adId,redirectUrl,advertiserId\n1,https://x.example/1,a\n2,nowhere,a\n3,https://x.example/3,a\n"
+    try session.write("ads.csv", csv)
+    let fromFile = session.run("ads import DIR/ads.csv --data-dir DATA")
+    #expect(fromFile.status == .failed)
+    #expect(fromFile.output == "2 created, 0 updated, 1 rejected\n")
+    #expect(fromFile.talk.contains("ads.csv:3: "))
+    let line = "{\"adId\":\"1\",\"redirectUrl\":\"https://x.example/n\",\"advertiserId\":\"a\"}\n"
+    let piped = session.run("ads import - --data-dir DATA --format json", input: line)
+    #expect(piped.status == .done, "\(piped.talk)")
+    #expect(try JSONReader.read(Array(piped.output.utf8))["updated"]?.text == "1")
+    #expect(session.run("ads import DIR/none.csv --data-dir DATA").status == .failed)
+  }
+
+  @Test func keysAreAddedListedAndRetired() throws {
+    let session = try Session()
+    let added = session.run("keys add --kid k1 --data-dir DATA")
+    #expect(added.status == .done)
+    #expect(added.output.utf8.count == 65)
+    try session.write("secret", "open sesame\n")
+    #expect(session.run("keys add --kid k2 --secret-file DIR/secret --data-dir DATA").output == "open sesame\n")
+    #expect(session.run("keys add --kid k2 --data-dir DATA").status == .refused)
+    #expect(session.run("keys retire k1 --data-dir DATA").status == .done)
+    #expect(session.run("keys retire k1 --data-dir DATA").status == .failed)
+    let list = session.run("keys list --data-dir DATA").lines
+    #expect(list.count == 3 && list[1].hasPrefix("k2   active ") && list[2].hasPrefix("k1   retired "))
+    #expect(!session.run("keys list --format json --data-dir DATA").output.contains("sesame"))
+  }
+
+  @Test func tokensAreMadeListedAndRevoked() throws {
+    let session = try Session()
+    let made = session.run("tokens create --scopes read,mint --advertiser acme --label x --data-dir DATA")
+    #expect(made.status == .done && made.output.hasPrefix("tally_"), "\(made.talk)")
+    let id = String(made.output.dropFirst(6).prefix { $0 != "_" })
+    let list = session.run("tokens list --format json --data-dir DATA")
+    let tokens = try JSONReader.read(Array(list.output.utf8))["tokens"]?.elements ?? []
+    // The first is the owner's own, which the first start writes to admin.token.
+    #expect(tokens.map { $0.shown("label") } == ["admin.token", "x"])
+    #expect(tokens.last?.shown("scopes") == "read,mint")
+    #expect(session.run("tokens revoke \(id) --data-dir DATA").status == .done)
+    #expect(session.run("tokens revoke \(id) --data-dir DATA").status == .failed)
+    #expect(session.run("tokens create --scopes rad --data-dir DATA").talk.contains("did you mean read?"))
+    #expect(session.run("tokens create --data-dir DATA").status == .usage)
+    #expect(session.run("tokens create --scopes admin --advertiser a --data-dir DATA").status == .usage)
+  }
+
+  @Test func linksAreSigned() throws {
+    let session = try Session()
+    #expect(session.run("sign 42 --data-dir DATA").status == .failed)
+    try session.write("secret", "open sesame")
+    let result = session.run("sign 42 --secret-file DIR/secret --count 3 --base https://c.example/")
+    #expect(result.status == .done && Set(result.lines).count == 3)
+    let key = SigningKey(id: "", secret: Array("open sesame".utf8))
+    for line in result.lines {
+      let parts = line.split(separator: "&")
+      #expect(parts[0] == "https://c.example/click?adId=42")
+      let impression = String(parts[1].dropFirst("impressionId=".count))
+      #expect(ImpressionID(impression)?.mintedAt != nil)
+      #expect(parts[2] == "signature=\(key.sign(ad: "42", impression: impression))")
+    }
+    #expect(session.run("keys add --kid k1 --data-dir DATA").status == .done)
+    let own = session.run("sign 42 --data-dir DATA --format json")
+    #expect(own.talk.contains("not in the catalog"))
+    let link = try JSONReader.read(Array(own.output.utf8))["links"]?.elements.first
+    #expect(link?.shown("clickUrl").hasSuffix("&kid=k1") == true)
+    #expect(session.run("sign 42 --kid k9 --data-dir DATA").status == .failed)
+  }
+
+  @Test func aStoppedDirectoryIsQueried() throws {
+    let session = try Session()
+    #expect(session.run("query 42 --data-dir DATA").status == .failed)
+    #expect(session.run("ads put 42 https://x.example/ --advertiser acme --data-dir DATA").status == .done)
+    try session.fill(70, ad: AdID("42")!)
+    let json = try JSONReader.read(Array(session.run("query 42 --data-dir DATA --format json").output.utf8))
+    #expect(json["total"]?.text == "70")
+    #expect((json["series"]?.elements ?? []).compactMap { Int($0.shown("clicks")) }.reduce(0, +) == 70)
+    let csv = session.run("query 42 --from -10m --data-dir DATA --format csv").lines
+    #expect(csv.first == "minute,clicks,status" && csv.count >= 2)
+    #expect(session.run("query 42 --data-dir DATA --plot").lines.last?.hasSuffix(", 70 clicks") == true)
+    #expect(session.run("query 43 --data-dir DATA").status == .failed)
+    #expect(session.run("query 42 --from yesterday --data-dir DATA").status == .usage)
+    #expect(session.run("query 42 --granularity hour --data-dir DATA").status == .refused)
+  }
+
+  @Test func aDirectoryInAnotherHandsIsLeftAlone() throws {
+    let session = try Session()
+    try session.fill(5, ad: AdID("42")!)
+    let lock = try DirectoryLock("\(session.data)/LOCK")
+    #expect(session.run("verify --data-dir DATA").status == .refused)
+    // Held, but it does not say where it serves.
+    #expect(session.run("ads list --data-dir DATA").status == .unavailable)
+    // It says where, but nobody is there.
+    lock.write(["pid": "1", "listen": "127.0.0.1:1", "admin": "127.0.0.1:1"])
+    #expect(session.run("ads list --data-dir DATA").status == .unavailable)
+    #expect(session.run("keys list --data-dir DATA").status == .unavailable)
+    #expect(session.run("ads list --addr 127.0.0.1:1").status == .unavailable)
+    #expect(session.run("keys list --addr 127.0.0.1:1").status == .usage)
+    withExtendedLifetime(lock) {}
+  }
+}
