@@ -27,6 +27,12 @@ package enum ServeCommand {
     try server.start()
     for note in server.notes { console.note(note) }
     if let path = server.adminTokenPath { console.note("the admin token is in \(path)") }
+    if server.recovery.clicks > 0 {
+      console.note("\(server.recovery.clicks) clicks read back in \(server.recovery.milliseconds) ms")
+    }
+    if server.activeKeys == 0 {
+      console.note("no signing key is active: every click will be refused until `tally keys add`")
+    }
     console.print("listening on http://\(server.publicAddress), admin on http://\(server.adminAddress)")
     console.flush()
     let status = wait(for: signals, server, settings, console)
