@@ -110,8 +110,10 @@ import Testing
     try session.fill(900, ad: Self.ad)
     var extents: [(file: String, bytes: UInt64)] = []
     let report = try json(session, "verify --data-dir DATA")
+    let newest = report["files"]?.elements.last { $0.shown("kind") == "log slot" }
     for file in report["files"]?.elements ?? [] {
-      let frames = UInt64(file.shown("frames")) ?? 0
+      // Nothing promises the log's very last frame: it closes the log and holds no click. Damaged, it is a torn tail.
+      let frames = (UInt64(file.shown("frames")) ?? 0) - (file == newest ? 1 : 0)
       switch file.shown("kind") {
       case "store identity", "log slot", "manifest copy": extents.append((file.shown("file"), 4096 * (1 + frames)))
       default: break

@@ -144,13 +144,17 @@ package enum AdsCommands {
     for row in report["rejected"]?.elements ?? [] {
       console.note("\(arguments[file]):\(row.shown("line")): \(row.shown("detail")) (\(row.shown("code")))")
     }
+    // The service counts them by their codes.
+    let rejected = (report["rejectedCount"]?.members ?? []).compactMap { $0.value.text.flatMap { Int($0) } }.reduce(
+      0, +)
+    let spelledOut = report["rejected"]?.elements.count ?? 0
+    if rejected > spelledOut { console.note("and \(rejected - spelledOut) more rows were rejected") }
     switch arguments.format {
     case .json: console.print(report)
     case .table:
-      let counts = ["created", "updated", "rejectedCount"].map { report.shown($0) }
-      console.print("\(counts[0]) created, \(counts[1]) updated, \(counts[2]) rejected")
+      console.print("\(report.shown("created")) created, \(report.shown("updated")) updated, \(rejected) rejected")
     }
-    return report["rejectedCount"]?.text == "0" ? .done : .failed
+    return rejected == 0 ? .done : .failed
   }
 
   /// Bytes of an import at most: what the service takes in one request.
