@@ -110,7 +110,7 @@ import Testing
 
 extension ManifestChange {
   /// The change as a record holds it.
-  fileprivate var bytes: [UInt8] {
+  var bytes: [UInt8] {
     var writer = ByteWriter()
     write(to: &writer)
     return writer.bytes
