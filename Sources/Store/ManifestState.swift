@@ -34,7 +34,7 @@ package enum ManifestChange: Equatable, Sendable {
   }
 
   /// Appends the bytes of the change.
-  func write(to writer: inout ByteWriter) {
+  package func write(to writer: inout ByteWriter) {
     var body = ByteWriter()
     let tag: Tag
     switch self {

@@ -48,7 +48,7 @@ package struct MiniStore {
       }
       run.perform(step)
     }
-    disk = machine.disk.crash(.nothing)
+    disk = machine.disk.crash(.everything)
     wall = machine.time.wall()
     contents = try Contents(SimulatedMachine(seed: 0, disk: disk).environment, Run.path)
     files = disk.files()

@@ -1,0 +1,116 @@
+import Bytes
+import ClickLog
+import Clicks
+import Platform
+import Simulation
+import Testing
+
+/// What `Formats/conventions.md` and `Formats/click-log.md` say is what the code writes and reads.
+@Suite struct LogPageTests {
+  static let store = StoreID(high: 0x0011_2233_4455_6677, low: 0x8899_aabb_ccdd_eeff)
+  static let clicks = [
+    Click(
+      impression: ImpressionID("01976d9c-0080-7abc-8def-0123456789ab")!, ad: AdKey(rawValue: 0x1122_3344_5566_7788),
+      eventTime: 1_750_000_000_500, receiveTime: 1_750_000_000_500, source: .browser),
+    Click(
+      impression: ImpressionID("000102030405060708090a0b0c0d0e0f")!, ad: AdKey(rawValue: 7),
+      eventTime: 1_749_999_990_000, receiveTime: 1_750_000_000_507, source: .batch),
+  ]
+
+  /// A slot as the pages show it: a header, one frame of two clicks, a mark, a close.
+  static func slot(on disk: SimulatedDisk) throws -> SlotHeader {
+    let header = SlotHeader(
+      store: store, slot: 1, generation: 2, firstPosition: 3, epoch: 4, previousChecksum: 0xAABB_CCDD,
+      previousGeneration: 1, slotBytes: 65_536, created: 1_750_000_000_000)
+    disk.place(header.page + [UInt8](repeating: 0, count: 65_536 - 4096), at: "/slot-001")
+    let file = try disk.open("/slot-001", .readWrite)
+    var writer = LogWriter(
+      file: file, header: header, offset: SlotHeader.framesStart, nextPosition: 3, checksum: header.previousChecksum,
+      frameIndex: 0)
+    for click in clicks { _ = writer.append(click) }
+    _ = try writer.commit(FrameStamp(logicalTime: 0, runningTime: 1_000, manifestSequence: 5))
+    try writer.mark(FrameStamp(logicalTime: 1_750_000_000_600, runningTime: 1_100, manifestSequence: 5))
+    try writer.close(FrameStamp(logicalTime: 1_750_000_001_000, runningTime: 1_500, manifestSequence: 6))
+    return header
+  }
+
+  @Test func theExamplesAreWhatIsWritten() throws {
+    let disk = SimulatedDisk()
+    _ = try Self.slot(on: disk)
+    let bytes = disk.bytes(of: "/slot-001")!
+    let page = try FormatPage("click-log", from: #filePath)
+    let written = ["slot header": 0, "data frame": 4096, "mark frame": 8192, "close frame": 12288]
+    #expect(Set(page.examples.keys) == Set(written.keys))
+    for (name, offset) in written {
+      let due = HexDump.text(Array(bytes[offset..<(offset + 4096)]))
+      #expect(page.examples[name].map(HexDump.text) == due, "\(name)")
+    }
+  }
+
+  @Test func theExamplesAreRead() throws {
+    let page = try FormatPage("click-log", from: #filePath)
+    let disk = SimulatedDisk()
+    let frames = ["slot header", "data frame", "mark frame", "close frame"].flatMap { page.examples[$0] ?? [] }
+    disk.place(frames + [UInt8](repeating: 0, count: 65_536 - frames.count), at: "/slot-001")
+    try expectExample(on: disk)
+  }
+
+  /// The golden slot was written by version 0.1 and is never written again: later versions must read it.
+  @Test func theGoldenSlotIsRead() throws {
+    let disk = SimulatedDisk()
+    disk.place(try HexDump.golden("slot-001", beside: #filePath), at: "/slot-001")
+    try expectExample(on: disk)
+  }
+
+  private func expectExample(on disk: SimulatedDisk) throws {
+    let extent = LogExtent(generation: 2, slot: 1, firstPosition: 3, previousGeneration: 1, durable: 4096)
+    let reader = try LogReader(disk, "/slot-001", extent: extent, store: Self.store)
+    var found: [Click] = []
+    var kinds: [FrameKind] = []
+    let tail = unsafe try reader.walk { frame, payload, _ in
+      kinds.append(frame.kind)
+      for i in 0..<Int(frame.records) {
+        let record = unsafe payload.baseAddress! + i * RecordFormat.size
+        found.append(try #require(unsafe RecordFormat.read(record, base: frame.logicalTime)))
+      }
+    }
+    #expect(found == Self.clicks)
+    #expect(kinds == [.data, .mark, .close])
+    #expect(tail.closed && tail.offset == 16_384 && tail.nextPosition == 5 && tail.manifestSequence == 6)
+    #expect(reader.header.epoch == 4 && reader.header.created == 1_750_000_000_000)
+    #expect(try reader.judge(tail, of: extent) == LogExtent.End(offset: 16_384, position: 5))
+  }
+
+  @Test func theConstantsAreThoseOfTheSource() throws {
+    let conventions = try FormatPage("conventions", from: #filePath).constants
+    #expect(
+      conventions
+        == [
+          "header page bytes": FileHeader.size, "format version": Int(FileHeader.currentVersion),
+          "type fields at": FileHeader.typeFields, "frame alignment": FrameHeader.alignment,
+          "frame head bytes": FrameHeader.size, "frame magic": Int(FrameHeader.magic),
+          "data": Int(FrameKind.data.rawValue), "mark": Int(FrameKind.mark.rawValue),
+          "close": Int(FrameKind.close.rawValue), "snapshot": Int(FrameKind.snapshot.rawValue),
+          "edit": Int(FrameKind.edit.rawValue),
+          "checksum of \"123456789\"": Int(CRC32C.checksum(Array("123456789".utf8))),
+          "seed of generation 2": Int(CRC32C.seed(2)),
+        ].withoutSpaces)
+    let log = try FormatPage("click-log", from: #filePath).constants
+    #expect(
+      log
+        == [
+          "frames start at": SlotHeader.framesStart, "record bytes": RecordFormat.size,
+          "record schema": Int(RecordFormat.schema), "most records in a frame": LogWriter.maximumRecords,
+          "least slot bytes": SlotPool.sizes.lowerBound, "most slot bytes": SlotPool.sizes.upperBound,
+          "browser": Int(Click.Source.browser.rawValue), "batch": Int(Click.Source.batch.rawValue),
+          "imported": Int(Click.Source.imported.rawValue),
+        ].withoutSpaces)
+  }
+}
+
+extension [String: Int] {
+  /// The names as `FormatPage` gives them.
+  fileprivate var withoutSpaces: [String: Int] {
+    Dictionary(uniqueKeysWithValues: map { ($0.filter { $0 != " " }, $1) })
+  }
+}
