@@ -26,6 +26,12 @@ let modules: [(name: String, imports: [String])] = [
     "Demo", ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Store", "Catalog", "Traffic"]
   ),
   (
+    "Bench",
+    [
+      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "ClickLog", "Dedup", "Store", "Catalog", "Traffic", "Demo",
+    ]
+  ),
+  (
     "Service",
     ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "ClickLog", "Minutes", "Store", "Catalog", "Query"]
   ),
@@ -33,7 +39,7 @@ let modules: [(name: String, imports: [String])] = [
     "Commands",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "ClickLog", "Minutes", "Store", "Catalog", "Query", "Traffic",
-      "Demo", "Service",
+      "Demo", "Bench", "Service",
     ]
   ),
 ]
@@ -56,7 +62,9 @@ let package = Package(
     .systemLibrary(name: "CSQLite"),
   ]
     + modules.map {
-      .target(name: $0.name, dependencies: $0.imports.map { .init(stringLiteral: $0) }, swiftSettings: settings)
+      .target(
+        name: $0.name, dependencies: $0.imports.map { .init(stringLiteral: $0) },
+        path: $0.name == "Bench" ? "Benchmarks/Bench" : nil, swiftSettings: settings)
     }
     + [
       .executableTarget(
@@ -71,12 +79,14 @@ let package = Package(
         name: "campaign", dependencies: ["Platform", "Simulation", "StoreHarness"], path: "Tests/Campaign",
         swiftSettings: settings),
     ]
+    + [.target(name: "CAllocations", path: "Tests/CAllocations")]
     + [.testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: settings)]
     + tests.map {
       .testTarget(
         name: $0.name,
         dependencies: $0.imports.map { .init(stringLiteral: $0) } + ["Simulation"]
-          + ($0.imports.contains("Store") ? ["StoreHarness"] : []),
+          + ($0.imports.contains("Store") ? ["StoreHarness"] : [])
+          + ($0.name == "BenchTests" ? ["tally", "CAllocations"] : []),
         // Files of earlier versions, which their tests find by themselves.
         exclude: ["ClickLogTests", "StoreTests"].contains($0.name) ? ["Golden"] : [],
         swiftSettings: settings)

@@ -65,7 +65,8 @@ import Testing
   }
 
   private func signature(_ text: String) -> Signature? {
-    Array(text.utf8).withUnsafeBytes { unsafe Signature($0) }
+    var text = text
+    return text.withUTF8 { unsafe Signature(UnsafeRawBufferPointer($0)) }
   }
 }
 

@@ -1,0 +1,89 @@
+import Platform
+
+/// How much a benchmark does.
+package enum Scale: Sendable {
+  /// Milliseconds: for the test suite, where the work is checked and the times mean nothing.
+  case tiny
+  /// About a second a run: for a look.
+  case quick
+  /// What is quoted.
+  case full
+
+  /// The value for this scale.
+  func pick<T>(_ tiny: T, _ quick: T, _ full: T) -> T {
+    switch self {
+    case .tiny: tiny
+    case .quick: quick
+    case .full: full
+    }
+  }
+}
+
+/// A named benchmark. `prepare` does once what is not measured and returns the run, which may be called again and again.
+package struct Benchmark: Sendable {
+  package let name: String
+  /// One line for the list.
+  package let summary: String
+  package let prepare: @Sendable (BenchOptions) throws -> () throws -> [Measurement]
+
+  /// All benchmarks, in the order in which they run.
+  package static let all: [Benchmark] = [
+    Benchmark(name: "hash", summary: "SipHash, SHA-256 of an ad id, HMAC of a link: ns each") { options in
+      let benchmark = HashBenchmark(rounds: options.scale.pick(1_000, 200_000, 1_000_000))
+      return { benchmark.run(options.time) }
+    },
+    Benchmark(name: "parse", summary: "the head of a 357-byte click request: ns each") { options in
+      let benchmark = ParseBenchmark(rounds: options.scale.pick(1_000, 200_000, 1_000_000))
+      return { try benchmark.run(options.time) }
+    },
+    Benchmark(name: "dedup", summary: "dedup index, filling and with 4 % repeats: keys/s, bytes a key") { options in
+      let sizes = options.scale.pick([10_000], [1_000_000], [1_000_000, 6_000_000])
+      return { try sizes.flatMap { try DedupBenchmark(keys: $0).run(options.time) } }
+    },
+    Benchmark(name: "commit", summary: "one shard committing to disk: clicks/s, times, bytes written") { options in
+      let benchmark = CommitBenchmark(
+        batches: options.scale.pick(
+          [(1, 5), (20, 5), (270, 3), (4096, 2)], [(1, 500), (20, 500), (270, 300), (4096, 60)],
+          [(1, 3_000), (20, 3_000), (270, 2_000), (4096, 250)]))
+      return { try benchmark.run(options.time) }
+    },
+    Benchmark(name: "recover", summary: "opening a store whose log holds N clicks: s, clicks/s") { options in
+      let benchmark = try RecoverBenchmark(clicks: options.scale.pick(5_000, 500_000, 4_000_000), options.time)
+      return { try benchmark.run(options.time) }
+    },
+    Benchmark(name: "click", summary: "a real server answering signed clicks over sockets: req/s, CPU a request") {
+      options in
+      let benchmark = try ClickBenchmark(options)
+      return { try benchmark.run() }
+    },
+  ]
+}
+
+/// What to run and how.
+package struct BenchOptions: Sendable {
+  /// Names of benchmarks; empty: all.
+  package var names: [String] = []
+  package var scale = Scale.full
+  /// Runs that count, and runs before them that do not.
+  package var runs = 5
+  package var warmUps = 1
+
+  // Of the click path alone.
+
+  /// The program to serve with.
+  package var program = ChildProcess.ownPath
+  /// Further arguments for it.
+  package var serverArguments: [String] = []
+  /// Another server to drive instead, `HOST:PORT`, and the processes whose CPU time is its own.
+  package var against: String?
+  package var serverProcesses: [Int32] = []
+  /// Which ways of clicking; empty: all.
+  package var variants: [ClickVariant] = []
+  package var connections = 64
+  /// Requests of a run; nil: as the scale says.
+  package var requests: Int?
+
+  package let time: any TimeSource = KernelTime()
+
+  package init() {}
+}

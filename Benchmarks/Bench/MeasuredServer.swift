@@ -1,0 +1,99 @@
+import Catalog
+import Demo
+import Glibc
+import HTTP
+import Platform
+import Store
+import Traffic
+
+/// The server under test: a Tally of our own in a process of its own, or another one that runs already.
+final class MeasuredServer {
+  let address: ServerAddress
+  let minter: LinkMinter
+  let ads: [[UInt8]]
+  /// Nil for another server.
+  private let process: ServerProcess?
+  private let others: [Int32]
+  // Last, so that the server has ended before its directory goes.
+  private let directory: TemporaryDirectory?
+
+  private static let adCount = 1_000
+
+  /// Starts a Tally with 1,000 ads and one signing key on a temporary directory.
+  init(program: String, arguments: [String], time: any TimeSource) throws {
+    let directory = try TemporaryDirectory("tally-bench")
+    let data = "\(directory.path)/data"
+    try KernelFileSystem().createDirectory(data)
+    let names = Self.names
+    let secret: [UInt8]
+    do {
+      let catalog = try Catalog.open("\(data)/\(StoreFiles.catalog)", in: .kernel)
+      secret = try catalog.addKey(kid: "bench").secret.bytes
+      let rows = names.enumerated().map { index, name in
+        AdRow(
+          line: index + 1,
+          fields: AdFields(
+            adID: name, redirectURL: "https://www.example.com/landing/\(name)", advertiserID: "bench", status: "active")
+        )
+      }
+      _ = try catalog.importAds(rows) { _ in false }
+    }
+    let process = ServerProcess(
+      program: program, dataDirectory: data, logPath: "\(directory.path)/server.log", arguments: arguments)
+    try process.start()
+    self.directory = directory
+    self.process = process
+    address = try ServerAddress("http://\(process.listen)")
+    minter = LinkMinter(secret: secret, time: time, seed: 1)
+    ads = names.map { Array($0.utf8) }
+    others = []
+  }
+
+  /// Drives what listens at `address`; its CPU time is that of `processes`.
+  init(at address: String, processes: [Int32], time: any TimeSource) throws {
+    self.address = try ServerAddress(address)
+    others = processes
+    process = nil
+    directory = nil
+    minter = LinkMinter(secret: Array("nobody checks it".utf8), time: time, seed: 1)
+    ads = Self.names.map { Array($0.utf8) }
+  }
+
+  deinit { process?.kill() }
+
+  private static var names: [String] { (0..<adCount).map { "ad-\(1_000_000 + $0)" } }
+
+  /// Whether it is a Tally that tells what it has done.
+  var isTally: Bool { process != nil }
+
+  /// CPU time of the server so far, ns; a clock tick (10 ms) fine.
+  func cpu() throws -> Int64 {
+    let processes = process.flatMap { $0.processID.map { [$0] } } ?? others
+    return try processes.reduce(0) { $0 + (try Self.cpu(of: $1)) }
+  }
+
+  /// User and system time of a process with all its threads (proc(5), fields 14 and 15 of `stat`), ns.
+  static func cpu(of process: Int32) throws -> Int64 {
+    let text = String(
+      decoding: try KernelFileSystem().open("/proc/\(process)/stat", .read).bytes(at: 0, count: 4096), as: UTF8.self)
+    // The second field is the program's name in parentheses, and may hold anything.
+    guard let end = text.lastIndex(of: ")") else { throw BenchFailure("/proc/\(process)/stat: no name") }
+    let fields = text[text.index(after: end)...].split(separator: " ")
+    guard fields.count > 12, let user = Int64(fields[11]), let system = Int64(fields[12]) else {
+      throw BenchFailure("/proc/\(process)/stat: no times")
+    }
+    return (user + system) * (1_000_000_000 / Int64(sysconf(Int32(_SC_CLK_TCK))))
+  }
+
+  /// Clicks made durable and commits that made them so.
+  func committed() throws -> (clicks: Int, commits: Int) {
+    guard let process else { return (0, 0) }
+    let page = try HTTPClient(process.admin).request("GET", "/metrics").text
+    func value(_ family: String) -> Int {
+      page.split(separator: "\n").filter { $0.hasPrefix(family + "{") }.reduce(0) {
+        $0 + (Int($1.split(separator: " ").last ?? "") ?? 0)
+      }
+    }
+    return (value("tally_log_clicks_total"), value("tally_log_commits_total"))
+  }
+}
