@@ -78,7 +78,7 @@ import Testing
           }
         }
       }
-    ) {
+    ) { () throws in
       for round in 1...100 {
         let status = round % 3 == 0 ? ",\"status\":\"paused\"" : ""
         #expect(try put(service, "racing", "https://racing.example/\(round)", status) == 200)
