@@ -104,7 +104,8 @@ package final class RealTraffic {
       AdRow(
         line: index + 1,
         fields: AdFields(
-          adID: ad.id.text, redirectURL: ad.redirectURL, advertiserID: "demo", status: ad.isPaused ? "paused" : "active"))
+          adID: ad.id.text, redirectURL: ad.redirectURL, advertiserID: "demo", status: ad.isPaused ? "paused" : "active"
+        ))
     }
     _ = try catalog.importAds(rows) { _ in false }
     try startServer()

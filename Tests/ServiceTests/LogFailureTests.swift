@@ -14,6 +14,7 @@ import Testing
   @Test(arguments: Failure.allCases) func aFailedBatchIsUnknownAndNothingIsRecordedAfterIt(failure: Failure) throws {
     let disk = FaultyFileSystem()
     let service = try TestService(files: disk)
+    defer { disk.faults = .init() }
     for _ in 0..<5 { #expect(try service.click().verdict == "valid") }
     // Let the idle log put its mark down, so that the next sync is that of the clicks.
     #expect(eventually { disk.syncCount >= 2 && disk.stalledCount == 0 })
@@ -69,6 +70,7 @@ import Testing
   @Test func aStalledSyncMakesUnknownClicksAndHoldsUpNobodyElse() throws {
     let disk = FaultyFileSystem()
     let service = try TestService(files: disk) { $0.commitDeadline = 1_000_000_000 }
+    defer { disk.faults = .init() }
     #expect(try service.click().verdict == "valid")
     disk.faults.isStalled = true
     let ids = (0..<20).map { _ in TestService.impression() }
@@ -112,9 +114,13 @@ import Testing
   }
 
   /// More clicks than the rings hold wait for a disk that stands still: the rest is redirected unrecorded, at once.
-  @Test func aFullRingRedirectsUnrecorded() throws {
+  @Test(arguments: [65_536, 1 << 20]) func aFullRingRedirectsUnrecorded(slotBytes: Int) throws {
     let disk = FaultyFileSystem()
-    let service = try TestService(files: disk) { $0.commitDeadline = 20_000_000_000 }
+    let service = try TestService(files: disk) {
+      $0.commitDeadline = 20_000_000_000
+      $0.shardOptions.slotBytes = slotBytes
+    }
+    defer { disk.faults = .init() }
     #expect(try service.click().verdict == "valid")
     disk.faults.isStalled = true
     let (connections, depth, capacity) = (140, 64, 8192)
@@ -125,19 +131,25 @@ import Testing
     let all = connections * depth
     let sample = "tally_click_requests_total{verdict=\"unrecorded\"}"
     #expect(try eventually(10) { try service.metrics()[sample] == Double(all - capacity) })
+    #expect(disk.stalledCount == 1)
     disk.faults = .init()
     var verdicts: [String: Int] = [:]
     for wire in wires {
       for _ in 0..<depth { verdicts[try #require(wire.answer()).verdict ?? "none", default: 0] += 1 }
     }
-    #expect(verdicts == ["valid": capacity, "unrecorded": all - capacity])
-    #expect(try service.total() == capacity + 1)
+    // All that the ring holds comes at once then: more than fits into one small slot, and faster than slots are made.
+    let valid = verdicts["valid"] ?? 0
+    #expect(valid + (verdicts["unrecorded"] ?? 0) == all)
+    #expect(slotBytes == 65_536 ? valid > 0 : valid == capacity)
+    #expect(try service.total() == valid + 1)
+    #expect(try service.ready().status == 200 || eventually { try service.ready().status == 200 })
   }
 
   /// Stopping answers everything that was taken, however long the disk needs within the drain time.
   @Test func stoppingAnswersWhatIsUnderWay() throws {
     let disk = FaultyFileSystem()
     let service = try TestService(files: disk) { $0.commitDeadline = 20_000_000_000 }
+    defer { disk.faults = .init() }
     #expect(try service.click().verdict == "valid")
     disk.faults.isStalled = true
     let wires = try (0..<50).map { _ in try Wire(service.address) }
@@ -146,7 +158,9 @@ import Testing
     #expect(try eventually { try service.metrics()["tally_http_connections"] ?? 0 >= 51 })
     usleep(50_000)
     let server = Sent(service)
-    try withThreads(1) { _ in server.value.stop() } _: {
+    try withThreads(1) { _ in
+      server.value.stop()
+    } _: {
       #expect(idle.ends)
       #expect(throws: SystemError.self) {
         // The listeners close with the first step of the stop.
@@ -175,13 +189,16 @@ import Testing
       $0.commitDeadline = 60_000_000_000
       $0.drainTimeout = 300_000_000
     }
+    defer { disk.faults = .init() }
     #expect(try service.click().verdict == "valid")
     disk.faults.isStalled = true
     let wire = try Wire(service.address)
     wire.get(TestService.link("active", TestService.impression()))
     #expect(eventually { disk.stalledCount == 1 })
     let server = Sent(service)
-    try withThreads(1) { _ in server.value.stop() } _: {
+    try withThreads(1) { _ in
+      server.value.stop()
+    } _: {
       #expect(wire.ends)
       disk.faults = .init()
     }
@@ -194,6 +211,7 @@ import Testing
   @Test(arguments: FullDisk.allCases) func aFullDiskRedirectsAndRecoversByItself(kind: FullDisk) throws {
     let disk = FaultyFileSystem()
     let service = try TestService(files: disk) { $0.shardOptions.slotBytes = 65_536 }
+    defer { disk.faults = .init() }
     var valid = 0
     for _ in 0..<40 where try service.click().verdict == "valid" { valid += 1 }
     #expect(valid == 40)

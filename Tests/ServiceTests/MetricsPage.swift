@@ -66,7 +66,8 @@ struct MetricsPage {
     guard isPlain, name.hasPrefix("tally_") else { throw Fault(line: line, reason: "not a name of ours") }
     let forbidden: Set<Substring> = [
       "counter", "gauge", "histogram", "summary", "milliseconds", "microseconds", "nanoseconds", "minutes", "hours",
-      "days", "weeks", "kilobytes", "megabytes", "gigabytes", "bits", "ms", "us", "ns", "sec", "kb", "mb", "gb", "s", "m",
+      "days", "weeks", "kilobytes", "megabytes", "gigabytes", "bits", "ms", "us", "ns", "sec", "kb", "mb", "gb", "s",
+      "m",
       "h", "d", "b", "percent", "percents",
     ]
     for part in name.split(separator: "_") where forbidden.contains(part) {
@@ -80,7 +81,9 @@ struct MetricsPage {
     }
     let key = String(line[..<space])
     let name = key.prefix { $0 != "{" }
-    guard let family = current, let type = types[family] else { throw Fault(line: line, reason: "a sample before TYPE") }
+    guard let family = current, let type = types[family] else {
+      throw Fault(line: line, reason: "a sample before TYPE")
+    }
     let names = type == "histogram" ? ["_bucket", "_sum", "_count"].map { family + $0 } : [family]
     guard names.contains(String(name)), !finished.contains(family) else {
       throw Fault(line: line, reason: "a sample outside its family")

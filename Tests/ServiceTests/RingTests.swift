@@ -273,10 +273,11 @@ import Testing
     let worker = Worker<Void>("test", limit: 3)
     let (gate, started) = (Gate(), Gate())
     try worker.start { () }
-    #expect(worker.submit { _ in
-      started.open()
-      gate.pass()
-    })
+    #expect(
+      worker.submit { _ in
+        started.open()
+        gate.pass()
+      })
     started.pass()
     for _ in 0..<3 { #expect(worker.submit { _ in }) }
     #expect(worker.depth == 3)

@@ -40,7 +40,8 @@ final class TestService {
 
   /// Starts a server. `parent` is where its data goes instead of a directory under `TMPDIR`.
   init(
-    files: any FileSystem = KernelFileSystem(), parent: String? = nil, _ change: (inout ServeSettings) -> Void = { _ in }
+    files: any FileSystem = KernelFileSystem(), parent: String? = nil,
+    _ change: (inout ServeSettings) -> Void = { _ in }
   ) throws {
     directory = try TemporaryDirectory("tally-service")
     dataDirectory = (parent ?? directory.path) + "/data"

@@ -158,7 +158,8 @@ import Testing
     for kid in ["first", "second"] {
       #expect(try verdict(kid, signedBy: kid) == "valid")
       // Without a name every active key is tried.
-      #expect(try service.request("GET", TestService.link("active", TestService.impression(), kid: kid)).verdict == "valid")
+      #expect(
+        try service.request("GET", TestService.link("active", TestService.impression(), kid: kid)).verdict == "valid")
     }
     #expect(try verdict("first", signedBy: "second") == "bad-signature")
     #expect(try verdict("old", signedBy: "old") == "bad-signature")
@@ -181,7 +182,7 @@ import Testing
       #expect(try verdict("third", names: names) == "valid")
       #expect(try verdict("first", names: names) == "valid")
     }
-    #expect(try service.api("DELETE", "/admin/v1/keys/first", admin: true).status == 204)
+    #expect(try service.api("POST", "/admin/v1/keys/first:retire", admin: true).status == 204)
     for names in [true, false] {
       #expect(try verdict("first", names: names) == "bad-signature")
       #expect(try verdict("second", names: names) == "valid")
@@ -207,6 +208,7 @@ import Testing
     #expect(try service.request("HEAD", TestService.link("active", TestService.impression()) + "0").status == 400)
     for _ in 0..<2 { expect(try forged("nobody"), .badSignature, 403) }
     for _ in 0..<2 { expect(try forged("resting"), .badSignature, 403) }
+    for _ in 0..<2 { expect(try forged("retreat"), .badSignature, 302, to: TestService.fallback) }
     expect(try service.click(), .valid, 302, to: TestService.landing)
     #expect(try service.total() == 1)
   }
@@ -271,19 +273,19 @@ import Testing
     expect(try service.request("GET", "/click?" + encoded), .valid, 302, to: TestService.landing)
     expect(try service.click(id: id), .duplicate, 302, to: TestService.landing)
     // What publishers hang on to a link is nobody's business, whatever it looks like.
-    let tagged = TestService.link("active", TestService.impression()) + "&utm_source=a%zz&utm_source=b&redirectUrl=http://evil&=&"
+    let tagged =
+      TestService.link("active", TestService.impression()) + "&utm_source=a%zz&utm_source=b&redirectUrl=http://evil&=&"
     expect(try service.request("GET", tagged), .valid, 302, to: TestService.landing)
     #expect(try service.total() == 2)
   }
 
   @Test func theTargetComesFromTheCatalogAlone() throws {
     let service = try TestService()
-    for extra in ["&redirectUrl=https://evil.example/", "&url=https://evil.example/", "&Location=x", "#https://evil"] {
-      let answer = try service.request("GET", TestService.link("active", TestService.impression()) + extra.replacing("#", with: "%23"))
+    for extra in ["&redirectUrl=https://evil.example/", "&url=https://evil.example/", "&Location=x"] {
+      let answer = try service.request("GET", TestService.link("active", TestService.impression()) + extra)
       #expect(answer.location == TestService.landing)
     }
-    let fields = [("Host", "evil.example"), ("X-Forwarded-Host", "evil.example"), ("Referer", "https://evil.example/")]
-    for field in fields.dropFirst() {
+    for field in [("X-Forwarded-Host", "evil.example"), ("Referer", "https://evil.example/")] {
       let answer = try service.request("GET", TestService.link("active", TestService.impression()), [field])
       #expect(answer.location == TestService.landing)
     }
