@@ -45,7 +45,11 @@ let modules: [(name: String, imports: [String])] = [
 ]
 
 /// Each module has a test target of the same name with `Tests` appended; these see the simulated machine as well.
-let tests: [(name: String, imports: [String])] = modules.map { ($0.name + "Tests", [$0.name] + $0.imports) }
+/// The service is tested as a whole, with the browsers' links and the real process.
+let tests: [(name: String, imports: [String])] = modules.map {
+  let more = ["Service": ["Traffic", "Demo"], "Demo": ["ProcessHarness"]][$0.name] ?? []
+  return ($0.name + "Tests", [$0.name] + $0.imports + more)
+}
 
 let package = Package(
   name: "tally",
@@ -78,6 +82,10 @@ let package = Package(
       .executableTarget(
         name: "campaign", dependencies: ["Platform", "Simulation", "StoreHarness"], path: "Tests/Campaign",
         swiftSettings: settings),
+      .target(
+        name: "ProcessHarness",
+        dependencies: ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Store", "Catalog", "Traffic", "Demo"],
+        path: "Tests/ProcessHarness", swiftSettings: settings),
     ]
     + [.target(name: "CAllocations", path: "Tests/CAllocations")]
     + [.testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: settings)]

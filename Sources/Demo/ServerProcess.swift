@@ -8,6 +8,7 @@ import Store
 package final class ServerProcess {
   private let program: String
   private let arguments: [String]
+  private let keepsAddresses: Bool
   private var process: ChildProcess?
 
   package let dataDirectory: String
@@ -22,12 +23,16 @@ package final class ServerProcess {
     package var description: String
   }
 
-  /// A server that is not started yet.
-  package init(program: String, dataDirectory: String, logPath: String, arguments: [String] = []) {
+  /// A server that is not started yet. With `keepsAddresses` it comes back on the addresses it had, without on free ones:
+  /// while it is down, a client that keeps connecting to a free port can meet itself there and so take the port.
+  package init(
+    program: String, dataDirectory: String, logPath: String, arguments: [String] = [], keepsAddresses: Bool = true
+  ) {
     self.program = program
     self.dataDirectory = dataDirectory
     self.logPath = logPath
     self.arguments = arguments
+    self.keepsAddresses = keepsAddresses
   }
 
   /// The running process; nil before the start and after the end.
@@ -35,6 +40,7 @@ package final class ServerProcess {
 
   /// Starts the server, on the addresses it had before if it ran before, and waits until it is ready.
   package func start(follows: Bool = true, seconds: Int = 20) throws {
+    if !keepsAddresses { (listen, admin) = ("127.0.0.1:0", "127.0.0.1:0") }
     let child = try ChildProcess(
       program,
       ["serve", "--data-dir", dataDirectory, "--listen", listen, "--admin-listen", admin] + arguments, log: logPath,
@@ -62,6 +68,9 @@ package final class ServerProcess {
     kill()
     throw Failure(description: "the server was not ready after \(seconds) s: \(lastWords)")
   }
+
+  /// Sends a signal to the running process.
+  package func signal(_ number: Int32) { process?.signal(number) }
 
   /// SIGKILL: no handler runs, nothing is flushed.
   package func kill() {

@@ -7,6 +7,9 @@ package final class DirectoryLock: Sendable {
   private let descriptor: Int32
   private let path: String
 
+  /// Tries, 5 ms apart, before the directory counts as held.
+  private static let attempts = 20
+
   /// Why the lock was not had.
   package enum Refusal: Error, CustomStringConvertible {
     /// Another process holds it; the lines it wrote.
@@ -23,12 +26,19 @@ package final class DirectoryLock: Sendable {
     }
   }
 
-  /// Takes the lock, or refuses at once.
+  /// Takes the lock, or refuses after a moment: who only looks for the holder has the file for an instant too, and a
+  /// holder that has just come has yet to write who it is.
   package init(_ path: String) throws(Refusal) {
     let descriptor = unsafe tally_open(path, O_RDWR | O_CREAT, 0o600)
     guard descriptor >= 0 else { throw .system(SystemError("open", path, code: -descriptor)) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    var attempts = 0
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       let code = errno
+      attempts += 1
+      if code == EINTR || code == EWOULDBLOCK && attempts <= Self.attempts {
+        usleep(5_000)
+        continue
+      }
       close(descriptor)
       if code == EWOULDBLOCK { throw .held(path: path, lines: Self.lines(path)) }
       throw .system(SystemError("flock", path, code: code))

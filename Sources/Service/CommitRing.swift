@@ -42,30 +42,30 @@ import Synchronization
   // MARK: The loop's side
 
   /// Puts a request in the slot of `ticket`, which is not published yet.
-  func put(_ request: ClickRequest, at ticket: Int) { unsafe requests[ticket & (capacity - 1)] = request }
+  package func put(_ request: ClickRequest, at ticket: Int) { unsafe requests[ticket & (capacity - 1)] = request }
 
   /// Lets the committer see every ticket below `end`.
-  func publish(_ end: Int) { tail.value.store(end, ordering: .sequentiallyConsistent) }
+  package func publish(_ end: Int) { tail.value.store(end, ordering: .sequentiallyConsistent) }
 
   /// Tickets below this one have their answers.
-  var committedEnd: Int { committed.value.load(ordering: .acquiring) }
+  package var committedEnd: Int { committed.value.load(ordering: .acquiring) }
 
   /// The answer of a ticket below `committedEnd`.
-  func answer(_ ticket: Int) -> ClickAnswer { unsafe answers[ticket & (capacity - 1)] }
+  package func answer(_ ticket: Int) -> ClickAnswer { unsafe answers[ticket & (capacity - 1)] }
 
   // MARK: The committer's side
 
   /// Tickets below this one wait for the committer.
-  var publishedEnd: Int { tail.value.load(ordering: .sequentiallyConsistent) }
+  package var publishedEnd: Int { tail.value.load(ordering: .sequentiallyConsistent) }
 
   /// The request of a ticket below `publishedEnd`.
-  func request(_ ticket: Int) -> ClickRequest { unsafe requests[ticket & (capacity - 1)] }
+  package func request(_ ticket: Int) -> ClickRequest { unsafe requests[ticket & (capacity - 1)] }
 
   /// Writes the answer of a ticket that the loop cannot see yet.
-  func setAnswer(_ answer: ClickAnswer, at ticket: Int) { unsafe answers[ticket & (capacity - 1)] = answer }
+  package func setAnswer(_ answer: ClickAnswer, at ticket: Int) { unsafe answers[ticket & (capacity - 1)] = answer }
 
   /// Lets the loop see the answers below `end`.
-  func commit(_ end: Int) {
+  package func commit(_ end: Int) {
     committed.value.store(end, ordering: .sequentiallyConsistent)
     answered.ring()
   }

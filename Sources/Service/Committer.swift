@@ -37,7 +37,8 @@ package final class Committer: Sendable {
   private func run(_ shard: Shard) {
     var taken = [Int](repeating: 0, count: rings.count)
     var batch: [ClickRequest] = []
-    batch.reserveCapacity(Shard.maximumBatch)
+    let limit = shard.batchLimit
+    batch.reserveCapacity(limit)
     let idle = max(10, shard.options.markAfter) * 1_000_000
     var maintained = shard.environment.time.monotonic()
     var first = 0
@@ -48,7 +49,7 @@ package final class Committer: Sendable {
       var parts: [(ring: Int, from: Int, count: Int)] = []
       for offset in rings.indices {
         let i = (first + offset) % rings.count
-        let count = min(rings[i].publishedEnd - taken[i], Shard.maximumBatch - batch.count)
+        let count = min(rings[i].publishedEnd - taken[i], limit - batch.count)
         guard count > 0 else { continue }
         for ticket in taken[i]..<(taken[i] + count) { batch.append(rings[i].request(ticket)) }
         parts.append((i, taken[i], count))

@@ -4,36 +4,43 @@ import HTTP
 import Store
 
 /// A click that waits for the commit barrier, as its loop remembers it.
-struct WaitingClick {
-  var exchange: Exchange
+package struct WaitingClick {
+  package var exchange: Exchange
   /// Where the redirect goes; nil once answered.
-  var ad: CachedAd?
+  package var ad: CachedAd?
   /// When it was handed over, monotonic nanoseconds.
-  var since: Int64
+  package var since: Int64
+
+  package init(exchange: Exchange, ad: CachedAd?, since: Int64) {
+    self.exchange = exchange
+    self.ad = ad
+    self.since = since
+  }
 }
 
 /// One loop's end of the way to one committer: a ring, the loop's cursors in it, and who waits in each slot.
-struct Lane {
-  let ring: CommitRing
-  let committer: Committer
+package struct Lane {
+  package let ring: CommitRing
+  package let committer: Committer
   private var waiting: [WaitingClick?]
   /// The next free ticket.
-  private(set) var tail = 0
+  package private(set) var tail = 0
   private var published = 0
   private var collected = 0
   private var overdue = 0
 
-  init(ring: CommitRing, committer: Committer) {
+  /// The loop's end of `ring`, which `committer` empties.
+  package init(ring: CommitRing, committer: Committer) {
     self.ring = ring
     self.committer = committer
     waiting = Array(repeating: nil, count: ring.capacity)
   }
 
   /// Clicks without an answer from the committer.
-  var outstanding: Int { tail - collected }
+  package var outstanding: Int { tail - collected }
 
   /// Hands a click over with the next `publish`; false where the ring is full.
-  mutating func push(_ request: ClickRequest, _ click: WaitingClick) -> Bool {
+  package mutating func push(_ request: ClickRequest, _ click: WaitingClick) -> Bool {
     guard tail - collected < ring.capacity else { return false }
     ring.put(request, at: tail)
     waiting[tail & (ring.capacity - 1)] = click
@@ -42,7 +49,7 @@ struct Lane {
   }
 
   /// Lets the committer see what was pushed; false where there is nothing new.
-  mutating func publish() -> Bool {
+  package mutating func publish() -> Bool {
     guard tail > published else { return false }
     published = tail
     ring.publish(tail)
@@ -51,10 +58,10 @@ struct Lane {
   }
 
   /// Whether everything has its answer.
-  var isSettled: Bool { ring.committedEnd >= tail }
+  package var isSettled: Bool { ring.committedEnd >= tail }
 
   /// Gives back the clicks whose answers have come.
-  mutating func collect(_ body: (WaitingClick, ClickAnswer) -> Void) {
+  package mutating func collect(_ body: (WaitingClick, ClickAnswer) -> Void) {
     let end = ring.committedEnd
     while collected < end {
       let slot = collected & (ring.capacity - 1)
@@ -66,7 +73,7 @@ struct Lane {
   }
 
   /// Gives back the clicks that have waited since before `deadline`; their answers, when they come, are nobody's.
-  mutating func giveUp(before deadline: Int64, _ body: (WaitingClick) -> Void) {
+  package mutating func giveUp(before deadline: Int64, _ body: (WaitingClick) -> Void) {
     while overdue < tail {
       let slot = overdue & (ring.capacity - 1)
       guard let click = waiting[slot], click.since < deadline else { return }

@@ -144,7 +144,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       if verified {
         decide(identity, found, isHead, exchange, loop)
       } else {
-        redirect(exchange, found, ClickAnswer(.badSignature), loop)
+        forged(exchange, found, loop)
       }
     case .unknown:
       if verified { unknownAd(exchange, loop) } else { badSignature(exchange, loop) }
@@ -208,6 +208,17 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     }
   }
 
+  /// A link that no key has signed, where such links are redirected: to where a click would lead now.
+  private func forged(_ exchange: Exchange, _ ad: CachedAd, _ loop: EventLoop) {
+    if ad.status == .active { return redirect(exchange, ad, ClickAnswer(.badSignature), loop) }
+    guard let fallback = ad.fallback else { return badSignature(exchange, loop) }
+    finish(.badSignature, exchange, loop) { writer in
+      writer.begin(302)
+      writer.headerLines(redirectLines)
+      unsafe fallback.withUnsafeBytes { unsafe writer.header("Location", $0) }
+    }
+  }
+
   private func badSignature(_ exchange: Exchange, _ loop: EventLoop) {
     finish(.badSignature, exchange, loop) { writer in Problem.badSignature.write(into: &writer) }
   }
@@ -257,7 +268,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       for lookup in waiting {
         switch (cached, lookup.isVerified) {
         case (let ad?, true): decide(lookup.identity, ad, lookup.isHead, lookup.exchange, loop)
-        case (let ad?, false): redirect(lookup.exchange, ad, ClickAnswer(.badSignature), loop)
+        case (let ad?, false): forged(lookup.exchange, ad, loop)
         case (nil, true): unknownAd(lookup.exchange, loop)
         case (nil, false): badSignature(lookup.exchange, loop)
         }

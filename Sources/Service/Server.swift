@@ -158,6 +158,7 @@ package final class Server {
     keeper = nil
     context?.catalog.stop()
     context?.queries.stop()
+    context?.removeHandlers()
     context = nil
     lock = nil
   }

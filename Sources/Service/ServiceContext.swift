@@ -61,6 +61,9 @@ package final class ServiceContext: Sendable {
   /// The handlers of all loops, once they exist.
   func add(_ handler: LoopHandler) { handlers.withLock { $0.append(handler) } }
 
+  /// Lets go of the handlers, which hold this context themselves.
+  func removeHandlers() { handlers.withLock { $0 = [] } }
+
   var loopMetrics: [LoopCounts] { handlers.withLock { $0 }.map(\.metrics) }
 
   func beginServing() { isRecovering.store(false, ordering: .releasing) }

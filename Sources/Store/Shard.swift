@@ -47,8 +47,15 @@ package final class Shard {
   private var decided: [ClickAnswer] = []
   private var accepted: [(ad: AdKey, minute: Minute)] = []
 
-  /// Most clicks in one batch.
+  /// Most clicks in one batch of any shard.
   package static let maximumBatch = LogWriter.maximumRecords
+
+  /// Most clicks in one batch of this shard: a new slot holds them in one frame, beside its header and the page that
+  /// closes it.
+  package var batchLimit: Int {
+    let frame = slots.slotBytes - SlotHeader.framesStart - FrameHeader.alignment
+    return min(Self.maximumBatch, (frame - FrameHeader.size) / RecordFormat.size)
+  }
 
   init(
     _ recovery: consuming ShardRecovery, _ environment: Environment, store: StoreID, options: ShardOptions,
@@ -94,10 +101,10 @@ package final class Shard {
 
   // MARK: - Clicks
 
-  /// Decides, writes, syncs, counts and answers a batch of at most `maximumBatch` clicks. `answer` is called once for each
+  /// Decides, writes, syncs, counts and answers a batch of at most `batchLimit` clicks. `answer` is called once for each
   /// index, after the barrier.
   package func commit(_ batch: Span<ClickRequest>, answer: (Int, ClickAnswer) -> Void) {
-    precondition(batch.count <= Self.maximumBatch)
+    precondition(batch.count <= batchLimit)
     guard ready(for: batch.count) else {
       for i in 0..<batch.count { answer(i, ClickAnswer(.unrecorded)) }
       counters.unrecorded += UInt64(batch.count)
@@ -283,9 +290,8 @@ package final class Shard {
   /// are over, and a slot where there was none. To be called about every `markAfter` ms, and cheap when nothing is due.
   package func maintain() {
     if case .failed = condition.state { return }
-    if case .waiting = condition.state, slots.freeCount > 0 {
-      if !hasRoom(for: Self.maximumBatch) { _ = switchSlot() }
-    }
+    // Without a free slot this tells anew what keeps it from being made.
+    if case .waiting = condition.state, !hasRoom(for: batchLimit) { _ = switchSlot() }
     do throws(SystemError) {
       try mark()
       try closeMinutes()

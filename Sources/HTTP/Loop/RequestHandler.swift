@@ -1,9 +1,17 @@
 /// Names one request that waits for its answer. Descriptors and places are used again, so it holds the generation of
 /// the place too: an exchange whose connection has gone is stale, and answering it does nothing.
 package struct Exchange: Equatable, Sendable {
-  let index: UInt32
+  /// The place of its connection.
+  package let index: UInt32
   let generation: UInt32
   let sequence: UInt32
+
+  /// The exchange of place `index` in its `generation`, request number `sequence`.
+  package init(index: UInt32, generation: UInt32, sequence: UInt32) {
+    self.index = index
+    self.generation = generation
+    self.sequence = sequence
+  }
 }
 
 /// What an event loop asks its owner. One instance a loop, called on the loop's thread only. A turn is:
