@@ -1,0 +1,118 @@
+"""What the peer comparisons share: installing a peer, rounds that alternate, medians, and the end of everything started."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def install(program, package):
+    """The path of `program`, from Debian's `package` where it is missing. No service is started."""
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/sbin")
+    if path:
+        return path
+    print(f"installing {package}", file=sys.stderr)
+    # invoke-rc.d asks this file whether it may start a service; 101 says no.
+    policy = "/usr/sbin/policy-rc.d"
+    made = not os.path.exists(policy)
+    if made:
+        with open(policy, "w") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+        os.chmod(policy, 0o755)
+    try:
+        subprocess.run(["apt-get", "update", "-qq"], check=True, stdout=sys.stderr)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package],
+            check=True, stdout=sys.stderr, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+    finally:
+        if made:
+            os.unlink(policy)
+    return install_again(program, package)
+
+
+def install_again(program, package):
+    path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if not path:
+        sys.exit(f"{package} brought no {program}")
+    return path
+
+
+def tally():
+    """The path of a release build of Tally, made now where it is missing or old."""
+    subprocess.run(
+        ["swift", "build", "-c", "release", "--product", "tally"], cwd=ROOT, check=True, stdout=sys.stderr)
+    found = subprocess.run(
+        ["swift", "build", "-c", "release", "--show-bin-path"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return os.path.join(found.stdout.strip(), "tally")
+
+
+def bench(program, *words, directory):
+    """The figures of one `tally bench`, by name: the first sample of each."""
+    done = subprocess.run(
+        [program, "bench", *words, "--format", "json"], check=True, capture_output=True, text=True,
+        env={**os.environ, "TMPDIR": directory})
+    return {figure["name"]: figure["samples"][0] for figure in json.loads(done.stdout)["figures"]}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def workshop():
+    """A temporary directory, and a list for started processes: both are gone afterwards, whatever happens."""
+    def stop(*_):
+        sys.exit(130)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    started = []
+    with tempfile.TemporaryDirectory(prefix="tally-bench-", dir=os.environ.get("TMPDIR", "/tmp")) as directory:
+        try:
+            yield directory, started
+        finally:
+            for process in started:
+                process.terminate()
+            for process in started:
+                try:
+                    process.wait(5)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def children(process):
+    """Process ids of the direct children."""
+    with open(f"/proc/{process}/task/{process}/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def show(rows, columns):
+    """A table: for each row its name and the median of each column, with least and greatest."""
+    width = max(len(name) for name in rows) + 2
+    print("".ljust(width) + "".join(title.rjust(26) for _, title, _ in columns))
+    for name, rounds in rows.items():
+        line = name.ljust(width)
+        for key, _, form in columns:
+            values = [figures[key] for figures in rounds if key in figures]
+            text = "-"
+            if values:
+                text = form.format(statistics.median(values)) + f" ({form.format(min(values))}–{form.format(max(values))})"
+            line += text.rjust(26)
+        print(line)
+
+
+def ratios(ours, theirs, key):
+    """Median, least and greatest of the ratio ours / theirs, round by round."""
+    values = [a[key] / b[key] for a, b in zip(ours, theirs)]
+    return statistics.median(values), min(values), max(values)
