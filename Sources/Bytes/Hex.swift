@@ -1,5 +1,5 @@
 /// Hexadecimal text, as it stands in signatures, identifiers and dumps.
-package enum Hex {
+@usableFromInline package enum Hex {
   /// Two lower-case digits for each byte.
   package static func encode(_ bytes: some Sequence<UInt8>) -> String {
     var text: [UInt8] = []

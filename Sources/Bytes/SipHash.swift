@@ -1,7 +1,7 @@
 /// SipHash-1-3 over whole 64-bit words: a keyed hash that stays even when the input is chosen by somebody who does not
 /// know the key (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012; one compression and three
 /// finalisation rounds, as hash tables use it). The last block carries the length in bytes as the paper says.
-package struct SipHash: Sendable {
+@usableFromInline package struct SipHash: Sendable {
   @usableFromInline let k0: UInt64
   @usableFromInline let k1: UInt64
 

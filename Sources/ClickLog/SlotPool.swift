@@ -12,6 +12,7 @@ package final class SlotPool: Sendable {
     var next: UInt32 = 0
     var preparing = false
     var lastError: String?
+    var keeper: Doorbell?
   }
 
   private let files: any FileSystem
@@ -19,6 +20,10 @@ package final class SlotPool: Sendable {
   private let temporaryDirectory: String
   private let reserve: UInt64
   private let state = Mutex(State())
+  private let prepared = Doorbell()
+
+  /// How long `take` waits for a slot that is being made, ns. A click that waits is counted, one that is turned away is not.
+  private static let patience: Int64 = 250_000_000
 
   /// Bytes of each slot.
   package let slotBytes: Int
@@ -69,9 +74,21 @@ package final class SlotPool: Sendable {
   /// The path of a slot.
   package func path(_ slot: UInt32) -> String { "\(logDirectory)/\(SlotHeader.name(slot))" }
 
-  /// Takes a free slot, opened for writing; nil where none waits.
+  /// From now on another thread makes slots ahead of need; `bell` wakes it.
+  package func keep(by bell: Doorbell) { state.withLock { $0.keeper = bell } }
+
+  /// Takes a free slot, opened for writing. Where none waits but one is being made, and the last making did not fail, it
+  /// waits a moment; nil where there is none then.
   package func take() throws(SystemError) -> (slot: UInt32, file: any File)? {
-    guard let slot = state.withLock({ $0.free.popLast() }) else { return nil }
+    let (first, keeper, failed) = state.withLock { ($0.free.popLast(), $0.keeper, $0.lastError != nil) }
+    keeper?.ring()
+    var taken = first
+    if taken == nil, keeper != nil, !failed {
+      _ = prepared.wait(nanoseconds: Self.patience) { state.withLock { !$0.free.isEmpty || $0.lastError != nil } }
+      taken = state.withLock { $0.free.popLast() }
+      keeper?.ring()
+    }
+    guard let slot = taken else { return nil }
     return (slot, try files.open(path(slot), .readWrite))
   }
 
@@ -95,6 +112,7 @@ package final class SlotPool: Sendable {
         $0.preparing = false
         $0.lastError = nil
       }
+      prepared.ring()
     } catch {
       if files.exists(temporary) { do throws(SystemError) { try files.remove(temporary) } catch {} }
       state.withLock {
@@ -102,6 +120,7 @@ package final class SlotPool: Sendable {
         $0.preparing = false
         $0.lastError = "\(error)"
       }
+      prepared.ring()
       throw error
     }
   }

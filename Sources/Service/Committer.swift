@@ -36,7 +36,9 @@ package final class Committer: Sendable {
 
   private func run(_ shard: Shard) {
     var taken = [Int](repeating: 0, count: rings.count)
+    // Reused from batch to batch.
     var batch: [ClickRequest] = []
+    var parts: [(ring: Int, from: Int, count: Int)] = []
     let limit = shard.batchLimit
     batch.reserveCapacity(limit)
     let idle = max(10, shard.options.markAfter) * 1_000_000
@@ -46,7 +48,7 @@ package final class Committer: Sendable {
       batch.removeAll(keepingCapacity: true)
       // Each batch begins with another ring, so that a full one cannot starve the rest.
       first = rings.isEmpty ? 0 : (first + 1) % rings.count
-      var parts: [(ring: Int, from: Int, count: Int)] = []
+      parts.removeAll(keepingCapacity: true)
       for offset in rings.indices {
         let i = (first + offset) % rings.count
         let count = min(rings[i].publishedEnd - taken[i], limit - batch.count)
@@ -125,14 +127,18 @@ package final class SlotKeeper: Sendable {
   }
 
   private func run() {
+    for pool in pools { pool.keep(by: bell) }
     while !stopping.load(ordering: .sequentiallyConsistent) {
       var failed = false
       for pool in pools where pool.needsPreparation {
         // The error stays in the pool, where readiness reads it.
         do throws(SystemError) { try pool.prepare() } catch { failed = true }
       }
-      let pause: Int64 = failed ? 1_000_000_000 : 20_000_000
-      _ = bell.wait(nanoseconds: pause) { stopping.load(ordering: .sequentiallyConsistent) }
+      let needy = pools
+      _ = bell.wait(nanoseconds: 1_000_000_000) {
+        // After a failure only time helps.
+        stopping.load(ordering: .sequentiallyConsistent) || !failed && needy.contains { $0.needsPreparation }
+      }
     }
   }
 }

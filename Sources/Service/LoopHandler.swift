@@ -75,9 +75,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     for i in lanes.indices where lanes[i].publish() { lastPublish = loop.now }
     var limit = Self.barrierWait
     for i in lanes.indices where lanes[i].outstanding > 0 {
-      let lane = lanes[i]
+      let (ring, tail) = (lanes[i].ring, lanes[i].tail)
       let began = context.environment.time.monotonic()
-      _ = lane.ring.answered.wait(nanoseconds: limit) { lane.isSettled }
+      _ = ring.answered.wait(nanoseconds: limit) { ring.committedEnd >= tail }
       limit = max(0, limit - (context.environment.time.monotonic() - began))
     }
     for i in lanes.indices { settle(&lanes[i], loop) }
@@ -88,7 +88,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   }
 
   func nextWait() -> Int64 {
-    for lane in lanes where lane.outstanding > 0 { return 1_000_000 }
+    for i in lanes.indices where lanes[i].outstanding > 0 { return 1_000_000 }
     return -1
   }
 

@@ -109,8 +109,8 @@ extension ServiceContext {
     for shard in counters.indices {
       let buckets = counters[shard].commitNanoseconds
       var sum: UInt64 = 0
-      for (bound, count) in zip(DurationBuckets.bounds, buckets.counts) {
-        sum += count
+      for (index, bound) in DurationBuckets.bounds.enumerated() {
+        sum += buckets.counts[index]
         let label = "shard=\"\(shard)\",le=\"\(Double(bound) / 1e9)\""
         writer.sample("tally_log_commit_seconds_bucket", label, sum)
       }

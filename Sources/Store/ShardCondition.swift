@@ -54,7 +54,8 @@ package struct DurationBuckets: Sendable {
   /// Upper bounds in nanoseconds: 2^14 … 2^34; one more bucket takes the rest.
   package static let bounds: [Int64] = (14...34).map { Int64(1) << $0 }
 
-  package private(set) var counts = [UInt64](repeating: 0, count: 22)
+  /// In place, so that handing the counters on copies bytes and allocates nothing.
+  package private(set) var counts = InlineArray<22, UInt64>(repeating: 0)
   /// Nanoseconds in all.
   package private(set) var sum: Int64 = 0
 

@@ -8,7 +8,7 @@ import Testing
 
   @Test func oneHolderWhoIsNamed() throws {
     let path = path()
-    defer { unlink(path) }
+    defer { unsafe unlink(path) }
     #expect(DirectoryLock.holder(path) == nil)
     var lock: DirectoryLock? = try DirectoryLock(path)
     lock?.write(["pid": "\(getpid())", "listen": "127.0.0.1:1"])
@@ -25,7 +25,7 @@ import Testing
   /// Commands that look for the holder do not keep a server from starting.
   @Test func lookingForTheHolderIsNotHolding() throws {
     let path = path()
-    defer { unlink(path) }
+    defer { unsafe unlink(path) }
     _ = try DirectoryLock(path)
     let shared = Shared()
     let looker = try Thread("looker") {
