@@ -15,10 +15,17 @@ let modules: [(name: String, imports: [String])] = [
   ("Platform", ["CPlatform", "Bytes"]),
   ("HTTP", ["CPlatform", "Bytes", "Platform"]),
   ("Clicks", ["COpenSSL", "Bytes", "Platform"]),
-  ("ClickLog", ["Bytes", "Platform", "Clicks"]),
+  ("Files", ["Bytes", "Platform"]),
+  ("Columns", ["CLZ4", "Bytes"]),
+  ("ClickLog", ["Bytes", "Platform", "Clicks", "Files"]),
+  ("Runs", ["Bytes", "Platform", "Files", "Columns"]),
+  ("Segments", ["Bytes", "Platform", "Clicks", "Files", "Columns"]),
   ("Dedup", ["CPlatform", "Bytes", "Platform", "Clicks"]),
-  ("Minutes", ["Bytes", "Platform", "Clicks"]),
-  ("Store", ["Bytes", "Platform", "Clicks", "ClickLog", "Dedup", "Minutes"]),
+  ("Minutes", ["Bytes", "Platform", "Clicks", "Files", "Runs"]),
+  (
+    "Store",
+    ["Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Dedup", "Minutes"]
+  ),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
@@ -28,18 +35,19 @@ let modules: [(name: String, imports: [String])] = [
   (
     "Bench",
     [
-      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "ClickLog", "Dedup", "Store", "Catalog", "Traffic", "Demo",
+      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Dedup",
+      "Minutes", "Store", "Catalog", "Traffic", "Demo",
     ]
   ),
   (
     "Service",
-    ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "ClickLog", "Minutes", "Store", "Catalog", "Query"]
+    ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Minutes", "Store", "Catalog", "Query"]
   ),
   (
     "Commands",
     [
-      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "ClickLog", "Minutes", "Store", "Catalog", "Query", "Traffic",
-      "Demo", "Bench", "Service",
+      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Minutes",
+      "Store", "Catalog", "Query", "Traffic", "Demo", "Bench", "Service",
     ]
   ),
 ]
@@ -61,7 +69,8 @@ let package = Package(
   ],
   targets: [
     .target(name: "CPlatform"),
-    // From Debian's libssl-dev and libsqlite3-dev, whose headers and libraries stand where the compiler looks anyway.
+    // From Debian's liblz4-dev, libssl-dev and libsqlite3-dev: headers and libraries stand where the compiler looks.
+    .systemLibrary(name: "CLZ4"),
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "CSQLite"),
   ]
@@ -76,7 +85,8 @@ let package = Package(
       .target(
         name: "Simulation", dependencies: ["Bytes", "Platform"], path: "Tests/Simulation", swiftSettings: settings),
       .target(
-        name: "StoreHarness", dependencies: ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Simulation"],
+        name: "StoreHarness",
+        dependencies: ["Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Store", "Simulation"],
         path: "Tests/StoreHarness", swiftSettings: settings),
       // The long runs of `Tests/campaign`.
       .executableTarget(

@@ -1,4 +1,5 @@
 import Bytes
+import Files
 import Platform
 
 // Reading a generation back, and telling a torn tail from damage.

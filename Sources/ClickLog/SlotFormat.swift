@@ -1,4 +1,5 @@
 import Bytes
+import Files
 
 // A slot: a file of fixed size, written with zeros once and used again and again. Page 0 says which generation uses it
 // now; frames follow from byte 4096 on, each on a 4 KiB boundary. See Formats/click-log.md.

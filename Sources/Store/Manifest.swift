@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Files
 import Platform
 
 // The manifest: two identical copies of one list of records. The first record is a snapshot of the whole state, the others

@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Files
 import Platform
 
 extension Manifest {

@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Files
 import Platform
 
 // Going on after a recovery. Nothing is ever appended behind a crash: every opening has a new epoch, a new generation in a

@@ -2,6 +2,7 @@ import Bytes
 import ClickLog
 import Clicks
 import Dedup
+import Files
 import Minutes
 import Platform
 

@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Files
 import Platform
 
 /// A data directory: its identity and its shards. Whoever opens one for writing holds its `LOCK` already.

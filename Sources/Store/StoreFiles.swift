@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Files
 import Platform
 
 /// Every name in a data directory, in one place.

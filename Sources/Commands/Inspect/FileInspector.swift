@@ -1,6 +1,7 @@
 import Bytes
 import ClickLog
 import Clicks
+import Files
 import Platform
 import Store
 

@@ -1,6 +1,7 @@
 import Bytes
 import ClickLog
 import Clicks
+import Files
 import Store
 
 /// One field of a file's first page: where it stands, and what it means.

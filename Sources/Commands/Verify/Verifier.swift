@@ -2,6 +2,7 @@ import Bytes
 import Catalog
 import ClickLog
 import Clicks
+import Files
 import Platform
 import Store
 
