@@ -58,6 +58,12 @@
   case trustUnsyncedTail
   /// Names that a killed process made and did not sync are taken for durable.
   case trustUnsyncedNames
+  /// Block checksums are not bound to their file and place.
+  case noBlockSeed
+  /// A block whose checksum does not hold is taken for good.
+  case trustBlocks
+  /// The manifest's digest of a file is not compared.
+  case ignoreDigest
 }
 
 #if Sabotage
