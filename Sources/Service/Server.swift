@@ -8,6 +8,7 @@ import Synchronization
 // The service put together: which threads there are, who starts and who stops first.
 //
 //   event loops ──rings──▶ committers (own their shard)        slot keeper: log slots ahead of need
+//        │                    │   ╰──manifest, maps──▶ upkeep: checkpoints, segments, merges, retention
 //        │  ╰──queue──▶ catalog thread ──queue──▶ query worker
 //        ╰─ answers come back through the rings, or through a loop's mailbox
 //
@@ -34,6 +35,7 @@ package final class Server {
   private var context: ServiceContext?
   private var loops: [(loop: EventLoop, thread: Thread)] = []
   private var keeper: SlotKeeper?
+  private var upkeeper: Upkeeper?
 
   /// Slots of each ring: more than any loop can have waiting.
   private static let ringCapacity = 8192
@@ -92,6 +94,9 @@ package final class Server {
     let keeper = SlotKeeper(context.pools)
     try keeper.start()
     self.keeper = keeper
+    let upkeeper = Upkeeper(context)
+    try upkeeper.start(Once(store.shards.map(\.upkeep)))
+    self.upkeeper = upkeeper
     try startCatalog(catalog, context, Array(zip(handlers, eventLoops)))
     try context.queries.start { () }
     context.beginServing()
@@ -123,7 +128,8 @@ package final class Server {
   ) throws {
     let clock = context.clock
     let api = API(
-      catalog: catalog, tables: context.tables, clock: { clock.now() }, failed: { context.report("catalog: \($0)") }
+      catalog: catalog, tables: context.tables, clock: { clock.now() }, failed: { context.report("catalog: \($0)") },
+      failedRead: { context.report($0) }
     ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
       switch change {
@@ -153,6 +159,8 @@ package final class Server {
     for (loop, _) in loops { loop.stop(drain: settings.drainTimeout) }
     for (_, thread) in loops { thread.join() }
     loops = []
+    upkeeper?.stop()
+    upkeeper = nil
     for committer in context?.committers ?? [] { committer.stop() }
     keeper?.stop()
     keeper = nil

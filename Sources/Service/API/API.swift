@@ -55,6 +55,7 @@ package final class API {
   let clock: @Sendable () -> Int64
   let shards: () -> [ShardFigures]
   let failed: (CatalogError) -> Void
+  let failedRead: @Sendable (String) -> Void
   let changed: (CatalogChange) -> Void
   let hasher = SHA256()
 
@@ -63,10 +64,12 @@ package final class API {
   ///   - clock: the logical time, ms since 1970.
   ///   - shards: the figures of all shards, in their order; without it the tables' own.
   ///   - failed: told of each failure of the catalog itself, for the log; the answer does not spell it out.
+  ///   - failedRead: told why a query could not be answered.
   ///   - changed: called after each change is on disk and before its answer is returned.
   package init(
     catalog: Catalog, tables: [LiveTable], clock: @escaping @Sendable () -> Int64,
     shards: (() -> [ShardFigures])? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
+    failedRead: @escaping @Sendable (String) -> Void = { _ in },
     changed: @escaping (CatalogChange) -> Void
   ) {
     self.catalog = catalog
@@ -74,6 +77,7 @@ package final class API {
     self.clock = clock
     self.shards = shards ?? { tables.map { ShardFigures($0) } }
     self.failed = failed
+    self.failedRead = failedRead
     self.changed = changed
   }
 
