@@ -26,7 +26,10 @@ enum HeaderFields {
     fields.number(52, "flags", UInt32.self)
     switch magic {
     case .store: fields.number(56, "shards", UInt32.self)
-    case .manifest: break
+    case .manifest, .segment, .run: break
+    case .dictionary:
+      fields.number(56, "first code", UInt32.self)
+      fields.number(60, "ads", UInt32.self)
     case .logSlot:
       fields.number(56, "generation", UInt64.self)
       fields.number(64, "first position", UInt64.self)
