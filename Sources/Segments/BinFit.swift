@@ -51,7 +51,8 @@ import Glibc
       _ = unsafe best(0..<lowers.count, base: 0, width: 64, spread: 0)
     } while bins.count > BinModel.most
     return BinModel(
-      lowers: bins.map(\.lower), widths: bins.map(\.width), lengths: PrefixCode.lengths(bins.map { max($0.weight, 1e-9) }))
+      lowers: bins.map(\.lower), widths: bins.map(\.width),
+      lengths: PrefixCode.lengths(bins.map { max($0.weight, 1e-9) }))
   }
 
   private func weight(_ range: Range<Int>) -> Double {

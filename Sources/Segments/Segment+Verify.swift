@@ -60,7 +60,9 @@ extension Segment {
   }
 
   private static func isOrdered(_ a: SegmentRow, _ b: SegmentRow) -> Bool {
-    (a.impression.high, a.impression.low, a.code, a.position) < (b.impression.high, b.impression.low, b.code, b.position)
+    (a.impression.high, a.impression.low, a.code, a.position) < (
+      b.impression.high, b.impression.low, b.code, b.position
+    )
   }
 
   /// Counts the rows anew, in parts of the ad codes so that memory stays bounded, and compares.

@@ -56,7 +56,8 @@ package final class Segment: Sendable {
     let section = try file.section(SegmentSection.fences.rawValue)
     let pages = (rows + RowVector.capacity - 1) / RowVector.capacity
     guard section.bytes == pages * 12, rowBytes >= BitReader.slack else {
-      throw FormatError(file: file.path, offset: section.offset, reason: "there are not the \(pages) fences of its pages")
+      throw FormatError(
+        file: file.path, offset: section.offset, reason: "there are not the \(pages) fences of its pages")
     }
     var fences: [UInt64] = []
     var starts: [Int] = []

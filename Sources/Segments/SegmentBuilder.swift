@@ -120,7 +120,8 @@ package struct SegmentBuilder: ~Copyable {
   private func columns(_ sums: [SegmentSum]) -> SegmentColumns {
     let sourceCounts = source.reduce(into: [UInt64: Double]()) { $0[UInt64($1), default: 0] += 1 }
     return SegmentColumns(
-      code: BinFit.model(of: codeWeights(sums)), eventTime: eventModel(delays: false), eventDelay: eventModel(delays: true),
+      code: BinFit.model(of: codeWeights(sums)), eventTime: eventModel(delays: false),
+      eventDelay: eventModel(delays: true),
       position: Self.positionModel(UInt64(count)),
       source: BinFit.model(of: sourceCounts.map { ($0.key, 0, $0.value) }), captured: captured)
   }
@@ -150,7 +151,9 @@ package struct SegmentBuilder: ~Copyable {
         numbers.append(RowPage.biased(eventTime[i] &- minted))
       }
     }
-    if !delays, high.indices.allSatisfy({ ImpressionID(high: high[$0], low: low[$0]).mintedAt != nil }) { return BinModel() }
+    if !delays, high.indices.allSatisfy({ ImpressionID(high: high[$0], low: low[$0]).mintedAt != nil }) {
+      return BinModel()
+    }
     RowSort.sort(&numbers)
     return unsafe numbers.withUnsafeBufferPointer { unsafe BinFit.model(of: $0) }
   }

@@ -23,7 +23,8 @@ package enum SegmentMerge {
     for i in 1..<max(inputs.count, 1) {
       precondition(
         inputs[i].summary.positions.lowerBound == inputs[i - 1].summary.positions.upperBound
-          && inputs[i].summary.captured == inputs[0].summary.captured, "a merge of segments that do not follow each other")
+          && inputs[i].summary.captured == inputs[0].summary.captured,
+        "a merge of segments that do not follow each other")
     }
     for input in inputs where !input.columns.isKnown {
       throw FormatError(

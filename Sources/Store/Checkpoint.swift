@@ -46,7 +46,7 @@ extension Upkeep {
     guard !frozen.keys.isEmpty else { return }
     let file = newFile(.dictionary)
     let reference = try AdDictionary.write(
-      frozen.keys, firstCode: UInt32(codes), core.environment.files, path: file.path, temporary: file.temporary,
+      frozen.keys, firstCode: UInt32(codes), files: core.environment.files, path: file.path, temporary: file.temporary,
       store: core.store, number: file.number, created: core.clock.now())
     try opened(.dictionary, reference, &made)
     made.dictionary = DictionaryPart(firstCode: UInt32(codes), count: frozen.keys.count, reference: reference)

@@ -171,7 +171,7 @@ extension Upkeep {
     let keys = core.live.keys(Int(first)..<codes)
     let file = newFile(.dictionary)
     let reference = try AdDictionary.write(
-      keys, firstCode: UInt32(first), paced, path: file.path, temporary: file.temporary, store: core.store,
+      keys, firstCode: UInt32(first), files: paced, path: file.path, temporary: file.temporary, store: core.store,
       number: file.number, created: core.clock.now())
     try opened(.dictionary, reference, &made)
     let old = inputs.map { StoreFile(kind: .dictionary, reference: $0.reference) }

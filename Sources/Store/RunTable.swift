@@ -1,4 +1,5 @@
 import Files
+import Platform
 import Runs
 
 // The rows of one table on disk: base runs, whose windows do not overlap, and patches above them.

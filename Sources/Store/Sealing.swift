@@ -1,3 +1,4 @@
+import Bytes
 import ClickLog
 import Clicks
 import Files

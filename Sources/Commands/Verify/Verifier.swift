@@ -21,8 +21,6 @@ package struct Verifier {
 
   /// What was found so far.
   package private(set) var report = VerifyReport()
-  /// The recount: clicks of each ad in each minute.
-  private var counts: [AdKey: [Minute: UInt64]] = [:]
 
   package init(_ environment: Environment, _ path: String) {
     self.environment = environment
@@ -42,9 +40,8 @@ package struct Verifier {
     let store = "\(path)/\(StoreFiles.store)"
     report.add(.init(path: store, kind: "store identity", bytes: try files.open(store, .read).size()))
     for number in 0..<identity.shards {
-      counts = [:]
       try check(shard: "\(path)/\(StoreFiles.shard(number))", identity.id)
-      if report.damage.isEmpty { try compare(shard: number) }
+      if report.damage.isEmpty { try compare(shard: number, identity.id) }
     }
     try checkCatalog()
   }
@@ -99,7 +96,7 @@ package struct Verifier {
           throw FormatError(
             file: path, offset: UInt64(offset + FrameHeader.size + at), reason: "an unknown source or flag")
         }
-        counts[click.ad, default: [:]][click.minute, default: 0] += 1
+        _ = click
         clicks += 1
       }
     }
@@ -168,14 +165,17 @@ package struct Verifier {
 
   // MARK: - Fold, catalog
 
-  private mutating func compare(shard number: Int) throws {
+  private mutating func compare(shard number: Int, _ identity: StoreID) throws {
     var findings: [String] = []
     var rows = 0
-    var counts = self.counts
+    var counts: [AdKey: [Minute: UInt64]] = [:]
     do {
       _ = try Store.read(environment, path) { shard, recovery in
         guard shard == number else { return }
-        recovery.minutes.forEachRow { ad, minute, clicks in
+        try recovery.forEachClick(files, store: identity) { _, click in
+          counts[click.ad, default: [:]][click.minute, default: 0] += 1
+        }
+        for (ad, minute, clicks) in try recovery.live.rows() {
           rows += 1
           let due = counts[ad]?.removeValue(forKey: minute) ?? 0
           if due != clicks {
