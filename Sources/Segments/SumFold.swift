@@ -1,0 +1,48 @@
+import Clicks
+
+/// Counts rows by (ad code, minute).
+enum SumFold {
+  /// The counts in order.
+  static func sums(codes: [UInt32], eventTimes: [Int64]) -> [SegmentSum] {
+    var least = Int64.max
+    var greatest = Int64.min
+    for time in eventTimes {
+      least = min(least, time)
+      greatest = max(greatest, time)
+    }
+    let base = Minute(containing: least).index
+    let span = UInt64(Minute(containing: greatest).index - base)
+    let bits = UInt64(64 - span.leadingZeroBitCount)
+    let codeBits = UInt64(32 - (codes.max() ?? 0).leadingZeroBitCount)
+    guard bits + codeBits <= 64 else { return sparse(codes: codes, eventTimes: eventTimes) }
+    var keys = unsafe [UInt64](unsafeUninitializedCapacity: codes.count) { buffer, initialized in
+      for i in 0..<codes.count {
+        let minute = UInt64(Minute(containing: eventTimes[i]).index - base)
+        unsafe buffer[i] = UInt64(codes[i]) << bits | minute
+      }
+      initialized = codes.count
+    }
+    RowSort.sort(&keys)
+    var sums: [SegmentSum] = []
+    var start = 0
+    for i in 1...keys.count where i == keys.count || keys[i] != keys[start] {
+      let minute = base + Int64(keys[start] & (1 << bits - 1))
+      sums.append(
+        SegmentSum(
+          code: UInt32(keys[start] >> bits), minute: Minute(index: minute), clicks: UInt64(i - start)))
+      start = i
+    }
+    return sums
+  }
+
+  /// The same for times that are too far apart for one key.
+  private static func sparse(codes: [UInt32], eventTimes: [Int64]) -> [SegmentSum] {
+    var counts: [SegmentSum: UInt64] = [:]
+    for i in codes.indices {
+      let key = SegmentSum(code: codes[i], minute: Minute(containing: eventTimes[i]), clicks: 0)
+      counts[key, default: 0] += 1
+    }
+    return counts.map { SegmentSum(code: $0.key.code, minute: $0.key.minute, clicks: $0.value) }
+      .sorted { ($0.code, $0.minute) < ($1.code, $1.minute) }
+  }
+}
