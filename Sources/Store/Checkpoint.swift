@@ -28,7 +28,7 @@ extension Upkeep {
     }
     var made = Made()
     do {
-      try writeDictionary(frozen, &made)
+      try writeDictionary(frozen.keys, &made)
       try writeRows(frozen, closedBefore: before.closedThrough, rolledUp: before.rolledUp, &made)
       let floor = sabotaged(.floorTooHigh) ? frozen.position : frozen.floor
       try install(
@@ -42,14 +42,15 @@ extension Upkeep {
     count { $0.checkpoints += 1 }
   }
 
-  private func writeDictionary(_ frozen: LiveTable.Frozen, _ made: inout Made) throws {
-    guard !frozen.keys.isEmpty else { return }
+  /// Writes the keys of ads that no dictionary holds yet.
+  func writeDictionary(_ keys: [UInt64], _ made: inout Made) throws {
+    guard !keys.isEmpty else { return }
     let file = newFile(.dictionary)
     let reference = try AdDictionary.write(
-      frozen.keys, firstCode: UInt32(codes), files: core.environment.files, path: file.path, temporary: file.temporary,
+      keys, firstCode: UInt32(codes), files: core.environment.files, path: file.path, temporary: file.temporary,
       store: core.store, number: file.number, created: core.clock.now())
     try opened(.dictionary, reference, &made)
-    made.dictionary = DictionaryPart(firstCode: UInt32(codes), count: frozen.keys.count, reference: reference)
+    made.dictionary = DictionaryPart(firstCode: UInt32(codes), count: keys.count, reference: reference)
   }
 
   private func writeRows(
@@ -160,7 +161,8 @@ extension Upkeep {
     let file = newFile(key.kind)
     let descriptor = RunDescriptor(
       table: key.table, bucketSeconds: key.bucketSeconds, firstBucket: window.lowerBound,
-      bucketCount: UInt32(window.count), kind: kind, sequence: sequence ?? file.number, position: position)
+      bucketCount: UInt32(window.count), kind: kind, sequence: sequence ?? file.number, position: position,
+      hasVersions: key.kind == .external)
     var writer = try RunWriter(
       files ?? core.environment.files, path: file.path, temporary: file.temporary,
       header: header(key.kind, file.number), descriptor: descriptor)
