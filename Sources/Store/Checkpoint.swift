@@ -18,6 +18,7 @@ import Runs
 extension Upkeep {
   /// Writes what is closed. Does nothing where no minute closes and no click came late.
   package func checkpoint() throws {
+    try checkRunning()
     let before = core.manifest.state
     let closed = max(before.closedThrough, closable)
     let frozen = core.live.freeze(before: Minute(index: closed), firstCode: codes)
@@ -36,7 +37,8 @@ extension Upkeep {
         [.closedThrough(minute: closed), .checkpoint(applied: frozen.position, floor: floor)])
     } catch {
       discard(made)
-      if !core.manifest.hasFailed { core.live.restore() }
+      // Right also where the record became durable and only its sync failed: readers have the old version still.
+      core.live.restore()
       throw error
     }
     count { $0.checkpoints += 1 }

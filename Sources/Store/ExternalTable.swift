@@ -51,6 +51,7 @@ extension Upkeep {
   /// Puts `rows` into the external table `name`, which comes to be with its first rows. Durable and visible when it
   /// returns; an error leaves nothing of it behind, unless it is the manifest's.
   package func upsert(_ name: String, _ rows: [ExternalRow]) throws {
+    try checkRunning()
     guard AdID(name) != nil else { throw UpsertRefusal.name(name) }
     for row in rows where !Self.minuteRange.contains(row.minute.index) { throw UpsertRefusal.minute(row.minute.index) }
     guard !rows.isEmpty else { return }
