@@ -23,7 +23,6 @@ package struct SegmentFields: OptionSet, Sendable {
   let count: Int
   /// The ids' version where the page is one of UUIDs.
   private let version: UInt64?
-  private let hasRepeats: Bool
   /// High half of the first id, from the fences.
   private let first: UInt64
   /// Positions lie below this.
@@ -42,7 +41,7 @@ package struct SegmentFields: OptionSet, Sendable {
     guard size >= head else { throw Fault("the page ends inside its head") }
     let base = bytes.baseAddress!
     let flags = unsafe base.unsafeLoadLE(0, as: UInt8.self)
-    guard unsafe base.unsafeLoadLE(1, as: UInt8.self) == 0, flags & 0x0C == 0 else {
+    guard unsafe base.unsafeLoadLE(1, as: UInt8.self) == 0, flags & 0x0E == 0 else {
       throw Fault("the page has flags that this program does not know")
     }
     guard unsafe Int(base.unsafeLoadLE(2, as: UInt16.self)) == count else {
@@ -63,7 +62,6 @@ package struct SegmentFields: OptionSet, Sendable {
     self.first = first
     self.positions = positions
     version = flags & RowPage.uuid != 0 ? UInt64(flags >> 4) : nil
-    hasRepeats = flags & RowPage.repeats != 0
   }
 
   /// Where a column starts, from the page's start.
@@ -85,8 +83,6 @@ package struct SegmentFields: OptionSet, Sendable {
     Fault("\(what) of the page cannot be read", at: start(columns.place(id)))
   }
 
-  private var bits: Int { version == nil ? 64 : 62 }
-
   private func layout() throws(Fault) -> SortedColumn.Layout {
     let base = version == nil ? first : RowPage.squeeze(first)
     guard
@@ -99,7 +95,7 @@ package struct SegmentFields: OptionSet, Sendable {
   func readIDs(_ rows: RowVector) throws(Fault) {
     rows.count = count
     unsafe try readHigh(rows.high)
-    unsafe try readLow(rows.low, high: rows.high)
+    guard unsafe try lows().decode(to: rows.low) else { throw fault(.low, "the ids") }
   }
 
   private func readHigh(_ high: UnsafeMutablePointer<UInt64>) throws(Fault) {
@@ -109,11 +105,11 @@ package struct SegmentFields: OptionSet, Sendable {
     }
   }
 
-  private func readLow(_ low: UnsafeMutablePointer<UInt64>, high: UnsafePointer<UInt64>) throws(Fault) {
-    guard
-      unsafe WordColumn.decode(
-        column(columns.place(.low)), high: high, count, bits: bits, repeats: hasRepeats, to: low)
+  /// The low halves, ready to be read.
+  func lows() throws(Fault) -> WordColumn.Layout {
+    guard let lows = unsafe WordColumn.Layout(column(columns.place(.low)), count: count, bits: version == nil ? 64 : 62)
     else { throw fault(.low, "the ids") }
+    return lows
   }
 
   /// Reads the ids and what else is asked for.
@@ -170,23 +166,6 @@ package struct SegmentFields: OptionSet, Sendable {
     guard let version else { return SortedColumn.find(high, try layout(), count: count) }
     guard high >> 12 & 15 == version else { return 0..<0 }
     return SortedColumn.find(RowPage.squeeze(high), try layout(), count: count)
-  }
-
-  /// The low halves of the rows in `range`, put where these rows belong in memory for a page of them. `high` is such
-  /// memory too.
-  func readLow(
-    _ range: Range<Int>, to low: UnsafeMutablePointer<UInt64>, using high: UnsafeMutablePointer<UInt64>
-  ) throws(Fault) {
-    guard !hasRepeats else {
-      unsafe try readHigh(high)
-      return unsafe try readLow(low, high: high)
-    }
-    let words = unsafe column(columns.place(.low))
-    guard words.count == (count * bits + 7) / 8 else { throw fault(.low, "the ids") }
-    for row in range {
-      unsafe low[row] =
-        BitReader.wide(words.baseAddress!, row * bits, bits) | (version == nil ? 0 : WordColumn.variant)
-    }
   }
 
   /// The ad code of one row.

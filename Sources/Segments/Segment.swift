@@ -141,19 +141,16 @@ package final class Segment: Sendable {
   ) throws -> Bool {
     let range = try reader.find(high: impression.high)
     if range.isEmpty { return true }
-    return try unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2 * RowVector.capacity) { memory in
-      let low = memory.baseAddress!
-      try unsafe reader.readLow(range, to: low, using: low + RowVector.capacity)
-      for row in range where unsafe low[row] == impression.low {
-        let found = SegmentRow(
-          impression: impression, code: try reader.code(at: row),
-          eventTime: try reader.eventTime(at: row, high: impression.high),
-          position: summary.positions.lowerBound + (try reader.position(at: row)),
-          source: Click.Source(rawValue: try reader.source(at: row))!)
-        if try !visit(found) { return false }
-      }
-      return true
+    let lows = try reader.lows()
+    for row in range where lows.low(row) == impression.low {
+      let found = SegmentRow(
+        impression: impression, code: try reader.code(at: row),
+        eventTime: try reader.eventTime(at: row, high: impression.high),
+        position: summary.positions.lowerBound + (try reader.position(at: row)),
+        source: Click.Source(rawValue: try reader.source(at: row))!)
+      if try !visit(found) { return false }
     }
+    return true
   }
 
   /// Whether a click with this identity is in the segment: at `position`, or anywhere where that is nil.

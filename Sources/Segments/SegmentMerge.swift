@@ -57,9 +57,7 @@ package enum SegmentMerge {
     let eventTime = inputs.flatMap { input in
       guard isNeeded, input.columns.eventTime.count == 0 else { return intervals(input.columns.eventTime, input) }
       let times = input.summary.eventTimes
-      let (least, greatest) = (RowPage.biased(times.lowerBound), RowPage.biased(times.upperBound))
-      let width = UInt8(64 - (least ^ greatest).leadingZeroBitCount)
-      return [(least & ~BinModel.mask(width), width, 1.0)]
+      return BinFit.cover(RowPage.biased(times.lowerBound)...RowPage.biased(times.upperBound), weight: 1)
     }
     let rows = inputs.reduce(0) { $0 + UInt64($1.summary.rows) }
     return SegmentColumns(
