@@ -43,14 +43,16 @@ enum RowPage {
 /// Turns rows into pages. Owns the memory for one.
 @safe struct RowPageEncoder: ~Copyable {
   private let columns: SegmentColumns
+  private let positions: PositionTable
   private let memory: UnsafeMutableRawPointer
   private let capacity: Int
   private let numbers: UnsafeMutablePointer<UInt64>
   /// The captured columns of the page encoded last.
   private(set) var strings: [UInt8] = []
 
-  init(_ columns: SegmentColumns) {
+  init(_ columns: SegmentColumns, _ positions: PositionTable) {
     self.columns = columns
+    self.positions = positions
     let rows = RowVector.capacity
     capacity =
       RowPage.headBytes + 4 * columns.count + SortedColumn.capacity(rows) + WordColumn.capacity(rows)
@@ -102,7 +104,10 @@ enum RowPage {
       for i in 0..<count { unsafe numbers[i] = unsafe RowPage.biased(rows.eventTime[i]) }
       unsafe end(BinColumn.encode(numbers, count, columns.eventTime, to: memory + used))
     }
-    unsafe end(BinColumn.encode(rows.position, count, columns.position, to: memory + used))
+    for i in 0..<count {
+      unsafe numbers[i] = RowPage.biased(Int64(rows.position[i]) - Int64(positions.position(rows.eventTime[i])))
+    }
+    unsafe end(BinColumn.encode(numbers, count, columns.position, to: memory + used))
     for i in 0..<count { unsafe numbers[i] = unsafe UInt64(rows.source[i]) }
     unsafe end(BinColumn.encode(numbers, count, columns.source, to: memory + used))
     let bytes = used

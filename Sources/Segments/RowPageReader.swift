@@ -112,17 +112,12 @@ package struct SegmentFields: OptionSet, Sendable {
     return lows
   }
 
-  /// Reads the ids and what else is asked for.
-  func read(_ fields: SegmentFields, into rows: RowVector) throws(Fault) {
+  /// Reads the ids and what else is asked for; positions with their table, which they are asked for with.
+  func read(_ fields: SegmentFields, _ table: PositionTable?, into rows: RowVector) throws(Fault) {
     try readIDs(rows)
     if fields.contains(.code) { unsafe try readNumbers(.code, columns.code, to: rows.code) }
-    if fields.contains(.eventTime) { try readEventTimes(rows) }
-    if fields.contains(.position) {
-      unsafe try readNumbers(.position, columns.position, to: rows.position)
-      var highest: UInt64 = 0
-      for i in 0..<count { unsafe highest = max(highest, rows.position[i]) }
-      guard highest < positions else { throw fault(.position, "the positions") }
-    }
+    if fields.contains(.eventTime) || table != nil { try readEventTimes(rows) }
+    if let table { try readPositions(rows, table) }
     if fields.contains(.source) {
       unsafe try readNumbers(.source, columns.source, to: rows.source)
       var highest: UInt16 = 0
@@ -161,6 +156,18 @@ package struct SegmentFields: OptionSet, Sendable {
     }
   }
 
+  private func readPositions(_ rows: RowVector, _ table: PositionTable) throws(Fault) {
+    unsafe try readNumbers(.position, columns.position, to: rows.position)
+    var highest: UInt64 = 0
+    for i in 0..<count {
+      let distance = unsafe UInt64(bitPattern: RowPage.unbiased(rows.position[i]))
+      let position = unsafe table.position(rows.eventTime[i]) &+ distance
+      unsafe rows.position[i] = position
+      highest = max(highest, position)
+    }
+    guard highest < positions else { throw fault(.position, "the positions") }
+  }
+
   /// The rows whose id has this high half, found without reading the others.
   func find(high: UInt64) throws(Fault) -> Range<Int> {
     guard let version else { return SortedColumn.find(high, try layout(), count: count) }
@@ -179,9 +186,10 @@ package struct SegmentFields: OptionSet, Sendable {
     return version == 7 ? RowPage.unbiased(number) &+ Int64(high >> 16) : RowPage.unbiased(number)
   }
 
-  /// The position of one row, less the segment's first.
-  func position(at row: Int) throws(Fault) -> UInt64 {
-    let position = try number(.position, columns.position, at: row)
+  /// The position of one row, less the segment's first, where `expected` is what the table says.
+  func position(at row: Int, expected: UInt64) throws(Fault) -> UInt64 {
+    let number = try number(.position, columns.position, at: row)
+    let position = expected &+ UInt64(bitPattern: RowPage.unbiased(number))
     guard position < positions else { throw fault(.position, "a position") }
     return position
   }

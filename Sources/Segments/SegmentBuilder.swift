@@ -59,7 +59,8 @@ package struct SegmentBuilder: ~Copyable {
     precondition(count > 0, "a segment of no clicks")
     let sums = SumFold.sums(rows)
     let order = RowSort.order(rows)
-    var writer = try SegmentWriter.create(target, first: first, columns: columns(sums))
+    let table = PositionTable(rows)
+    var writer = try SegmentWriter.create(target, first: first, columns: columns(sums, table), positions: table)
     var start = 0
     while start < order.count {
       let rows = start..<min(start + RowVector.capacity, order.count)
@@ -95,13 +96,13 @@ package struct SegmentBuilder: ~Copyable {
   }
 
   /// The models that fit these clicks.
-  private func columns(_ sums: [SegmentSum]) -> SegmentColumns {
+  private func columns(_ sums: [SegmentSum], _ table: PositionTable) -> SegmentColumns {
     var sources: [UInt64: Double] = [:]
     for row in rows { sources[UInt64(row.source), default: 0] += 1 }
     return SegmentColumns(
       code: BinFit.model(of: codeWeights(sums)), eventTime: eventModel(delays: false),
       eventDelay: eventModel(delays: true),
-      position: Self.positionModel(UInt64(count)),
+      position: distanceModel(table),
       source: BinFit.model(of: sources.map { ($0.key, 0, $0.value) }), captured: captured)
   }
 
@@ -133,15 +134,13 @@ package struct SegmentBuilder: ~Copyable {
     return fit.model()
   }
 
-  /// Positions occur once each.
-  static func positionModel(_ count: UInt64) -> BinModel {
-    var intervals: [BinFit.Interval] = []
-    var lower: UInt64 = 0
-    for width in (0..<UInt8(64)).reversed() where count >> UInt64(width) & 1 == 1 {
-      intervals.append((lower, width, Double(UInt64(1) << UInt64(width))))
-      lower += 1 << UInt64(width)
+  /// Fits the distances of positions from what the table says.
+  private func distanceModel(_ table: PositionTable) -> BinModel {
+    var fit = NumberFit(expected: count)
+    for position in rows.indices {
+      fit.add(RowPage.biased(Int64(position) - Int64(table.position(rows[position].eventTime))))
     }
-    return BinFit.model(of: intervals)
+    return fit.model()
   }
 }
 
