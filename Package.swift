@@ -41,7 +41,10 @@ let modules: [(name: String, imports: [String])] = [
   ),
   (
     "Service",
-    ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Minutes", "Store", "Catalog", "Query"]
+    [
+      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Minutes", "Store",
+      "Catalog", "Query",
+    ]
   ),
   (
     "Commands",

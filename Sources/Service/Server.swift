@@ -9,7 +9,7 @@ import Synchronization
 //
 //   event loops ──rings──▶ committers (own their shard)        slot keeper: log slots ahead of need
 //        │                    │   ╰──manifest, maps──▶ upkeep: checkpoints, segments, merges, retention
-//        │  ╰──queue──▶ catalog thread ──queue──▶ query worker
+//        │  ╰──queue──▶ catalog thread ──queue──▶ query worker; upkeep; checks: whole files, when an operator asks
 //        ╰─ answers come back through the rings, or through a loop's mailbox
 //
 // Stopping goes against the way of a click: loops drain first, so that every click they took still gets its barrier.
@@ -36,6 +36,7 @@ package final class Server {
   private var loops: [(loop: EventLoop, thread: Thread)] = []
   private var keeper: SlotKeeper?
   private var upkeeper: Upkeeper?
+  private var checks: Worker<Void>?
 
   /// Slots of each ring: more than any loop can have waiting.
   private static let ringCapacity = 8192
@@ -97,7 +98,11 @@ package final class Server {
     let upkeeper = Upkeeper(context)
     try upkeeper.start(Once(store.shards.map(\.upkeep)))
     self.upkeeper = upkeeper
-    try startCatalog(catalog, context, Array(zip(handlers, eventLoops)))
+    let checks = Worker<Void>("checks")
+    try checks.start { Thread.giveWay() }
+    self.checks = checks
+    try startCatalog(
+      catalog, context, Operations(context, upkeeper, checks: checks), Array(zip(handlers, eventLoops)))
     try context.queries.start { () }
     context.beginServing()
     for (index, loop) in eventLoops.enumerated() {
@@ -124,11 +129,12 @@ package final class Server {
   }
 
   private func startCatalog(
-    _ catalog: Catalog, _ context: ServiceContext, _ loops: [(LoopHandler, EventLoop)]
+    _ catalog: Catalog, _ context: ServiceContext, _ operations: Operations, _ loops: [(LoopHandler, EventLoop)]
   ) throws {
     let clock = context.clock
     let api = API(
-      catalog: catalog, tables: context.tables, clock: { clock.now() }, failed: { context.report("catalog: \($0)") },
+      catalog: catalog, tables: context.tables, clock: { clock.now() }, operations: operations,
+      failed: { context.report("catalog: \($0)") },
       failedRead: { context.report($0) }
     ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
@@ -161,6 +167,8 @@ package final class Server {
     loops = []
     upkeeper?.stop()
     upkeeper = nil
+    checks?.stop()
+    checks = nil
     for committer in context?.committers ?? [] { committer.stop() }
     keeper?.stop()
     keeper = nil

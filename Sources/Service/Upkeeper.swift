@@ -5,8 +5,9 @@ import Synchronization
 /// The background thread of all shards: checkpoints, segments, merges, retention. It gives way to every other thread, and
 /// takes requests of operators between two steps.
 package final class Upkeeper: Sendable {
-  /// Work that an operator asked for; it runs on the background thread and must tell by itself when it is done.
-  typealias Request = @Sendable ([Upkeep]) -> Void
+  /// Work that an operator asked for; it runs on the background thread and must tell by itself when it is done. Between two
+  /// steps it asks whether to go on: not while the service stops.
+  typealias Request = @Sendable ([Upkeep], _ goesOn: () -> Bool) -> Void
 
   private let context: ServiceContext
   private let requests = Mutex<[Request]>([])
@@ -52,7 +53,7 @@ package final class Upkeeper: Sendable {
         requests = []
         return asked
       }
-      for request in asked { request(upkeeps) }
+      for request in asked { request(upkeeps) { !stopping.load(ordering: .sequentiallyConsistent) } }
       var isBusy = false
       for (shard, upkeep) in upkeeps.enumerated() {
         isBusy = upkeep.turn() || isBusy
@@ -65,5 +66,6 @@ package final class Upkeeper: Sendable {
         stopping.load(ordering: .sequentiallyConsistent) || !requests.withLock { $0.isEmpty }
       }
     }
+    requests.withLock { $0 = [] }
   }
 }

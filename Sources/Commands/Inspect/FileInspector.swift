@@ -164,22 +164,3 @@ struct ManifestWalk {
     }
   }
 }
-
-extension ManifestChange {
-  /// The change in words.
-  var words: String {
-    switch self {
-    case .epoch(let epoch): "opening number \(epoch) of the store"
-    case .open(let extent):
-      "generation \(extent.generation) takes clicks in slot \(extent.slot) from position \(extent.firstPosition), after "
-        + "generation \(extent.previousGeneration), durable up to byte \(extent.durable)"
-    case .close(let generation, let end):
-      "generation \(generation) ends at byte \(end.offset), position \(end.position)"
-    case .remove(let generation): "generation \(generation) is not needed any more; its slot is free"
-    case .logicalTime(let time): "the logical clock has reached \(TimeRange.text(time))"
-    case .closedThrough(let minute):
-      "minutes before \(TimeRange.minutes.contains(minute) ? "\(Minute(index: minute))" : "\(minute)") are closed"
-    case .lastGeneration(let generation): "generations up to \(generation) have been given"
-    }
-  }
-}
