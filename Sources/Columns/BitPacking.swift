@@ -1,85 +1,125 @@
 import Bytes
 
-// Values of one width, one behind another, least significant bit first: value i stands in the bits i·w ..< (i+1)·w of the
-// bytes read as one little-endian number. The last byte is filled with zeros.
+// Values of equal width side by side, without gaps: value i stands at bits i × width ..< (i + 1) × width, bit 0 being the
+// lowest of byte 0. Three values of five bits:
+//
+//   byte      0          1
+//   bit   7 6 5 4 3 2 1 0   7 6 5 4 3 2 1 0
+//         b b b a a a a a   - c c c c c b b
+//
+// A value of up to 57 bits lies within the eight bytes from its first on, so decoding is one unaligned load, a shift and
+// a mask; wider ones take a ninth byte. Near the end of the input, where the load would leave it, bytes are put together
+// one by one.
 
 enum BitPacking {
-  /// Bytes of `count` values of `width` bits.
-  @inline(__always)
-  static func size(_ count: Int, width: Int) -> Int { (count * width + 7) >> 3 }
+  /// Bytes of `count` values.
+  @inline(__always) static func bytes(_ count: Int, width: Int) -> Int { (count &* width &+ 7) &>> 3 }
 
-  /// Bits that `value` needs.
-  @inline(__always)
-  static func width(_ value: UInt64) -> Int { 64 - value.leadingZeroBitCount }
-
-  @inline(__always)
-  static func mask(_ width: Int) -> UInt64 { width == 64 ? .max : (1 << UInt64(width)) &- 1 }
-
-  /// Appends the low `width` bits of each value less `base`.
-  static func pack(_ values: UnsafeBufferPointer<UInt64>, base: UInt64, width: Int, to bytes: inout [UInt8]) {
-    guard width > 0 else { return }
-    let start = bytes.count
-    let size = size(values.count, width: width)
-    bytes.append(contentsOf: repeatElement(0, count: size + 16))
-    let mask = mask(width)
-    unsafe bytes.withUnsafeMutableBytes { raw in
-      let memory = unsafe raw.baseAddress! + start
-      var bit = 0
-      for i in 0..<values.count {
-        let value = unsafe (values[i] &- base) & mask
-        let at = bit >> 3
-        let shift = UInt64(bit & 7)
-        let low = unsafe UnsafeRawPointer(memory).unsafeLoadLE(at, as: UInt64.self)
-        unsafe memory.unsafeStoreLE(low | value << shift, at)
-        if Int(shift) + width > 64 {
-          unsafe memory.unsafeStoreLE(UInt8(truncatingIfNeeded: value >> (64 - shift)), at + 8)
-        }
-        bit += width
-      }
-    }
-    bytes.removeLast(16)
+  /// The low `width` bits set.
+  @inline(__always) static func mask(_ width: Int) -> UInt64 {
+    width == 0 ? 0 : ~0 &>> UInt64(truncatingIfNeeded: 64 &- width)
   }
 
-  /// Unpacks the values `range` of a packed run that starts at `memory` and is `size` bytes long, adding `base` to each.
-  /// The caller has checked that `size` holds them.
+  /// Appends the low `width` (0 ... 64) bits of each value minus `base`.
+  static func append(
+    _ values: UnsafeBufferPointer<UInt64>, minus base: UInt64, width: Int, to bytes: inout [UInt8]
+  ) {
+    if width == 0 || values.isEmpty { return }
+    let size = Self.bytes(values.count, width: width)
+    let start = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: size))
+    unsafe bytes.withUnsafeMutableBytes { raw in
+      let target = unsafe raw.baseAddress! + start
+      let source = values.baseAddress!
+      let mask = mask(width)
+      let width = UInt64(truncatingIfNeeded: width)
+      var word: UInt64 = 0
+      var filled: UInt64 = 0
+      var offset = 0
+      for i in 0..<values.count {
+        let value = unsafe (source[i] &- base) & mask
+        word |= value &<< filled
+        filled &+= width
+        if filled >= 64 {
+          unsafe target.unsafeStoreLE(word, offset)
+          offset &+= 8
+          filled &-= 64
+          word = filled == 0 ? 0 : value &>> (width &- filled)
+        }
+      }
+      while offset < size {
+        unsafe target.storeBytes(of: UInt8(truncatingIfNeeded: word), toByteOffset: offset, as: UInt8.self)
+        word &>>= 8
+        offset &+= 1
+      }
+    }
+  }
+
+  /// Values `rows` of those packed at the start of `source`, each plus `base`. `source` reaches to the end of the input and
+  /// holds at least `bytes(rows.upperBound, width:)`; width is 0 ... 64; the output has room for `rows.count`.
+  @inline(__always)
   static func unpack(
-    _ memory: UnsafeRawPointer, size: Int, range: Range<Int>, width: Int, base: UInt64,
+    _ source: UnsafeRawBufferPointer, rows: Range<Int>, width: Int, plus base: UInt64,
     into output: UnsafeMutablePointer<UInt64>
   ) {
+    if rows.isEmpty { return }
     if width == 0 {
-      for i in 0..<range.count { unsafe output[i] = base }
+      unsafe output.update(repeating: base, count: rows.count)
       return
     }
+    assert(source.count >= bytes(rows.upperBound, width: width))
+    let from = source.baseAddress!
     let mask = mask(width)
-    var i = range.lowerBound
-    if width <= 57, size >= 8 {
-      // Up to here eight bytes can be loaded wherever a value begins.
-      let safe = min(range.upperBound, ((size - 8) * 8 + 7) / width + 1)
-      let target = unsafe output - range.lowerBound
-      while i < safe {
-        let bit = i &* width
-        guard bit >> 3 <= size &- 8 else { break }
-        let word = unsafe memory.unsafeLoadLE(bit >> 3, as: UInt64.self)
-        unsafe target[i] = (word >> UInt64(bit & 7)) & mask &+ base
+    // The first index whose load would leave the input.
+    let loaded = width <= 57 ? 8 : 9
+    let room = source.count &- loaded
+    let end = room < 0 ? 0 : min(rows.upperBound, (room &* 8 &+ 7) / width &+ 1)
+    var i = rows.lowerBound
+    var bit = i &* width
+    var to = unsafe output
+    if width <= 57 {
+      while i < end {
+        let word = unsafe from.unsafeLoadLE(bit &>> 3, as: UInt64.self)
+        unsafe to.pointee = ((word &>> UInt64(truncatingIfNeeded: bit & 7)) & mask) &+ base
+        unsafe to += 1
+        bit &+= width
+        i &+= 1
+      }
+    } else {
+      while i < end {
+        let shift = UInt64(truncatingIfNeeded: bit & 7)
+        let low = unsafe from.unsafeLoadLE(bit &>> 3, as: UInt64.self) &>> shift
+        let ninth = unsafe UInt64(from.unsafeLoadLE(bit &>> 3 &+ 8, as: UInt8.self))
+        // Shifted in two steps: by 64 in one it would not move.
+        unsafe to.pointee = ((low | (ninth &<< (63 &- shift)) &<< 1) & mask) &+ base
+        unsafe to += 1
+        bit &+= width
         i &+= 1
       }
     }
-    while i < range.upperBound {
-      unsafe output[i - range.lowerBound] = load(memory, size: size, bit: i * width) & mask &+ base
-      i += 1
+    while i < rows.upperBound {
+      unsafe to.pointee = unsafe careful(source, bit: bit, mask: mask) &+ base
+      unsafe to += 1
+      bit &+= width
+      i &+= 1
     }
   }
 
-  /// The 64 bits from `bit` on, zeros behind the end.
-  private static func load(_ memory: UnsafeRawPointer, size: Int, bit: Int) -> UInt64 {
-    let at = bit >> 3
-    let shift = UInt64(bit & 7)
-    var low: UInt64 = 0
-    var high: UInt64 = 0
-    for k in 0..<min(8, size - at) {
-      unsafe low |= UInt64(memory.unsafeLoadLE(at + k, as: UInt8.self)) << UInt64(8 * k)
+  /// The bits from `bit` on, put together from those bytes that are there.
+  static func careful(_ source: UnsafeRawBufferPointer, bit: Int, mask: UInt64) -> UInt64 {
+    let first = bit &>> 3
+    let shift = bit & 7
+    var value: UInt64 = 0
+    for k in 0..<9 {
+      guard first &+ k < source.count else { break }
+      let byte = unsafe UInt64(source[first &+ k])
+      let place = k &* 8 &- shift
+      if place < 0 {
+        value |= byte &>> UInt64(truncatingIfNeeded: -place)
+      } else if place < 64 {
+        value |= byte &<< UInt64(truncatingIfNeeded: place)
+      }
     }
-    if at + 8 < size { high = UInt64(unsafe memory.unsafeLoadLE(at + 8, as: UInt8.self)) }
-    return shift == 0 ? low : low >> shift | high << (64 - shift)
+    return value & mask
   }
 }

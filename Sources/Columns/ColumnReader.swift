@@ -1,65 +1,72 @@
 import Bytes
 
-/// Bytes that are no block of values: what is wrong with them.
-package struct ColumnFault: Error, Equatable, CustomStringConvertible, Sendable {
-  package var description: String
+// Numbers in the heads of blocks are varints: seven bits a byte, low ones first, the top bit set in all bytes but the
+// last (LEB128, as in DWARF and Protocol Buffers).
+//
+//   300 = 0b10_0101100   →   ac 02
 
-  package init(_ description: String) { self.description = description }
+/// How many bytes `value` takes as a varint: 1 ... 10.
+func varintBytes(_ value: UInt64) -> Int { max(1, (bitWidth(value) + 6) / 7) }
+
+/// Appends `value` as a varint.
+func appendVarint(_ value: UInt64, to bytes: inout [UInt8]) {
+  var rest = value
+  while rest > 0x7f {
+    bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+    rest >>= 7
+  }
+  bytes.append(UInt8(truncatingIfNeeded: rest))
 }
 
-/// Goes through the bytes of a block; every step is checked against the end.
+/// The bits that `value` needs: 0 for 0, 64 for the largest.
+@inline(__always) func bitWidth(_ value: UInt64) -> Int { 64 &- value.leadingZeroBitCount }
+
+/// Walks over a block from its start; every step is checked against the end. The memory is the caller's and outlives it.
 @safe struct ColumnReader {
   private let bytes: UnsafeRawBufferPointer
-  private(set) var position = 0
+  /// Bytes read so far; at most the count of bytes.
+  private(set) var offset = 0
 
-  init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = bytes }
+  init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = unsafe bytes }
 
-  var remaining: Int { unsafe bytes.count - position }
+  /// Bytes not read yet.
+  var remaining: Int { unsafe bytes.count &- offset }
 
-  /// The next byte.
+  /// What is not read yet.
+  var rest: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(rebasing: bytes[offset...]) }
+
   mutating func byte() throws(ColumnFault) -> UInt8 {
-    guard unsafe position < bytes.count else { throw ColumnFault("the block ends early") }
-    defer { position += 1 }
-    return unsafe bytes[position]
+    guard remaining > 0 else { throw ColumnFault("the block ends early") }
+    defer { offset &+= 1 }
+    return unsafe bytes[offset]
   }
 
-  /// The next LEB128 integer: seven bits a byte, lowest first, the top bit says that more follow; ten bytes at most.
   mutating func varint() throws(ColumnFault) -> UInt64 {
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while true {
       let next = try byte()
-      guard shift < 63 || next <= 1 else { throw ColumnFault("an integer of more than 64 bits") }
-      value |= UInt64(next & 0x7F) << shift
+      guard shift < 63 || next <= 1 else { throw ColumnFault("a number of more than 64 bits") }
+      value |= UInt64(next & 0x7f) &<< shift
       if next < 0x80 { return value }
-      shift += 7
+      shift &+= 7
     }
   }
 
-  /// The next `count` bytes, as they stand.
+  /// A varint that must be at most `limit`; `what` names it in the fault.
+  mutating func varint(atMost limit: Int, _ what: StaticString) throws(ColumnFault) -> Int {
+    let value = try varint()
+    guard value <= UInt64(limit) else { throw ColumnFault("\(value) \(what), at most \(limit) can be") }
+    return Int(value)
+  }
+
+  /// Steps over `count` bytes and returns what lies from their start up to the end of the input: at least `count` bytes,
+  /// so that a decoder may load beyond them where there is something.
   mutating func take(_ count: Int) throws(ColumnFault) -> UnsafeRawBufferPointer {
-    guard count >= 0, count <= remaining else { throw ColumnFault("the block ends early") }
-    defer { position += count }
-    return unsafe UnsafeRawBufferPointer(rebasing: bytes[position..<(position + count)])
-  }
-
-  /// Everything that is left.
-  var rest: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(rebasing: bytes[position...]) }
-
-  mutating func skip(_ count: Int) { position += count }
-}
-
-enum Varint {
-  /// Bytes of the LEB128 form.
-  @inline(__always)
-  static func size(_ value: UInt64) -> Int { max(1, (BitPacking.width(value) + 6) / 7) }
-
-  static func append(_ value: UInt64, to bytes: inout [UInt8]) {
-    var rest = value
-    while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
+    guard count >= 0, count <= remaining else {
+      throw ColumnFault("the block ends early: \(count) bytes expected, \(remaining) left")
     }
-    bytes.append(UInt8(rest))
+    defer { offset &+= count }
+    return unsafe rest
   }
 }

@@ -1,103 +1,100 @@
 import CLZ4
 
-// Opaque text (user agents, referrers): lengths, then all bytes in a row, compressed by LZ4 where that saves a tenth.
+// Byte strings without an order of their own: user agents, referrers.
 //
-//   u8 form (0 plain, 1 LZ4 block)     varint bytes of text     varint bytes as they follow (LZ4 only)
-//   integers: the length of each string     the text
+//   u8 0 plain, 1 LZ4 │ varint bytes of all text │ column of lengths │ varint compressed bytes, if LZ4 │ text
 //
-// [LZ4 block format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md]
+// The text is compressed (LZ4 block format) where that saves at least one byte in ten; otherwise it would cost the reader
+// time for nothing.
 
-/// Strings ↔ a compressed block.
+/// Arrays of byte strings to blocks and back.
 package enum StringColumn {
-  /// Most bytes of text in a block; a decoder allocates no more.
+  /// The most bytes that the strings of one block may have together; more is refused before memory is taken.
   package static let maximumBytes = 16 << 20
 
-  /// Appends 1 to `IntegerColumn.maximumCount` strings, of `maximumBytes` together at most.
+  private static let plain: UInt8 = 0
+  private static let compressed: UInt8 = 1
+
+  /// Appends a block of 1 ... `IntegerColumn.maximumCount` strings of together at most `maximumBytes`.
   package static func encode(_ strings: [[UInt8]], to bytes: inout [UInt8]) {
-    let text = Array(strings.joined())
-    precondition(text.count <= maximumBytes, "\(text.count) bytes of text in a block")
-    let packed = compressed(text)
-    bytes.append(packed == nil ? 0 : 1)
-    Varint.append(UInt64(text.count), to: &bytes)
-    if let packed { Varint.append(UInt64(packed.count), to: &bytes) }
+    let total = strings.reduce(0) { $0 + $1.count }
+    precondition(total <= maximumBytes, "a block of \(total) bytes of text")
+    var text: [UInt8] = []
+    text.reserveCapacity(total)
+    for string in strings { text.append(contentsOf: string) }
+    let packed = compress(text)
+    bytes.append(packed == nil ? plain : compressed)
+    appendVarint(UInt64(total), to: &bytes)
     IntegerColumn.encode(strings.map { UInt64($0.count) }, to: &bytes)
+    if let packed { appendVarint(UInt64(packed.count), to: &bytes) }
     bytes.append(contentsOf: packed ?? text)
   }
 
-  /// The LZ4 block; nil where it saves less than a tenth.
-  private static func compressed(_ text: [UInt8]) -> [UInt8]? {
-    guard text.count >= 64 else { return nil }
-    let limit = text.count - text.count / 10
-    let packed = unsafe [UInt8](unsafeUninitializedCapacity: limit) { target, count in
-      let size = unsafe text.withUnsafeBytes { source in
+  /// `text` in fewer bytes, nil where it saves less than a tenth.
+  private static func compress(_ text: [UInt8]) -> [UInt8]? {
+    let limit = text.count - (text.count + 9) / 10
+    guard limit > 0 else { return nil }
+    var packed = [UInt8](repeating: 0, count: limit)
+    let size = unsafe text.withUnsafeBytes { source in
+      unsafe packed.withUnsafeMutableBytes { target in
+        // 0 where the result does not fit.
         unsafe LZ4_compress_default(
-          source.baseAddress!.assumingMemoryBound(to: CChar.self),
-          UnsafeMutableRawPointer(target.baseAddress!).assumingMemoryBound(to: CChar.self), Int32(text.count),
-          Int32(limit))
+          source.bindMemory(to: CChar.self).baseAddress, target.bindMemory(to: CChar.self).baseAddress,
+          Int32(source.count), Int32(target.count))
       }
-      count = Int(max(0, size))
     }
-    return packed.isEmpty ? nil : packed
+    guard size > 0 else { return nil }
+    packed.removeLast(packed.count - Int(size))
+    return packed
   }
 
-  /// Decodes exactly `count` strings from the start of `bytes`; `used` is how many bytes they took.
+  /// Decodes exactly `count` strings from the start of `bytes`; returns them and the number of bytes that the block took.
   package static func decode(
     _ bytes: UnsafeRawBufferPointer, count: Int
   ) throws(ColumnFault) -> (strings: [[UInt8]], used: Int) {
-    var reader = unsafe ColumnReader(bytes)
-    let form = try reader.byte()
-    guard form <= 1 else { throw ColumnFault("form \(form) of strings is unknown") }
-    let size = try reader.varint()
-    guard size <= UInt64(maximumBytes) else { throw ColumnFault("\(size) bytes of text in a block") }
-    let stored = form == 1 ? try reader.varint() : size
-    guard stored <= size, 1...IntegerColumn.maximumCount ~= count else {
-      throw ColumnFault("a block of strings is malformed")
+    guard (1...IntegerColumn.maximumCount).contains(count) else {
+      throw ColumnFault("a block of \(count) strings; 1 to \(IntegerColumn.maximumCount) can be")
     }
-    let lengths = try lengths(&reader, count, total: size)
-    let body = unsafe try reader.take(Int(stored))
-    let text = form == 0 ? unsafe [UInt8](body) : unsafe try decompressed(body, Int(size))
+    var reader = unsafe ColumnReader(bytes)
+    let tag = try reader.byte()
+    guard tag <= compressed else { throw ColumnFault("unknown encoding \(tag) of strings") }
+    let total = try reader.varint(atMost: maximumBytes, "bytes of text")
+    let lengths = ColumnScratch(count)
+    defer { lengths.free() }
+    try unsafe IntegerColumn.decode(&reader, count, 0..<count, .top, into: lengths.values)
+    var left = UInt64(total)
+    for i in 0..<count {
+      guard lengths[i] <= left else { throw ColumnFault("strings longer than their text") }
+      left -= lengths[i]
+    }
+    guard left == 0 else { throw ColumnFault("strings shorter than their text") }
+    let text = try text(&reader, total, compressed: tag == compressed)
     var strings: [[UInt8]] = []
     strings.reserveCapacity(count)
     var start = 0
-    for length in lengths {
-      strings.append(Array(text[start..<(start + length)]))
-      start += length
+    for i in 0..<count {
+      let end = start + Int(lengths[i])
+      strings.append(Array(text[start..<end]))
+      start = end
     }
-    return (strings, reader.position)
+    return (strings, reader.offset)
   }
 
-  private static func lengths(
-    _ reader: inout ColumnReader, _ count: Int, total: UInt64
-  ) throws(ColumnFault) -> [Int] {
-    var lengths = [UInt64](repeating: 0, count: count)
-    var used = 0
-    var fault: ColumnFault?
-    let rest = unsafe reader.rest
-    unsafe lengths.withUnsafeMutableBufferPointer { target in
-      do throws(ColumnFault) {
-        used = unsafe try IntegerColumn.decode(rest, count: count, into: target.baseAddress!)
-      } catch { fault = error }
+  private static func text(
+    _ reader: inout ColumnReader, _ total: Int, compressed: Bool
+  ) throws(ColumnFault) -> [UInt8] {
+    guard compressed else { return try unsafe Array(reader.take(total)[..<total]) }
+    let size = try reader.varint(atMost: maximumBytes, "bytes of compressed text")
+    let source = try unsafe reader.take(size)
+    // LZ4 makes at most 255 bytes of one: whoever announces more does not get the memory for it.
+    guard total <= 255 * size else { throw ColumnFault("\(size) bytes of LZ4 cannot hold \(total)") }
+    var text = [UInt8](repeating: 0, count: total)
+    let written = unsafe text.withUnsafeMutableBytes { target in
+      unsafe LZ4_decompress_safe(
+        source.bindMemory(to: CChar.self).baseAddress, target.bindMemory(to: CChar.self).baseAddress, Int32(size),
+        Int32(target.count))
     }
-    if let fault { throw fault }
-    reader.skip(used)
-    var sum: UInt64 = 0
-    for length in lengths {
-      guard length <= total else { throw ColumnFault("a string of \(length) bytes") }
-      sum += length
-    }
-    guard sum == total else { throw ColumnFault("strings of \(sum) bytes where the text has \(total)") }
-    return lengths.map { Int($0) }
-  }
-
-  private static func decompressed(_ body: UnsafeRawBufferPointer, _ size: Int) throws(ColumnFault) -> [UInt8] {
-    let text = unsafe [UInt8](unsafeUninitializedCapacity: max(size, 1)) { target, count in
-      let written = unsafe LZ4_decompress_safe(
-        body.baseAddress?.assumingMemoryBound(to: CChar.self),
-        UnsafeMutableRawPointer(target.baseAddress!).assumingMemoryBound(to: CChar.self), Int32(body.count), Int32(size)
-      )
-      count = Int(max(0, written))
-    }
-    guard text.count == size else { throw ColumnFault("the text does not decompress to \(size) bytes") }
+    guard written == Int32(total) else { throw ColumnFault("the compressed text is damaged") }
     return text
   }
 }

@@ -105,11 +105,12 @@ enum BinColumn {
           table: table.baseAddress!, lowers: lowers.baseAddress!, mask: UInt64(table.count - 1),
           isWide: model.widest > 45, base: bytes.baseAddress!, limit: end)
         var bit = start
-        var value: UInt64 = 0
-        for _ in 0...(index % lane) {
+        for _ in 0..<(index % lane) {
           guard bit <= end else { return nil }
-          value = lookup.next(&bit)
+          bit &+= lookup.bits(bit)
         }
+        guard bit <= end else { return nil }
+        let value = lookup.next(&bit)
         return bit <= end ? value : nil
       }
     }
@@ -126,12 +127,17 @@ enum BinColumn {
     /// The column's end in bits.
     let limit: Int
 
+    /// How many bits the number at `bit`, which is not beyond the end, takes.
+    @inline(__always) func bits(_ bit: Int) -> Int {
+      Int(truncatingIfNeeded: unsafe table[Int(truncatingIfNeeded: BitReader.window(base, bit) & mask)] & 0xFF)
+    }
+
     /// The number at `bit`, which is not beyond the end; moves `bit` behind it.
     @inline(__always) func next(_ bit: inout Int) -> UInt64 {
       let window = unsafe BitReader.window(base, bit)
       let entry = unsafe table[Int(truncatingIfNeeded: window & mask)]
-      let length = Int(truncatingIfNeeded: entry & 0xFF)
-      let width = Int(truncatingIfNeeded: entry &>> 8 & 0xFF)
+      let length = Int(truncatingIfNeeded: entry &>> 8 & 0xFF)
+      let width = Int(truncatingIfNeeded: entry & 0xFF) &- length
       let lower = unsafe lowers[Int(truncatingIfNeeded: entry &>> 16)]
       let distance: UInt64
       if isWide, width > 45 {
@@ -147,10 +153,11 @@ enum BinColumn {
     @inline(__always) func nextNarrow(_ bit: inout Int) -> UInt64 {
       let window = unsafe BitReader.window(base, bit)
       let entry = unsafe table[Int(truncatingIfNeeded: window & mask)]
-      let length = UInt64(truncatingIfNeeded: entry & 0xFF)
-      let width = UInt64(truncatingIfNeeded: entry &>> 8 & 0xFF)
-      bit &+= Int(truncatingIfNeeded: length &+ width)
-      return unsafe lowers[Int(truncatingIfNeeded: entry &>> 16)] &+ (window &>> length & (1 &<< width &- 1))
+      let length = UInt64(truncatingIfNeeded: entry &>> 8 & 0xFF)
+      let total = UInt64(truncatingIfNeeded: entry & 0xFF)
+      bit &+= Int(truncatingIfNeeded: total)
+      return unsafe lowers[Int(truncatingIfNeeded: entry &>> 16)]
+        &+ (window &>> length & (1 &<< (total &- length) &- 1))
     }
   }
 

@@ -35,6 +35,21 @@ import Glibc
     }
   }
 
+  /// Intervals that hold a range whole, with a weight over all: two, so that neither is much wider than the range.
+  static func cover(_ range: ClosedRange<UInt64>, weight: Double) -> [Interval] {
+    let (least, greatest) = (range.lowerBound, range.upperBound)
+    let different = least ^ greatest
+    guard different != 0 else { return [(least, 0, weight)] }
+    // The halves of the narrowest interval around both meet at `middle`; each end lies in one of them.
+    let top = UInt64(1) << UInt64(63 - different.leadingZeroBitCount)
+    let middle = greatest & ~(top - 1)
+    func width(_ distance: UInt64) -> UInt8 { UInt8(64 - distance.leadingZeroBitCount) }
+    let (below, above) = (width(middle - 1 - least), width(greatest - middle))
+    return [
+      ((middle - 1) & ~BinModel.mask(below), below, weight / 2), (middle, above, weight / 2),
+    ]
+  }
+
   private init(lowers: UnsafeBufferPointer<UInt64>, widths: [UInt8]?, before: [Double]?) {
     unsafe self.lowers = unsafe lowers
     self.widths = widths

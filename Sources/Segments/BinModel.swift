@@ -20,7 +20,7 @@ struct BinModel: Sendable {
   private(set) var lengths: [UInt8] = []
   /// Each bin's code, its first bit lowest.
   private(set) var codes: [UInt16] = []
-  /// The bin of each pattern of the next `tableBits` bits: bin << 16 | width << 8 | length of the code.
+  /// The bin of each pattern of the next `tableBits` bits: bin << 16 | length of its code << 8 | bits of code and field.
   private(set) var table: [UInt32] = []
   private(set) var tableBits = 0
   /// The widest field.
@@ -41,7 +41,7 @@ struct BinModel: Sendable {
     tableBits = Int(lengths.max() ?? 0)
     widest = Int(widths.max() ?? 0)
     table = PrefixCode.table(lengths, codes) { bin, length in
-      UInt32(bin) << 16 | UInt32(widths[bin]) << 8 | UInt32(length)
+      UInt32(bin) << 16 | UInt32(length) << 8 | UInt32(length + widths[bin])
     }
   }
 

@@ -3,7 +3,7 @@ import Columns
 
 // The rows of a page, 1,024 but for the last one of a segment, column by column:
 //
-//   0  u8 flags: 1 all ids are UUIDs of one version, which stands in the upper four bits; 2 ids repeat
+//   0  u8 flags: 1 all ids are UUIDs of one version, which stands in the upper four bits
 //   1  u8 zero       2 u16 rows
 //   4  u32 for each column: where it ends, from the page's start; it starts where the one before ends
 //   …  the columns
@@ -15,7 +15,6 @@ import Columns
 /// A page of rows as bytes.
 enum RowPage {
   static let uuid: UInt8 = 1
-  static let repeats: UInt8 = 2
   /// Bytes before the list of ends.
   static let headBytes = 4
 
@@ -44,14 +43,16 @@ enum RowPage {
 /// Turns rows into pages. Owns the memory for one.
 @safe struct RowPageEncoder: ~Copyable {
   private let columns: SegmentColumns
+  private let positions: PositionTable
   private let memory: UnsafeMutableRawPointer
   private let capacity: Int
   private let numbers: UnsafeMutablePointer<UInt64>
   /// The captured columns of the page encoded last.
   private(set) var strings: [UInt8] = []
 
-  init(_ columns: SegmentColumns) {
+  init(_ columns: SegmentColumns, _ positions: PositionTable) {
     self.columns = columns
+    self.positions = positions
     let rows = RowVector.capacity
     capacity =
       RowPage.headBytes + 4 * columns.count + SortedColumn.capacity(rows) + WordColumn.capacity(rows)
@@ -70,7 +71,6 @@ enum RowPage {
   mutating func encode(_ rows: RowVector) -> UnsafeRawBufferPointer {
     let count = rows.count
     let version = RowPage.version(rows)
-    let hasRepeats = unsafe WordColumn.hasRepeats(high: rows.high, low: rows.low, count)
     let ends = unsafe memory + RowPage.headBytes
     var place = 0
     var used = RowPage.headBytes + 4 * columns.count
@@ -79,8 +79,7 @@ enum RowPage {
       unsafe ends.unsafeStoreLE(UInt32(used), 4 * place)
       place += 1
     }
-    let flags =
-      (version.map { RowPage.uuid | UInt8($0) << 4 } ?? 0) | (hasRepeats ? RowPage.repeats : 0)
+    let flags = version.map { RowPage.uuid | UInt8($0) << 4 } ?? 0
     unsafe memory.unsafeStoreLE(flags, 0)
     unsafe memory.unsafeStoreLE(UInt8(0), 1)
     unsafe memory.unsafeStoreLE(UInt16(count), 2)
@@ -93,7 +92,7 @@ enum RowPage {
     }
     unsafe end(
       WordColumn.encode(
-        rows.low, high: rows.high, count, bits: version == nil ? 64 : 62, repeats: hasRepeats, to: memory + used))
+        rows.low, high: rows.high, count, bits: version == nil ? 64 : 62, to: memory + used))
     for i in 0..<count { unsafe numbers[i] = unsafe UInt64(rows.code[i]) }
     unsafe end(BinColumn.encode(numbers, count, columns.code, to: memory + used))
     if version == 7 {
@@ -105,7 +104,10 @@ enum RowPage {
       for i in 0..<count { unsafe numbers[i] = unsafe RowPage.biased(rows.eventTime[i]) }
       unsafe end(BinColumn.encode(numbers, count, columns.eventTime, to: memory + used))
     }
-    unsafe end(BinColumn.encode(rows.position, count, columns.position, to: memory + used))
+    for i in 0..<count {
+      unsafe numbers[i] = RowPage.biased(Int64(rows.position[i]) - Int64(positions.position(rows.eventTime[i])))
+    }
+    unsafe end(BinColumn.encode(numbers, count, columns.position, to: memory + used))
     for i in 0..<count { unsafe numbers[i] = unsafe UInt64(rows.source[i]) }
     unsafe end(BinColumn.encode(numbers, count, columns.source, to: memory + used))
     let bytes = used

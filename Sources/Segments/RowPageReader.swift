@@ -23,7 +23,6 @@ package struct SegmentFields: OptionSet, Sendable {
   let count: Int
   /// The ids' version where the page is one of UUIDs.
   private let version: UInt64?
-  private let hasRepeats: Bool
   /// High half of the first id, from the fences.
   private let first: UInt64
   /// Positions lie below this.
@@ -42,7 +41,7 @@ package struct SegmentFields: OptionSet, Sendable {
     guard size >= head else { throw Fault("the page ends inside its head") }
     let base = bytes.baseAddress!
     let flags = unsafe base.unsafeLoadLE(0, as: UInt8.self)
-    guard unsafe base.unsafeLoadLE(1, as: UInt8.self) == 0, flags & 0x0C == 0 else {
+    guard unsafe base.unsafeLoadLE(1, as: UInt8.self) == 0, flags & 0x0E == 0 else {
       throw Fault("the page has flags that this program does not know")
     }
     guard unsafe Int(base.unsafeLoadLE(2, as: UInt16.self)) == count else {
@@ -63,7 +62,6 @@ package struct SegmentFields: OptionSet, Sendable {
     self.first = first
     self.positions = positions
     version = flags & RowPage.uuid != 0 ? UInt64(flags >> 4) : nil
-    hasRepeats = flags & RowPage.repeats != 0
   }
 
   /// Where a column starts, from the page's start.
@@ -85,8 +83,6 @@ package struct SegmentFields: OptionSet, Sendable {
     Fault("\(what) of the page cannot be read", at: start(columns.place(id)))
   }
 
-  private var bits: Int { version == nil ? 64 : 62 }
-
   private func layout() throws(Fault) -> SortedColumn.Layout {
     let base = version == nil ? first : RowPage.squeeze(first)
     guard
@@ -99,7 +95,7 @@ package struct SegmentFields: OptionSet, Sendable {
   func readIDs(_ rows: RowVector) throws(Fault) {
     rows.count = count
     unsafe try readHigh(rows.high)
-    unsafe try readLow(rows.low, high: rows.high)
+    guard unsafe try lows().decode(to: rows.low) else { throw fault(.low, "the ids") }
   }
 
   private func readHigh(_ high: UnsafeMutablePointer<UInt64>) throws(Fault) {
@@ -109,24 +105,19 @@ package struct SegmentFields: OptionSet, Sendable {
     }
   }
 
-  private func readLow(_ low: UnsafeMutablePointer<UInt64>, high: UnsafePointer<UInt64>) throws(Fault) {
-    guard
-      unsafe WordColumn.decode(
-        column(columns.place(.low)), high: high, count, bits: bits, repeats: hasRepeats, to: low)
+  /// The low halves, ready to be read.
+  func lows() throws(Fault) -> WordColumn.Layout {
+    guard let lows = unsafe WordColumn.Layout(column(columns.place(.low)), count: count, bits: version == nil ? 64 : 62)
     else { throw fault(.low, "the ids") }
+    return lows
   }
 
-  /// Reads the ids and what else is asked for.
-  func read(_ fields: SegmentFields, into rows: RowVector) throws(Fault) {
+  /// Reads the ids and what else is asked for; positions with their table, which they are asked for with.
+  func read(_ fields: SegmentFields, _ table: PositionTable?, into rows: RowVector) throws(Fault) {
     try readIDs(rows)
     if fields.contains(.code) { unsafe try readNumbers(.code, columns.code, to: rows.code) }
-    if fields.contains(.eventTime) { try readEventTimes(rows) }
-    if fields.contains(.position) {
-      unsafe try readNumbers(.position, columns.position, to: rows.position)
-      var highest: UInt64 = 0
-      for i in 0..<count { unsafe highest = max(highest, rows.position[i]) }
-      guard highest < positions else { throw fault(.position, "the positions") }
-    }
+    if fields.contains(.eventTime) || table != nil { try readEventTimes(rows) }
+    if let table { try readPositions(rows, table) }
     if fields.contains(.source) {
       unsafe try readNumbers(.source, columns.source, to: rows.source)
       var highest: UInt16 = 0
@@ -165,28 +156,23 @@ package struct SegmentFields: OptionSet, Sendable {
     }
   }
 
+  private func readPositions(_ rows: RowVector, _ table: PositionTable) throws(Fault) {
+    unsafe try readNumbers(.position, columns.position, to: rows.position)
+    var highest: UInt64 = 0
+    for i in 0..<count {
+      let distance = unsafe UInt64(bitPattern: RowPage.unbiased(rows.position[i]))
+      let position = unsafe table.position(rows.eventTime[i]) &+ distance
+      unsafe rows.position[i] = position
+      highest = max(highest, position)
+    }
+    guard highest < positions else { throw fault(.position, "the positions") }
+  }
+
   /// The rows whose id has this high half, found without reading the others.
   func find(high: UInt64) throws(Fault) -> Range<Int> {
     guard let version else { return SortedColumn.find(high, try layout(), count: count) }
     guard high >> 12 & 15 == version else { return 0..<0 }
     return SortedColumn.find(RowPage.squeeze(high), try layout(), count: count)
-  }
-
-  /// The low halves of the rows in `range`, put where these rows belong in memory for a page of them. `high` is such
-  /// memory too.
-  func readLow(
-    _ range: Range<Int>, to low: UnsafeMutablePointer<UInt64>, using high: UnsafeMutablePointer<UInt64>
-  ) throws(Fault) {
-    guard !hasRepeats else {
-      unsafe try readHigh(high)
-      return unsafe try readLow(low, high: high)
-    }
-    let words = unsafe column(columns.place(.low))
-    guard words.count == (count * bits + 7) / 8 else { throw fault(.low, "the ids") }
-    for row in range {
-      unsafe low[row] =
-        BitReader.wide(words.baseAddress!, row * bits, bits) | (version == nil ? 0 : WordColumn.variant)
-    }
   }
 
   /// The ad code of one row.
@@ -200,9 +186,10 @@ package struct SegmentFields: OptionSet, Sendable {
     return version == 7 ? RowPage.unbiased(number) &+ Int64(high >> 16) : RowPage.unbiased(number)
   }
 
-  /// The position of one row, less the segment's first.
-  func position(at row: Int) throws(Fault) -> UInt64 {
-    let position = try number(.position, columns.position, at: row)
+  /// The position of one row, less the segment's first, where `expected` is what the table says.
+  func position(at row: Int, expected: UInt64) throws(Fault) -> UInt64 {
+    let number = try number(.position, columns.position, at: row)
+    let position = expected &+ UInt64(bitPattern: RowPage.unbiased(number))
     guard position < positions else { throw fault(.position, "a position") }
     return position
   }

@@ -1,84 +1,85 @@
-// Sorting without comparing: least-significant-digit radix sort with digits of 11 bits, of which only those are walked in
+// Sorting without comparing: least-significant-digit radix sort with digits of up to 12 bits, of which only those are walked in
 // which the keys differ. Ids of one day share their first bits, or the bits in which a UUID says that it is one.
 
 /// Radix sorts.
 enum RowSort {
-  private static let digitBits = 11
+  private static let digitBits = 12
 
-  /// The rows in the order of (high, low, code, row).
-  static func order(
-    high: UnsafeBufferPointer<UInt64>, low: UnsafeBufferPointer<UInt64>, code: UnsafeBufferPointer<UInt32>
-  ) -> [UInt32] {
-    let count = high.count
-    var keys = unsafe [UInt64](high)
-    var rows = unsafe [UInt32](unsafeUninitializedCapacity: count) { buffer, initialized in
-      for i in 0..<count { unsafe buffer[i] = UInt32(truncatingIfNeeded: i) }
+  /// The rows in the order of (high, low, code, row). The radix sort is by as many leading bits of what tells the highs
+  /// apart as nearly always suffice, with the row's number below them; rows that share these are then compared.
+  static func order(_ rows: [BuilderRow]) -> [UInt32] {
+    let count = rows.count
+    var different: UInt64 = 0
+    for row in rows { different |= row.high ^ rows[0].high }
+    let rowBits = Int.bitWidth - count.leadingZeroBitCount
+    let significant = 64 - different.leadingZeroBitCount
+    let prefix = min(significant, rowBits + 8)
+    let mask = UInt64(1) << UInt64(rowBits) - 1
+    var keys = unsafe [UInt64](unsafeUninitializedCapacity: count) { keys, initialized in
+      let shift = UInt64(significant - prefix)
+      let keep = significant >= 64 ? UInt64.max : 1 << UInt64(significant) - 1
+      for i in 0..<count {
+        unsafe keys[i] = ((rows[i].high & keep) &>> shift) &<< UInt64(rowBits) | UInt64(truncatingIfNeeded: i)
+      }
       initialized = count
     }
-    sort(&keys, carrying: &rows)
-    unsafe keys.withUnsafeBufferPointer { keys in
-      unsafe rows.withUnsafeMutableBufferPointer { rows in
+    sort(&keys, from: rowBits, bits: prefix)
+    var order = unsafe [UInt32](unsafeUninitializedCapacity: count) { order, initialized in
+      for i in 0..<count { unsafe order[i] = UInt32(truncatingIfNeeded: keys[i] & mask) }
+      initialized = count
+    }
+    unsafe rows.withUnsafeBufferPointer { rows in
+      unsafe order.withUnsafeMutableBufferPointer { order in
         var start = 0
         while start < count {
-          var end = start + 1
-          while end < count, unsafe keys[end] == keys[start] { end += 1 }
-          if end - start > 1 {
-            unsafe rows[start..<end].sort { a, b in
-              let (a, b) = (Int(a), Int(b))
-              return unsafe (low[a], code[a], a) < (low[b], code[b], b)
+          let group = keys[start] & ~mask
+          var end = start &+ 1
+          while end < count, keys[end] & ~mask == group { end &+= 1 }
+          if end &- start > 1 {
+            unsafe order[start..<end].sort { a, b in
+              let (x, y) = unsafe (rows[Int(a)], rows[Int(b)])
+              return (x.high, x.low, x.code, a) < (y.high, y.low, y.code, b)
             }
           }
           start = end
         }
       }
     }
-    return rows
+    return order
   }
 
   /// Sorts `keys`.
   static func sort(_ keys: inout [UInt64]) {
-    var none: [UInt32] = []
-    sort(&keys, carrying: &none)
+    guard let first = keys.first else { return }
+    var different: UInt64 = 0
+    for key in keys { different |= key ^ first }
+    let lowest = min(different.trailingZeroBitCount, 63)
+    sort(&keys, from: lowest, bits: 64 - different.leadingZeroBitCount - lowest)
   }
 
-  /// Sorts `keys`, and puts `rows` (as many, or none at all) into the same order. Equal keys keep their order.
-  static func sort(_ keys: inout [UInt64], carrying rows: inout [UInt32]) {
-    let count = keys.count
-    guard count > 1 else { return }
-    let carries = !rows.isEmpty
-    var different: UInt64 = 0
-    for key in keys { different |= key ^ keys[0] }
-    guard different != 0 else { return }
-    let lowest = different.trailingZeroBitCount
-    let bits = 64 - different.leadingZeroBitCount - lowest
+  /// Sorts `keys` by `bits` bits from `lowest` on; keys that are equal there keep their order.
+  private static func sort(_ keys: inout [UInt64], from lowest: Int, bits: Int) {
+    guard keys.count > 1, bits > 0 else { return }
     let passes = (bits + digitBits - 1) / digitBits
     // Digits of even width: 25 bits are three digits of 9, 8 and 8 bits.
     let width = (bits + passes - 1) / passes
-    var otherKeys = unsafe [UInt64](unsafeUninitializedCapacity: count) { $1 = count }
-    var otherRows = unsafe [UInt32](unsafeUninitializedCapacity: carries ? count : 0) { $1 = carries ? count : 0 }
+    var other = unsafe [UInt64](unsafeUninitializedCapacity: keys.count) { $1 = keys.count }
     var places = [Int](repeating: 0, count: 1 << width)
     for pass in 0..<passes {
       let shift = UInt64(lowest + pass * width)
       unsafe keys.withUnsafeBufferPointer { keys in
-        unsafe otherKeys.withUnsafeMutableBufferPointer { targetKeys in
-          unsafe rows.withUnsafeBufferPointer { rows in
-            unsafe otherRows.withUnsafeMutableBufferPointer { targetRows in
-              unsafe places.withUnsafeMutableBufferPointer { places in
-                unsafe scatter(
-                  keys, rows, to: targetKeys, targetRows, places, shift: shift, mask: UInt64(1) << UInt64(width) - 1)
-              }
-            }
+        unsafe other.withUnsafeMutableBufferPointer { other in
+          unsafe places.withUnsafeMutableBufferPointer { places in
+            unsafe scatter(keys, to: other, places, shift: shift, mask: UInt64(1) << UInt64(width) - 1)
           }
         }
       }
-      swap(&keys, &otherKeys)
-      swap(&rows, &otherRows)
+      swap(&keys, &other)
     }
   }
 
   private static func scatter(
-    _ keys: UnsafeBufferPointer<UInt64>, _ rows: UnsafeBufferPointer<UInt32>,
-    to targetKeys: UnsafeMutableBufferPointer<UInt64>, _ targetRows: UnsafeMutableBufferPointer<UInt32>,
+    _ keys: UnsafeBufferPointer<UInt64>, to target: UnsafeMutableBufferPointer<UInt64>,
     _ places: UnsafeMutableBufferPointer<Int>, shift: UInt64, mask: UInt64
   ) {
     let count = keys.count
@@ -90,23 +91,12 @@ enum RowSort {
       unsafe places[i] = sum
       sum &+= here
     }
-    if rows.isEmpty {
-      for i in 0..<count {
-        let key = unsafe keys[i]
-        let digit = Int(truncatingIfNeeded: key &>> shift & mask)
-        let place = unsafe places[digit]
-        unsafe places[digit] = place &+ 1
-        unsafe targetKeys[place] = key
-      }
-      return
-    }
     for i in 0..<count {
       let key = unsafe keys[i]
       let digit = Int(truncatingIfNeeded: key &>> shift & mask)
       let place = unsafe places[digit]
       unsafe places[digit] = place &+ 1
-      unsafe targetKeys[place] = key
-      unsafe targetRows[place] = rows[i]
+      unsafe target[place] = key
     }
   }
 }

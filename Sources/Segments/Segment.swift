@@ -11,6 +11,8 @@ package final class Segment: Sendable {
   package let summary: SegmentSummary
 
   let columns: SegmentColumns
+  private let positionSection: SealedSection
+  private let positionScale: PositionTable.Scale
   private let rowSection: SealedSection
   /// High half of each page's first id.
   let fences: [UInt64]
@@ -44,10 +46,39 @@ package final class Segment: Sendable {
         file: file.path, offset: columnSection.offset + UInt64(fault.offset), reason: fault.reason)
     }
     summary = try SegmentSummary.read(file.page, captured: columns.captured, path: file.path)
+    positionSection = try file.section(SegmentSection.positions.rawValue)
+    positionScale = try Self.readScale(file, positionSection)
     rowSection = try file.section(SegmentSection.rows.rawValue)
     (fences, starts) = try Self.readFences(file, rows: summary.rows, rowBytes: rowSection.bytes)
     steps = try Self.readSteps(file, summary)
     sums = try Self.readSums(file, summary)
+  }
+
+  private static func readScale(_ file: SealedFile, _ section: SealedSection) throws -> PositionTable.Scale {
+    let head = try unsafe file.withBytes(of: section, 0..<min(section.bytes, PositionTable.headBytes)) {
+      unsafe [UInt8]($0)
+    }
+    guard let scale = PositionTable.Scale(head), scale.sectionBytes == section.bytes else {
+      throw FormatError(file: file.path, offset: section.offset, reason: "no table of positions")
+    }
+    return scale
+  }
+
+  /// The whole table of positions.
+  func positionTable() throws -> PositionTable {
+    guard let table = PositionTable(try file.contents(of: positionSection)) else {
+      throw FormatError(file: file.path, offset: positionSection.offset, reason: "no table of positions")
+    }
+    return table
+  }
+
+  /// What the table says of one event time.
+  private func expectedPosition(_ time: Int64) throws -> UInt64 {
+    guard positionScale.entries > 0 else { return 0 }
+    let entry = PositionTable.headBytes + 4 * positionScale.bucket(RowPage.biased(time))
+    return try unsafe file.withBytes(of: positionSection, entry..<(entry + 4)) { bytes in
+      unsafe UInt64(bytes.baseAddress!.unsafeLoadLE(0, as: UInt32.self))
+    }
   }
 
   private static func readFences(
@@ -141,19 +172,17 @@ package final class Segment: Sendable {
   ) throws -> Bool {
     let range = try reader.find(high: impression.high)
     if range.isEmpty { return true }
-    return try unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2 * RowVector.capacity) { memory in
-      let low = memory.baseAddress!
-      try unsafe reader.readLow(range, to: low, using: low + RowVector.capacity)
-      for row in range where unsafe low[row] == impression.low {
-        let found = SegmentRow(
-          impression: impression, code: try reader.code(at: row),
-          eventTime: try reader.eventTime(at: row, high: impression.high),
-          position: summary.positions.lowerBound + (try reader.position(at: row)),
-          source: Click.Source(rawValue: try reader.source(at: row))!)
-        if try !visit(found) { return false }
-      }
-      return true
+    let lows = try reader.lows()
+    for row in range where lows.low(row) == impression.low {
+      let time = try reader.eventTime(at: row, high: impression.high)
+      let position = try reader.position(at: row, expected: try expectedPosition(time))
+      let found = SegmentRow(
+        impression: impression, code: try reader.code(at: row), eventTime: time,
+        position: summary.positions.lowerBound + position,
+        source: Click.Source(rawValue: try reader.source(at: row))!)
+      if try !visit(found) { return false }
     }
+    return true
   }
 
   /// Whether a click with this identity is in the segment: at `position`, or anywhere where that is nil.

@@ -8,11 +8,7 @@ package struct SegmentBuilder: ~Copyable {
   /// The position of the first click.
   package let first: UInt64
   private let captured: [CapturedColumn]
-  private var high: [UInt64] = []
-  private var low: [UInt64] = []
-  private var eventTime: [Int64] = []
-  private var code: [UInt32] = []
-  private var source: [UInt16] = []
+  private var rows: [BuilderRow] = []
   /// For each captured column, a string a click.
   private var strings: [[[UInt8]]]
   private var steps: [SegmentStep] = []
@@ -25,15 +21,11 @@ package struct SegmentBuilder: ~Copyable {
     self.first = first
     self.captured = captured
     strings = captured.map { _ in [] }
-    high.reserveCapacity(capacity)
-    low.reserveCapacity(capacity)
-    eventTime.reserveCapacity(capacity)
-    code.reserveCapacity(capacity)
-    source.reserveCapacity(capacity)
+    rows.reserveCapacity(capacity)
   }
 
   /// Clicks so far.
-  package var count: Int { high.count }
+  package var count: Int { rows.count }
   /// The position that the next click will have.
   package var next: UInt64 { first + UInt64(count) }
 
@@ -55,11 +47,9 @@ package struct SegmentBuilder: ~Copyable {
   ) {
     precondition(!steps.isEmpty, "a click before the time it was received at")
     precondition(count < Self.maximumRows && more.count == captured.count)
-    high.append(impression.high)
-    low.append(impression.low)
-    self.eventTime.append(eventTime)
-    self.code.append(code)
-    self.source.append(source.rawValue)
+    rows.append(
+      BuilderRow(
+        high: impression.high, low: impression.low, eventTime: eventTime, code: code, source: source.rawValue))
     for i in more.indices { strings[i].append(more[i]) }
   }
 
@@ -67,9 +57,10 @@ package struct SegmentBuilder: ~Copyable {
   /// `SealedFileWriter.finish` says.
   package consuming func seal(to target: SegmentTarget) throws(SystemError) -> (SealedReference, SegmentSummary) {
     precondition(count > 0, "a segment of no clicks")
-    let sums = SumFold.sums(codes: code, eventTimes: eventTime)
-    let order = order()
-    var writer = try SegmentWriter.create(target, first: first, columns: columns(sums))
+    let sums = SumFold.sums(rows)
+    let order = RowSort.order(rows)
+    let table = PositionTable(rows)
+    var writer = try SegmentWriter.create(target, first: first, columns: columns(sums, table), positions: table)
     var start = 0
     while start < order.count {
       let rows = start..<min(start + RowVector.capacity, order.count)
@@ -84,46 +75,35 @@ package struct SegmentBuilder: ~Copyable {
     return try writer.finish()
   }
 
-  private func order() -> [UInt32] {
-    unsafe high.withUnsafeBufferPointer { high in
-      unsafe low.withUnsafeBufferPointer { low in
-        unsafe code.withUnsafeBufferPointer { unsafe RowSort.order(high: high, low: low, code: $0) }
-      }
-    }
-  }
-
-  /// The rows of `order` in `rows`, gathered.
-  private func fill(_ page: RowVector, _ order: [UInt32], _ rows: Range<Int>) {
-    page.count = rows.count
+  /// The rows of `order` in `range`, gathered.
+  private func fill(_ page: RowVector, _ order: [UInt32], _ range: Range<Int>) {
+    page.count = range.count
     unsafe order.withUnsafeBufferPointer { order in
-      unsafe high.withUnsafeBufferPointer { high in
-        for i in 0..<rows.count { unsafe page.high[i] = high[Int(order[rows.lowerBound &+ i])] }
+      unsafe rows.withUnsafeBufferPointer { rows in
+        for i in 0..<range.count {
+          let position = unsafe order[range.lowerBound &+ i]
+          let row = unsafe rows[Int(position)]
+          unsafe page.high[i] = row.high
+          unsafe page.low[i] = row.low
+          unsafe page.eventTime[i] = row.eventTime
+          unsafe page.position[i] = UInt64(position)
+          unsafe page.code[i] = row.code
+          unsafe page.source[i] = row.source
+        }
       }
-      unsafe low.withUnsafeBufferPointer { low in
-        for i in 0..<rows.count { unsafe page.low[i] = low[Int(order[rows.lowerBound &+ i])] }
-      }
-      unsafe eventTime.withUnsafeBufferPointer { eventTime in
-        for i in 0..<rows.count { unsafe page.eventTime[i] = eventTime[Int(order[rows.lowerBound &+ i])] }
-      }
-      unsafe code.withUnsafeBufferPointer { code in
-        for i in 0..<rows.count { unsafe page.code[i] = code[Int(order[rows.lowerBound &+ i])] }
-      }
-      unsafe source.withUnsafeBufferPointer { source in
-        for i in 0..<rows.count { unsafe page.source[i] = source[Int(order[rows.lowerBound &+ i])] }
-      }
-      for i in 0..<rows.count { unsafe page.position[i] = UInt64(order[rows.lowerBound &+ i]) }
     }
-    page.strings = strings.map { column in rows.map { column[Int(order[$0])] } }
+    page.strings = strings.map { column in range.map { column[Int(order[$0])] } }
   }
 
   /// The models that fit these clicks.
-  private func columns(_ sums: [SegmentSum]) -> SegmentColumns {
-    let sourceCounts = source.reduce(into: [UInt64: Double]()) { $0[UInt64($1), default: 0] += 1 }
+  private func columns(_ sums: [SegmentSum], _ table: PositionTable) -> SegmentColumns {
+    var sources: [UInt64: Double] = [:]
+    for row in rows { sources[UInt64(row.source), default: 0] += 1 }
     return SegmentColumns(
       code: BinFit.model(of: codeWeights(sums)), eventTime: eventModel(delays: false),
       eventDelay: eventModel(delays: true),
-      position: Self.positionModel(UInt64(count)),
-      source: BinFit.model(of: sourceCounts.map { ($0.key, 0, $0.value) }), captured: captured)
+      position: distanceModel(table),
+      source: BinFit.model(of: sources.map { ($0.key, 0, $0.value) }), captured: captured)
   }
 
   /// How often each ad code occurs.
@@ -142,30 +122,35 @@ package struct SegmentBuilder: ~Copyable {
   /// Fits event times, or for version 7 ids their distances from the minting time. A page decides by all of its ids, so
   /// an id of version 7 counts for both, where there are others at all.
   private func eventModel(delays: Bool) -> BinModel {
-    var numbers: [UInt64] = []
-    numbers.reserveCapacity(count)
-    for i in 0..<count {
+    if !delays, rows.allSatisfy({ $0.impression.mintedAt != nil }) { return BinModel() }
+    var fit = NumberFit(expected: count)
+    for row in rows {
       if !delays {
-        numbers.append(RowPage.biased(eventTime[i]))
-      } else if let minted = ImpressionID(high: high[i], low: low[i]).mintedAt {
-        numbers.append(RowPage.biased(eventTime[i] &- minted))
+        fit.add(RowPage.biased(row.eventTime))
+      } else if let minted = row.impression.mintedAt {
+        fit.add(RowPage.biased(row.eventTime &- minted))
       }
     }
-    if !delays, high.indices.allSatisfy({ ImpressionID(high: high[$0], low: low[$0]).mintedAt != nil }) {
-      return BinModel()
-    }
-    RowSort.sort(&numbers)
-    return unsafe numbers.withUnsafeBufferPointer { unsafe BinFit.model(of: $0) }
+    return fit.model()
   }
 
-  /// Positions occur once each.
-  static func positionModel(_ count: UInt64) -> BinModel {
-    var intervals: [BinFit.Interval] = []
-    var lower: UInt64 = 0
-    for width in (0..<UInt8(64)).reversed() where count >> UInt64(width) & 1 == 1 {
-      intervals.append((lower, width, Double(UInt64(1) << UInt64(width))))
-      lower += 1 << UInt64(width)
+  /// Fits the distances of positions from what the table says.
+  private func distanceModel(_ table: PositionTable) -> BinModel {
+    var fit = NumberFit(expected: count)
+    for position in rows.indices {
+      fit.add(RowPage.biased(Int64(position) - Int64(table.position(rows[position].eventTime))))
     }
-    return BinFit.model(of: intervals)
+    return fit.model()
   }
+}
+
+/// A click as the builder keeps it: 32 bytes, so that gathering one touches one cache line.
+struct BuilderRow {
+  var high: UInt64
+  var low: UInt64
+  var eventTime: Int64
+  var code: UInt32
+  var source: UInt16
+
+  @inline(__always) var impression: ImpressionID { ImpressionID(high: high, low: low) }
 }

@@ -60,6 +60,7 @@ final class SegmentColumns: Sendable {
   /// Event times as they are; in pages of version 7 ids, less the minting time.
   let eventTime: BinModel
   let eventDelay: BinModel
+  /// Positions, less what the table of positions says about the event time.
   let position: BinModel
   let source: BinModel
 

@@ -7,6 +7,8 @@ import Files
 @safe package final class SegmentCursor {
   private let segment: Segment
   private let fields: SegmentFields
+  /// The table of positions, once positions are read.
+  private var positions: PositionTable?
   private let high: ClosedRange<UInt64>
   private var page: Int
   private var index = 0
@@ -49,6 +51,7 @@ import Files
   }
 
   private func fill() throws {
+    if positions == nil, fields.contains(.position) { positions = try segment.positionTable() }
     guard segment.access == .read else {
       return try unsafe segment.withPageBytes(page..<(page + 1)) { unsafe try read($0) }
     }
@@ -67,7 +70,7 @@ import Files
 
   private func read(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
     let reader = unsafe try segment.reader(page, bytes)
-    do { try reader.read(fields, into: rows) } catch { throw segment.formatError(error, page: page) }
+    do { try reader.read(fields, positions, into: rows) } catch { throw segment.formatError(error, page: page) }
   }
 
   /// The next row; nil at the end. The cursor must read all fields.

@@ -13,22 +13,24 @@ import Files
 //                136 u64 steps  144 u64 rows of sums
 //
 //   section 1 columns     which columns a page has, how each is coded, and the models
-//           2 rows        pages of 1,024 clicks (RowPage.swift), 16 zeros behind the last
-//           3 fences      for each page: u64 first impression's high half; then for each page: u32 bytes
-//           4 steps       when clicks were received: blocks of 1,024 steps (StepBlock.swift)
-//           5 step fences
-//           6 sums        clicks per (ad code, minute) of this segment: blocks of at most 4,096 rows (SumBlock.swift)
-//           7 sum fences
+//           2 positions   from event times to the positions to be expected (PositionTable.swift)
+//           3 rows        pages of 1,024 clicks (RowPage.swift), 16 zeros behind the last
+//           4 fences      for each page: u64 first impression's high half; then for each page: u32 bytes
+//           5 steps       when clicks were received: blocks of 1,024 steps (StepBlock.swift)
+//           6 step fences
+//           7 sums        clicks per (ad code, minute) of this segment: blocks of at most 4,096 rows (SumBlock.swift)
+//           8 sum fences
 
 /// The sections of a segment.
 enum SegmentSection: UInt32 {
   case columns = 1
-  case rows = 2
-  case fences = 3
-  case steps = 4
-  case stepFences = 5
-  case sums = 6
-  case sumFences = 7
+  case positions = 2
+  case rows = 3
+  case fences = 4
+  case steps = 5
+  case stepFences = 6
+  case sums = 7
+  case sumFences = 8
 }
 
 /// One click of a segment.
@@ -155,8 +157,8 @@ extension SegmentSummary {
       captured: captured)
   }
 
-  /// The most clicks of one segment: page numbers and offsets stay far from any limit.
-  static let maximumRows = 1 << 36
+  /// The most clicks of one segment: a position less the first is a number of 32 bits.
+  static let maximumRows = 1 << 32
 }
 
 /// The doors that this version knows.

@@ -31,7 +31,7 @@ package enum SegmentMerge {
         file: input.file.path, offset: 0, reason: "a newer version wrote columns that merging would lose")
     }
     let first = inputs[0].summary.positions.lowerBound
-    var writer = try SegmentWriter.create(target, first: first, columns: columns(inputs))
+    var writer = try SegmentWriter.create(target, first: first, columns: columns(inputs), positions: try positions(inputs))
     try mergeRows(inputs, first, &writer)
     try writer.endRows()
     var last: SegmentStep?
@@ -57,14 +57,23 @@ package enum SegmentMerge {
     let eventTime = inputs.flatMap { input in
       guard isNeeded, input.columns.eventTime.count == 0 else { return intervals(input.columns.eventTime, input) }
       let times = input.summary.eventTimes
-      let (least, greatest) = (RowPage.biased(times.lowerBound), RowPage.biased(times.upperBound))
-      let width = UInt8(64 - (least ^ greatest).leadingZeroBitCount)
-      return [(least & ~BinModel.mask(width), width, 1.0)]
+      return BinFit.cover(RowPage.biased(times.lowerBound)...RowPage.biased(times.upperBound), weight: 1)
     }
-    let rows = inputs.reduce(0) { $0 + UInt64($1.summary.rows) }
+    // The table of the result is another one than those of the inputs, and a distance may be any.
+    let rows = inputs.reduce(0) { $0 + Int64($1.summary.rows) }
+    let distances =
+      inputs.flatMap { intervals($0.columns.position, $0) }
+      + BinFit.cover(RowPage.biased(-rows)...RowPage.biased(rows), weight: 1)
     return SegmentColumns(
       code: model(\.code), eventTime: BinFit.model(of: eventTime), eventDelay: model(\.eventDelay),
-      position: SegmentBuilder.positionModel(rows), source: model(\.source), captured: inputs[0].summary.captured)
+      position: BinFit.model(of: distances), source: model(\.source), captured: inputs[0].summary.captured)
+  }
+
+  private static func positions(_ inputs: [Segment]) throws -> PositionTable {
+    let first = inputs[0].summary.positions.lowerBound
+    return PositionTable(
+      merging: try inputs.map { (try $0.positionTable(), $0.summary.positions.lowerBound - first) },
+      rows: inputs.reduce(0) { $0 + $1.summary.rows })
   }
 
   /// A model's bins, weighted by how many rows of the segment fall into each.

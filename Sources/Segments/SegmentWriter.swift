@@ -59,7 +59,7 @@ struct SegmentWriter: ~Copyable {
 
   /// Starts a segment whose positions begin at `first`.
   static func create(
-    _ target: SegmentTarget, first: UInt64, columns: SegmentColumns
+    _ target: SegmentTarget, first: UInt64, columns: SegmentColumns, positions: PositionTable
   ) throws(SystemError) -> SegmentWriter {
     var file = try SealedFileWriter(
       target.files, path: target.path, temporary: target.temporary,
@@ -69,15 +69,20 @@ struct SegmentWriter: ~Copyable {
     try file.begin(section: SegmentSection.columns.rawValue)
     try file.append(columns.bytes)
     file.end()
+    try file.begin(section: SegmentSection.positions.rawValue)
+    try file.append(positions.bytes)
+    file.end()
     try file.begin(section: SegmentSection.rows.rawValue)
-    return SegmentWriter(file, first: first, columns: columns)
+    return SegmentWriter(file, first: first, columns: columns, positions: positions)
   }
 
-  private init(_ file: consuming SealedFileWriter, first: UInt64, columns: SegmentColumns) {
+  private init(
+    _ file: consuming SealedFileWriter, first: UInt64, columns: SegmentColumns, positions: PositionTable
+  ) {
     self.file = file
     self.first = first
     captured = columns.captured
-    encoder = RowPageEncoder(columns)
+    encoder = RowPageEncoder(columns, positions)
   }
 
   /// Writes the rows in `page`, which follow those written before in the order of ids. Full pages but for the last.

@@ -3,24 +3,26 @@ import Clicks
 /// Counts rows by (ad code, minute).
 enum SumFold {
   /// The counts in order.
-  static func sums(codes: [UInt32], eventTimes: [Int64]) -> [SegmentSum] {
+  static func sums(_ rows: [BuilderRow]) -> [SegmentSum] {
     var least = Int64.max
     var greatest = Int64.min
-    for time in eventTimes {
-      least = min(least, time)
-      greatest = max(greatest, time)
+    var highest: UInt32 = 0
+    for row in rows {
+      least = min(least, row.eventTime)
+      greatest = max(greatest, row.eventTime)
+      highest = max(highest, row.code)
     }
     let base = Minute(containing: least).index
     let span = UInt64(Minute(containing: greatest).index - base)
     let bits = UInt64(64 - span.leadingZeroBitCount)
-    let codeBits = UInt64(32 - (codes.max() ?? 0).leadingZeroBitCount)
-    guard bits + codeBits <= 64 else { return sparse(codes: codes, eventTimes: eventTimes) }
-    var keys = unsafe [UInt64](unsafeUninitializedCapacity: codes.count) { buffer, initialized in
-      for i in 0..<codes.count {
-        let minute = UInt64(Minute(containing: eventTimes[i]).index - base)
-        unsafe buffer[i] = UInt64(codes[i]) << bits | minute
+    let codeBits = UInt64(32 - highest.leadingZeroBitCount)
+    guard bits + codeBits <= 64 else { return sparse(rows) }
+    var keys = unsafe [UInt64](unsafeUninitializedCapacity: rows.count) { buffer, initialized in
+      for i in 0..<rows.count {
+        let minute = UInt64(Minute(containing: rows[i].eventTime).index - base)
+        unsafe buffer[i] = UInt64(rows[i].code) << bits | minute
       }
-      initialized = codes.count
+      initialized = rows.count
     }
     RowSort.sort(&keys)
     var sums: [SegmentSum] = []
@@ -36,10 +38,10 @@ enum SumFold {
   }
 
   /// The same for times that are too far apart for one key.
-  private static func sparse(codes: [UInt32], eventTimes: [Int64]) -> [SegmentSum] {
+  private static func sparse(_ rows: [BuilderRow]) -> [SegmentSum] {
     var counts: [SegmentSum: UInt64] = [:]
-    for i in codes.indices {
-      let key = SegmentSum(code: codes[i], minute: Minute(containing: eventTimes[i]), clicks: 0)
+    for row in rows {
+      let key = SegmentSum(code: row.code, minute: Minute(containing: row.eventTime), clicks: 0)
       counts[key, default: 0] += 1
     }
     return counts.map { SegmentSum(code: $0.key.code, minute: $0.key.minute, clicks: $0.value) }

@@ -18,6 +18,7 @@ import Runs
 extension Upkeep {
   /// Writes what is closed. Does nothing where no minute closes and no click came late.
   package func checkpoint() throws {
+    try checkRunning()
     let before = core.manifest.state
     let closed = max(before.closedThrough, closable)
     let frozen = core.live.freeze(before: Minute(index: closed), firstCode: codes)
@@ -28,7 +29,7 @@ extension Upkeep {
     }
     var made = Made()
     do {
-      try writeDictionary(frozen, &made)
+      try writeDictionary(frozen.keys, &made)
       try writeRows(frozen, closedBefore: before.closedThrough, rolledUp: before.rolledUp, &made)
       let floor = sabotaged(.floorTooHigh) ? frozen.position : frozen.floor
       try install(
@@ -36,20 +37,22 @@ extension Upkeep {
         [.closedThrough(minute: closed), .checkpoint(applied: frozen.position, floor: floor)])
     } catch {
       discard(made)
-      if !core.manifest.hasFailed { core.live.restore() }
+      // Right also where the record became durable and only its sync failed: readers have the old version still.
+      core.live.restore()
       throw error
     }
     count { $0.checkpoints += 1 }
   }
 
-  private func writeDictionary(_ frozen: LiveTable.Frozen, _ made: inout Made) throws {
-    guard !frozen.keys.isEmpty else { return }
+  /// Writes the keys of ads that no dictionary holds yet.
+  func writeDictionary(_ keys: [UInt64], _ made: inout Made) throws {
+    guard !keys.isEmpty else { return }
     let file = newFile(.dictionary)
     let reference = try AdDictionary.write(
-      frozen.keys, firstCode: UInt32(codes), files: core.environment.files, path: file.path, temporary: file.temporary,
+      keys, firstCode: UInt32(codes), files: core.environment.files, path: file.path, temporary: file.temporary,
       store: core.store, number: file.number, created: core.clock.now())
     try opened(.dictionary, reference, &made)
-    made.dictionary = DictionaryPart(firstCode: UInt32(codes), count: frozen.keys.count, reference: reference)
+    made.dictionary = DictionaryPart(firstCode: UInt32(codes), count: keys.count, reference: reference)
   }
 
   private func writeRows(
@@ -160,7 +163,8 @@ extension Upkeep {
     let file = newFile(key.kind)
     let descriptor = RunDescriptor(
       table: key.table, bucketSeconds: key.bucketSeconds, firstBucket: window.lowerBound,
-      bucketCount: UInt32(window.count), kind: kind, sequence: sequence ?? file.number, position: position)
+      bucketCount: UInt32(window.count), kind: kind, sequence: sequence ?? file.number, position: position,
+      hasVersions: key.kind == .external)
     var writer = try RunWriter(
       files ?? core.environment.files, path: file.path, temporary: file.temporary,
       header: header(key.kind, file.number), descriptor: descriptor)

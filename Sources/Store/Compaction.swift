@@ -37,6 +37,7 @@ extension Upkeep {
   }
 
   func compact(_ task: CompactionTask) throws {
+    try checkRunning()
     var made = Made()
     defer { isInterruptible = false }
     do {

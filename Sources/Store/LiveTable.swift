@@ -225,6 +225,14 @@ package final class LiveTable: Sendable {
     state.withLock { state in codes.map { state.minutes.ads.key(UInt32($0)).rawValue } }
   }
 
+  /// The codes of `ads`, given now to those that have none, and the keys of all codes from `firstCode` on.
+  func assign(_ ads: [AdKey], firstCode: Int) -> (codes: [UInt32], keys: [UInt64]) {
+    state.withLock { state in
+      let codes = ads.map { state.minutes.ads.assign($0) }
+      return (codes, state.minutes.ads.keys(from: UInt32(firstCode)))
+    }
+  }
+
   /// What a checkpoint works on.
   struct Frozen {
     var minutes: FrozenMinutes

@@ -13,6 +13,7 @@ extension Upkeep {
   /// Makes one segment of what the log holds beyond the last one. With `all` however little it is; false: there was nothing.
   @discardableResult
   package func seal(all: Bool = false) throws -> Bool {
+    try checkRunning()
     let state = core.manifest.state
     let end = min(state.applied, state.sealed + UInt64(core.options.segmentRows))
     guard end > state.sealed else { return false }

@@ -84,6 +84,13 @@ package struct ShardRecovery: ~Copyable {
       logicalTime = manifest.state.logicalTime
       try open(manifest.state, files, store)
       for extent in manifest.state.extents { try replay(extent, files, store) }
+      guard minutes.position >= manifest.state.applied || sabotaged(.ignorePromise) else {
+        throw FormatError(
+          file: tails.last.map { "\(directory)/\(StoreFiles.log)/\(SlotHeader.name($0.extent.slot))" }
+            ?? "\(directory)/\(StoreFiles.log)", offset: tails.last.map { $0.end.offset } ?? 0,
+          reason: "acknowledged clicks are damaged: the log ends at position \(minutes.position), but clicks up to "
+            + "\(manifest.state.applied) were counted")
+      }
     }
     try checkNothingNewer(files, store)
   }

@@ -124,6 +124,11 @@ package final class Upkeep {
     }
   }
 
+  /// After a failed write or sync of log or manifest nothing is changed any more (K8).
+  func checkRunning() throws(SystemError) {
+    if case .failed(let reason) = core.condition.state { throw SystemError("change", "\(core.directory): \(reason)", code: 5) }
+  }
+
   // MARK: - On request
 
   /// Does everything that can be done now, whether it is due or not: what `tally compact` asks for.
@@ -136,6 +141,7 @@ package final class Upkeep {
 
   /// Does `retain` now.
   package func retain() throws {
+    try checkRunning()
     retainedAt = core.environment.time.monotonic()
     try retireRaw()
     try dropMinutes()
