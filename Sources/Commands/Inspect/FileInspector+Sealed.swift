@@ -162,7 +162,7 @@ extension FileInspector {
     }
     more(fences.offset, pages, "pages")
     try inspectSteps(segment)
-    try inspectSums(segment, path)
+    try inspectSums(segment)
     var left = shownRows
     let cursor = segment.cursor()
     while left > 0, let row = try cursor.next() {
@@ -228,7 +228,7 @@ extension FileInspector {
     more(section.offset, count, "blocks of steps")
   }
 
-  private mutating func inspectSums(_ segment: Segment, _ path: String) throws {
+  private mutating func inspectSums(_ segment: Segment) throws {
     let sums = try segment.file.section(6)
     let section = try segment.file.section(7)
     var reader = ByteReader(try segment.file.bytes(of: section))
@@ -248,9 +248,7 @@ extension FileInspector {
       // The fences were checked when the segment was opened.
       let end = index + 1 < entries.count ? Int(entries[index + 1].start) : sums.bytes
       let block = try segment.file.bytes(of: sums, Int(entry.start)..<end)
-      writer.part(
-        InspectedPart(
-          sums.offset + entry.start, "its rows", try words(block, path, sums.offset + entry.start)))
+      writer.part(InspectedPart(sums.offset + entry.start, "its rows", (try? RowBlockWords.read(block)) ?? []))
     }
     more(section.offset, entries.count, "blocks of sums")
   }

@@ -29,43 +29,42 @@ struct InspectedPart {
   }
 }
 
-/// A block of rows, list by list (Columns/RowBlock.swift), each with the rung of the ladder that it stands on.
+/// A block of rows, column by column (Columns/RowBlock.swift), each with its encoding and parameters.
 enum RowBlockWords {
+  private static let columns = ["code steps", "rows per ad", "first buckets", "bucket steps", "values"]
+
   /// What the block in `bytes` is made of. Throws `ColumnFault` for bytes that are none.
   static func read(_ bytes: [UInt8]) throws(ColumnFault) -> [(name: String, value: String)] {
     var rest = bytes[...]
+    let rows = try varint(&rest)
     let ads = try varint(&rest)
-    let further = try varint(&rest)
-    let limit = UInt64(RowBlock.maximumRows)
-    guard ads < limit, further < limit, ads + 1 + further <= limit else {
-      throw ColumnFault("a block of \(ads) ads and \(further) further rows")
+    guard 1...UInt64(RowBlock.maximumRows) ~= rows, 1...rows ~= ads else {
+      throw ColumnFault("a block of \(rows) rows of \(ads) ads")
     }
-    let (adCount, rowCount) = (Int(ads) + 1, Int(ads + 1 + further))
-    var words = [
-      (name: "ads", value: "\(adCount)"), ("rows", "\(rowCount)"), ("first code", "\(try varint(&rest))"),
-    ]
-    for (name, count) in [
-      ("code steps", adCount - 1), ("rows per ad", adCount), ("first buckets", adCount),
-      ("bucket steps", rowCount - adCount), ("values", rowCount),
-    ] where count > 0 {
-      let (text, used) = try list(rest, count)
-      words.append((name, "\(used) bytes (\(text))"))
-      rest = rest.dropFirst(used)
+    var words = [(name: "rows", value: "\(rows)"), ("ads", "\(ads)"), ("first code", "\(try varint(&rest))")]
+    var sizes: [Int] = []
+    for _ in 1..<columns.count {
+      guard let size = Int(exactly: try varint(&rest)), size <= bytes.count else {
+        throw ColumnFault("a column too long")
+      }
+      sizes.append(size)
+    }
+    let known = sizes.reduce(0, +)
+    guard known <= rest.count else { throw ColumnFault("the block ends early") }
+    sizes.append(rest.count - known)
+    for (column, count) in [ads - 1, ads, ads, rows - ads, rows].enumerated() where count > 0 {
+      let text = try describe(rest.prefix(sizes[column]), Int(count))
+      words.append((columns[column], "\(sizes[column]) bytes \(text)"))
+      rest = rest.dropFirst(sizes[column])
     }
     return words
   }
 
-  /// A list of `count` integers at the start of `bytes`: its encoding in words, and the bytes it takes.
-  static func list(_ bytes: ArraySlice<UInt8>, _ count: Int) throws(ColumnFault) -> (words: String, bytes: Int) {
-    var values = [UInt64](repeating: 0, count: count)
-    var result: Result<(String, Int), ColumnFault> = .success(("", 0))
+  private static func describe(_ bytes: ArraySlice<UInt8>, _ count: Int) throws(ColumnFault) -> String {
+    var result: Result<String, ColumnFault> = .success("")
     unsafe bytes.withUnsafeBytes { raw in
-      unsafe values.withUnsafeMutableBufferPointer { target in
-        do throws(ColumnFault) {
-          let words = unsafe try IntegerColumn.describe(raw, count: count)
-          let used = unsafe try IntegerColumn.decode(raw, count: count, into: target.baseAddress!)
-          result = .success((words, used))
-        } catch { result = .failure(error) }
+      do throws(ColumnFault) { result = .success(unsafe try IntegerColumn.describe(raw, count: count)) } catch {
+        result = .failure(error)
       }
     }
     return try result.get()
