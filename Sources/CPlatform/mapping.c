@@ -29,13 +29,17 @@ static void bus_error(int number, siginfo_t *info, void *context) {
   for (int i = 0; i < count; i++) {
     uintptr_t start = atomic_load(&mappings[i].start);
     if (start == 0 || address < start || address >= atomic_load(&mappings[i].end)) continue;
+    // Another thread may have given this slot to another mapping between the two loads.
+    if (atomic_load(&mappings[i].start) != start) continue;
     atomic_store(&mappings[i].failed, 1);
     void *page = (void *)(address & ~(page_size - 1));
     if (mmap(page, page_size, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED) return;
     break;
   }
-  // Not ours: the same instruction faults again, under the handler that stood here before.
+  // Not ours: the same instruction faults again, under the handler that stood here before. A signal that a process sent has no
+  // instruction that would; it is sent once more and comes when this handler returns.
   sigaction(number, &before, NULL);
+  if (info->si_code <= 0) raise(number);
   (void)context;
 }
 
@@ -83,4 +87,8 @@ void tally_unmap(int slot) {
   pthread_mutex_unlock(&lock);
 }
 
-int tally_map_failed(int slot) { return atomic_load(&mappings[slot].failed); }
+int tally_map_failed(int slot) {
+  // Whoever has read zeros of a page that another thread's fault put there must see the mark, which was set before.
+  atomic_thread_fence(memory_order_acquire);
+  return atomic_load(&mappings[slot].failed);
+}

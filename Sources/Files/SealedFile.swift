@@ -5,6 +5,9 @@ import Synchronization
 /// An immutable file that is open for reading. Header page and footer are checked when it is opened; the blocks of the body
 /// when they are first touched (mapped) or each time they are read. Any thread may read it; it costs nothing to keep open.
 ///
+/// A mapped file that somebody else shortens, or whose device fails, gives `SystemError` from then on. What is written over
+/// a block, or cut from the last page that is left, after the block was first touched is not seen until `verify`.
+///
 /// A file that the store no longer lists stays readable for whoever still holds it and is removed with its last
 /// reference (K5).
 @safe package final class SealedFile: @unchecked Sendable {
@@ -61,9 +64,22 @@ import Synchronization
         file: path, offset: footer.offset,
         reason: "digest \(Hex.encode(digest)) stands where the manifest has \(Hex.encode(reference.digest))")
     }
-    return try SealedFile(
+    return SealedFile(
       files, file, path: path, header: header, page: page, footer: footer,
-      reference: SealedReference(number: header.number, bytes: total, digest: digest), access: access)
+      reference: SealedReference(number: header.number, bytes: total, digest: digest),
+      mapping: access == .mapped ? try map(file, total) : nil)
+  }
+
+  /// The file in memory; nil where the process has as many mappings as it may have: then it is read instead.
+  private static func map(_ file: any File, _ total: UInt64) throws -> FileMapping? {
+    do throws(SystemError) {
+      let mapping = try file.map()
+      if unsafe mapping.bytes.count >= Int(total) { return mapping }
+    } catch {
+      guard error.code == 12 else { throw error }
+      return nil
+    }
+    throw FormatError(file: file.path, offset: total, reason: "the file has become shorter")
   }
 
   private static func readFooter(
@@ -74,8 +90,12 @@ import Synchronization
       throw FormatError(file: file.path, offset: total, reason: "the file ends before a footer fits")
     }
     var trailer = ByteReader(try file.bytes(at: total - 16, count: 16))
-    guard let start = trailer.next(UInt64.self), start >= UInt64(FileHeader.size), start <= total - 56 else {
+    let last = total - UInt64(SealedFooter.headBytes + SealedFooter.trailerBytes)
+    guard let start = trailer.next(UInt64.self), start >= UInt64(FileHeader.size), start <= last else {
       throw FormatError(file: file.path, offset: total - 16, reason: "no footer where the last bytes point")
+    }
+    guard SealedFooter.size(head: try file.bytes(at: start, count: SealedFooter.headBytes)) == total - start else {
+      throw FormatError(file: file.path, offset: start, reason: "no footer of \(total - start) bytes begins here")
     }
     let bytes = try file.bytes(at: start, count: Int(total - start))
     let footer: SealedFooter
@@ -92,8 +112,8 @@ import Synchronization
 
   private init(
     _ files: any FileSystem, _ file: any File, path: String, header: FileHeader, page: [UInt8], footer: SealedFooter,
-    reference: SealedReference, access: Access
-  ) throws(SystemError) {
+    reference: SealedReference, mapping: FileMapping?
+  ) {
     self.files = files
     self.file = file
     self.path = path
@@ -101,21 +121,10 @@ import Synchronization
     self.page = page
     self.footer = footer
     self.reference = reference
-    let words = (footer.checksums.count + 63) / 64
-    unsafe verified = UnsafeMutableBufferPointer<Atomic<UInt64>>.allocate(capacity: max(words, 1))
-    for i in 0..<max(words, 1) { unsafe (verified.baseAddress! + i).initialize(to: Atomic(0)) }
-    var mapping: FileMapping?
-    if access == .mapped {
-      // More mappings than the process may have: it reads instead.
-      do throws(SystemError) { mapping = try file.map() } catch {
-        guard error.code == 12 else {
-          unsafe verified.baseAddress!.deinitialize(count: max(words, 1))
-          unsafe verified.deallocate()
-          throw error
-        }
-      }
-    }
     self.mapping = mapping
+    let words = max(1, (footer.checksums.count + 63) / 64)
+    unsafe verified = UnsafeMutableBufferPointer<Atomic<UInt64>>.allocate(capacity: words)
+    for i in 0..<words { unsafe (verified.baseAddress! + i).initialize(to: Atomic(0)) }
   }
 
   deinit {
@@ -129,7 +138,7 @@ import Synchronization
   /// The manifest no longer lists the file: its last reader takes it away.
   package func makeObsolete() { obsolete.store(true, ordering: .relaxed) }
 
-  /// The section of this kind; there is one at most.
+  /// The first section of this kind.
   package func section(_ kind: UInt32) throws(FormatError) -> SealedSection {
     guard let found = sections.first(where: { $0.kind == kind }) else {
       throw FormatError(file: path, offset: footer.offset, reason: "the file has no section \(kind)")
@@ -143,6 +152,9 @@ import Synchronization
     of section: SealedSection, _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R
   ) throws -> R {
     precondition(range.lowerBound >= 0 && range.upperBound <= section.bytes, "beyond the section's end")
+    precondition(
+      section.offset >= UInt64(FileHeader.size) && section.offset + UInt64(section.bytes) <= footer.offset,
+      "a section of another file")
     if range.isEmpty { return unsafe try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
     let start = Int(section.offset) + range.lowerBound
     let blockBytes = Int(footer.blockBytes)
@@ -210,8 +222,15 @@ import Synchronization
     unsafe verified[block >> 6].bitwiseOr(1 << UInt64(block & 63), ordering: .releasing)
   }
 
-  /// Reads every block anew from the device's copy and checks it; also the zeros between sections.
+  /// Reads the whole file anew and checks it: header page, footer, and every block with the zeros between the sections.
   package func verify() throws {
+    guard try file.bytes(at: 0, count: FileHeader.size) == page else {
+      throw FormatError(file: path, offset: 0, reason: "the header page has changed since the file was opened")
+    }
+    let tail = try file.bytes(at: footer.offset, count: Int(reference.bytes - footer.offset))
+    guard SealedFooter.digest(of: tail) == reference.digest, try file.size() == reference.bytes else {
+      throw FormatError(file: path, offset: footer.offset, reason: "the footer has changed since the file was opened")
+    }
     let step = max(1, (1 << 20) / Int(footer.blockBytes))
     var block = 0
     while block < footer.checksums.count {

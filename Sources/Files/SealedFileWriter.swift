@@ -32,9 +32,13 @@ package struct SealedFileWriter: ~Copyable {
     self.path = path
     self.temporary = temporary
     self.header = header
-    directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     if files.exists(temporary) { try files.remove(temporary) }
-    file = try files.open(temporary, .create)
+    do throws(SystemError) { file = try files.open(temporary, .create) } catch {
+      // The call may have failed after its work was done.
+      if files.exists(temporary) { do throws(SystemError) { try files.remove(temporary) } catch {} }
+      throw error
+    }
     let blocks = max(1, Self.bufferBytes / Int(header.blockBytes))
     buffer = AlignedBuffer(capacity: blocks * Int(header.blockBytes))
     limit = blocks * Int(header.blockBytes)
@@ -61,13 +65,24 @@ package struct SealedFileWriter: ~Copyable {
   package mutating func begin(section kind: UInt32) throws(SystemError) {
     precondition(!isOpen)
     let padding = Int((8 - position % 8) % 8)
-    if padding > 0 { try append([UInt8](repeating: 0, count: padding)) }
+    if padding > 0 { try put([UInt8](repeating: 0, count: padding)) }
     sections.append(SealedSection(kind: kind, offset: UInt64(FileHeader.size) + position, bytes: 0))
     isOpen = true
   }
 
   /// Adds bytes to the open section.
   package mutating func append(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
+    precondition(isOpen)
+    unsafe try put(bytes)
+  }
+
+  /// Adds an array's bytes to the open section.
+  package mutating func append(_ bytes: [UInt8]) throws(SystemError) {
+    precondition(isOpen)
+    try put(bytes)
+  }
+
+  private mutating func put(_ bytes: UnsafeRawBufferPointer) throws(SystemError) {
     var done = 0
     while done < bytes.count {
       let count = min(bytes.count - done, limit - filled)
@@ -78,11 +93,10 @@ package struct SealedFileWriter: ~Copyable {
     }
   }
 
-  /// Adds an array's bytes to the open section.
-  package mutating func append(_ bytes: [UInt8]) throws(SystemError) {
+  private mutating func put(_ bytes: [UInt8]) throws(SystemError) {
     var failure: SystemError?
     unsafe bytes.withUnsafeBytes { raw in
-      do throws(SystemError) { unsafe try append(raw) } catch { failure = error }
+      do throws(SystemError) { unsafe try put(raw) } catch { failure = error }
     }
     if let failure { throw failure }
   }
@@ -108,8 +122,8 @@ package struct SealedFileWriter: ~Copyable {
   }
 
   /// Ends the file and puts it in its place. `fields` writes the type's own fields into the header page, from
-  /// `FileHeader.typeFields` on. After an error nothing has the file's name, except where the error came from the
-  /// directory's sync: then the name may be there or not, and nothing may refer to it.
+  /// `FileHeader.typeFields` on. After an error nothing has the file's name, except where the error came from the rename
+  /// or from the directory's sync: then a whole file may have it or not, and nothing may refer to it.
   package consuming func finish(
     _ fields: (UnsafeMutableRawPointer) -> Void
   ) throws(SystemError) -> SealedReference {

@@ -71,7 +71,7 @@ package struct SealedFooter: Equatable, Sendable {
   package static let trailerBytes = 16
   /// Sections at multiples of this.
   package static let alignment: UInt64 = 8
-  /// What a block may be.
+  /// Bytes a block may have; a multiple of 8.
   package static let blockSizes: ClosedRange<UInt32> = 512...(1 << 20)
 
   /// Bytes of a footer.
@@ -107,14 +107,27 @@ package struct SealedFooter: Equatable, Sendable {
     return writer.bytes
   }
 
-  /// Reads a footer that starts at `offset` of a file of `total` bytes; nil with a reason where it is none.
+  /// The bytes of the footer that begins with `head`; nil where no footer does. Asked before the whole is read, so that
+  /// damaged numbers do not decide how much memory that takes.
+  static func size(head: [UInt8]) -> UInt64? {
+    guard head.count == headBytes, head[..<8].elementsEqual(magic.utf8) else { return nil }
+    var reader = ByteReader(head[24...])
+    let blocks = reader.next(UInt32.self)!
+    let sections = reader.next(UInt32.self)!
+    return UInt64(headBytes + trailerBytes) + UInt64(sections) * UInt64(sectionBytes) + UInt64(blocks) * 4
+  }
+
+  /// Reads a footer that starts at `offset` of file `number` of `total` bytes, or says why it is none.
   static func read(_ bytes: [UInt8], at offset: UInt64, total: UInt64, number: UInt64) -> Result<SealedFooter, Reason> {
     guard bytes.count >= headBytes + trailerBytes else { return .failure(Reason("the footer is too short")) }
     let stored = bytes.suffix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-    guard stored == CRC32C.checksum(Array(bytes.dropLast(4)), seed: CRC32C.seed(number)) else {
-      return .failure(Reason("the footer's checksum does not hold"))
+    let computed = unsafe bytes.withUnsafeBytes { raw in
+      unsafe CRC32C.checksum(UnsafeRawBufferPointer(rebasing: raw.dropLast(4)), seed: CRC32C.seed(number))
     }
-    guard bytes[..<8].elementsEqual(magic.utf8) else { return .failure(Reason("no footer")) }
+    guard stored == computed else { return .failure(Reason("the footer's checksum does not hold")) }
+    guard size(head: Array(bytes[..<headBytes])) == UInt64(bytes.count), offset + UInt64(bytes.count) == total else {
+      return .failure(Reason("the footer does not fit the file"))
+    }
     var reader = ByteReader(bytes[8...])
     let ownNumber = reader.next(UInt64.self)!
     let ownOffset = reader.next(UInt64.self)!
@@ -123,9 +136,7 @@ package struct SealedFooter: Equatable, Sendable {
     let blockBytes = reader.next(UInt32.self)!
     let headerChecksum = reader.next(UInt32.self)!
     guard ownNumber == number, ownOffset == offset, blockSizes.contains(blockBytes),
-      UInt64(blocks) == Self.blocks(bodyEnd: offset, blockBytes: blockBytes),
-      UInt64(headBytes + trailerBytes) + UInt64(sectionCount) * UInt64(sectionBytes) + UInt64(blocks) * 4
-        == UInt64(bytes.count), offset + UInt64(bytes.count) == total
+      UInt64(blocks) == Self.blocks(bodyEnd: offset, blockBytes: blockBytes)
     else { return .failure(Reason("the footer does not fit the file")) }
     var footer = SealedFooter(
       number: number, offset: offset, blockBytes: blockBytes, headerChecksum: headerChecksum, sections: [],
@@ -142,8 +153,11 @@ package struct SealedFooter: Equatable, Sendable {
       end = start + length
       footer.sections.append(SealedSection(kind: kind, offset: start, bytes: Int(length)))
     }
-    footer.checksums.reserveCapacity(Int(blocks))
-    for _ in 0..<blocks { footer.checksums.append(reader.next(UInt32.self)!) }
+    let first = headBytes + sectionBytes * Int(sectionCount)
+    unsafe bytes.withUnsafeBytes { raw in
+      let base = unsafe raw.baseAddress! + first
+      footer.checksums = (0..<Int(blocks)).map { unsafe base.unsafeLoadLE(4 * $0, as: UInt32.self) }
+    }
     return .success(footer)
   }
 

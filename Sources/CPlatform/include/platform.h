@@ -59,6 +59,8 @@ int tally_signal_fd(uint64_t mask);
 int tally_spawn(const char *path, const char *const *arguments, int output, int errors, int follow);
 
 void tally_thread_name(const char *name);
+// Sets the nice value of the calling thread.
+void tally_nice(int value);
 
 static inline void tally_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
 

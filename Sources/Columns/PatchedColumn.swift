@@ -1,0 +1,171 @@
+import Bytes
+
+// Frame of reference with exceptions, in groups of 128 values: each group has its own base and width, and the few values that
+// do not fit into the width leave their low bits in place and their high bits in a list (patched frame of reference:
+// Zukowski, Héman, Nes and Boncz, "Super-scalar RAM-CPU cache compression", 2006; the layout with the positions apart as in
+// Lemire and Boytsov, "Decoding billions of integers per second through vectorization", 2015). So a block whose rows
+// belong to busy ads first and to quiet ones later adapts, and one outlier does not widen what stands around it.
+//
+//   column: base of each group │ column: width of each group │ column: exceptions of each group
+//   positions in their group, 7 bits each │ column: their high bits, if there are exceptions
+//   the groups, each bit-packed from a byte boundary on, in its width
+//
+//   value = base + low bits + (high bits << width), modulo 2⁶⁴
+
+struct PatchedColumn {
+  static let group = 128
+
+  private var bases: InnerColumn
+  private var widths: InnerColumn
+  private var exceptions: InnerColumn
+  private var positions: [UInt64] = []
+  private var highs: InnerColumn?
+  private var packedBytes = 0
+
+  init(_ values: UnsafeBufferPointer<UInt64>) {
+    let groups = (values.count + Self.group - 1) / Self.group
+    var bases = [UInt64](repeating: 0, count: groups)
+    var widths = bases
+    var exceptions = bases
+    var highs: [UInt64] = []
+    for g in 0..<groups {
+      let start = g * Self.group
+      let size = min(Self.group, values.count - start)
+      let pointer = unsafe values.baseAddress! + start
+      var base = UInt64.max
+      for i in 0..<size { base = unsafe min(base, pointer[i]) }
+      let (width, exceeding) = unsafe Self.width(pointer, size, base)
+      (bases[g], widths[g], exceptions[g]) = (base, UInt64(width), UInt64(exceeding))
+      packedBytes += BitPacking.bytes(size, width: width)
+      if exceeding == 0 { continue }
+      for i in 0..<size {
+        let high = unsafe (pointer[i] &- base) &>> UInt64(width)
+        if high == 0 { continue }
+        positions.append(UInt64(i))
+        highs.append(high)
+      }
+    }
+    self.bases = InnerColumn(bases, .leaf)
+    self.widths = InnerColumn(widths, .leaf)
+    self.exceptions = InnerColumn(exceptions, .leaf)
+    self.highs = highs.isEmpty ? nil : InnerColumn(highs, .leaf)
+  }
+
+  /// The width with the fewest bits for one group, an exception counted as its position and the bits that it exceeds by;
+  /// below 64 where there are exceptions.
+  private static func width(_ values: UnsafePointer<UInt64>, _ count: Int, _ base: UInt64) -> (
+    width: Int, exceeding: Int
+  ) {
+    unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 65) { counts in
+      unsafe counts.initialize(repeating: 0)
+      var all: UInt64 = 0
+      for i in 0..<count {
+        let distance = unsafe values[i] &- base
+        all |= distance
+        unsafe counts[bitWidth(distance)] &+= 1
+      }
+      let widest = bitWidth(all)
+      var best = (width: widest, exceeding: 0)
+      var fewest = count &* widest
+      var exceeding = 0
+      var width = widest
+      while width > 0 {
+        exceeding &+= Int(unsafe counts[width])
+        width &-= 1
+        let bits = count &* width &+ exceeding &* (7 &+ widest &- width)
+        if bits < fewest { (fewest, best) = (bits, (width, exceeding)) }
+      }
+      return best
+    }
+  }
+
+  var cost: Int {
+    bases.cost + widths.cost + exceptions.cost + BitPacking.bytes(positions.count, width: 7) + (highs?.cost ?? 0)
+      + packedBytes
+  }
+
+  func write(_ values: UnsafeBufferPointer<UInt64>, to bytes: inout [UInt8]) {
+    bases.write(to: &bytes)
+    widths.write(to: &bytes)
+    exceptions.write(to: &bytes)
+    unsafe positions.withUnsafeBufferPointer { unsafe BitPacking.append($0, minus: 0, width: 7, to: &bytes) }
+    highs?.write(to: &bytes)
+    for g in 0..<bases.values.count {
+      let start = g * Self.group
+      let own = unsafe UnsafeBufferPointer(rebasing: values[start..<min(start + Self.group, values.count)])
+      unsafe BitPacking.append(own, minus: bases.values[g], width: Int(widths.values[g]), to: &bytes)
+    }
+  }
+
+  static func decode(
+    _ reader: inout ColumnReader, _ count: Int, _ rows: Range<Int>, into output: UnsafeMutablePointer<UInt64>
+  ) throws(ColumnFault) {
+    let groups = (count + group - 1) / group
+    let heads = ColumnScratch(3 * groups)
+    defer { heads.free() }
+    let total = try unsafe readHeads(&reader, count, heads.values)
+    let (bases, widths, exceptions) = unsafe (heads.values, heads.values + groups, heads.values + 2 * groups)
+    let lists = ColumnScratch(2 * total)
+    defer { lists.free() }
+    let (positions, highs) = unsafe (lists.values, lists.values + total)
+    if total > 0 {
+      let source = try unsafe reader.take(BitPacking.bytes(total, width: 7))
+      unsafe BitPacking.unpack(source, rows: 0..<total, width: 7, plus: 0, into: positions)
+      try unsafe IntegerColumn.decode(&reader, total, 0..<total, .leaf, into: highs)
+    }
+    var next = 0
+    for g in 0..<groups {
+      let start = g &* group
+      let size = min(group, count &- start)
+      let width = unsafe Int(truncatingIfNeeded: widths[g])
+      let own = unsafe Int(truncatingIfNeeded: exceptions[g])
+      let source = try unsafe reader.take(BitPacking.bytes(size, width: width))
+      let wanted = rows.clamped(to: start..<(start &+ size))
+      if !wanted.isEmpty {
+        let target = unsafe output + (wanted.lowerBound &- rows.lowerBound)
+        let inside = (wanted.lowerBound &- start)..<(wanted.upperBound &- start)
+        unsafe BitPacking.unpack(source, rows: inside, width: width, plus: bases[g], into: target)
+        for e in next..<(next &+ own) {
+          let position = unsafe Int(truncatingIfNeeded: positions[e]) &- inside.lowerBound
+          // A position behind the end of a short last group is outside, too.
+          guard position >= 0, position < inside.count else { continue }
+          unsafe target[position] &+= highs[e] &<< UInt64(truncatingIfNeeded: width)
+        }
+      }
+      next &+= own
+    }
+  }
+
+  /// Bases, widths and numbers of exceptions into `heads`, one behind the other, checked; returns the exceptions of all.
+  private static func readHeads(
+    _ reader: inout ColumnReader, _ count: Int, _ heads: UnsafeMutablePointer<UInt64>
+  ) throws(ColumnFault) -> Int {
+    let groups = (count + group - 1) / group
+    for part in 0..<3 {
+      try unsafe IntegerColumn.decode(&reader, groups, 0..<groups, .leaf, into: heads + part * groups)
+    }
+    var total = 0
+    for g in 0..<groups {
+      let (width, exceptions) = unsafe (heads[groups + g], heads[2 * groups + g])
+      guard width <= 64 else { throw ColumnFault("values of \(width) bits") }
+      guard exceptions <= UInt64(min(group, count - g * group)), width < 64 || exceptions == 0 else {
+        throw ColumnFault("\(exceptions) exceptions in a group of width \(width)")
+      }
+      total += Int(exceptions)
+    }
+    return total
+  }
+
+  static func describe(_ reader: inout ColumnReader, _ count: Int) throws(ColumnFault) -> String {
+    let groups = (count + group - 1) / group
+    let heads = ColumnScratch(3 * groups)
+    defer { heads.free() }
+    let total = try unsafe readHeads(&reader, count, heads.values)
+    func span(_ part: Int) -> String {
+      let all = (0..<groups).map { heads[part * groups + $0] }
+      let (low, high) = (all.min()!, all.max()!)
+      return low == high ? "\(low)" : "\(low) to \(high)"
+    }
+    return "patched(base \(span(0)), width \(span(1)), \(total) exceptions)"
+  }
+}
