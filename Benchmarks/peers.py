@@ -15,10 +15,16 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def install(program, package):
-    """The path of `program`, from Debian's `package` where it is missing. No service is started."""
+    """The path of `program`, from Debian's `package` where it is missing."""
     path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/sbin")
     if path:
         return path
+    add(package)
+    return install_again(program, package)
+
+
+def add(package):
+    """Installs Debian's `package`; no service is started."""
     print(f"installing {package}", file=sys.stderr)
     # invoke-rc.d asks this file whether it may start a service; 101 says no.
     policy = "/usr/sbin/policy-rc.d"
@@ -35,7 +41,6 @@ def install(program, package):
     finally:
         if made:
             os.unlink(policy)
-    return install_again(program, package)
 
 
 def install_again(program, package):

@@ -1,4 +1,5 @@
 import Platform
+import Store
 
 /// How much a benchmark does.
 package enum Scale: Sendable {
@@ -51,6 +52,13 @@ package struct Benchmark: Sendable {
       let benchmark = try RecoverBenchmark(clicks: options.scale.pick(5_000, 500_000, 4_000_000), options.time)
       return { try benchmark.run(options.time) }
     },
+    Benchmark(name: "columnar", summary: "segments and minute runs: rows/s, bytes a row, series of an ad in µs") {
+      options in
+      let benchmark = try ColumnarBenchmark(
+        directory: options.dataDirectory, scale: options.scale.pick(0.0001, 0.02, 0.25),
+        queries: options.queries ?? options.scale.pick(20, 300, 1_000), tiers: ShardOptions().runTiers)
+      return { try benchmark.run(options.time) }
+    },
     Benchmark(name: "click", summary: "a real server answering signed clicks over sockets: req/s, CPU a request") {
       options in
       let benchmark = try ClickBenchmark(options)
@@ -82,6 +90,11 @@ package struct BenchOptions: Sendable {
   package var connections = 64
   /// Requests of a run; nil: as the scale says.
   package var requests: Int?
+
+  /// Where the data sets of `columnar` are; nil: small ones are made for the run.
+  package var dataDirectory: String?
+  /// Queries of each kind; nil: as the scale says.
+  package var queries: Int?
 
   package let time: any TimeSource = KernelTime()
 

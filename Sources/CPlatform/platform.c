@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -206,3 +207,5 @@ void tally_thread_name(const char *name) {
   short_name[sizeof short_name - 1] = 0;
   pthread_setname_np(pthread_self(), short_name);
 }
+
+void tally_nice(int value) { setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), value); }

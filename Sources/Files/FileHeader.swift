@@ -11,6 +11,9 @@ package enum FileMagic: String, CaseIterable, Sendable {
   case store = "TALLYSTO"
   case logSlot = "TALLYLOG"
   case manifest = "TALLYMAN"
+  case segment = "TALLYSEG"
+  case run = "TALLYRUN"
+  case dictionary = "TALLYDIC"
 }
 
 /// The 128 bits that tell one store's files from another's.

@@ -1,6 +1,6 @@
 /// The counts of one open minute: ad code → clicks. Open addressing with linear probing, below three quarters full; 8
 /// bytes a slot. A count of zero is a free slot, since no ad with a click has none.
-package struct MinuteMap {
+package struct MinuteMap: Sendable {
   private var codes: [UInt32]
   private var counts: [UInt32]
 
@@ -17,17 +17,20 @@ package struct MinuteMap {
   /// Clicks of an ad.
   package func count(_ code: UInt32) -> UInt32 { counts[slot(of: code)] }
 
-  /// Adds one click. An ad can have 2^32 − 1 of them in a minute; one more is a bug elsewhere and traps.
-  package mutating func add(_ code: UInt32) {
+  /// Adds one click.
+  package mutating func add(_ code: UInt32) { add(code, clicks: 1) }
+
+  /// Adds clicks of an ad. An ad can have 2^32 − 1 of them in a minute; one more is a bug elsewhere and traps.
+  package mutating func add(_ code: UInt32, clicks: UInt32) {
     let slot = slot(of: code)
-    total += 1
+    total += UInt64(clicks)
     if counts[slot] == 0 {
       codes[slot] = code
-      counts[slot] = 1
+      counts[slot] = clicks
       ads += 1
       if ads * 4 > counts.count * 3 { grow() }
     } else {
-      counts[slot] += 1
+      counts[slot] += clicks
     }
   }
 

@@ -38,6 +38,8 @@ package protocol File: AnyObject, Sendable {
   func synchronize() throws(SystemError)
   /// Reserves space for `size` bytes and sets the size; what is not written yet reads as zeros.
   func allocate(size: UInt64) throws(SystemError)
+  /// The whole file in memory, for a file that is not empty and never changes again.
+  func map() throws(SystemError) -> FileMapping
 }
 
 /// A directory tree and what may be done with it. Paths are absolute or relative to the working directory.

@@ -109,4 +109,8 @@ final class KernelFile: File {
     let result = tally_fallocate(descriptor, size)
     if result < 0 { throw SystemError("fallocate", path, code: -result) }
   }
+
+  func map() throws(SystemError) -> FileMapping {
+    try FileMapping(descriptor: descriptor, count: Int(size()), path: path)
+  }
 }

@@ -58,6 +58,26 @@
   case trustUnsyncedTail
   /// Names that a killed process made and did not sync are taken for durable.
   case trustUnsyncedNames
+  /// Block checksums are not bound to their file and place.
+  case noBlockSeed
+  /// A block whose checksum does not hold is taken for good.
+  case trustBlocks
+  /// The manifest's digest of a file is not compared.
+  case ignoreDigest
+  /// Of two runs with a row the older one wins.
+  case olderRunWins
+  /// A late row is written as its change, not as the new total.
+  case lateRowsAsChanges
+  /// Late rows of a day that is rolled up do not reach its hours and days.
+  case forgetRollUps
+  /// The replay floor is the applied position, whatever minutes are open.
+  case floorTooHigh
+  /// Replay counts clicks again that a run holds already.
+  case replayClosed
+  /// Slots are used again before their clicks are in a segment.
+  case recycleBeforeSeal
+  /// Raw clicks retire without leaving their sums in BASE rows.
+  case retireWithoutBase
 }
 
 #if Sabotage

@@ -35,4 +35,14 @@ package final class Thread: Sendable {
 
   /// Waits until the thread has ended. To be called exactly once.
   package func join() { pthread_join(handle, nil) }
+
+  /// Lets at least this much time pass on the calling thread.
+  package static func sleep(nanoseconds: Int64) {
+    var left = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    var rest = timespec()
+    while unsafe nanosleep(&left, &rest) != 0, errno == EINTR { left = rest }
+  }
+
+  /// Makes the calling thread give way to all others: nice 10, of this thread alone.
+  package static func giveWay() { tally_nice(10) }
 }

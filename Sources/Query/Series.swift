@@ -43,9 +43,10 @@ package struct Series: Sendable {
   package var asOf: [UInt64]
 
   /// The page of `query` over what the shards hold now: `tables` are those of all shards that can hold the ad, in their
-  /// order. Each shard is seen at one batch boundary.
-  package init(_ query: SeriesQuery, over tables: [LiveTable]) {
-    self.init(query, of: tables.map { $0.series(of: query.ad, from: query.from, to: query.to) })
+  /// order. Each shard is seen at one batch boundary. Throws `FormatError` where a file is damaged, `SystemError` where the
+  /// disk does not answer.
+  package init(_ query: SeriesQuery, over tables: [LiveTable]) throws {
+    self.init(query, of: try tables.map { try $0.series(of: query.ad, from: query.from, to: query.to) })
   }
 
   /// The page of `query` over answers of the shards, one for each, with points in `query.from ..< query.to`.

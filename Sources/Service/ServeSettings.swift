@@ -48,10 +48,16 @@ package struct ServeSettings: Sendable {
   package var verdictHeader = false
   /// Memory of each loop for ads.
   package var catalogCache = 64 << 20
-  /// Log slots, dedup horizon, lateness, disk reserve, the clock.
-  package var shardOptions = ShardOptions()
+  /// Log slots, dedup horizon, lateness, retention, disk reserve, the clock; the background keeps to a budget.
+  package var shardOptions = ServeSettings.servingOptions
   /// Connections, sizes and times of HTTP.
   package var loopSettings = LoopSettings()
 
   package init() {}
+
+  private static let servingOptions: ShardOptions = {
+    var options = ShardOptions()
+    options.budget = .serving
+    return options
+  }()
 }

@@ -8,7 +8,8 @@ import Synchronization
 // The service put together: which threads there are, who starts and who stops first.
 //
 //   event loops ──rings──▶ committers (own their shard)        slot keeper: log slots ahead of need
-//        │  ╰──queue──▶ catalog thread ──queue──▶ query worker
+//        │                    │   ╰──manifest, maps──▶ upkeep: checkpoints, segments, merges, retention
+//        │  ╰──queue──▶ catalog thread ──queue──▶ query worker; upkeep; checks: whole files, when an operator asks
 //        ╰─ answers come back through the rings, or through a loop's mailbox
 //
 // Stopping goes against the way of a click: loops drain first, so that every click they took still gets its barrier.
@@ -34,6 +35,8 @@ package final class Server {
   private var context: ServiceContext?
   private var loops: [(loop: EventLoop, thread: Thread)] = []
   private var keeper: SlotKeeper?
+  private var upkeeper: Upkeeper?
+  private var checks: Worker<Void>?
 
   /// Slots of each ring: more than any loop can have waiting.
   private static let ringCapacity = 8192
@@ -92,7 +95,14 @@ package final class Server {
     let keeper = SlotKeeper(context.pools)
     try keeper.start()
     self.keeper = keeper
-    try startCatalog(catalog, context, Array(zip(handlers, eventLoops)))
+    let upkeeper = Upkeeper(context)
+    try upkeeper.start(Once(store.shards.map(\.upkeep)))
+    self.upkeeper = upkeeper
+    let checks = Worker<Void>("checks")
+    try checks.start { Thread.giveWay() }
+    self.checks = checks
+    try startCatalog(
+      catalog, context, Operations(context, upkeeper, checks: checks), Array(zip(handlers, eventLoops)))
     try context.queries.start { () }
     context.beginServing()
     for (index, loop) in eventLoops.enumerated() {
@@ -119,11 +129,13 @@ package final class Server {
   }
 
   private func startCatalog(
-    _ catalog: Catalog, _ context: ServiceContext, _ loops: [(LoopHandler, EventLoop)]
+    _ catalog: Catalog, _ context: ServiceContext, _ operations: Operations, _ loops: [(LoopHandler, EventLoop)]
   ) throws {
     let clock = context.clock
     let api = API(
-      catalog: catalog, tables: context.tables, clock: { clock.now() }, failed: { context.report("catalog: \($0)") }
+      catalog: catalog, tables: context.tables, clock: { clock.now() }, operations: operations,
+      failed: { context.report("catalog: \($0)") },
+      failedRead: { context.report($0) }
     ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
       switch change {
@@ -153,6 +165,10 @@ package final class Server {
     for (loop, _) in loops { loop.stop(drain: settings.drainTimeout) }
     for (_, thread) in loops { thread.join() }
     loops = []
+    upkeeper?.stop()
+    upkeeper = nil
+    checks?.stop()
+    checks = nil
     for committer in context?.committers ?? [] { committer.stop() }
     keeper?.stop()
     keeper = nil

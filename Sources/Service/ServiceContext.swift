@@ -17,6 +17,7 @@ package final class ServiceContext: Sendable {
   package let tables: [LiveTable]
   package let conditions: [ShardCondition]
   package let pools: [SlotPool]
+  package let cores: [ShardCore]
   /// The catalog's own thread.
   let catalog: Worker<CatalogState>
   /// Queries over many rows.
@@ -45,6 +46,7 @@ package final class ServiceContext: Sendable {
     tables = shards.map(\.live)
     conditions = shards.map(\.condition)
     pools = shards.map(\.slots)
+    cores = shards.map(\.core)
     self.catalog = catalog
     self.queries = queries
     requestPrefix = String(environment.chance.next(), radix: 36) + "-"

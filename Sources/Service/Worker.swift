@@ -39,6 +39,9 @@ package final class Worker<State>: Sendable {
     return taken
   }
 
+  /// Whether what is under way should come to its end.
+  package var isStopping: Bool { queue.withLock { $0.isStopping } }
+
   /// How much waits.
   package var depth: Int { queue.withLock { $0.work.count } }
 

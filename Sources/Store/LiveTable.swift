@@ -1,24 +1,32 @@
 import ClickLog
 import Clicks
 import Minutes
+import Platform
+import Runs
 import Synchronization
 
-/// What readers see of a shard: the fold at a batch boundary, the position it reflects, and how far time is closed. The
-/// committer applies whole durable batches under one lock, so a reader never sees half a batch, and neither `asOf` nor
-/// `closedThrough` ever goes back (K5).
+/// What readers see of a shard: one version of its files, the clicks that no run holds yet at a batch boundary, the
+/// position both reflect together, and how far time is closed. The committer applies whole durable batches under one lock,
+/// so a reader never sees half a batch, and neither `asOf` nor `closedThrough` ever goes back (K5). The lock is held for
+/// the maps alone; files are read outside.
 package final class LiveTable: Sendable {
   private struct State {
     var minutes: LiveMinutes
+    /// On their way into a run; part of every answer until the version that has them is published.
+    var frozen: FrozenMinutes?
+    var version: Version
     var closedThrough: Int64
   }
 
   private let state: Mutex<State>
 
-  init(_ minutes: LiveMinutes, closedThrough: Int64) {
-    state = Mutex(State(minutes: minutes, closedThrough: closedThrough))
+  init(_ minutes: LiveMinutes, version: Version = Version(), closedThrough: Int64) {
+    state = Mutex(State(minutes: minutes, frozen: nil, version: version, closedThrough: closedThrough))
   }
 
-  /// One consistent answer about one ad.
+  // MARK: - Reading
+
+  /// One consistent answer.
   package struct Series: Sendable {
     package var points: [(minute: Minute, clicks: UInt64)]
     /// Position after the last click it reflects.
@@ -27,36 +35,179 @@ package final class LiveTable: Sendable {
     package var closedThrough: Minute
   }
 
-  /// The ad's points in `from ..< to`.
-  package func series(of ad: AdKey, from: Minute, to: Minute) -> Series {
-    state.withLock { state in
-      Series(
-        points: state.minutes.series(of: ad, from: from, to: to), asOf: state.minutes.position,
-        closedThrough: Minute(index: state.closedThrough))
+  /// The ad's points in `from ..< to`. Throws `FormatError` where a file is damaged, `SystemError` where the disk does not
+  /// answer.
+  package func series(of ad: AdKey, from: Minute, to: Minute) throws -> Series {
+    let (live, code, version) = state.withLock { state -> (Series, UInt32?, Version) in
+      var series = Series(points: [], asOf: state.minutes.position, closedThrough: Minute(index: state.closedThrough))
+      let code = state.minutes.ads.code(of: ad)
+      if let code {
+        series.points = state.minutes.series(of: code, from: from, to: to)
+        if let frozen = state.frozen {
+          series.points = Self.sum(series.points, frozen.series(of: code, from: from, to: to))
+        }
+      }
+      return (series, code, state.version)
     }
+    var series = live
+    guard let code, from < to else { return series }
+    let rows = try version.table(.minutes).series(of: code, in: from.index..<to.index)
+    series.points = Self.sum(rows.map { (Minute(index: $0.bucket), $0.count) }, series.points)
+    return series
+  }
+
+  /// The ads' points in `from ..< to`, all at one position; an ad without clicks has none.
+  package func series(of ads: [AdKey], from: Minute, to: Minute) throws -> (asOf: UInt64, closedThrough: Minute, points: [[(minute: Minute, clicks: UInt64)]]) {
+    typealias Points = [(minute: Minute, clicks: UInt64)]
+    let taken = state.withLock { state in
+      var parts: [(code: UInt32?, points: Points)] = []
+      for ad in ads {
+        guard let code = state.minutes.ads.code(of: ad) else {
+          parts.append((nil, []))
+          continue
+        }
+        var points = state.minutes.series(of: code, from: from, to: to)
+        if let frozen = state.frozen { points = Self.sum(points, frozen.series(of: code, from: from, to: to)) }
+        parts.append((code, points))
+      }
+      return (parts: parts, asOf: state.minutes.position, closed: state.closedThrough, version: state.version)
+    }
+    let table = taken.version.table(.minutes)
+    let points = try taken.parts.map { part -> Points in
+      guard let code = part.code, from < to else { return [] }
+      let rows = try table.series(of: code, in: from.index..<to.index)
+      return Self.sum(rows.map { (Minute(index: $0.bucket), $0.count) }, part.points)
+    }
+    return (taken.asOf, Minute(index: taken.closed), points)
+  }
+
+  /// Clicks of all ads, for each minute in `from ..< to` that has some, from the runs' own totals.
+  package func totals(from: Minute, to: Minute) throws -> Series {
+    let (live, version) = state.withLock { state -> (Series, Version) in
+      var points = state.minutes.totals(from: from, to: to)
+      if let frozen = state.frozen { points = Self.sum(points, frozen.totals(from: from, to: to)) }
+      return (
+        Series(points: points, asOf: state.minutes.position, closedThrough: Minute(index: state.closedThrough)),
+        state.version
+      )
+    }
+    guard from < to else { return live }
+    let table = version.table(.minutes)
+    var series = live
+    // Only where there are runs: a range may be centuries long.
+    var rows: [(minute: Minute, clicks: UInt64)] = []
+    for part in Self.covered(table, from.index..<to.index) {
+      for (i, count) in try table.totals(in: part).enumerated() where count > 0 {
+        rows.append((Minute(index: part.lowerBound + Int64(i)), UInt64(count)))
+      }
+    }
+    series.points = Self.sum(rows, live.points)
+    return series
+  }
+
+  /// The parts of `range` that runs cover, ascending and apart.
+  private static func covered(_ table: RunTable, _ range: Range<Int64>) -> [Range<Int64>] {
+    var parts: [Range<Int64>] = []
+    let windows = table.runs.map { $0.window.clamped(to: range) }.filter { !$0.isEmpty }
+    for window in windows.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      if let last = parts.last, last.upperBound >= window.lowerBound {
+        parts[parts.count - 1] = last.lowerBound..<max(last.upperBound, window.upperBound)
+      } else {
+        parts.append(window)
+      }
+    }
+    return parts
+  }
+
+  /// Two ascending lists of points as one; clicks of a minute in both are added.
+  static func sum(
+    _ a: [(minute: Minute, clicks: UInt64)], _ b: [(minute: Minute, clicks: UInt64)]
+  ) -> [(minute: Minute, clicks: UInt64)] {
+    if a.isEmpty { return b }
+    if b.isEmpty { return a }
+    var merged: [(minute: Minute, clicks: UInt64)] = []
+    merged.reserveCapacity(a.count + b.count)
+    var i = 0
+    for point in b {
+      while i < a.count, a[i].minute < point.minute {
+        merged.append(a[i])
+        i += 1
+      }
+      if i < a.count, a[i].minute == point.minute {
+        merged.append((point.minute, a[i].clicks + point.clicks))
+        i += 1
+      } else {
+        merged.append(point)
+      }
+    }
+    merged.append(contentsOf: a[i...])
+    return merged
   }
 
   /// Whether the ad was ever clicked.
-  package func hasClicks(_ ad: AdKey) -> Bool { state.withLock { $0.minutes.hasClicks(ad) } }
+  package func hasClicks(_ ad: AdKey) -> Bool { state.withLock { $0.minutes.ads.code(of: ad) != nil } }
+
+  /// The code of an ad that was ever clicked.
+  package func code(of ad: AdKey) -> UInt32? { state.withLock { $0.minutes.ads.code(of: ad) } }
+
+  /// The files as they are now.
+  package var version: Version { state.withLock { $0.version } }
 
   /// Totals, for metrics and checks.
-  package var summary: (position: UInt64, clicks: UInt64, ads: Int, minutes: Int, closedThrough: Minute) {
+  package struct Summary: Sendable {
+    /// Position after the last click: every click below it is counted.
+    package var position: UInt64
+    package var ads: Int
+    /// Minutes and rows that are in memory alone.
+    package var minutes: Int
+    package var rows: Int
+    package var closedThrough: Minute
+    /// The lowest position whose click is in memory alone.
+    package var floor: UInt64
+    /// Clicks counted.
+    package var clicks: UInt64 { position }
+  }
+
+  /// Totals, for metrics and checks.
+  package var summary: Summary {
     state.withLock {
-      (
-        $0.minutes.position, $0.minutes.total, $0.minutes.ads.count, $0.minutes.minuteCount,
-        Minute(index: $0.closedThrough)
-      )
+      Summary(
+        position: $0.minutes.position, ads: $0.minutes.ads.count,
+        minutes: $0.minutes.minuteCount + ($0.frozen?.times.count ?? 0),
+        rows: $0.minutes.rowCount + ($0.frozen?.rowCount ?? 0), closedThrough: Minute(index: $0.closedThrough),
+        floor: $0.minutes.floor)
     }
   }
 
-  /// Every row of the fold, for checks.
-  package func rows() -> [(ad: AdKey, minute: Minute, clicks: UInt64)] {
-    state.withLock { state in
-      var rows: [(AdKey, Minute, UInt64)] = []
-      state.minutes.forEachRow { rows.append(($0, $1, $2)) }
-      return rows
+  /// Every row of the table, sorted by minute and ad, for checks: all in memory at once.
+  package func rows() throws -> [(ad: AdKey, minute: Minute, clicks: UInt64)] {
+    struct Row: Hashable {
+      var ad: AdKey
+      var minute: Int64
+    }
+    let (live, keys, version) = state.withLock { state in
+      var live: [(AdKey, Minute, UInt64)] = []
+      state.minutes.forEachRow { live.append(($0, $1, $2)) }
+      if let frozen = state.frozen {
+        for row in frozen.sortedRows(0..<frozen.times.count) {
+          live.append((state.minutes.ads.key(row.code), Minute(index: row.minute), row.clicks))
+        }
+      }
+      return (live, state.minutes.ads.keys(from: 0), state.version)
+    }
+    var rows: [Row: UInt64] = [:]
+    let table = version.table(.minutes)
+    for run in table.bases + table.patches {
+      try run.forEach { rows[Row(ad: AdKey(rawValue: keys[Int($0.code)]), minute: $0.bucket)] = $0.value }
+    }
+    for (ad, minute, clicks) in live { rows[Row(ad: ad, minute: minute.index), default: 0] += clicks }
+    let order = rows.keys.sorted { ($0.minute, $0.ad.rawValue) < ($1.minute, $1.ad.rawValue) }
+    return order.compactMap { row in
+      rows[row]! == 0 ? nil : (row.ad, Minute(index: row.minute), rows[row]!)
     }
   }
+
+  // MARK: - Writing
 
   func apply(_ clicks: [(ad: AdKey, minute: Minute)]) {
     state.withLock { state in
@@ -64,5 +215,65 @@ package final class LiveTable: Sendable {
     }
   }
 
-  func close(through minute: Int64) { state.withLock { $0.closedThrough = max($0.closedThrough, minute) } }
+  /// The codes of ads that have one, in one hold of the lock.
+  func codes(of ads: [AdKey]) -> [UInt32?] {
+    state.withLock { state in ads.map { state.minutes.ads.code(of: $0) } }
+  }
+
+  /// The keys of a range of codes.
+  func keys(_ codes: Range<Int>) -> [UInt64] {
+    state.withLock { state in codes.map { state.minutes.ads.key(UInt32($0)).rawValue } }
+  }
+
+  /// The codes of `ads`, given now to those that have none, and the keys of all codes from `firstCode` on.
+  func assign(_ ads: [AdKey], firstCode: Int) -> (codes: [UInt32], keys: [UInt64]) {
+    state.withLock { state in
+      let codes = ads.map { state.minutes.ads.assign($0) }
+      return (codes, state.minutes.ads.keys(from: UInt32(firstCode)))
+    }
+  }
+
+  /// What a checkpoint works on.
+  struct Frozen {
+    var minutes: FrozenMinutes
+    /// Position of the boundary between what is frozen or written and what is not.
+    var position: UInt64
+    /// The lowest position that replay needs then.
+    var floor: UInt64
+    var version: Version
+    /// Keys of ads from `firstCode` on.
+    var keys: [UInt64]
+  }
+
+  /// Takes the maps of minutes before `minute` away, at a batch boundary. They stay part of every answer until `publish` or
+  /// `restore`. `firstCode`: how many ads the dictionary files hold.
+  func freeze(before minute: Minute, firstCode: Int) -> Frozen {
+    state.withLock { state in
+      precondition(state.frozen == nil, "a checkpoint is under way")
+      let frozen = state.minutes.freeze(before: minute)
+      state.frozen = frozen
+      return Frozen(
+        minutes: frozen, position: state.minutes.position, floor: state.minutes.floor, version: state.version,
+        keys: state.minutes.ads.keys(from: UInt32(firstCode)))
+    }
+  }
+
+  /// Gives the frozen maps back: they could not be written.
+  func restore() {
+    state.withLock { state in
+      guard let frozen = state.frozen else { return }
+      state.minutes.restore(frozen)
+      state.frozen = nil
+    }
+  }
+
+  /// From now on readers see `version`. With `closedThrough` it is a checkpoint's, and holds what was frozen.
+  func publish(_ version: Version, closedThrough: Int64? = nil) {
+    state.withLock { state in
+      state.version = version
+      guard let closedThrough else { return }
+      state.closedThrough = max(state.closedThrough, closedThrough)
+      state.frozen = nil
+    }
+  }
 }

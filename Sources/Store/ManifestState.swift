@@ -1,119 +1,4 @@
-import Bytes
 import ClickLog
-
-// The state of a shard as its manifest keeps it, and the changes that make it. A snapshot is the list of changes that
-// builds the state from nothing, so there is one codec for both.
-//
-// A change: u8 tag, u8 zero, u16 bytes that follow, then its fields, little-endian. See Formats/manifest.md.
-
-/// One change of a shard's state.
-package enum ManifestChange: Equatable, Sendable {
-  /// The store was opened for the `epoch`th time.
-  case epoch(UInt32)
-  /// A generation takes clicks from now on, or a copy takes the place of one.
-  case open(LogExtent)
-  /// A generation ends.
-  case close(generation: UInt64, LogExtent.End)
-  /// A generation's slot is free.
-  case remove(generation: UInt64)
-  /// The logical clock had reached this, ms since 1970.
-  case logicalTime(Int64)
-  /// Minutes before this one are closed; never goes back.
-  case closedThrough(minute: Int64)
-  /// The highest generation ever given, where no live extent says so.
-  case lastGeneration(UInt64)
-
-  private enum Tag: UInt8 {
-    case epoch = 1
-    case open = 2
-    case close = 3
-    case remove = 4
-    case logicalTime = 5
-    case closedThrough = 6
-    case lastGeneration = 7
-  }
-
-  /// Appends the bytes of the change.
-  package func write(to writer: inout ByteWriter) {
-    var body = ByteWriter()
-    let tag: Tag
-    switch self {
-    case .epoch(let epoch):
-      tag = .epoch
-      body.append(epoch)
-    case .open(let extent):
-      tag = .open
-      body.append(extent.generation)
-      body.append(extent.firstPosition)
-      body.append(extent.previousGeneration)
-      body.append(extent.durable)
-      body.append(extent.slot)
-    case .close(let generation, let end):
-      tag = .close
-      body.append(generation)
-      body.append(end.offset)
-      body.append(end.position)
-    case .remove(let generation):
-      tag = .remove
-      body.append(generation)
-    case .logicalTime(let time):
-      tag = .logicalTime
-      body.append(time)
-    case .closedThrough(let minute):
-      tag = .closedThrough
-      body.append(minute)
-    case .lastGeneration(let generation):
-      tag = .lastGeneration
-      body.append(generation)
-    }
-    writer.append(tag.rawValue)
-    writer.append(UInt8(0))
-    writer.append(UInt16(body.bytes.count))
-    writer.append(body.bytes)
-  }
-
-  /// The changes in a record's payload; nil with a reason where the bytes are not that.
-  package static func read(_ payload: [UInt8]) throws(ManifestFault) -> [ManifestChange] {
-    var reader = ByteReader(payload)
-    var changes: [ManifestChange] = []
-    while reader.remaining > 0 {
-      guard let tagByte = reader.next(UInt8.self), reader.next(UInt8.self) == 0, let length = reader.next(UInt16.self),
-        let bytes = reader.next(bytes: Int(length))
-      else { throw ManifestFault("a change ends early") }
-      guard let tag = Tag(rawValue: tagByte) else {
-        throw ManifestFault("change \(tagByte) is unknown: written by a newer version")
-      }
-      var body = ByteReader(bytes)
-      guard let change = read(tag, &body), body.remaining == 0 else {
-        throw ManifestFault("change \(tagByte) has \(length) bytes")
-      }
-      changes.append(change)
-    }
-    return changes
-  }
-
-  private static func read(_ tag: Tag, _ body: inout ByteReader) -> ManifestChange? {
-    switch tag {
-    case .epoch: return body.next().map { .epoch($0) }
-    case .open:
-      guard let generation = body.next(UInt64.self), let first = body.next(UInt64.self),
-        let previous = body.next(UInt64.self), let durable = body.next(UInt64.self), let slot = body.next(UInt32.self)
-      else { return nil }
-      return .open(
-        LogExtent(
-          generation: generation, slot: slot, firstPosition: first, previousGeneration: previous, durable: durable))
-    case .close:
-      guard let generation = body.next(UInt64.self), let offset = body.next(UInt64.self),
-        let position = body.next(UInt64.self)
-      else { return nil }
-      return .close(generation: generation, LogExtent.End(offset: offset, position: position))
-    case .remove: return body.next().map { .remove(generation: $0) }
-    case .logicalTime: return body.next().map { .logicalTime($0) }
-    case .closedThrough: return body.next().map { .closedThrough(minute: $0) }
-    case .lastGeneration: return body.next().map { .lastGeneration($0) }
-    }
-  }
-}
 
 /// Why a manifest record makes no sense.
 package struct ManifestFault: Error, Equatable, CustomStringConvertible {
@@ -129,9 +14,34 @@ package struct ManifestState: Equatable, Sendable {
   /// The highest generation ever given.
   package var lastGeneration: UInt64 = 0
   package var logicalTime: Int64 = 0
+  /// Minutes before this one are closed.
   package var closedThrough: Int64 = .min
+  /// Every click below is in the table.
+  package var applied: UInt64 = 0
+  /// Replay starts here: no click below it is in an open minute.
+  package var floor: UInt64 = 0
+  /// Clicks below are in segments, or retired.
+  package var sealed: UInt64 = 0
+  /// Raw clicks below are gone.
+  package var retired: UInt64 = 0
+  /// Days before this one (since 1970) have hour and day rows.
+  package var rolledUp: Int64 = .min
+  /// Minute rows before this minute are gone.
+  package var minutesFrom: Int64 = .min
+  /// The immutable files, by number.
+  package var files: [StoreFile] = []
+  /// The highest file number ever given.
+  package var lastFile: UInt64 = 0
+  /// External tables by their numbers.
+  package var tables: [UInt32: String] = [:]
 
   package init() {}
+
+  /// The log before this position is of no more use: it is in segments, and replay does not need it.
+  package var logFloor: UInt64 { min(sealed, floor) }
+
+  /// Files of one kind, by number.
+  package func files(_ kind: StoreFile.Kind) -> [StoreFile] { files.filter { $0.kind == kind } }
 
   /// The slots that hold live generations.
   package var liveSlots: Set<UInt32> { Set(extents.map(\.slot)) }
@@ -167,6 +77,48 @@ package struct ManifestState: Equatable, Sendable {
     case .logicalTime(let time): logicalTime = max(logicalTime, time)
     case .closedThrough(let minute): closedThrough = max(closedThrough, minute)
     case .lastGeneration(let generation): lastGeneration = max(lastGeneration, generation)
+    case .checkpoint, .sealed, .retired: try applyPosition(change)
+    case .addFile(let file):
+      guard file.reference.number > lastFile else {
+        throw ManifestFault("file \(file.reference.number) added after \(lastFile)")
+      }
+      files.append(file)
+      lastFile = file.reference.number
+    case .removeFile(let number):
+      guard let i = files.firstIndex(where: { $0.reference.number == number }) else {
+        throw ManifestFault("file \(number) removed, but it is not there")
+      }
+      files.remove(at: i)
+    case .lastFile(let number): lastFile = max(lastFile, number)
+    case .rolledUp(let day): rolledUp = max(rolledUp, day)
+    case .minutesFrom(let minute): minutesFrom = max(minutesFrom, minute)
+    case .table(let number, let name):
+      guard tables[number] == nil, !tables.values.contains(name) else {
+        throw ManifestFault("table \(number), \(name), is there already")
+      }
+      tables[number] = name
+    }
+  }
+
+  /// Positions only go forward: `retired ≤ sealed ≤ applied` and `floor ≤ applied`.
+  private mutating func applyPosition(_ change: ManifestChange) throws(ManifestFault) {
+    switch change {
+    case .checkpoint(let position, let replay):
+      guard position >= applied, replay >= floor, replay <= position else {
+        throw ManifestFault("checkpoint \(position), floor \(replay) after \(applied), \(floor)")
+      }
+      (applied, floor) = (position, replay)
+    case .sealed(let position):
+      guard position >= sealed, position <= applied else {
+        throw ManifestFault("sealed to \(position) of \(applied), after \(sealed)")
+      }
+      sealed = position
+    case .retired(let position):
+      guard position >= retired, position <= sealed else {
+        throw ManifestFault("retired to \(position) of \(sealed), after \(retired)")
+      }
+      retired = position
+    default: preconditionFailure("no position")
     }
   }
 
@@ -182,6 +134,14 @@ package struct ManifestState: Equatable, Sendable {
     }
     if logicalTime > 0 { changes.append(.logicalTime(logicalTime)) }
     if closedThrough > .min { changes.append(.closedThrough(minute: closedThrough)) }
+    if applied > 0 || floor > 0 { changes.append(.checkpoint(applied: applied, floor: floor)) }
+    if sealed > 0 { changes.append(.sealed(to: sealed)) }
+    if retired > 0 { changes.append(.retired(to: retired)) }
+    if rolledUp > .min { changes.append(.rolledUp(before: rolledUp)) }
+    if minutesFrom > .min { changes.append(.minutesFrom(minute: minutesFrom)) }
+    for file in files { changes.append(.addFile(file)) }
+    if lastFile > (files.last?.reference.number ?? 0) { changes.append(.lastFile(lastFile)) }
+    for number in tables.keys.sorted() { changes.append(.table(number: number, name: tables[number]!)) }
     if lastGeneration > (extents.map(\.generation).max() ?? 0) { changes.append(.lastGeneration(lastGeneration)) }
     return changes
   }

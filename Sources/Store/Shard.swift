@@ -3,8 +3,10 @@ import ClickLog
 import Clicks
 import Dedup
 import Files
+import Files
 import Minutes
 import Platform
+import Segments
 import Synchronization
 
 // One shard: the whole way of a click behind the HTTP door, as a state machine that one thread drives.
@@ -17,23 +19,15 @@ import Synchronization
 
 /// One shard of a store, open for clicks.
 package final class Shard {
-  /// What readers may use, from any thread.
-  package let live: LiveTable
-  /// Log slots; `prepare` is called by a background thread.
-  package let slots: SlotPool
-  /// Whether clicks are recorded, from any thread.
-  package let condition = ShardCondition()
+  /// What the committer shares with the background and with readers.
+  package let core: ShardCore
+  /// The background, which another thread may drive.
+  package let upkeep: Upkeep
 
-  package let environment: Environment
-  let directory: String
-  let store: StoreID
-  package let options: ShardOptions
-  let clock: LogicalClock
   private let recoveredRunning: UInt64
   private let wallAtStart: Int64
   private var wallHighest: Int64
 
-  private var manifest: Manifest
   private var writer: LogWriter
   private var index: LogIndex
   private var dedup: DedupIndex
@@ -59,37 +53,37 @@ package final class Shard {
   }
 
   init(
-    _ recovery: consuming ShardRecovery, _ environment: Environment, store: StoreID, options: ShardOptions,
-    clock: LogicalClock, manifest: consuming Manifest, slots: SlotPool, writer: consuming LogWriter, index: LogIndex
+    _ recovery: consuming ShardRecovery, core: ShardCore, writer: consuming LogWriter, index: LogIndex
   ) {
-    self.environment = environment
-    directory = recovery.directory
-    self.store = store
-    self.options = options
-    self.clock = clock
+    self.core = core
+    upkeep = Upkeep(core, dictionaries: recovery.dictionaries)
     recoveredRunning = recovery.runningTime
-    wallAtStart = environment.time.wall()
+    wallAtStart = core.environment.time.wall()
     wallHighest = wallAtStart
-    live = LiveTable(recovery.minutes, closedThrough: manifest.state.closedThrough)
     nextPosition = recovery.nextPosition
     horizon = recovery.horizon
     hasher = recovery.hasher
-    self.slots = slots
-    self.manifest = manifest
     self.writer = writer
     self.index = index
-    lastWork = environment.time.monotonic()
+    lastWork = core.environment.time.monotonic()
     dedup = recovery.dedup
     if self.writer.slot == nil {
       condition.set(.waiting("no log slot is free: \(slots.lastError ?? "none is prepared")"))
     }
   }
 
+  package var live: LiveTable { core.live }
+  package var slots: SlotPool { core.slots }
+  package var condition: ShardCondition { core.condition }
+  package var environment: Environment { core.environment }
+  package var options: ShardOptions { core.options }
+  private var clock: LogicalClock { core.clock }
+
   /// Position after the last durable click.
   package var position: UInt64 { nextPosition }
 
   /// The manifest's state, for inspection.
-  package var state: ManifestState { manifest.state }
+  package var state: ManifestState { core.manifest.state }
 
   /// Milliseconds this store has been running, over all its runs. Drives the dedup horizon: no wall clock has a say.
   private var runningTime: UInt64 {
@@ -112,7 +106,7 @@ package final class Shard {
       condition.publish(counters)
       return
     }
-    let stamp = FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: manifest.sequence)
+    let stamp = FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: core.manifest.sequence)
     decide(batch, stamp)
     if sabotaged(.duplicateBeforeBarrier) {
       for i in 0..<batch.count where decided[i].verdict == .duplicate { answer(i, decided[i]) }
@@ -159,10 +153,9 @@ package final class Shard {
     var first: Click?
     let outcome: DedupIndex.Outcome
     do throws(SystemError) {
-      outcome = try dedup.put(hash, position: position) { (candidate) throws(SystemError) -> Bool in
-        let click = try recall(candidate, hash)
-        first = click
-        return click.identity == request.identity || sabotaged(.trustTag)
+      outcome = try dedup.put(hash, position: position) { candidate throws(SystemError) -> Bool in
+        first = try recall(candidate, hash, request.identity)
+        return first != nil || sabotaged(.trustTag)
       }
     } catch {
       // The log could not be read back: whether this is a repeat is not known, so it is not counted.
@@ -184,14 +177,47 @@ package final class Shard {
     }
   }
 
-  /// The live click at `position`, which the index says has the tag of `hash`. A record that cannot be it has rotted
-  /// since it was written: then nobody knows whether the click that is looked for was counted. Frame checksums are not
-  /// looked at here, so rot that leaves the tag (one of 65,536) is seen only by the next opening.
-  private func recall(_ position: UInt64, _ hash: UInt64) throws(SystemError) -> Click {
-    if let pending = writer.pendingClick(at: position) { return pending }
-    let found = try index.click(at: position)
-    if let click = found, DedupIndex.haveSameTag(hashed(click.identity), hash) { return click }
-    throw SystemError("verify", "\(directory)/\(StoreFiles.log), position \(position)", code: 5)
+  /// The click at `position`, which the index says has the tag of `hash`, if it is the one of `identity`. It is in the
+  /// frame in memory, in the log, or in a segment.
+  ///
+  /// A log record that cannot be it has rotted since it was written: then nobody knows whether the click that is looked for
+  /// was counted. Frame checksums are not looked at here, so rot that leaves the tag (one of 65,536) is seen only by the next
+  /// opening; segments are verified.
+  private func recall(
+    _ position: UInt64, _ hash: UInt64, _ identity: ClickIdentity
+  ) throws(SystemError) -> Click? {
+    var found = writer.pendingClick(at: position)
+    if found == nil { found = try index.click(at: position) }
+    if let click = found, DedupIndex.haveSameTag(hashed(click.identity), hash) {
+      return click.identity == identity ? click : nil
+    }
+    if found == nil, let segment = live.version.segment(at: position) {
+      return try Self.recall(identity, at: position, in: segment, code: live.code(of: identity.ad))
+    }
+    throw SystemError("verify", "\(core.directory)/\(StoreFiles.log), position \(position)", code: 5)
+  }
+
+  private static func recall(
+    _ identity: ClickIdentity, at position: UInt64, in segment: Segment, code: UInt32?
+  ) throws(SystemError) -> Click? {
+    guard let code else { return nil }
+    var found: Click?
+    do {
+      try segment.find(identity.impression) { row in
+        guard row.code == code, row.position == position else { return true }
+        // When it was received plays no part in the answer.
+        found = Click(
+          impression: row.impression, ad: identity.ad, eventTime: row.eventTime, receiveTime: row.eventTime,
+          source: row.source)
+        return false
+      }
+    } catch let error as SystemError {
+      throw error
+    } catch {
+      // Damage is the next opening's to name in full; here the click is not counted.
+      throw SystemError("verify", "\(error)", code: 5)
+    }
+    return found
   }
 
   private func hashed(_ identity: ClickIdentity) -> UInt64 {
@@ -232,8 +258,9 @@ package final class Shard {
   /// Ends the generation and begins the next. False: no slot can be had now, or the log has failed.
   private func switchSlot() -> Bool {
     do throws(SystemError) {
-      do throws(SystemError) { try manifest.makeRoom() } catch {
-        guard error.isOutOfSpace, manifest.failure == nil else { throw error }
+      reclaim()
+      do throws(SystemError) { try core.manifest.makeRoom() } catch {
+        guard error.isOutOfSpace, !core.manifest.hasFailed else { throw error }
         return wait("the manifest cannot grow: \(error)")
       }
       guard let (slot, file) = try slots.take() else {
@@ -250,20 +277,21 @@ package final class Shard {
 
   private func begin(_ slot: UInt32, _ file: any File) throws(SystemError) {
     let now = clock.now()
+    let state = core.manifest.state
     var changes: [ManifestChange] = []
     var previous = (generation: UInt64(0), checksum: UInt32(0))
-    if let old = manifest.state.extents.last {
+    if let old = state.extents.last {
       if old.end == nil {
-        try writer.close(FrameStamp(logicalTime: now, runningTime: runningTime, manifestSequence: manifest.sequence))
+        try writer.close(FrameStamp(logicalTime: now, runningTime: runningTime, manifestSequence: core.manifest.sequence))
         changes.append(
           .close(
             generation: old.generation, LogExtent.End(offset: UInt64(writer.offset), position: writer.nextPosition)))
       }
       previous = (old.generation, writer.checksum)
     }
-    let generation = manifest.state.lastGeneration + 1
+    let generation = state.lastGeneration + 1
     let header = SlotHeader(
-      store: store, slot: slot, generation: generation, firstPosition: nextPosition, epoch: manifest.state.epoch,
+      store: core.store, slot: slot, generation: generation, firstPosition: nextPosition, epoch: state.epoch,
       previousChecksum: previous.checksum, previousGeneration: previous.generation, slotBytes: UInt64(slots.slotBytes),
       created: now)
     try file.writeAll(header.page, at: 0)
@@ -274,7 +302,7 @@ package final class Shard {
           generation: generation, slot: slot, firstPosition: nextPosition, previousGeneration: previous.generation,
           durable: UInt64(SlotHeader.framesStart))))
     changes.append(.logicalTime(now))
-    try manifest.append(changes)
+    try core.manifest.change { _ in changes }
     writer.move(to: file, header: header)
   }
 
@@ -283,20 +311,18 @@ package final class Shard {
     return false
   }
 
-  private func fail(_ error: SystemError) { condition.set(.failed("\(error)")) }
+  private func fail(_ error: SystemError) { core.fail(error) }
 
   // MARK: - Between batches
 
-  /// What has to happen when no clicks come: the mark that ends all doubt about the last frame, the close of minutes that
-  /// are over, and a slot where there was none. To be called about every `markAfter` ms, and cheap when nothing is due.
+  /// What has to happen when no clicks come: the mark that ends all doubt about the last frame, slots that the background
+  /// has freed, and a slot where there was none. To be called about every `markAfter` ms, and cheap when nothing is due.
   package func maintain() {
     if case .failed = condition.state { return }
+    reclaim()
     // Without a free slot this tells anew what keeps it from being made.
     if case .waiting = condition.state, !hasRoom(for: batchLimit) { _ = switchSlot() }
-    do throws(SystemError) {
-      try mark()
-      try closeMinutes()
-    } catch { fail(error) }
+    do throws(SystemError) { try mark() } catch { fail(error) }
     dedup.expire(below: horizon.watermark(at: Int64(runningTime)))
     index.forget(below: dedup.watermark)
     let figures = dedup.statistics
@@ -308,21 +334,14 @@ package final class Shard {
   private func mark() throws(SystemError) {
     guard environment.time.monotonic() - lastWork >= options.markAfter * 1_000_000 else { return }
     try writer.mark(
-      FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: manifest.sequence))
+      FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: core.manifest.sequence))
   }
 
-  private func closeMinutes() throws(SystemError) {
-    let now = clock.now()
-    let over = Minute(containing: now - options.allowedLateness).index
-    guard over > manifest.state.closedThrough else { return }
-    do throws(SystemError) {
-      try manifest.append([.closedThrough(minute: over), .logicalTime(now)])
-    } catch {
-      // A full disk closes minutes later; everything else is the end.
-      guard error.isOutOfSpace, manifest.failure == nil else { throw error }
-      return
-    }
-    live.close(through: over)
+  /// Takes back the slots that the background has emptied, once nothing here reads them any more.
+  private func reclaim() {
+    guard let (freed, logStart) = core.takeLeaving() else { return }
+    index.forget(below: logStart)
+    for slot in freed { slots.release(slot) }
   }
 
   /// Ends in good order: everything that was committed is promised.
@@ -331,7 +350,7 @@ package final class Shard {
     if case .failed = condition.state { return }
     do throws(SystemError) {
       try writer.close(
-        FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: manifest.sequence))
+        FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: core.manifest.sequence))
     } catch { fail(error) }
     if case .failed = condition.state { return }
     condition.set(.failed("the shard is closed"))

@@ -13,12 +13,18 @@ package final class ShardCondition: Sendable {
   }
 
   private let shared = Mutex<(state: State, counters: ShardCounters)>((.recording, ShardCounters()))
+  private let background = Mutex(UpkeepCounters())
 
   /// The state now.
   package var state: State { shared.withLock { $0.state } }
 
   /// The counters after the last batch.
   package var counters: ShardCounters { shared.withLock { $0.counters } }
+
+  /// What the background has done.
+  package var upkeep: UpkeepCounters { background.withLock { $0 } }
+
+  func publish(_ counters: UpkeepCounters) { background.withLock { $0 = counters } }
 
   /// Once failed, for ever failed.
   func set(_ state: State) {

@@ -6,6 +6,7 @@ import Platform
 // Going on after a recovery. Nothing is ever appended behind a crash: every opening has a new epoch, a new generation in a
 // free slot and a new manifest, and the order below lets a crash at any point be followed by the same again.
 //
+//   0. files that no manifest names are removed: a crash left them
 //   1. the open generation ends where its valid frames end
 //   2. a free slot gets the next generation's header (and, where that frees a slot, the clicks of the ended one); synced
 //   3. a new manifest says all this in its snapshot; only now does the new generation exist
@@ -21,6 +22,7 @@ extension Shard {
     let log = "\(directory)/\(StoreFiles.log)"
     let temporary = "\(directory)/\(StoreFiles.temporary)"
     var state = recovery.manifest?.state ?? ManifestState()
+    try sweep(environment.files, directory, state)
     let live = sabotaged(.recycleEarly) ? Set(state.extents.filter { $0.end != nil }.map(\.slot)) : state.liveSlots
     let slots = try SlotPool(
       files: environment.files, logDirectory: log, temporaryDirectory: temporary, slotBytes: options.slotBytes,
@@ -36,10 +38,29 @@ extension Shard {
       files: environment.files, directory: directory, store: store, number: (recovery.manifest?.number ?? 0) + 1,
       state: state, sequence: (recovery.manifest?.sequence ?? 0) + 1, bytes: options.manifestBytes)
     if let freed = opening.freed { slots.release(freed) }
+    let core = ShardCore(
+      environment: environment, directory: directory, store: store, options: options, clock: clock,
+      manifest: SharedManifest(manifest),
+      live: LiveTable(recovery.minutes, version: recovery.version, closedThrough: state.closedThrough), slots: slots)
     let index = opening.index
-    return Shard(
-      recovery, environment, store: store, options: options, clock: clock, manifest: manifest, slots: slots,
-      writer: opening.writer, index: index)
+    let damaged = recovery.damaged
+    let shard = Shard(recovery, core: core, writer: opening.writer, index: index)
+    if options.rebuild { try shard.upkeep.rebuild(damaged.map(\.file)) }
+    return shard
+  }
+
+  /// Removes immutable files that the manifest does not list, and syncs the directories, since a killed process may have
+  /// named a file and got no further.
+  private static func sweep(_ files: any FileSystem, _ directory: String, _ state: ManifestState) throws(SystemError) {
+    for kind in StoreFile.Kind.allCases {
+      let folder = "\(directory)/\(kind.directory)"
+      let listed = Set(state.files(kind).map(\.reference.number))
+      for name in try files.list(folder) {
+        guard let number = StoreFiles.number(of: name, kind), !listed.contains(number) else { continue }
+        try files.remove("\(folder)/\(name)")
+      }
+      if !sabotaged(.trustUnsyncedNames) { try files.synchronizeDirectory(folder) }
+    }
   }
 }
 

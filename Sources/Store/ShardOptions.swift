@@ -1,5 +1,6 @@
 import ClickLog
 import Clicks
+import Files
 
 /// How a shard works. Sizes in bytes, times in milliseconds.
 package struct ShardOptions: Sendable {
@@ -19,6 +20,28 @@ package struct ShardOptions: Sendable {
   package var allowedLateness: Int64 = 120_000
   /// An idle log marks everything durable after this long.
   package var markAfter: Int64 = 50
+  /// Rows of a segment made from the log; also what is sealed at once.
+  package var segmentRows = 1 << 20
+  /// Clicks are sealed at the latest after this long.
+  package var sealAfter: Int64 = 600_000
+  /// Segments merged into one, and the rows beyond which none is merged again.
+  package var segmentFanIn = 16
+  package var segmentLimit = 16 << 20
+  /// Widths of base runs, in minutes: each a multiple of the one before, a day among them. Rows are merged from width to
+  /// width (engine §6.1).
+  package var runTiers: [Int64] = [10, 60, 360, 1_440, 5_760, 23_040]
+  /// Patches of one day and table that are merged into one.
+  package var patchFanIn = 8
+  /// Raw clicks are kept this long after they were received.
+  package var rawRetention: Int64 = 7 * 86_400_000
+  /// Minute rows are kept this long; hours and days for ever.
+  package var minuteRetention: Int64 = 400 * 86_400_000
+  /// How immutable files are read.
+  package var access = SealedFile.Access.mapped
+  /// What the background may use of the machine.
+  package var budget = WorkBudget()
+  /// Leave out derived files that are damaged, and make them again.
+  package var rebuild = false
   /// Believe the wall clock even where it is more than seven days from the store's time.
   package var acceptClock = false
 

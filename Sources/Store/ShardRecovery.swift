@@ -5,16 +5,30 @@ import Dedup
 import Files
 import Minutes
 import Platform
+import Segments
 
-/// A shard as its files say it is: the manifest's state, and everything the log folds into. Reading changes nothing on
-/// disk, so that `query`, `verify` and `inspect` can do it too; `Shard` fences and goes on from here.
+// Reading a shard back (K3):
+//
+//   1. the newest manifest: files, positions, log generations
+//   2. dictionaries give the codes, runs and segments become a version
+//   3. dedup: the identities of segments, as far back as the horizon reaches, then those of the log
+//   4. the log is replayed from the floor. A click at or above the applied position is counted; one below it only if its
+//      minute was not closed at the checkpoint, since closed minutes hold exactly the clicks below
+
+/// A shard as its files say it is: the manifest's state, its version, and what the log folds into beyond. Reading changes
+/// nothing on disk, so that `query`, `verify` and `inspect` can do it too; `Shard` fences and goes on from here.
 package struct ShardRecovery: ~Copyable {
   package let directory: String
   /// The newest manifest; nil for a shard that was never opened.
   package private(set) var manifest: ManifestReading?
   /// Where each live generation really ends.
   package private(set) var tails: [(extent: LogExtent, end: LogExtent.End, tail: LogTail)] = []
+  /// What no run holds yet.
   package private(set) var minutes = LiveMinutes()
+  /// The immutable files.
+  package private(set) var version = Version()
+  /// Derived files that are damaged and left out; only where the options ask for that.
+  package private(set) var damaged: [(file: StoreFile, reason: String)] = []
   /// Newest logical time in log and manifest, ms since 1970.
   package private(set) var logicalTime: Int64 = 0
   /// Running time of the last frame, ms.
@@ -26,27 +40,37 @@ package struct ShardRecovery: ~Copyable {
   var dedup: DedupIndex
   var horizon: HorizonWatermark
   let hasher: SipHash
+  var dictionaries: [DictionaryPart] = []
+  private let options: ShardOptions
 
   /// Position of the next click.
   package var nextPosition: UInt64 { minutes.position }
 
   /// What readers would see of the shard, for queries on a directory that no server holds.
-  package var live: LiveTable { LiveTable(minutes, closedThrough: manifest?.state.closedThrough ?? .min) }
+  package var live: LiveTable { LiveTable(minutes, version: version, closedThrough: manifest?.state.closedThrough ?? .min) }
 
-  /// Reads the shard in `directory`. Throws `FormatError` where acknowledged data is damaged or foreign, `SystemError` where
+  /// Reads the shard in `directory`; without `identities` for readers alone, who need no dedup index. Throws `FormatError` where acknowledged data is damaged or foreign, `SystemError` where
   /// the disk does not answer.
   package static func read(
-    _ environment: Environment, directory: String, store: StoreID, options: ShardOptions
+    _ environment: Environment, directory: String, store: StoreID, options: ShardOptions, identities: Bool = true
   ) throws -> ShardRecovery {
     let dedup = try DedupIndex.create(expectedKeys: options.expectedImpressions, maxBytes: options.dedupLimit)
     var recovery = ShardRecovery(
       directory: directory, dedup: dedup, horizon: HorizonWatermark(timeToLive: options.dedupHorizon),
-      hasher: SipHash(key: (environment.chance.next(), environment.chance.next())))
+      hasher: SipHash(key: (environment.chance.next(), environment.chance.next())), options: options,
+      identities: identities)
     try recovery.replay(environment.files, store)
     return recovery
   }
 
-  private init(directory: String, dedup: consuming DedupIndex, horizon: HorizonWatermark, hasher: SipHash) {
+  private let identities: Bool
+
+  private init(
+    directory: String, dedup: consuming DedupIndex, horizon: HorizonWatermark, hasher: SipHash, options: ShardOptions,
+    identities: Bool
+  ) {
+    self.options = options
+    self.identities = identities
     self.directory = directory
     self.dedup = dedup
     self.horizon = horizon
@@ -58,9 +82,56 @@ package struct ShardRecovery: ~Copyable {
     if let manifest {
       notes += manifest.repaired.map { "repaired from the other copy: " + $0 }
       logicalTime = manifest.state.logicalTime
+      try open(manifest.state, files, store)
       for extent in manifest.state.extents { try replay(extent, files, store) }
+      guard minutes.position >= manifest.state.applied || sabotaged(.ignorePromise) else {
+        throw FormatError(
+          file: tails.last.map { "\(directory)/\(StoreFiles.log)/\(SlotHeader.name($0.extent.slot))" }
+            ?? "\(directory)/\(StoreFiles.log)", offset: tails.last.map { $0.end.offset } ?? 0,
+          reason: "acknowledged clicks are damaged: the log ends at position \(minutes.position), but clicks up to "
+            + "\(manifest.state.applied) were counted")
+      }
     }
     try checkNothingNewer(files, store)
+  }
+
+  /// Opens the files, and takes the identities of sealed clicks that the horizon may still reach.
+  private mutating func open(_ state: ManifestState, _ files: any FileSystem, _ store: StoreID) throws {
+    let opened = try Version.open(
+      files, directory: directory, store: store, state: state, access: options.access, sparing: options.rebuild)
+    version = opened.version
+    dictionaries = opened.dictionaries
+    damaged = opened.damaged
+    let start = state.extents.first?.firstPosition ?? state.applied
+    guard start <= state.logFloor || state.extents.isEmpty else {
+      throw FormatError(
+        file: "\(directory)/\(StoreFiles.log)", offset: 0,
+        reason: "the log starts at position \(start), but clicks from \(state.logFloor) on are nowhere else")
+    }
+    minutes = LiveMinutes(ads: opened.ads, position: start)
+    if identities { try remember(version.segments) }
+  }
+
+  private mutating func remember(_ segments: [Segment]) throws {
+    guard let newest = segments.last?.summary.runningTimes.upperBound else { return }
+    // Whatever was received longer ago than the horizon when the newest segment ended has expired since.
+    let reach = Int64(newest) - options.dedupHorizon - 2_000
+    let recent = segments.drop { Int64($0.summary.runningTimes.upperBound) < reach }
+    for segment in recent {
+      var failure: ShardError?
+      try segment.forEachInLogOrder { row in
+        guard failure == nil else { return }
+        let position = row.position
+        let running = Int64(row.runningTime)
+        horizon.note(position..<(position + 1), at: running)
+        if position & 4095 == 0 { dedup.expire(below: horizon.watermark(at: running)) }
+        let hash = hasher.hash(minutes.ads.key(row.code).rawValue, row.impression.high, row.impression.low)
+        let outcome = dedup.put(hash, position: position) { _ in false }
+        if case .refused(let refusal) = outcome { failure = .dedupTooSmall("\(refusal)") }
+      }
+      if let failure { throw failure }
+      runningTime = max(runningTime, segment.summary.runningTimes.upperBound)
+    }
   }
 
   /// Folds one generation.
@@ -100,18 +171,19 @@ package struct ShardRecovery: ~Copyable {
     _ frame: FrameHeader, _ payload: UnsafeRawBufferPointer, _ path: String, _ offset: Int
   ) throws {
     guard frame.records > 0 else { return }
-    guard frame.runningTime >= runningTime else {
+    let state = manifest!.state
+    // Sealed clicks were received before: their running times are known already.
+    guard frame.runningTime >= runningTime || frame.firstPosition < state.sealed else {
       throw FormatError(file: path, offset: UInt64(offset), reason: "running time goes back to \(frame.runningTime)")
     }
-    runningTime = frame.runningTime
+    runningTime = max(runningTime, frame.runningTime)
     let positions = frame.firstPosition..<(frame.firstPosition + UInt64(frame.records))
-    if minutes.position == 0, positions.lowerBound > 0 {
-      throw FormatError(
-        file: path, offset: UInt64(offset), reason: "the log starts at position \(positions.lowerBound)")
-    }
     let running = Int64(frame.runningTime)
-    horizon.note(positions, at: running)
-    dedup.expire(below: horizon.watermark(at: running))
+    let unsealed = positions.clamped(to: state.sealed..<UInt64.max)
+    if !unsealed.isEmpty {
+      horizon.note(unsealed, at: running)
+      dedup.expire(below: horizon.watermark(at: running))
+    }
     let base = payload.baseAddress!
     for i in 0..<Int(frame.records) {
       guard let click = unsafe RecordFormat.read(base + i * RecordFormat.size, base: frame.logicalTime) else {
@@ -119,11 +191,14 @@ package struct ShardRecovery: ~Copyable {
           file: path, offset: UInt64(offset + FrameHeader.size + i * RecordFormat.size),
           reason: "an unknown source or flag")
       }
+      let position = positions.lowerBound + UInt64(i)
+      let isWritten = position < state.applied && click.minute.index < state.closedThrough
+      if isWritten && !sabotaged(.replayClosed) { minutes.skip() } else { minutes.apply(ad: click.ad, minute: click.minute) }
+      guard identities, position >= state.sealed else { continue }
       // Every click in the log was new when it was written: nothing needs comparing.
       let hash = hasher.hash(click.ad.rawValue, click.impression.high, click.impression.low)
-      let outcome = dedup.put(hash, position: positions.lowerBound + UInt64(i)) { _ in false }
+      let outcome = dedup.put(hash, position: position) { _ in false }
       if case .refused(let refusal) = outcome { throw ShardError.dedupTooSmall("\(refusal)") }
-      minutes.apply(ad: click.ad, minute: click.minute)
     }
   }
 

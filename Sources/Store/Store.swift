@@ -53,7 +53,9 @@ package final class Store {
     for number in 0..<identity.shards {
       let directory = "\(path)/\(StoreFiles.shard(number))"
       try body(
-        number, ShardRecovery.read(environment, directory: directory, store: identity.id, options: options))
+        number,
+        ShardRecovery.read(
+          environment, directory: directory, store: identity.id, options: options, identities: false))
     }
     return identity
   }
@@ -97,11 +99,8 @@ package final class Store {
   private static func prepare(_ files: any FileSystem, _ directory: String, in parent: String) throws {
     let log = "\(directory)/\(StoreFiles.log)"
     let temporary = "\(directory)/\(StoreFiles.temporary)"
-    if !files.exists(log) || !files.exists(temporary) {
-      try files.createDirectory(directory)
-      try files.createDirectory(log)
-      try files.createDirectory(temporary)
-    }
+    let folders = ["\(directory)", log, temporary] + StoreFiles.directories.map { "\(directory)/\($0)" }
+    for folder in folders where !files.exists(folder) { try files.createDirectory(folder) }
     if !sabotaged(.trustUnsyncedNames) {
       try files.synchronizeDirectory(directory)
       try files.synchronizeDirectory(parent)

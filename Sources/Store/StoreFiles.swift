@@ -27,9 +27,76 @@ package enum StoreFiles {
     return (number, copy)
   }
 
+  /// The directories of a shard's immutable files.
+  package static let directories = StoreFile.Kind.allCases.map(\.directory)
+
+  /// An immutable file's path inside its shard: `run/0000000042.run`.
+  package static func path(_ kind: StoreFile.Kind, _ number: UInt64) -> String {
+    "\(kind.directory)/\(pad(Int(number), 10)).\(kind.ending)"
+  }
+
+  /// The number in an immutable file's name; nil for other names.
+  package static func number(of name: String, _ kind: StoreFile.Kind) -> UInt64? {
+    guard name.hasSuffix(".\(kind.ending)"), let number = UInt64(name.dropLast(kind.ending.count + 1)),
+      number < UInt64(Int.max), path(kind, number) == "\(kind.directory)/\(name)"
+    else { return nil }
+    return number
+  }
+
   private static func pad(_ number: Int, _ width: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: max(0, width - digits.count)) + digits
+  }
+}
+
+/// An immutable file as the manifest keeps it.
+package struct StoreFile: Hashable, Sendable {
+  package var kind: Kind
+  package var reference: SealedReference
+
+  package init(kind: Kind, reference: SealedReference) {
+    self.kind = kind
+    self.reference = reference
+  }
+
+  /// What it holds, and with that where it stands and whether it can be made again (K9).
+  package enum Kind: UInt32, CaseIterable, Sendable {
+    /// Raw clicks. Primary.
+    case segment = 1
+    /// Minute, hour or day rows of clicks; derived as far as raw clicks or BASE rows are kept.
+    case run = 2
+    /// Rows of retired raw clicks. Primary.
+    case base = 3
+    /// Ad keys by code. Primary.
+    case dictionary = 4
+    /// Rows of an external table. Primary.
+    case external = 5
+
+    package var directory: String {
+      switch self {
+      case .segment: "seg"
+      case .run: "run"
+      case .base: "base"
+      case .dictionary: "dict"
+      case .external: "ext"
+      }
+    }
+
+    package var ending: String {
+      switch self {
+      case .segment: "seg"
+      case .run, .base, .external: "run"
+      case .dictionary: "dic"
+      }
+    }
+
+    package var magic: FileMagic {
+      switch self {
+      case .segment: .segment
+      case .run, .base, .external: .run
+      case .dictionary: .dictionary
+      }
+    }
   }
 }
 

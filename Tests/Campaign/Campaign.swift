@@ -6,7 +6,7 @@ import Synchronization
 
 // The long runs: all campaigns of the suite with fresh seeds, on every core, until time is over.
 //
-//   campaign <minutes> <seed> <threads>        called by Tests/campaign
+//   campaign <minutes> <seed> <threads> [<name>]        called by Tests/campaign
 //
 // A violation is printed with what is needed to see it again, and ends the run with exit code 1.
 
@@ -17,6 +17,9 @@ struct Turn: Sendable {
 
   /// All of them; a thread takes one after the other, and the cheap random ones between.
   static let all: [Turn] = [
+    Turn(name: "scripts") { seed in
+      Scenario.all.reduce(Findings()) { $0 + CrashCampaign.run($1, seed: seed, stride: .max / 2) }
+    },
     Turn(name: "T1") { CrashCampaign.run($0.scenario, seed: $0, depth: 5) },
     Turn(name: "T2") { seed in (0..<200).reduce(Findings()) { $0 + RandomCampaign.run(seed: seed &* 200 &+ $1) } },
     Turn(name: "kill") { KillCampaign.run($0.scenario, seed: $0) },
@@ -51,11 +54,11 @@ final class Score: Sendable {
   }
 
   /// Turns of thread `number` of `threads` until `end`, in ns of the monotonic clock.
-  func work(_ number: Int, of threads: Int, seed: UInt64, until end: Int64) {
+  func work(_ turns: [Turn], _ number: Int, of threads: Int, seed: UInt64, until end: Int64) {
     let time = KernelTime()
     var turn = number
     while time.monotonic() < end, isClean {
-      let campaign = Turn.all[turn % Turn.all.count]
+      let campaign = turns[turn % turns.count]
       let turnSeed = seed &+ UInt64(turn)
       do { add(campaign.name, try campaign.run(turnSeed), seed: turnSeed) } catch {
         var failed = Findings()
@@ -70,16 +73,17 @@ final class Score: Sendable {
 @main struct Campaign {
   static func main() throws {
     let arguments = CommandLine.arguments
-    guard arguments.count == 4, let minutes = Double(arguments[1]), let seed = UInt64(arguments[2]),
+    guard arguments.count == 4 || arguments.count == 5, let minutes = Double(arguments[1]), let seed = UInt64(arguments[2]),
       let threads = Int(arguments[3]), minutes > 0, threads > 0
     else {
-      print("usage: campaign <minutes> <seed> <threads>")
+      print("usage: campaign <minutes> <seed> <threads> [<name>]")
       exit(2)
     }
+    let turns = Turn.all.filter { arguments.count == 4 || $0.name == arguments[4] }
     let score = Score()
     let end = KernelTime().monotonic() + Int64(minutes * 60e9)
     let workers = try (0..<threads).map { number in
-      try Thread("campaign-\(number)") { score.work(number, of: threads, seed: seed, until: end) }
+      try Thread("campaign-\(number)") { score.work(turns, number, of: threads, seed: seed, until: end) }
     }
     for worker in workers { worker.join() }
     for (name, findings) in score.table {

@@ -1,6 +1,7 @@
 import Commands
 import Platform
 import Service
+import Store
 import Testing
 
 @Suite struct SettingsTests {
@@ -54,7 +55,8 @@ import Testing
       --impression-lifetime 6h --allowed-lateness 7s --on-bad-signature redirect --on-unknown-ad https://x.example/ \
       --on-log-failure exit --verdict-header --max-connections 8 --max-header 4KiB --max-body 9KiB --idle-timeout 10s \
       --drain-timeout 11s --loops 2 --catalog-cache 12MiB --shards 1 --durability sync --log-slot-size 128KiB \
-      --disk-reserve 13MiB --accept-clock
+      --disk-reserve 13MiB --accept-clock --raw-retention 14d --minute-retention 15d --background-rate 16MiB \
+      --background-cpu 17 --read-mode read
       """.replacing("\n", with: " ")
     ).values
     #expect(found.dataDirectory == "/d" && found.listen == "a:1" && found.adminListen == "b:2")
@@ -68,7 +70,18 @@ import Testing
     #expect(found.loopSettings.idleTimeout == 10_000_000_000 && found.drainTimeout == 11_000_000_000)
     #expect(found.loops == 2 && found.catalogCache == 12 << 20 && found.shards == 1)
     #expect(found.shardOptions.slotBytes == 131_072 && found.shardOptions.diskReserve == 13 << 20)
-    #expect(found.shardOptions.acceptClock)
+    #expect(found.shardOptions.acceptClock && found.shardOptions.access == .read)
+    #expect(found.shardOptions.rawRetention == 14 * 86_400_000)
+    #expect(found.shardOptions.minuteRetention == 15 * 86_400_000)
+    #expect(found.shardOptions.budget.bytesPerSecond == 16 << 20 && found.shardOptions.budget.cpuPercent == 17)
+  }
+
+  /// A server leaves the machine to its clicks; a tool on a directory that nobody serves does not wait.
+  @Test func theBackgroundOfAServerHasABudget() {
+    let (serving, tool) = (ServeSettings().shardOptions, ShardOptions())
+    #expect(serving.budget.bytesPerSecond == 40 << 20 && serving.budget.cpuPercent == 30)
+    #expect(tool.budget.bytesPerSecond == 0 && tool.budget.cpuPercent == 100)
+    #expect(serving.rawRetention == 7 * 86_400_000 && serving.minuteRetention == 400 * 86_400_000)
   }
 
   /// What `config print` prints is what `--config` takes, and changes nothing.
@@ -90,6 +103,9 @@ import Testing
     #expect(message("--shards 2").contains("this version runs one shard only"))
     #expect(message("--durability os").contains("does not offer"))
     #expect(message("--log-slot-size 65537").contains("multiple of 4KiB"))
+    #expect(message("--raw-retention 23h") == "option --raw-retention is 23h; it must be from 1d to 36500d")
+    #expect(message("--background-cpu 0") == "option --background-cpu is 0; it must be from 1 to 100")
+    #expect(message("--read-mode maped").hasSuffix("did you mean mapped?"))
     #expect(message("--dedup-horizon 25h") == "option --dedup-horizon is 25h; it must be from 1s to 1d")
     #expect(message("--on-unknown-ad ftp://x/").contains("must be absolute and begin with http"))
     #expect(

@@ -80,17 +80,18 @@ import Testing
         let to = Minute(index: from.index + Int64(generator.small(in: 0...1_000)) - 10)
         let due = reference.filter { $0.key.ad == ad && $0.key.minute >= from && $0.key.minute < to }
           .sorted { $0.key.minute < $1.key.minute }
-        let series = table.series(of: ad, from: from, to: to)
+        let code = table.ads.code(of: ad)
+        let series = code.map { table.series(of: $0, from: from, to: to) } ?? []
         #expect(series.map(\.minute) == due.map(\.key.minute) && series.map(\.clicks) == due.map(\.value), "\(seed)")
         let isKnown = reference.keys.contains { $0.ad == ad }
-        #expect(table.hasClicks(ad) == isKnown)
+        #expect((code != nil) == isKnown)
       }
     }
   }
 
   @Test func anEmptyTableAnswersNothing() {
     let table = LiveMinutes()
-    #expect(table.series(of: AdKey(rawValue: 1), from: Minute(index: 0), to: Minute(index: 10)).isEmpty)
-    #expect(table.newest == nil && table.position == 0 && !table.hasClicks(AdKey(rawValue: 1)))
+    #expect(table.series(of: 1, from: Minute(index: 0), to: Minute(index: 10)).isEmpty)
+    #expect(table.newest == nil && table.position == 0 && table.floor == 0 && table.ads.count == 0)
   }
 }

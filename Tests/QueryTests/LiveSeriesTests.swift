@@ -26,7 +26,7 @@ import Testing
     click(0, adKey, 5)
 
     func ask(_ pairs: String...) throws -> Series {
-      Series(try query(["from=\(now)"] + pairs, now: store.clock.now()), over: store.shards.map(\.live))
+      try Series(query(["from=\(now)"] + pairs, now: store.clock.now()), over: store.shards.map(\.live))
     }
     let first = Minute(containing: now)
     let both = try ask()

@@ -105,8 +105,8 @@ import Testing
     try harness.click("b", 1)
     #expect(
       send(.get, "/admin/v1/shards").text == """
-        {"shards":[{"shard":0,"position":4,"clicks":4,"ads":2,"minutes":1,"closedThrough":null},\
-        {"shard":1,"position":0,"clicks":0,"ads":0,"minutes":0,"closedThrough":null}]}\n
+        {"shards":[{"shard":0,"position":4,"clicks":4,"ads":2,"minutes":1,"liveRows":2,"closedThrough":null},\
+        {"shard":1,"position":0,"clicks":0,"ads":0,"minutes":0,"liveRows":0,"closedThrough":null}]}\n
         """)
   }
 

@@ -90,6 +90,7 @@ final class FaultyFileSystem: FileSystem {
     }
 
     func synchronize() throws(SystemError) { try file.synchronize() }
+    func map() throws(SystemError) -> FileMapping { try file.map() }
 
     func allocate(size: UInt64) throws(SystemError) {
       if disk.faults.isFullOnAllocation { throw SystemError("fallocate", path, code: ENOSPC) }

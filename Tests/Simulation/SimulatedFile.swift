@@ -92,6 +92,9 @@ final class SimulatedFile: File, @unchecked Sendable {
     }
   }
 
+  /// A copy of what is in the file now: rot that comes later is not seen through it.
+  func map() throws(SystemError) -> FileMapping { FileMapping(copying: try bytes(at: 0, count: Int(size()))) }
+
   private func synchronize(_ kind: DiskOperation.Kind) throws(SystemError) {
     try disk.perform(DiskOperation(kind, path)) { _, verdict throws(SystemError) in
       guard let (cache, survival) = verdict.lostSync else { return disk.persistData(of: inode) }

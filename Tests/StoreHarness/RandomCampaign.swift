@@ -67,7 +67,7 @@ package enum RandomCampaign {
   private static func steps(_ generator: inout SeededGenerator, _ patience: inout Int64) -> [Step] {
     var steps: [Step] = []
     for _ in 0..<generator.small(in: 0...40) {
-      switch generator.next() % 24 {
+      switch generator.next() % 29 {
       case 0...7: steps.append(.commit(1 + generator.small(in: 0...300)))
       case 8...10: steps.append(.repeats(1 + generator.small(in: 0...200)))
       case 11: steps.append(.twins(1 + generator.small(in: 0...50)))
@@ -83,6 +83,8 @@ package enum RandomCampaign {
       case 21: steps.append(.capacity(nil))
       // Two days to either side: two such jumps are no reason to refuse an opening.
       case 22: steps.append(.clock(generator.edge(in: -172_800_000...172_800_000)))
+      case 23, 24: steps.append(.late(1 + generator.small(in: 0...9), minutes: Int64(generator.small(in: 0...2_880))))
+      case 25, 26: steps.append(.settle)
       default: steps += [.commit(1), .wait(0)]
       }
     }

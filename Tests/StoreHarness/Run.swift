@@ -2,6 +2,7 @@ import Bytes
 import ClickLog
 import Clicks
 import Platform
+import Runs
 import Simulation
 import Store
 
@@ -24,8 +25,13 @@ package final class Run {
   private var lastState: ManifestState?
   package static let path = "/data"
 
-  package init(_ machine: SimulatedMachine, ledger: ClientLedger = ClientLedger()) {
+  private let options: ShardOptions
+
+  package init(
+    _ machine: SimulatedMachine, ledger: ClientLedger = ClientLedger(), options: ShardOptions = Scenario.options
+  ) {
     self.machine = machine
+    self.options = options
     self.ledger = ledger
     next = UInt64(ledger.sent.count)
     began = (machine.time.monotonic(), machine.time.wall())
@@ -41,7 +47,7 @@ package final class Run {
     guard store == nil else { return true }
     watch.startAnew()
     do {
-      let opened = try Store.open(machine.environment, Self.path, options: Scenario.options)
+      let opened = try Store.open(machine.environment, Self.path, options: options)
       let state = opened.shards[0].state
       if let lastState {
         if state.epoch <= lastState.epoch { violations.append("epoch \(state.epoch) after \(lastState.epoch)") }
@@ -88,6 +94,14 @@ package final class Run {
     case .wait(let milliseconds):
       machine.time.advance(milliseconds: milliseconds)
       shard.maintain()
+      work(shard)
+    case .late(let count, let minutes):
+      let time = machine.time.wall() - minutes * 60_000
+      commit((0..<count).map { _ in fresh() }, shard, at: time)
+    case .settle:
+      // What fails is the background's to note; here it is tried once.
+      try? shard.upkeep.settle()
+      shard.maintain()
     case .prepare:
       if shard.slots.needsPreparation { try? shard.slots.prepare() }
       shard.maintain()
@@ -124,11 +138,18 @@ package final class Run {
     note()
   }
 
-  private func commit(_ identities: [ClickIdentity], _ shard: Shard) {
+  /// Whatever the background has to do.
+  private func work(_ shard: Shard) {
+    var steps = 0
+    while shard.upkeep.turn(), steps < 1_000 { steps += 1 }
+    if steps == 1_000 { violations.append("the background finds no end") }
+  }
+
+  private func commit(_ identities: [ClickIdentity], _ shard: Shard, at time: Int64 = ClickRequest.onReceipt) {
     machine.time.advance(milliseconds: 1)
     let before = ledger.open
     ledger.send(identities)
-    let batch = identities.map { ClickRequest(identity: $0) }
+    let batch = identities.map { ClickRequest(identity: $0, eventTime: time) }
     var left = [Bool](repeating: false, count: batch.count)
     var seen: Set<ClickIdentity> = []
     let isFirst = identities.map { seen.insert($0).inserted }
@@ -162,7 +183,7 @@ package final class Run {
   package func check() -> [String] {
     do {
       let found = try Contents(machine.environment, Self.path)
-      var faults = ledger.check(found.clicks, found.rows)
+      var faults = ledger.check(found.clicks, found.rows) + found.inconsistent
       if UInt64(found.clicks.count) < observed.position {
         faults.append("a reader saw position \(observed.position), the log ends at \(found.clicks.count)")
       }
@@ -188,6 +209,8 @@ package struct Sight: Sendable {
 package struct Contents: Equatable {
   package var clicks: [Click] = []
   package var rows: [Row: UInt64] = [:]
+  /// What disagrees inside the store.
+  package var inconsistent: [String] = []
   /// The state of the manifest, without what each opening changes.
   package var state: ManifestState?
 
@@ -198,15 +221,53 @@ package struct Contents: Equatable {
     let recovery = try ShardRecovery.read(
       environment, directory: directory, store: identity.id, options: Scenario.options)
     state = recovery.manifest?.state
-    recovery.minutes.forEachRow { ad, minute, clicks in rows[Row(ad: ad, minute: minute)] = clicks }
-    for (extent, end, _) in recovery.tails {
-      let reader = try LogReader(
-        environment.files, "\(directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))", extent: extent,
-        store: identity.id)
-      _ = unsafe try reader.walk(to: Int(end.offset)) { frame, payload, _ in
-        for i in 0..<Int(frame.records) {
-          clicks.append(
-            unsafe RecordFormat.read(payload.baseAddress! + i * RecordFormat.size, base: frame.logicalTime)!)
+    for row in try recovery.live.rows() { rows[Row(ad: row.ad, minute: row.minute)] = row.clicks }
+    let live = recovery.live
+    let minutes = rows.keys.map(\.minute)
+    if let first = minutes.min(), let last = minutes.max() {
+      // The other ways to ask must give the same rows.
+      let range = (first, Minute(index: last.index + 1))
+      for ad in Set(rows.keys.map(\.ad)) {
+        let series = try live.series(of: ad, from: range.0, to: range.1)
+        let due = rows.filter { $0.key.ad == ad }.sorted { $0.key.minute < $1.key.minute }
+        if !series.points.elementsEqual(due, by: { $0.minute == $1.key.minute && $0.clicks == $1.value }) {
+          inconsistent.append("the series of \(ad) is not its rows")
+        }
+      }
+      var sums: [Minute: UInt64] = [:]
+      for (row, clicks) in rows { sums[row.minute, default: 0] += clicks }
+      let totals = try live.totals(from: range.0, to: range.1)
+      if Dictionary(uniqueKeysWithValues: totals.points.map { ($0.minute, $0.clicks) }) != sums {
+        inconsistent.append("the totals are not those of the rows")
+      }
+    }
+    try checkRollUps(recovery)
+    try recovery.forEachClick(environment.files, store: identity.id) { position, click in
+      if position != UInt64(clicks.count) { inconsistent.append("position \(position) where \(clicks.count) is due") }
+      clicks.append(click)
+    }
+  }
+
+  /// Hours and days of every day that is rolled up are the sums of its minutes.
+  private mutating func checkRollUps(_ recovery: borrowing ShardRecovery) throws {
+    guard let state = recovery.manifest?.state, state.rolledUp > .min else { return }
+    for key in [RunTableKey.hours, .days] {
+      let width = Int64(key.bucketSeconds) / 60
+      var due: [AdKey: [Int64: UInt64]] = [:]
+      for (row, clicks) in rows where row.minute.index < state.rolledUp * 1_440 {
+        due[row.ad, default: [:]][row.minute.index / width, default: 0] += clicks
+      }
+      let live = recovery.minutes
+      // Clicks in memory alone are in no hour yet.
+      live.forEachRow { ad, minute, clicks in
+        if minute.index < state.rolledUp * 1_440 { due[ad]![minute.index / width]! -= clicks }
+      }
+      for ad in due.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+        guard let code = live.ads.code(of: ad) else { continue }
+        let series = try recovery.version.table(key).series(of: code, in: 0..<(state.rolledUp * 1_440 / width))
+        let wanted = due[ad]!.filter { $0.value > 0 }
+        if Dictionary(uniqueKeysWithValues: series.map { ($0.bucket, $0.count) }) != wanted {
+          inconsistent.append("buckets of \(width) minutes of \(ad) are \(series), due are \(wanted)")
         }
       }
     }

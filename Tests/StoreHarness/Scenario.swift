@@ -17,6 +17,10 @@ package enum Step: Sendable {
   case twins(Int)
   /// Time goes by, in ms, with the upkeep that belongs to it.
   case wait(Int64)
+  /// Commits a batch of new clicks that happened so many minutes ago.
+  case late(Int, minutes: Int64)
+  /// The background does all it can do, due or not.
+  case settle
   /// The background thread makes a slot if one is needed.
   case prepare
   /// The process ends in good order and starts again.
@@ -49,6 +53,13 @@ package struct Scenario: Sendable, CustomStringConvertible {
     options.dedupHorizon = 3_600_000
     options.expectedImpressions = 64
     options.dedupLimit = 1 << 20
+    options.segmentRows = 40
+    options.sealAfter = 400_000
+    options.segmentFanIn = 3
+    options.segmentLimit = 1_000
+    options.runTiers = [2, 6, 60, 1_440, 2_880]
+    options.patchFanIn = 3
+    options.access = .read
     return options
   }
 
@@ -75,5 +86,23 @@ package struct Scenario: Sendable, CustomStringConvertible {
       [.commit(1), .capacity(0)] + Array(repeating: .commit(1), count: 16) + [
         .prepare, .wait(1000), .capacity(nil), .prepare, .wait(1000), .commit(2), .repeats(2),
       ]),
+    Scenario(
+      "checkpoints and late clicks",
+      [
+        .commit(3), .wait(200_000), .commit(2), .late(2, minutes: 10), .wait(130_000), .late(3, minutes: 10),
+        .late(1, minutes: 1_500), .wait(190_000), .repeats(3), .commit(1), .wait(200_000),
+      ]),
+    Scenario(
+      "seals, slots used again",
+      [.commit(30), .prepare] + Array(repeating: .commit(4), count: 14)
+        + [.prepare, .settle, .repeats(5), .commit(2), .settle, .prepare] + Array(repeating: .commit(1), count: 6)
+        + [.kill, .repeats(4), .settle, .commit(1)]),
+    Scenario(
+      "merges of runs and segments",
+      (0..<7).flatMap { _ in [.commit(41), .wait(125_000)] as [Step] } + [.settle, .late(2, minutes: 9), .settle]),
+    Scenario(
+      "a day is rolled up, then patched",
+      [.commit(4), .wait(86_400_000), .commit(2), .settle, .late(3, minutes: 1_440), .settle, .late(2, minutes: 1_445),
+       .settle, .late(2, minutes: 1_441), .settle]),
   ]
 }

@@ -56,6 +56,7 @@
       case .forgetOverflow: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: .max) }
       case .signedWrap:
         Campaign(name: "dedup window at the wrap") { try dedupWindow(from: 1 << 32 - 700, tags: .max) }
+      case .noBlockSeed, .trustBlocks, .ignoreDigest: Campaign(name: "sealed file", run: SealedFileCampaign.run)
       }
     }
 

@@ -19,6 +19,13 @@ int64_t tally_pwrite(int fd, const void *buffer, size_t length, uint64_t offset)
 int tally_fallocate(int fd, uint64_t length);
 extern const int TALLY_O_DIRECT;
 
+// Read-only mappings of whole files. `tally_map` returns the address, or NULL with -errno in *slot; otherwise *slot names the
+// mapping. A page that the device cannot deliver reads as zeros and marks the mapping, instead of ending the process: the
+// handler of SIGBUS maps a zero page over it. A fault anywhere else goes the way it went before.
+const void *tally_map(int fd, size_t length, int *slot);
+void tally_unmap(int slot);
+int tally_map_failed(int slot);
+
 // Sockets and readiness. Each returns a result >= 0, or -errno.
 int tally_accept(int fd, struct sockaddr *address, unsigned *length);
 int tally_epoll_create(void);
@@ -52,6 +59,8 @@ int tally_signal_fd(uint64_t mask);
 int tally_spawn(const char *path, const char *const *arguments, int output, int errors, int follow);
 
 void tally_thread_name(const char *name);
+// Sets the nice value of the calling thread.
+void tally_nice(int value);
 
 static inline void tally_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
 

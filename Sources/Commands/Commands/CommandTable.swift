@@ -4,7 +4,7 @@ package enum CommandTable {
     DemoCommand.commands + [ServeCommand.command] + AdsCommands.all + KeysCommands.all + TokensCommands.all + [
       SignCommand.command, QueryCommand.command, LoadCommand.command, BenchCommand.command, InspectCommand.command,
       VerifyCommand.command,
-    ] + ConfigCommands.all + [VersionCommand.command, help]
+    ] + UpkeepCommands.all + ConfigCommands.all + [VersionCommand.command, help]
 
   /// Listed like any other; the parser answers it itself.
   private static let help = Command(

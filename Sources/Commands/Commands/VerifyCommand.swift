@@ -1,16 +1,25 @@
 import Platform
 import Store
 
-/// `tally verify`: every checksum of a directory that no server holds.
+/// `tally verify`: every checksum of a directory that no server holds, every count recounted, and what can be repaired.
 package enum VerifyCommand {
+  private static let repair = Option(
+    toggle: "repair", "makes minute, hour and day rows anew where their files are damaged")
+  private static let acceptLoss = Option(
+    toggle: "accept-loss", "repairs also where hours and days of minutes that are gone already would be lost")
+
   package static let command = Command(
     "verify", "checks every checksum of a data directory and counts its clicks again",
     discussion: """
       The directory must not be held by a server. Where something is damaged, file and offset are named and the status \
-      is 3. What a crash leaves behind, and the next start repairs, is told and is no damage.
+      is 3. What a crash leaves behind, and the next start repairs, is told and is no damage. \
+      Counts by minute, hour and day follow from raw clicks and base rows, so --repair makes them anew; segments, base rows, \
+      dictionaries and the log are the only copy of what they hold, and come back from a backup alone.
       """,
-    options: [Target.dataDirectory.declaration, Option<String>.format.declaration],
-    examples: ["tally verify --data-dir /var/lib/tally"]
+    options: [
+      Target.dataDirectory.declaration, repair.declaration, acceptLoss.declaration, Option<String>.format.declaration,
+    ],
+    examples: ["tally verify --data-dir /var/lib/tally", "tally verify --repair"]
   ) { arguments, console in
     let path = arguments[Target.dataDirectory] ?? "."
     let files = console.environment.files
@@ -19,20 +28,42 @@ package enum VerifyCommand {
     }
     let lock = try hold(path, console)
     defer { withExtendedLifetime(lock) {} }
+    var report = try verify(path, console)
+    if arguments[toggle: repair], !report.damage.isEmpty {
+      guard lock != nil else { throw Failure("\(path) cannot be written, so it cannot be repaired", .refused) }
+      tell(report, console)
+      guard try Repair(path, report).run(acceptsLoss: arguments[toggle: acceptLoss], console) else {
+        show(report, arguments, console)
+        return .differs
+      }
+      report = try verify(path, console)
+    }
+    show(report, arguments, console)
+    tell(report, console)
+    guard report.damage.isEmpty else { return .differs }
+    console.note("sound: \(report.clicks) clicks, \(report.rows) rows counted again")
+    return .done
+  }
+
+  private static func verify(_ path: String, _ console: Console) throws -> VerifyReport {
     var verifier = Verifier(console.environment, path)
     try verifier.run()
-    let report = verifier.report
+    return verifier.report
+  }
+
+  private static func show(_ report: VerifyReport, _ arguments: Arguments, _ console: Console) {
     switch arguments.format {
     case .json: console.print(report.json)
     case .table: report.table.lines.forEach { console.print($0) }
     }
+  }
+
+  private static func tell(_ report: VerifyReport, _ console: Console) {
     report.notes.forEach { console.note("note: \($0)") }
     for finding in report.damage {
-      console.note("DAMAGE: \(finding.file): \(finding.offset.map { "at byte \($0): " } ?? "")\(finding.reason)")
+      let hint = finding.isDerived ? " (--repair makes it anew)" : ""
+      console.note("DAMAGE: \(finding.file): \(finding.offset.map { "at byte \($0): " } ?? "")\(finding.reason)\(hint)")
     }
-    guard report.damage.isEmpty else { return .differs }
-    console.note("sound: \(report.clicks) clicks, \(report.rows) rows counted again")
-    return .done
   }
 
   /// Keeps servers away meanwhile. A directory that cannot be written, as a backup's, needs no lock.

@@ -32,6 +32,7 @@ struct FileInspector<Writer: InspectionWriter> {
       case .store: _ = try StoreIdentity(page: try files.contents(path), path: path)
       case .logSlot: try inspectSlot(file)
       case .manifest: try inspectManifest(path)
+      case .segment, .run, .dictionary: try inspectSealed(path, magic)
       }
     } catch let error as FormatError {
       writer.damage(error)
@@ -47,6 +48,9 @@ struct FileInspector<Writer: InspectionWriter> {
     case .store: "store identity"
     case .logSlot: "log slot"
     case .manifest: "manifest copy"
+    case .segment: "raw segment"
+    case .run: "minute run"
+    case .dictionary: "ad dictionary"
     }
   }
 
@@ -63,7 +67,7 @@ struct FileInspector<Writer: InspectionWriter> {
       page.starts(with: "SQLite format 3".utf8)
       ? "an SQLite database, which the catalog is; `sqlite3` reads it"
       : page.isEmpty ? "it is empty" : "it starts with \(start)"
-    throw Failure("\(path): not a STORE, MANIFEST or log slot file: \(hint)")
+    throw Failure("\(path): not a STORE, MANIFEST, log slot, segment, run or dictionary file: \(hint)")
   }
 
   private mutating func inspectSlot(_ file: any File) throws {
@@ -90,6 +94,19 @@ struct FileInspector<Writer: InspectionWriter> {
       previousGeneration: header.previousGeneration, durable: 0)
     _ = try reader.judge(tail, of: extent)
     writer.end(tail.offset, tail.reason)
+  }
+
+  /// The sections, then every block's checksum.
+  private mutating func inspectSealed(_ path: String, _ magic: FileMagic) throws {
+    let file = try SealedFile.open(files, path, as: magic, access: .read)
+    for section in file.sections {
+      writer.field(
+        HeaderField(offset: Int(section.offset), name: "section \(section.kind)", value: "\(section.bytes) bytes"))
+    }
+    try file.verify()
+    writer.end(
+      Int(file.footer.offset), "\(file.footer.checksums.count) blocks hold, digest \(Hex.encode(file.reference.digest))"
+    )
   }
 
   private mutating func inspectManifest(_ path: String) throws {
@@ -144,25 +161,6 @@ struct ManifestWalk {
         sequence = record.header.firstPosition
         records += 1
       }
-    }
-  }
-}
-
-extension ManifestChange {
-  /// The change in words.
-  var words: String {
-    switch self {
-    case .epoch(let epoch): "opening number \(epoch) of the store"
-    case .open(let extent):
-      "generation \(extent.generation) takes clicks in slot \(extent.slot) from position \(extent.firstPosition), after "
-        + "generation \(extent.previousGeneration), durable up to byte \(extent.durable)"
-    case .close(let generation, let end):
-      "generation \(generation) ends at byte \(end.offset), position \(end.position)"
-    case .remove(let generation): "generation \(generation) is not needed any more; its slot is free"
-    case .logicalTime(let time): "the logical clock has reached \(TimeRange.text(time))"
-    case .closedThrough(let minute):
-      "minutes before \(TimeRange.minutes.contains(minute) ? "\(Minute(index: minute))" : "\(minute)") are closed"
-    case .lastGeneration(let generation): "generations up to \(generation) have been given"
     }
   }
 }

@@ -26,7 +26,10 @@ enum HeaderFields {
     fields.number(52, "flags", UInt32.self)
     switch magic {
     case .store: fields.number(56, "shards", UInt32.self)
-    case .manifest: break
+    case .manifest, .segment, .run: break
+    case .dictionary:
+      fields.number(56, "first code", UInt32.self)
+      fields.number(60, "ads", UInt32.self)
     case .logSlot:
       fields.number(56, "generation", UInt64.self)
       fields.number(64, "first position", UInt64.self)
@@ -84,4 +87,21 @@ enum TimeRange {
 
   /// RFC 3339, or the bare number.
   static func text(_ time: Int64) -> String { shown.contains(time) ? Timestamp.format(time) : "\(time)" }
+
+  /// A minute as RFC 3339, or its bare number.
+  static func minute(_ minute: Int64) -> String {
+    minutes.contains(minute) ? "\(Minute(index: minute))" : "minute \(minute)"
+  }
+
+  /// The beginning of a bucket of `seconds`, as RFC 3339 without fractions, or its bare number.
+  static func bucket(_ bucket: Int64, seconds: UInt32) -> String {
+    let (time, overflow) = bucket.multipliedReportingOverflow(by: Int64(seconds) * 1000)
+    return !overflow && shown.contains(time) ? Timestamp.format(time, fraction: false) : "bucket \(bucket)"
+  }
+
+  /// A day since 1970 as `2026-11-24`, or its bare number.
+  static func day(_ day: Int64) -> String {
+    let text = bucket(day, seconds: 86_400)
+    return text.hasPrefix("bucket") ? "day \(day)" : String(text.prefix(10))
+  }
 }

@@ -1,5 +1,6 @@
 import Catalog
 import ClickLog
+import Files
 import Service
 
 // Each setting of `serve` once: its name, how its text is read, where its value goes, how it is shown. Flags, environment
@@ -67,7 +68,7 @@ package enum SettingsTable {
   private static let day = 24 * hour
 
   /// All of them but `--config`.
-  package static let all: [Setting] = places + clicks + limits + storage
+  package static let all: [Setting] = places + clicks + limits + storage + background
 
   private static let places: [Setting] = [
     Setting(
@@ -164,6 +165,30 @@ package enum SettingsTable {
     Setting(
       toggle: "accept-clock", "believes the clock though the store's newest clicks are more than seven days away",
       \.shardOptions.acceptClock),
+  ]
+
+  // Raw clicks stay at least as long as the longest dedup horizon: after a restart they say which clicks were counted.
+  private static let background: [Setting] = [
+    Setting(
+      "raw-retention", .duration(day...36_500 * day), "raw clicks are kept this long; their sums stay",
+      show: { DurationText.write($0.shardOptions.rawRetention * millisecond) },
+      set: { $0.shardOptions.rawRetention = $1 / millisecond }),
+    Setting(
+      "minute-retention", .duration(day...36_500 * day), "counts by minute are kept this long; hours and days stay",
+      show: { DurationText.write($0.shardOptions.minuteRetention * millisecond) },
+      set: { $0.shardOptions.minuteRetention = $1 / millisecond }),
+    Setting(
+      "background-rate", .size(0...1 << 40), "bytes a second that merges may read and write; 0 sets no limit",
+      show: { SizeText.write(Int64($0.shardOptions.budget.bytesPerSecond)) },
+      set: { $0.shardOptions.budget.bytesPerSecond = Int($1) }),
+    Setting(
+      "background-cpu", .count(1...100, "PERCENT"), "share of one core that merges may take; 100 sets no limit",
+      show: { "\($0.shardOptions.budget.cpuPercent)" }, set: { $0.shardOptions.budget.cpuPercent = Int($1) }),
+    Setting(
+      "read-mode", .choice(SealedFile.Access.allCases.map(\.rawValue)),
+      "immutable files are mapped into memory, or read at each use",
+      show: { $0.shardOptions.access.rawValue },
+      set: { $0.shardOptions.access = SealedFile.Access(rawValue: $1) ?? .mapped }),
   ]
 
   private static let unknownAd = ValueReader<String?>("reject|URL") { text throws(ValueFault) in

@@ -3,26 +3,28 @@ import Catalog
 import ClickLog
 import Clicks
 import Files
+import Minutes
 import Platform
+import Runs
+import Segments
+import Service
 import Store
 
 // What is checked, in this order, each on the ground of the one before:
 //
-//   STORE ─▶ both manifest copies ─▶ every live slot: header, frames, chain, positions ─▶ the fold ─▶ catalog
+//   STORE ─▶ both manifest copies ─▶ every live slot: header, frames, chain, positions
+//         ─▶ every immutable file: blocks, rows, order, sums ─▶ the tables (Verifier+Table.swift) ─▶ catalog
 //
-// The fold is counted twice: by a plain dictionary over the frames here, and by the code that a start runs. Both must give
-// the same rows. Damage ends the check of its file, never of the others.
+// Damage ends the check of its file, never of the others.
 
 /// Checks a data directory that no server holds.
 package struct Verifier {
-  private let environment: Environment
-  private let path: String
+  let environment: Environment
+  let path: String
   private var files: any FileSystem { environment.files }
 
   /// What was found so far.
-  package private(set) var report = VerifyReport()
-  /// The recount: clicks of each ad in each minute.
-  private var counts: [AdKey: [Minute: UInt64]] = [:]
+  package internal(set) var report = VerifyReport()
 
   package init(_ environment: Environment, _ path: String) {
     self.environment = environment
@@ -42,31 +44,34 @@ package struct Verifier {
     let store = "\(path)/\(StoreFiles.store)"
     report.add(.init(path: store, kind: "store identity", bytes: try files.open(store, .read).size()))
     for number in 0..<identity.shards {
-      counts = [:]
-      try check(shard: "\(path)/\(StoreFiles.shard(number))", identity.id)
-      if report.damage.isEmpty { try compare(shard: number) }
+      let log = try check(shard: "\(path)/\(StoreFiles.shard(number))", identity.id)
+      if report.damage.isEmpty { try compare(shard: number, log) }
     }
     try checkCatalog()
   }
 
-  private mutating func check(shard directory: String, _ store: StoreID) throws {
+  /// Returns the clicks of the log that are in no segment.
+  private mutating func check(shard directory: String, _ store: StoreID) throws -> [AdMinute: UInt64] {
     let reading: ManifestReading
     do {
       guard let found = try Manifest.read(files, directory: directory, store: store) else {
         report.note("\(directory): no manifest: the shard was never opened")
-        return
+        return [:]
       }
       reading = found
     } catch {
       try report.damaged(by: error)
-      return
+      return [:]
     }
-    var chain = SlotChain()
+    var chain = SlotChain(sealed: reading.state.sealed)
     for extent in reading.state.extents {
       do { try check(extent, in: directory, store, &chain) } catch { try report.damaged(by: error) }
     }
     try checkCopies(reading, directory, store, named: chain.manifestSequence)
     try listFreeSlots(reading.state, directory)
+    for file in reading.state.files { try check(file, in: directory, store) }
+    try listOthers(reading.state, directory)
+    return chain.unsealed
   }
 
   // MARK: - Log
@@ -76,6 +81,12 @@ package struct Verifier {
     var previous: (generation: UInt64, checksum: UInt32, position: UInt64)?
     /// The highest manifest record that a frame names as durable.
     var manifestSequence: UInt64 = 0
+    /// Clicks below this position are in segments.
+    var sealed: UInt64
+    /// The others.
+    var unsealed: [AdMinute: UInt64] = [:]
+
+    init(sealed: UInt64) { self.sealed = sealed }
   }
 
   private mutating func check(
@@ -99,14 +110,16 @@ package struct Verifier {
           throw FormatError(
             file: path, offset: UInt64(offset + FrameHeader.size + at), reason: "an unknown source or flag")
         }
-        counts[click.ad, default: [:]][click.minute, default: 0] += 1
         clicks += 1
+        if frame.firstPosition + UInt64(i) >= chain.sealed {
+          chain.unsealed[AdMinute(ad: click.ad, minute: click.minute), default: 0] += 1
+          report.clicks += 1
+        }
       }
     }
     let end = try reader.judge(tail, of: extent)
     report.add(
       .init(path: path, kind: "log slot", bytes: try reader.file.size(), frames: frames, clicks: clicks))
-    report.clicks += clicks
     guard end.position - extent.firstPosition == clicks else {
       throw FormatError(file: path, offset: end.offset, reason: "\(clicks) clicks up to position \(end.position)")
     }
@@ -166,35 +179,58 @@ package struct Verifier {
     }
   }
 
-  // MARK: - Fold, catalog
+  // MARK: - Immutable files
 
-  private mutating func compare(shard number: Int) throws {
-    var findings: [String] = []
-    var rows = 0
-    var counts = self.counts
+  /// One file as a whole. What is derived can be made again.
+  private mutating func check(_ file: StoreFile, in directory: String, _ store: StoreID) throws {
+    let path = "\(directory)/\(StoreFiles.path(file.kind, file.reference.number))"
+    var entry = VerifyReport.FileEntry(path: path, kind: file.kind.name, bytes: file.reference.bytes)
     do {
-      _ = try Store.read(environment, path) { shard, recovery in
-        guard shard == number else { return }
-        recovery.minutes.forEachRow { ad, minute, clicks in
-          rows += 1
-          let due = counts[ad]?.removeValue(forKey: minute) ?? 0
-          if due != clicks {
-            findings.append("ad key \(ad), minute \(minute): the table has \(clicks), the log \(due)")
-          }
-        }
+      switch file.kind {
+      case .segment:
+        let segment = try Segment.open(files, path, store: store, reference: file.reference, access: .read)
+        try segment.verify()
+        entry.clicks = UInt64(segment.summary.rows)
+        report.clicks += entry.clicks
+      case .run, .base, .external:
+        let run = try Run.open(files, path, store: store, reference: file.reference, access: .read)
+        try run.verify()
+        entry.rows = run.descriptor.rows
+      case .dictionary:
+        let sealed = try SealedFile.open(
+          files, path, as: .dictionary, store: store, reference: file.reference, access: .read)
+        try sealed.verify()
+        entry.rows = UInt64(try AdDictionary.read(files, path, store: store, reference: file.reference).keys.count)
       }
     } catch {
       try report.damaged(by: error)
+      if file.kind == .run { report.isDerived(path) }
       return
     }
-    for (ad, minutes) in counts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-      for (minute, due) in minutes.sorted(by: { $0.key < $1.key }) {
-        findings.append("ad key \(ad), minute \(minute): the table has 0, the log \(due)")
+    report.add(entry)
+  }
+
+  /// Files that no manifest lists: a crash left them, and the next opening removes them.
+  private mutating func listOthers(_ state: ManifestState, _ directory: String) throws {
+    for kind in StoreFile.Kind.allCases where files.exists("\(directory)/\(kind.directory)") {
+      let listed = Set(state.files(kind).map(\.reference.number))
+      for name in try files.list("\(directory)/\(kind.directory)").sorted() {
+        let path = "\(directory)/\(kind.directory)/\(name)"
+        guard let number = StoreFiles.number(of: name, kind) else {
+          report.note("\(path): not one of Tally's files")
+          continue
+        }
+        if !listed.contains(number) { report.note("\(path): no manifest lists it; the next start removes it") }
       }
     }
-    report.rows += rows
-    for finding in findings { report.damaged("\(path)/\(StoreFiles.shard(number))", nil, finding) }
+    let temporary = "\(directory)/\(StoreFiles.temporary)"
+    guard files.exists(temporary) else { return }
+    for name in try files.list(temporary).sorted() {
+      report.note("\(temporary)/\(name): never finished; the next start removes it")
+    }
   }
+
+  // MARK: - Catalog
 
   private mutating func checkCatalog() throws {
     let file = "\(path)/\(StoreFiles.catalog)"

@@ -11,6 +11,8 @@ package struct VerifyReport: Sendable {
     package var bytes: UInt64
     package var frames: UInt64 = 0
     package var clicks: UInt64 = 0
+    /// Rows of a run, ads of a dictionary.
+    package var rows: UInt64 = 0
   }
 
   /// Something that is not as it was written.
@@ -19,13 +21,15 @@ package struct VerifyReport: Sendable {
     /// Where in the file; nil where the whole of it is meant.
     package var offset: UInt64?
     package var reason: String
+    /// Whether what is damaged can be made again from the rest.
+    package var isDerived = false
   }
 
   package private(set) var files: [FileEntry] = []
   package private(set) var damage: [Finding] = []
   /// What a crash leaves behind and the next start repairs.
   package private(set) var notes: [String] = []
-  /// Clicks in the log, and rows (ad, minute) that were counted again.
+  /// Raw clicks in log and segments, and rows of the tables that were counted again.
   package var clicks: UInt64 = 0
   package var rows = 0
 
@@ -45,6 +49,11 @@ package struct VerifyReport: Sendable {
     if !damage.contains(where: { $0.file == finding.file && $0.offset == finding.offset }) { damage.append(finding) }
   }
 
+  /// What is damaged at `path` can be made again.
+  mutating func isDerived(_ path: String) {
+    for i in damage.indices where damage[i].file == path { damage[i].isDerived = true }
+  }
+
   /// For programs.
   package var json: JSONValue {
     .object([
@@ -53,13 +62,14 @@ package struct VerifyReport: Sendable {
         files.map {
           .object([
             "file": .string($0.path), "kind": .string($0.kind), "bytes": .integer($0.bytes),
-            "frames": .integer($0.frames), "clicks": .integer($0.clicks),
+            "frames": .integer($0.frames), "clicks": .integer($0.clicks), "rows": .integer($0.rows),
           ])
         }),
       "damage": .array(
         damage.map {
           .object([
             "file": .string($0.file), "offset": $0.offset.map { .integer($0) } ?? .null, "reason": .string($0.reason),
+            "derived": .bool($0.isDerived),
           ])
         }), "notes": .array(notes.map { .string($0) }),
     ])
@@ -67,11 +77,13 @@ package struct VerifyReport: Sendable {
 
   /// The files for people.
   package var table: Table {
-    var table = Table([("FILE", .left), ("KIND", .left), ("BYTES", .right), ("FRAMES", .right), ("CLICKS", .right)])
+    var table = Table([
+      ("FILE", .left), ("KIND", .left), ("BYTES", .right), ("FRAMES", .right), ("CLICKS", .right), ("ROWS", .right),
+    ])
     for file in files {
       table.add([
         file.path, file.kind, "\(file.bytes)", file.frames > 0 ? "\(file.frames)" : "",
-        file.clicks > 0 ? "\(file.clicks)" : "",
+        file.clicks > 0 ? "\(file.clicks)" : "", file.rows > 0 ? "\(file.rows)" : "",
       ])
     }
     return table

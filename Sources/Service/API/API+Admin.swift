@@ -1,7 +1,7 @@
 import Catalog
 import Clicks
 
-// Signing keys, tokens and shards: on the admin listener alone, for tokens with scope `admin`. A secret and a token are in
+// Signing keys and tokens: on the admin listener alone, for tokens with scope `admin`. A secret and a token are in
 // the answer that makes them and nowhere else.
 
 extension API {
@@ -103,20 +103,5 @@ extension API {
       .init("createdAt", .string(Timestamp.format(token.createdAt))),
       .init("revokedAt", .optional(token.revokedAt.map { Timestamp.format($0) })),
     ]
-  }
-
-  // MARK: - Shards
-
-  func listShards(_ request: APIRequest) throws(Problem) -> APIResponse {
-    _ = try request.values()
-    let rows = shards().enumerated().map { number, figures -> JSONValue in
-      let closed = figures.closedThrough
-      return .object([
-        "shard": .integer(number), "position": .integer(figures.position), "clicks": .integer(figures.clicks),
-        "ads": .integer(figures.ads), "minutes": .integer(figures.minutes),
-        "closedThrough": .optional(closed.index > 0 ? closed.description : nil),
-      ])
-    }
-    return .json(200, .object(["shards": .array(rows)]))
   }
 }

@@ -26,11 +26,17 @@ extension API {
       query = try SeriesQuery(
         adID: id, ad: key, parameters: request.parameters, now: clock(), format: Self.format(request.accept))
     } catch { throw Problem(error) }
-    return { [tables] in Self.answer(query, request, tables) }
+    return { [tables, failedRead] in Self.answer(query, request, tables, failedRead) }
   }
 
-  private static func answer(_ query: SeriesQuery, _ request: APIRequest, _ tables: [LiveTable]) -> APIResponse {
-    let series = Series(query, over: tables)
+  private static func answer(
+    _ query: SeriesQuery, _ request: APIRequest, _ tables: [LiveTable], _ failed: @Sendable (String) -> Void
+  ) -> APIResponse {
+    let series: Series
+    do { series = try Series(query, over: tables) } catch {
+      failed("query \(query.adID): \(error)")
+      return Problem.unreadable.response(requestID: request.requestID)
+    }
     // Weak: an answer that differs only in the positions of the shards says the same about the ad.
     let tag = EntityTag(text: series.fingerprint(), isWeak: true)
     var fields: [(name: StaticString, value: String)] = [

@@ -21,59 +21,36 @@ package enum CatalogChange: Sendable {
   case keys
 }
 
-/// Figures of one shard, for `GET /admin/v1/shards`.
-package struct ShardFigures: Hashable, Sendable {
-  /// Position after the last durable click.
-  package var position: UInt64
-  package var clicks: UInt64
-  package var ads: Int
-  package var minutes: Int
-  /// Minutes before this one are closed.
-  package var closedThrough: Minute
-
-  package init(position: UInt64, clicks: UInt64, ads: Int, minutes: Int, closedThrough: Minute) {
-    self.position = position
-    self.clicks = clicks
-    self.ads = ads
-    self.minutes = minutes
-    self.closedThrough = closedThrough
-  }
-
-  /// What a table says of itself.
-  package init(_ table: LiveTable) {
-    let summary = table.summary
-    self.init(
-      position: summary.position, clicks: summary.clicks, ads: summary.ads, minutes: summary.minutes,
-      closedThrough: summary.closedThrough)
-  }
-}
-
 /// The routes outside the click path. Used on the catalog thread only.
 package final class API {
   let catalog: Catalog
   let tables: [LiveTable]
   let clock: @Sendable () -> Int64
-  let shards: () -> [ShardFigures]
+  let operations: Operations?
   let failed: (CatalogError) -> Void
+  let failedRead: @Sendable (String) -> Void
   let changed: (CatalogChange) -> Void
   let hasher = SHA256()
 
   /// - Parameters:
   ///   - tables: those of all shards, in their order.
   ///   - clock: the logical time, ms since 1970.
-  ///   - shards: the figures of all shards, in their order; without it the tables' own.
+  ///   - operations: what a running service offers to its operators; nil where none runs.
   ///   - failed: told of each failure of the catalog itself, for the log; the answer does not spell it out.
+  ///   - failedRead: told why a query could not be answered.
   ///   - changed: called after each change is on disk and before its answer is returned.
   package init(
     catalog: Catalog, tables: [LiveTable], clock: @escaping @Sendable () -> Int64,
-    shards: (() -> [ShardFigures])? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
+    operations: Operations? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
+    failedRead: @escaping @Sendable (String) -> Void = { _ in },
     changed: @escaping (CatalogChange) -> Void
   ) {
     self.catalog = catalog
     self.tables = tables
     self.clock = clock
-    self.shards = shards ?? { tables.map { ShardFigures($0) } }
+    self.operations = operations
     self.failed = failed
+    self.failedRead = failedRead
     self.changed = changed
   }
 
@@ -125,7 +102,15 @@ package final class API {
     case .listTokens: .done(try listTokens(request))
     case .createToken: .done(try createToken(request))
     case .revokeToken: .done(try revokeToken(name, request))
-    case .shards: .done(try listShards(request))
+    case .shards: .query(try listShards(request))
+    case .flush: .done(try begin(.flush, request))
+    case .sealLog: .done(try begin(.sealLog, request))
+    case .compact: .done(try begin(.compact, request))
+    case .retain: .done(try begin(.retain, request))
+    case .verify: .done(try begin(.verify, request))
+    case .listJobs: .done(try listJobs(request))
+    case .getJob: .done(try getJob(name, request))
+    case .files: .query(try listFiles(request))
     }
   }
 

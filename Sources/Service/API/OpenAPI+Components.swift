@@ -11,6 +11,7 @@ extension OpenAPI {
       "Problem":{"description":"What is wrong.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
       "Unauthorized":{"description":"No token, or one that is unknown or revoked.","headers":{"WWW-Authenticate":{"schema":{"type":"string"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
       "Forbidden":{"description":"The token lacks the scope, or is bound to another advertiser.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
+      "Job":{"description":"The job, which goes on by itself.","headers":{"Location":{"schema":{"type":"string"}}},"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Job"}}}},
       "Conflict":{"description":"It would contradict what is there.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}},
     "schemas":{
       "Name":{"type":"string","pattern":"^[A-Za-z0-9_.-]{1,64}$"},
@@ -63,6 +64,34 @@ extension OpenAPI {
         "createdAt":{"type":"string","format":"date-time"},"revokedAt":{"type":["string","null"],"format":"date-time"}}},
       "Shard":{"type":"object","required":["shard","position","clicks","ads","minutes","closedThrough"],"properties":{
         "shard":{"type":"integer"},"position":{"type":"integer"},"clicks":{"type":"integer"},"ads":{"type":"integer"},
-        "minutes":{"type":"integer"},"closedThrough":{"type":["string","null"],"format":"date-time"}}}}}
+        "minutes":{"type":"integer","description":"In memory alone."},"liveRows":{"type":"integer","description":"Rows in memory alone."},
+        "closedThrough":{"type":["string","null"],"format":"date-time"},
+        "applied":{"type":"integer","description":"The tables on disk hold every click of a closed minute below this position."},
+        "sealed":{"type":"integer","description":"Clicks below are in segments, or retired."},
+        "retired":{"type":"integer","description":"Raw clicks below are gone."},
+        "floor":{"type":"integer","description":"Where replay starts."},
+        "rolledUp":{"type":["string","null"],"format":"date-time","description":"Days before have hour and day rows."},
+        "minutesFrom":{"type":["string","null"],"format":"date-time","description":"Minute rows before are gone."},
+        "files":{"$ref":"#/components/schemas/FileSums"}}},
+      "FileSums":{"type":"object","description":"Files of each kind.","additionalProperties":{"type":"object","properties":{"files":{"type":"integer"},"bytes":{"type":"integer"}}}},
+      "File":{"type":"object","required":["shard","kind","number","path","bytes"],"properties":{
+        "shard":{"type":"integer"},"kind":{"enum":["segment","run","base","dictionary","external"]},
+        "number":{"type":"integer"},"path":{"type":"string"},"bytes":{"type":"integer"},
+        "run":{"type":"object","properties":{
+          "table":{"type":"integer"},"bucketSeconds":{"type":"integer"},"from":{"type":["string","null"],"format":"date-time"},
+          "to":{"type":["string","null"],"format":"date-time"},"kind":{"enum":["base","patch"]},"sequence":{"type":"integer"},
+          "position":{"type":"integer"},"rows":{"type":"integer"},"total":{"type":"integer"}}},
+        "segment":{"type":"object","properties":{
+          "firstPosition":{"type":"integer"},"endPosition":{"type":"integer"},"rows":{"type":"integer"},
+          "eventTimes":{"$ref":"#/components/schemas/Times"},"receiveTimes":{"$ref":"#/components/schemas/Times"}}}}},
+      "Times":{"type":"array","description":"Least and greatest.","items":{"type":["string","null"],"format":"date-time"}},
+      "Job":{"type":"object","required":["id","kind","state","queued","started","finished","steps","result","error"],"properties":{
+        "id":{"type":"string"},"kind":{"enum":["flush","seal-log","compact","retain","verify"]},
+        "state":{"enum":["queued","running","done","failed"]},"queued":{"type":"string","format":"date-time"},
+        "started":{"type":["string","null"],"format":"date-time"},"finished":{"type":["string","null"],"format":"date-time"},
+        "steps":{"type":"integer","description":"Merges done, or files read."},
+        "result":{"type":["object","null"],"description":"What was done. Of verify: sound, files, bytes, damage. Of the others: counts, bytes written, and the files of each kind before and after.",
+          "properties":{"before":{"$ref":"#/components/schemas/FileSums"},"after":{"$ref":"#/components/schemas/FileSums"}}},
+        "error":{"type":["string","null"]}}}}}
     """#
 }

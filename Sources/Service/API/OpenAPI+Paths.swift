@@ -109,6 +109,47 @@ extension OpenAPI {
       "responses":{
         "200":{"description":"The shards.","content":{"application/json":{"schema":{"type":"object","required":["shards"],"properties":{"shards":{"type":"array","items":{"$ref":"#/components/schemas/Shard"}}}}}}},
         "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
-        "403":{"$ref":"#/components/responses/Forbidden"}}}}
+        "403":{"$ref":"#/components/responses/Forbidden"}}}},
+    "/admin/v1/files":{"get":{"operationId":"files","tags":["admin"],"summary":"Every immutable file",
+      "responses":{
+        "200":{"description":"The files that the manifests list.","content":{"application/json":{"schema":{"type":"object","required":["files"],"properties":{"files":{"type":"array","items":{"$ref":"#/components/schemas/File"}}}}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"}}}},
+    "/admin/v1/flush":{"post":{"operationId":"flush","tags":["admin"],"summary":"Write closed minutes to disk",
+      "description":"A checkpoint: closed minutes and late clicks become runs.",
+      "responses":{"202":{"$ref":"#/components/responses/Job"},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/seal-log":{"post":{"operationId":"sealLog","tags":["admin"],"summary":"Turn the log into segments",
+      "description":"A checkpoint, then every click that is in no segment yet becomes part of one.",
+      "responses":{"202":{"$ref":"#/components/responses/Job"},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/compact":{"post":{"operationId":"compact","tags":["admin"],"summary":"Merge what can be merged",
+      "description":"The same as seal-log and retain, then every merge there is. Keeps to the background's budget.",
+      "responses":{"202":{"$ref":"#/components/responses/Job"},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/retain":{"post":{"operationId":"retain","tags":["admin"],"summary":"Drop what is past its retention",
+      "description":"Raw clicks leave their sums as base rows; minutes leave hours and days.",
+      "responses":{"202":{"$ref":"#/components/responses/Job"},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/verify":{"post":{"operationId":"verify","tags":["admin"],"summary":"Read and check every immutable file",
+      "description":"Checksums, order, sums of every block. The result names each damage. The recount of the tables is what tally verify does on a stopped store.",
+      "responses":{"202":{"$ref":"#/components/responses/Job"},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/jobs":{"get":{"operationId":"listJobs","tags":["admin"],"summary":"Jobs since the start, newest first",
+      "responses":{
+        "200":{"description":"The last hundred.","content":{"application/json":{"schema":{"type":"object","required":["jobs"],"properties":{"jobs":{"type":"array","items":{"$ref":"#/components/schemas/Job"}}}}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"}}}},
+    "/admin/v1/jobs/{id}":{"parameters":[{"name":"id","in":"path","required":true,"schema":{"type":"string"}}],
+      "get":{"operationId":"getJob","tags":["admin"],"summary":"One job",
+        "responses":{
+          "200":{"description":"The job as it stands.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Job"}}}},
+          "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+          "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"}}}}
     """#
 }

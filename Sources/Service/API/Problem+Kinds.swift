@@ -66,6 +66,15 @@ extension Problem {
       "Content-Type must be \(accepted.joined(separator: " or ")), in UTF-8", headers: [])
   }
 
+  /// 409: the route belongs to a running service, and this is a directory.
+  package static let notServing = Problem(
+    409, "not-serving", "No service is running", "this asks a running service, and nobody serves the directory")
+
+  /// 500: a file of the table is damaged or the disk does not answer. Never a wrong number instead.
+  package static let unreadable = Problem(
+    500, "table-unreadable", "The counts cannot be read",
+    "a file of the table cannot be read; the log says which and why")
+
   /// A refusal of a query.
   package init(_ refusal: QueryRefusal) {
     self = .invalid(refusal.faults.map { ($0.parameter, $0.detail) }, code: refusal.code.rawValue)

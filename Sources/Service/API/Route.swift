@@ -8,13 +8,15 @@ import HTTP
 package enum Route: Sendable, CaseIterable {
   case specification
   case listAds, importAds, getAd, putAd, deleteAd, aggregates
-  case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards
+  case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, files
+  case flush, sealLog, compact, retain, verify, listJobs, getJob
 
   /// GET stands for HEAD too.
   package var method: Method {
     switch self {
-    case .specification, .listAds, .getAd, .aggregates, .listKeys, .listTokens, .shards: .get
-    case .importAds, .addKey, .retireKey, .createToken: .post
+    case .specification, .listAds, .getAd, .aggregates, .listKeys, .listTokens, .shards, .files, .listJobs, .getJob:
+      .get
+    case .importAds, .addKey, .retireKey, .createToken, .flush, .sealLog, .compact, .retain, .verify: .post
     case .putAd: .put
     case .deleteAd, .revokeToken: .delete
     }
@@ -33,6 +35,14 @@ package enum Route: Sendable, CaseIterable {
     case .listTokens, .createToken: "/admin/v1/tokens"
     case .revokeToken: "/admin/v1/tokens/{id}"
     case .shards: "/admin/v1/shards"
+    case .files: "/admin/v1/files"
+    case .flush: "/admin/v1/flush"
+    case .sealLog: "/admin/v1/seal-log"
+    case .compact: "/admin/v1/compact"
+    case .retain: "/admin/v1/retain"
+    case .verify: "/admin/v1/verify"
+    case .listJobs: "/admin/v1/jobs"
+    case .getJob: "/admin/v1/jobs/{id}"
     }
   }
 
@@ -42,7 +52,9 @@ package enum Route: Sendable, CaseIterable {
     case .specification: nil
     case .listAds, .importAds, .getAd, .putAd, .deleteAd: ("ads", .ads)
     case .aggregates: ("read", .read)
-    case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards: ("admin", .admin)
+    case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .files, .flush, .sealLog,
+      .compact, .retain, .verify, .listJobs, .getJob:
+      ("admin", .admin)
     }
   }
 

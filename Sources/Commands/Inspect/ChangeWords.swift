@@ -1,0 +1,35 @@
+import Bytes
+import ClickLog
+import Clicks
+import Service
+import Store
+
+extension ManifestChange {
+  /// The change in words.
+  var words: String {
+    switch self {
+    case .epoch(let epoch): "opening number \(epoch) of the store"
+    case .open(let extent):
+      "generation \(extent.generation) takes clicks in slot \(extent.slot) from position \(extent.firstPosition), after "
+        + "generation \(extent.previousGeneration), durable up to byte \(extent.durable)"
+    case .close(let generation, let end):
+      "generation \(generation) ends at byte \(end.offset), position \(end.position)"
+    case .remove(let generation): "generation \(generation) is not needed any more; its slot is free"
+    case .logicalTime(let time): "the logical clock has reached \(TimeRange.text(time))"
+    case .closedThrough(let minute): "minutes before \(TimeRange.minute(minute)) are closed"
+    case .lastGeneration(let generation): "generations up to \(generation) have been given"
+    case .checkpoint(let applied, let floor):
+      "the table holds every click below position \(applied); replay starts at position \(floor)"
+    case .addFile(let file):
+      "\(file.kind.name) \(StoreFiles.path(file.kind, file.reference.number)) is listed: \(file.reference.bytes) bytes, "
+        + "digest \(Hex.encode(file.reference.digest))"
+    case .removeFile(let number): "file \(number) is not listed any more"
+    case .lastFile(let number): "file numbers up to \(number) have been given"
+    case .sealed(let position): "clicks below position \(position) are in segments, or retired"
+    case .retired(let position): "raw clicks below position \(position) are gone; their sums are base rows"
+    case .rolledUp(let day): "days before \(TimeRange.day(day)) have hour and day rows"
+    case .minutesFrom(let minute): "minute rows before \(TimeRange.minute(minute)) are gone"
+    case .table(let number, let name): "external table \(number) is called \(name)"
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import Bytes
+import Runs
+import Segments
+import Store
+
+// Two tables are compared as streams of rows in the order of (ad code, bucket), so that memory does not grow with them:
+//
+//     have    rows of runs, newest wins, + what is in memory                    ╮ row by row, both sides
+//     due     BASE rows + sums of each segment + the log behind them            ╯ each key once
+
+/// Clicks of an ad in a bucket.
+struct RowCount: Equatable {
+  var code: UInt32
+  var bucket: Int64
+  var count: UInt64
+
+  static func precedes(_ a: RowCount, _ b: RowCount) -> Bool { (a.code, a.bucket) < (b.code, b.bucket) }
+}
+
+/// Rows in order, each key once, none with 0 clicks.
+struct RowStream {
+  /// The next row; nil at the end.
+  let next: () throws -> RowCount?
+
+  /// Rows in memory, in order.
+  init(_ rows: [RowCount]) {
+    var at = 0
+    next = {
+      guard at < rows.count else { return nil }
+      defer { at += 1 }
+      return rows[at]
+    }
+  }
+
+  /// The sums of a segment.
+  init(_ segment: Segment) {
+    let cursor = segment.sumCursor()
+    next = { try cursor.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) } }
+  }
+
+  /// The rows of a table's runs, of which the newest of each key holds.
+  init(_ table: RunTable) throws {
+    let runs = table.runs
+    let windows = runs.map(\.window)
+    if let first = windows.map(\.lowerBound).min(), let end = windows.map(\.upperBound).max(),
+      end - first >= Int64(UInt32.max)
+    {
+      throw FormatError(file: runs[0].file.path, offset: 64, reason: "the windows of the runs are too far apart")
+    }
+    var cursor = try MergeCursor(runs)
+    next = {
+      repeat { try cursor.advance() } while cursor.row?.value == 0
+      return cursor.row.map { RowCount(code: $0.code, bucket: $0.bucket, count: $0.value) }
+    }
+  }
+
+  private init(next: @escaping () throws -> RowCount?) { self.next = next }
+
+  /// The rows of several streams; those of one key are added.
+  static func sum(_ streams: [RowStream]) throws -> RowStream {
+    var heads = try streams.map { try $0.next() }
+    return RowStream(next: {
+      var least: RowCount?
+      for case let head? in heads { least = least.map { RowCount.precedes(head, $0) ? head : $0 } ?? head }
+      guard var row = least else { return nil }
+      row.count = 0
+      for i in heads.indices {
+        guard let head = heads[i], head.code == row.code, head.bucket == row.bucket else { continue }
+        row.count &+= head.count
+        heads[i] = try streams[i].next()
+      }
+      return row
+    })
+  }
+
+  /// The rows whose bucket is in `buckets`.
+  func limited(to buckets: Range<Int64>) -> RowStream {
+    RowStream(next: { [next] in
+      while let row = try next() { if buckets.contains(row.bucket) { return row } }
+      return nil
+    })
+  }
+
+  /// The same rows; `visit` sees each on its way.
+  func passing(_ visit: @escaping (RowCount) -> Void) -> RowStream {
+    RowStream(next: { [next] in
+      let row = try next()
+      if let row { visit(row) }
+      return row
+    })
+  }
+
+  /// The rows in buckets `factor` times as wide.
+  func widened(by factor: Int64) -> RowStream {
+    var ahead: RowCount?
+    func wide(_ row: RowCount?) -> RowCount? {
+      guard var row else { return nil }
+      row.bucket = (row.bucket - (row.bucket % factor + factor) % factor) / factor
+      return row
+    }
+    var isStarted = false
+    return RowStream(next: { [next] in
+      if !isStarted { ahead = wide(try next()) }
+      isStarted = true
+      guard var row = ahead else { return nil }
+      while true {
+        ahead = wide(try next())
+        guard let more = ahead, more.code == row.code, more.bucket == row.bucket else { return row }
+        row.count &+= more.count
+      }
+    })
+  }
+
+  /// Goes through both. `row` gets each key that either has, with the clicks on both sides.
+  static func compare(_ have: RowStream, _ due: RowStream, _ row: (RowCount, _ have: UInt64, _ due: UInt64) -> Void)
+    throws
+  {
+    var (a, b) = (try have.next(), try due.next())
+    while true {
+      switch (a, b) {
+      case (let left?, let right?) where left.code == right.code && left.bucket == right.bucket:
+        row(left, left.count, right.count)
+        (a, b) = (try have.next(), try due.next())
+      case (let left?, let right) where right.map({ RowCount.precedes(left, $0) }) ?? true:
+        row(left, left.count, 0)
+        a = try have.next()
+      case (_, let right?):
+        row(right, 0, right.count)
+        b = try due.next()
+      case (nil, nil): return
+      case (.some, nil): preconditionFailure("taken above")
+      }
+    }
+  }
+}

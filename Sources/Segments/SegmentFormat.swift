@@ -1,0 +1,167 @@
+import Bytes
+import Clicks
+import Files
+
+// The clicks of the positions first ..< end of a shard's log, each once, in the order of (impression, ad code, position).
+// See Formats/segment.md.
+//
+//   header page   56 u64 first   64 u64 end                 positions
+//                 72 i64 least   80 i64 greatest            event time, ms
+//                 88 i64 least   96 i64 greatest            receive time, ms
+//                104 i64 least  112 i64 greatest            minting time of version 7 ids, ms; least > greatest: none
+//                120 u64 least  128 u64 greatest            running time, ms
+//                136 u64 steps  144 u64 rows of sums
+//
+//   section 1 columns     which columns a page has, how each is coded, and the models
+//           2 positions   from event times to the positions to be expected (PositionTable.swift)
+//           3 rows        pages of 1,024 clicks (RowPage.swift), 16 zeros behind the last
+//           4 fences      for each page: u64 first impression's high half; then for each page: u32 bytes
+//           5 steps       when clicks were received: blocks of 1,024 steps (StepBlock.swift)
+//           6 step fences
+//           7 sums        clicks per (ad code, minute) of this segment: blocks of at most 4,096 rows (SumBlock.swift)
+//           8 sum fences
+
+/// The sections of a segment.
+enum SegmentSection: UInt32 {
+  case columns = 1
+  case positions = 2
+  case rows = 3
+  case fences = 4
+  case steps = 5
+  case stepFences = 6
+  case sums = 7
+  case sumFences = 8
+}
+
+/// One click of a segment.
+package struct SegmentRow: Hashable, Sendable {
+  /// Which showing was clicked.
+  package var impression: ImpressionID
+  /// The shard's number of the ad (R11).
+  package var code: UInt32
+  /// The click's own time, ms since 1970.
+  package var eventTime: Int64
+  /// Its position in the shard's log.
+  package var position: UInt64
+  /// Which door it came through.
+  package var source: Click.Source
+
+  package init(impression: ImpressionID, code: UInt32, eventTime: Int64, position: UInt64, source: Click.Source) {
+    self.impression = impression
+    self.code = code
+    self.eventTime = eventTime
+    self.position = position
+    self.source = source
+  }
+
+  /// The minute it counts in.
+  package var minute: Minute { Minute(containing: eventTime) }
+}
+
+/// When clicks were received: those from `position` on, up to the next step.
+package struct SegmentStep: Hashable, Sendable {
+  /// The first click's position.
+  package var position: UInt64
+  /// Logical ms since 1970.
+  package var receiveTime: Int64
+  /// Ms that the store had been running, over all its lives.
+  package var runningTime: UInt64
+
+  package init(position: UInt64, receiveTime: Int64, runningTime: UInt64) {
+    self.position = position
+    self.receiveTime = receiveTime
+    self.runningTime = runningTime
+  }
+}
+
+/// Clicks of one ad in one minute.
+package struct SegmentSum: Hashable, Sendable {
+  package var code: UInt32
+  package var minute: Minute
+  package var clicks: UInt64
+
+  package init(code: UInt32, minute: Minute, clicks: UInt64) {
+    self.code = code
+    self.minute = minute
+    self.clicks = clicks
+  }
+}
+
+/// A string that a store keeps with each click when it is told to (R18).
+package enum CapturedColumn: UInt16, Sendable, CaseIterable {
+  case userAgent = 16
+  case referrer = 17
+}
+
+/// What a segment holds, from its header page.
+package struct SegmentSummary: Hashable, Sendable {
+  /// The positions whose clicks it holds, every one of them; never empty.
+  package var positions: Range<UInt64>
+  /// Least and greatest event time, ms since 1970.
+  package var eventTimes: ClosedRange<Int64>
+  /// Least and greatest receive time, ms since 1970.
+  package var receiveTimes: ClosedRange<Int64>
+  /// Least and greatest running time, ms.
+  package var runningTimes: ClosedRange<UInt64>
+  /// Least and greatest minting time of the version 7 ids; nil where there is none.
+  package var mintingTimes: ClosedRange<Int64>?
+  /// Steps of the receive time.
+  package var steps: UInt64
+  /// Rows (ad code, minute) of its sums.
+  package var sums: UInt64
+  /// The strings kept with each click.
+  package var captured: [CapturedColumn]
+
+  /// Clicks.
+  package var rows: Int { positions.count }
+}
+
+extension SegmentSummary {
+  /// Writes the type's fields of the header page.
+  func write(to page: UnsafeMutableRawPointer) {
+    unsafe page.unsafeStoreLE(positions.lowerBound, 56)
+    unsafe page.unsafeStoreLE(positions.upperBound, 64)
+    unsafe page.unsafeStoreLE(eventTimes.lowerBound, 72)
+    unsafe page.unsafeStoreLE(eventTimes.upperBound, 80)
+    unsafe page.unsafeStoreLE(receiveTimes.lowerBound, 88)
+    unsafe page.unsafeStoreLE(receiveTimes.upperBound, 96)
+    unsafe page.unsafeStoreLE(mintingTimes?.lowerBound ?? 1, 104)
+    unsafe page.unsafeStoreLE(mintingTimes?.upperBound ?? 0, 112)
+    unsafe page.unsafeStoreLE(runningTimes.lowerBound, 120)
+    unsafe page.unsafeStoreLE(runningTimes.upperBound, 128)
+    unsafe page.unsafeStoreLE(steps, 136)
+    unsafe page.unsafeStoreLE(sums, 144)
+  }
+
+  /// Reads them. `captured` is the columns' section's.
+  static func read(_ page: [UInt8], captured: [CapturedColumn], path: String) throws(FormatError) -> SegmentSummary {
+    var reader = ByteReader(page[FileHeader.typeFields...])
+    let (first, end): (UInt64, UInt64) = (reader.next()!, reader.next()!)
+    guard first < end, end - first <= UInt64(maximumRows) else {
+      throw FormatError(file: path, offset: 56, reason: "no segment has the positions \(first) to \(end)")
+    }
+    func range<T: FixedWidthInteger>(_ offset: UInt64) throws(FormatError) -> ClosedRange<T> {
+      let (low, high): (T, T) = (reader.next()!, reader.next()!)
+      guard low <= high else {
+        throw FormatError(file: path, offset: offset, reason: "a least time \(low) above the greatest, \(high)")
+      }
+      return low...high
+    }
+    let event: ClosedRange<Int64> = try range(72)
+    let receive: ClosedRange<Int64> = try range(88)
+    let (minted, mintedLast): (Int64, Int64) = (reader.next()!, reader.next()!)
+    let running: ClosedRange<UInt64> = try range(120)
+    return SegmentSummary(
+      positions: first..<end, eventTimes: event, receiveTimes: receive, runningTimes: running,
+      mintingTimes: minted <= mintedLast ? minted...mintedLast : nil, steps: reader.next()!, sums: reader.next()!,
+      captured: captured)
+  }
+
+  /// The most clicks of one segment: a position less the first is a number of 32 bits.
+  static let maximumRows = 1 << 32
+}
+
+/// The doors that this version knows.
+enum SegmentSource {
+  static let highest: UInt16 = Click.Source.allCases.map(\.rawValue).max()!
+}

@@ -1,0 +1,197 @@
+import Bytes
+import Clicks
+import Files
+import Platform
+
+// Many segments become one: a k-way merge by (impression, ad code, position) that keeps every row. The models of the
+// result are made from those of the inputs, so one pass over the rows is enough, and memory is a page for each input.
+//
+//   heap of the inputs' next rows ──▶ page ──▶ file       then the steps, one input behind the other,
+//     (high, low, code, input)                            then the sums, merged by (ad code, minute)
+//
+// The inputs' positions follow each other, so of rows that are alike the one of the earlier input is the earlier click.
+
+/// Merging segments whose positions follow each other.
+package enum SegmentMerge {
+  /// Merges `inputs`, in the order of their positions, into one segment. They must capture the same strings. Throws
+  /// `FormatError` where an input is damaged; after any error nothing has the target's name, except as
+  /// `SealedFileWriter.finish` says.
+  package static func merge(
+    _ inputs: [Segment], into target: SegmentTarget
+  ) throws -> (SealedReference, SegmentSummary) {
+    precondition(!inputs.isEmpty, "a merge of no segments")
+    for i in 1..<max(inputs.count, 1) {
+      precondition(
+        inputs[i].summary.positions.lowerBound == inputs[i - 1].summary.positions.upperBound
+          && inputs[i].summary.captured == inputs[0].summary.captured,
+        "a merge of segments that do not follow each other")
+    }
+    for input in inputs where !input.columns.isKnown {
+      throw FormatError(
+        file: input.file.path, offset: 0, reason: "a newer version wrote columns that merging would lose")
+    }
+    let first = inputs[0].summary.positions.lowerBound
+    var writer = try SegmentWriter.create(target, first: first, columns: columns(inputs), positions: try positions(inputs))
+    try mergeRows(inputs, first, &writer)
+    try writer.endRows()
+    var last: SegmentStep?
+    for input in inputs {
+      // The first step of an input may go on with the times of the last one before it.
+      try input.forEachStep { step in
+        if last?.receiveTime != step.receiveTime || last?.runningTime != step.runningTime { try writer.add(step) }
+        last = step
+      }
+    }
+    try writer.endSteps()
+    try mergeSums(inputs, &writer)
+    return try writer.finish()
+  }
+
+  private static func columns(_ inputs: [Segment]) -> SegmentColumns {
+    func model(_ path: KeyPath<SegmentColumns, BinModel>) -> BinModel {
+      BinFit.model(of: inputs.flatMap { intervals($0.columns[keyPath: path], $0) })
+    }
+    // An input of version 7 ids alone knows nothing of event times as such; in the result its rows may stand in one page
+    // with others, so that it must.
+    let isNeeded = inputs.contains { $0.columns.eventTime.count > 0 }
+    let eventTime = inputs.flatMap { input in
+      guard isNeeded, input.columns.eventTime.count == 0 else { return intervals(input.columns.eventTime, input) }
+      let times = input.summary.eventTimes
+      return BinFit.cover(RowPage.biased(times.lowerBound)...RowPage.biased(times.upperBound), weight: 1)
+    }
+    // The table of the result is another one than those of the inputs, and a distance may be any.
+    let rows = inputs.reduce(0) { $0 + Int64($1.summary.rows) }
+    let distances =
+      inputs.flatMap { intervals($0.columns.position, $0) }
+      + BinFit.cover(RowPage.biased(-rows)...RowPage.biased(rows), weight: 1)
+    return SegmentColumns(
+      code: model(\.code), eventTime: BinFit.model(of: eventTime), eventDelay: model(\.eventDelay),
+      position: BinFit.model(of: distances), source: model(\.source), captured: inputs[0].summary.captured)
+  }
+
+  private static func positions(_ inputs: [Segment]) throws -> PositionTable {
+    let first = inputs[0].summary.positions.lowerBound
+    return PositionTable(
+      merging: try inputs.map { (try $0.positionTable(), $0.summary.positions.lowerBound - first) },
+      rows: inputs.reduce(0) { $0 + $1.summary.rows })
+  }
+
+  /// A model's bins, weighted by how many rows of the segment fall into each.
+  private static func intervals(_ model: BinModel, _ segment: Segment) -> [BinFit.Interval] {
+    (0..<model.count).map { bin in
+      (model.lowers[bin], model.widths[bin], model.weight(bin) * Double(segment.summary.rows))
+    }
+  }
+
+  /// An input's next row, ordered as rows are.
+  private struct Head: Comparable {
+    var high: UInt64
+    var low: UInt64
+    var code: UInt32
+    var input: UInt32
+
+    @inline(__always) static func < (a: Head, b: Head) -> Bool {
+      if a.high != b.high { return a.high < b.high }
+      if a.low != b.low { return a.low < b.low }
+      if a.code != b.code { return a.code < b.code }
+      return a.input < b.input
+    }
+  }
+
+  private static func mergeRows(_ inputs: [Segment], _ first: UInt64, _ writer: inout SegmentWriter) throws {
+    let cursors = inputs.map { $0.cursor([.all, .strings]) }
+    let shifts = inputs.map { $0.summary.positions.lowerBound - first }
+    let captured = inputs[0].summary.captured.count
+    let page = writer.page
+    page.strings = Array(repeating: [], count: captured)
+    var indices = [Int](repeating: 0, count: inputs.count)
+    var heap: [Head] = []
+    func head(_ input: Int) -> Head {
+      let (rows, i) = (cursors[input].rows, indices[input])
+      return unsafe Head(high: rows.high[i], low: rows.low[i], code: rows.code[i], input: UInt32(input))
+    }
+    for input in inputs.indices {
+      if try cursors[input].nextPage() { heap.append(head(input)) }
+    }
+    heap.sort()
+    var filled = 0
+    while let top = heap.first {
+      let input = Int(top.input)
+      let (rows, i) = (cursors[input].rows, indices[input])
+      unsafe page.high[filled] = unsafe rows.high[i]
+      unsafe page.low[filled] = unsafe rows.low[i]
+      unsafe page.code[filled] = unsafe rows.code[i]
+      unsafe page.eventTime[filled] = unsafe rows.eventTime[i]
+      unsafe page.position[filled] = unsafe rows.position[i] &+ shifts[input]
+      unsafe page.source[filled] = unsafe rows.source[i]
+      for column in 0..<captured { page.strings[column].append(rows.strings[column][i]) }
+      filled += 1
+      if filled == RowVector.capacity {
+        page.count = filled
+        try writer.writePage()
+        for column in 0..<captured { page.strings[column].removeAll(keepingCapacity: true) }
+        filled = 0
+      }
+      indices[input] = i + 1
+      if i + 1 == rows.count {
+        indices[input] = 0
+        if try !cursors[input].nextPage() {
+          heap[0] = heap[heap.count - 1]
+          heap.removeLast()
+          sift(&heap)
+          continue
+        }
+      }
+      heap[0] = head(input)
+      sift(&heap)
+    }
+    page.count = filled
+    try writer.writePage()
+  }
+
+  /// Brings the top to its place.
+  private static func sift(_ heap: inout [Head]) {
+    let count = heap.count
+    unsafe heap.withUnsafeMutableBufferPointer { heap in
+      guard count > 1 else { return }
+      let moved = unsafe heap[0]
+      var place = 0
+      while true {
+        var child = 2 &* place &+ 1
+        guard child < count else { break }
+        if child &+ 1 < count, unsafe heap[child &+ 1] < heap[child] { child &+= 1 }
+        guard unsafe heap[child] < moved else { break }
+        unsafe heap[place] = unsafe heap[child]
+        place = child
+      }
+      unsafe heap[place] = moved
+    }
+  }
+
+  private static func mergeSums(_ inputs: [Segment], _ writer: inout SegmentWriter) throws {
+    let cursors = inputs.map { $0.sumCursor() }
+    var heads = try cursors.map { try $0.next() }
+    var pending: SegmentSum?
+    while true {
+      var least: Int?
+      for input in heads.indices {
+        guard let sum = heads[input] else { continue }
+        if let best = least, let other = heads[best], (other.code, other.minute) <= (sum.code, sum.minute) { continue }
+        least = input
+      }
+      guard let least, let sum = heads[least] else { break }
+      if let before = pending {
+        if before.code == sum.code, before.minute == sum.minute {
+          pending!.clicks += sum.clicks
+        } else {
+          try writer.add(before)
+          pending = sum
+        }
+      } else {
+        pending = sum
+      }
+      heads[least] = try cursors[least].next()
+    }
+    if let pending { try writer.add(pending) }
+  }
+}

@@ -1,0 +1,195 @@
+import Bytes
+import Clicks
+import Files
+import Platform
+
+/// Where a segment goes, and who it is.
+package struct SegmentTarget {
+  package var files: any FileSystem
+  /// The name it will have, and the one it is born under, on the same volume.
+  package var path: String
+  package var temporary: String
+  package var store: StoreID
+  /// The file's number in the shard.
+  package var number: UInt64
+  /// Logical ms since 1970.
+  package var created: Int64
+  package var blockBytes: UInt32
+
+  package init(
+    files: any FileSystem, path: String, temporary: String, store: StoreID, number: UInt64, created: Int64,
+    blockBytes: UInt32 = SealedFileWriter.defaultBlockBytes
+  ) {
+    self.files = files
+    self.path = path
+    self.temporary = temporary
+    self.store = store
+    self.number = number
+    self.created = created
+    self.blockBytes = blockBytes
+  }
+}
+
+/// Writes a segment from its first row to its last: rows in the order of ids, then steps, then sums. Memory: one page, and
+/// a fence a page.
+struct SegmentWriter: ~Copyable {
+  private var file: SealedFileWriter
+  private var encoder: RowPageEncoder
+  private let first: UInt64
+  private let captured: [CapturedColumn]
+  /// The rows of the page being filled.
+  let page = RowVector()
+  private var fences: [UInt64] = []
+  private var pageBytes: [UInt32] = []
+  private(set) var rows: UInt64 = 0
+
+  private var steps: [SegmentStep] = []
+  private var stepFences = ByteWriter()
+  private var stepCount: UInt64 = 0
+  private var sums = SumRows()
+  private var sumFences = ByteWriter()
+  private var sumCount: UInt64 = 0
+  private var summed: UInt64 = 0
+  private var bytes: [UInt8] = []
+
+  private var eventTimes = Extent<Int64>()
+  private var receiveTimes = Extent<Int64>()
+  private var runningTimes = Extent<UInt64>()
+  private var mintingTimes = Extent<Int64>()
+
+  /// Starts a segment whose positions begin at `first`.
+  static func create(
+    _ target: SegmentTarget, first: UInt64, columns: SegmentColumns, positions: PositionTable
+  ) throws(SystemError) -> SegmentWriter {
+    var file = try SealedFileWriter(
+      target.files, path: target.path, temporary: target.temporary,
+      header: FileHeader(
+        magic: .segment, store: target.store, number: target.number, created: target.created,
+        blockBytes: target.blockBytes))
+    try file.begin(section: SegmentSection.columns.rawValue)
+    try file.append(columns.bytes)
+    file.end()
+    try file.begin(section: SegmentSection.positions.rawValue)
+    try file.append(positions.bytes)
+    file.end()
+    try file.begin(section: SegmentSection.rows.rawValue)
+    return SegmentWriter(file, first: first, columns: columns, positions: positions)
+  }
+
+  private init(
+    _ file: consuming SealedFileWriter, first: UInt64, columns: SegmentColumns, positions: PositionTable
+  ) {
+    self.file = file
+    self.first = first
+    captured = columns.captured
+    encoder = RowPageEncoder(columns, positions)
+  }
+
+  /// Writes the rows in `page`, which follow those written before in the order of ids. Full pages but for the last.
+  mutating func writePage() throws(SystemError) {
+    let count = page.count
+    guard count > 0 else { return }
+    for i in 0..<count {
+      unsafe eventTimes.add(page.eventTime[i])
+      let id = unsafe ImpressionID(high: page.high[i], low: page.low[i])
+      if let minted = id.mintedAt { mintingTimes.add(minted) }
+    }
+    let start = file.sectionBytes
+    let numbers = unsafe encoder.encode(page)
+    unsafe try file.append(numbers)
+    if !encoder.strings.isEmpty { try file.append(encoder.strings) }
+    unsafe fences.append(page.high[0])
+    pageBytes.append(UInt32(file.sectionBytes - start))
+    rows += UInt64(count)
+    page.count = 0
+  }
+
+  /// Ends the rows and begins the steps.
+  mutating func endRows() throws(SystemError) {
+    try writePage()
+    try file.append([UInt8](repeating: 0, count: BitReader.slack))
+    file.end()
+    try file.begin(section: SegmentSection.fences.rawValue)
+    var writer = ByteWriter()
+    for fence in fences { writer.append(fence) }
+    for size in pageBytes { writer.append(size) }
+    try file.append(writer.bytes)
+    file.end()
+    try file.begin(section: SegmentSection.steps.rawValue)
+  }
+
+  /// Adds a step; the first one at the first position, the others ascending.
+  mutating func add(_ step: SegmentStep) throws(SystemError) {
+    if steps.count == StepBlock.capacity { try writeSteps() }
+    steps.append(step)
+    stepCount += 1
+    receiveTimes.add(step.receiveTime)
+    runningTimes.add(step.runningTime)
+  }
+
+  private mutating func writeSteps() throws(SystemError) {
+    guard let step = steps.first else { return }
+    StepBlock.writeFence(step, offset: file.sectionBytes, to: &stepFences)
+    bytes.removeAll(keepingCapacity: true)
+    StepBlock.encode(steps, to: &bytes)
+    try file.append(bytes)
+    steps.removeAll(keepingCapacity: true)
+  }
+
+  /// Ends the steps and begins the sums.
+  mutating func endSteps() throws(SystemError) {
+    try writeSteps()
+    file.end()
+    try file.begin(section: SegmentSection.stepFences.rawValue)
+    try file.append(stepFences.bytes)
+    file.end()
+    try file.begin(section: SegmentSection.sums.rawValue)
+  }
+
+  /// Adds a row of sums; in the order of (ad code, minute), no two alike.
+  mutating func add(_ sum: SegmentSum) throws(SystemError) {
+    if !sums.takes(sum) { try writeSums() }
+    sums.append(sum)
+    summed += sum.clicks
+    sumCount += 1
+  }
+
+  private mutating func writeSums() throws(SystemError) {
+    guard let fence = sums.fence(offset: file.sectionBytes) else { return }
+    fence.write(to: &sumFences)
+    bytes.removeAll(keepingCapacity: true)
+    sums.encode(to: &bytes)
+    try file.append(bytes)
+    sums.removeAll()
+  }
+
+  /// Ends the segment and puts it in its place.
+  consuming func finish() throws(SystemError) -> (SealedReference, SegmentSummary) {
+    try writeSums()
+    file.end()
+    try file.begin(section: SegmentSection.sumFences.rawValue)
+    try file.append(sumFences.bytes)
+    file.end()
+    precondition(rows > 0 && summed == rows, "a segment's sums are those of its rows")
+    let summary = SegmentSummary(
+      positions: first..<(first + rows), eventTimes: eventTimes.range!, receiveTimes: receiveTimes.range!,
+      runningTimes: runningTimes.range!, mintingTimes: mintingTimes.range, steps: stepCount, sums: sumCount,
+      captured: captured)
+    let reference = unsafe try file.finish { page in unsafe summary.write(to: page) }
+    return (reference, summary)
+  }
+}
+
+/// The least and the greatest of some numbers.
+struct Extent<T: FixedWidthInteger> {
+  private var least = T.max
+  private var greatest = T.min
+
+  @inline(__always) mutating func add(_ number: T) {
+    least = min(least, number)
+    greatest = max(greatest, number)
+  }
+
+  /// Nil where there was none.
+  var range: ClosedRange<T>? { least <= greatest ? least...greatest : nil }
+}

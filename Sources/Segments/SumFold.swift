@@ -1,0 +1,50 @@
+import Clicks
+
+/// Counts rows by (ad code, minute).
+enum SumFold {
+  /// The counts in order.
+  static func sums(_ rows: [BuilderRow]) -> [SegmentSum] {
+    var least = Int64.max
+    var greatest = Int64.min
+    var highest: UInt32 = 0
+    for row in rows {
+      least = min(least, row.eventTime)
+      greatest = max(greatest, row.eventTime)
+      highest = max(highest, row.code)
+    }
+    let base = Minute(containing: least).index
+    let span = UInt64(Minute(containing: greatest).index - base)
+    let bits = UInt64(64 - span.leadingZeroBitCount)
+    let codeBits = UInt64(32 - highest.leadingZeroBitCount)
+    guard bits + codeBits <= 64 else { return sparse(rows) }
+    var keys = unsafe [UInt64](unsafeUninitializedCapacity: rows.count) { buffer, initialized in
+      for i in 0..<rows.count {
+        let minute = UInt64(Minute(containing: rows[i].eventTime).index - base)
+        unsafe buffer[i] = UInt64(rows[i].code) << bits | minute
+      }
+      initialized = rows.count
+    }
+    RowSort.sort(&keys)
+    var sums: [SegmentSum] = []
+    var start = 0
+    for i in 1...keys.count where i == keys.count || keys[i] != keys[start] {
+      let minute = base + Int64(keys[start] & (1 << bits - 1))
+      sums.append(
+        SegmentSum(
+          code: UInt32(keys[start] >> bits), minute: Minute(index: minute), clicks: UInt64(i - start)))
+      start = i
+    }
+    return sums
+  }
+
+  /// The same for times that are too far apart for one key.
+  private static func sparse(_ rows: [BuilderRow]) -> [SegmentSum] {
+    var counts: [SegmentSum: UInt64] = [:]
+    for row in rows {
+      let key = SegmentSum(code: row.code, minute: Minute(containing: row.eventTime), clicks: 0)
+      counts[key, default: 0] += 1
+    }
+    return counts.map { SegmentSum(code: $0.key.code, minute: $0.key.minute, clicks: $0.value) }
+      .sorted { ($0.code, $0.minute) < ($1.code, $1.minute) }
+  }
+}

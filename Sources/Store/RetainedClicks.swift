@@ -1,0 +1,67 @@
+import Bytes
+import ClickLog
+import Clicks
+import Files
+import Platform
+import Segments
+
+extension ShardRecovery {
+  /// Every raw click that is kept, in the order of the log: from the segments, then from the log behind them. The rows of one
+  /// segment are in memory at once. Throws `FormatError` where something is damaged.
+  package func forEachClick(
+    _ files: any FileSystem, store: StoreID, _ visit: (_ position: UInt64, Click) throws -> Void
+  ) throws {
+    for segment in version.segments {
+      var rows: [SegmentRow] = []
+      rows.reserveCapacity(segment.summary.rows)
+      let cursor = segment.cursor()
+      while let row = try cursor.next() { rows.append(row) }
+      rows.sort { $0.position < $1.position }
+      var times = StepTimes(try steps(of: segment))
+      for row in rows {
+        guard Int(row.code) < minutes.ads.count else {
+          throw FormatError(file: segment.file.path, offset: 0, reason: "code \(row.code) has no ad")
+        }
+        try visit(
+          row.position,
+          Click(
+            impression: row.impression, ad: minutes.ads.key(row.code), eventTime: row.eventTime,
+            receiveTime: times.receiveTime(at: row.position), source: row.source))
+      }
+    }
+    let sealed = manifest?.state.sealed ?? 0
+    for (extent, end, _) in tails {
+      let path = "\(directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))"
+      let reader = try LogReader(files, path, extent: extent, store: store)
+      _ = unsafe try reader.walk(to: Int(end.offset)) { frame, payload, offset in
+        for i in 0..<Int(frame.records) where frame.firstPosition + UInt64(i) >= sealed {
+          let at = i * RecordFormat.size
+          guard let click = unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime) else {
+            throw FormatError(
+              file: path, offset: UInt64(offset + FrameHeader.size + at), reason: "an unknown source or flag")
+          }
+          try visit(frame.firstPosition + UInt64(i), click)
+        }
+      }
+    }
+  }
+
+  private func steps(of segment: Segment) throws -> [SegmentStep] {
+    var steps: [SegmentStep] = []
+    try segment.forEachStep { steps.append($0) }
+    return steps
+  }
+
+  /// Goes through a segment's steps as positions ascend.
+  private struct StepTimes {
+    private let steps: [SegmentStep]
+    private var at = 0
+
+    init(_ steps: [SegmentStep]) { self.steps = steps }
+
+    mutating func receiveTime(at position: UInt64) -> Int64 {
+      while at + 1 < steps.count, steps[at + 1].position <= position { at += 1 }
+      return steps.isEmpty ? 0 : steps[at].receiveTime
+    }
+  }
+}

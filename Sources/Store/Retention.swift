@@ -1,0 +1,83 @@
+import Clicks
+import Files
+import Platform
+import Runs
+import Segments
+
+// What is too old goes, oldest first, each in one record.
+//
+//   raw       a segment whose last click was received longer ago than the raw retention. Its sums go to BASE rows in the
+//             same record, so that   table(ad, minute) = BASE + Σ retained raw   holds for ever (R6)
+//   minutes   base runs older than the minute retention, once their hours and days are written; those stay
+//
+// Age is what is younger of the bucket's time and the time it was written, so that imported history stays (R16).
+
+extension Upkeep {
+  /// Whether anything is past its retention.
+  var hasExpired: Bool { expiredSegments > 0 || !expiredRuns.isEmpty }
+
+  /// Segments at the beginning that may go.
+  private var expiredSegments: Int {
+    let limit = core.clock.now() - core.options.rawRetention
+    return core.live.version.segments.prefix { $0.summary.receiveTimes.upperBound < limit }.count
+  }
+
+  private var expiredRuns: [Run] {
+    let now = core.clock.now()
+    let limit = now - core.options.minuteRetention
+    let rolledUp = core.manifest.state.rolledUp
+    guard rolledUp > .min else { return [] }
+    let table = core.live.version.table(.minutes)
+    let bases = table.bases.prefix {
+      $0.window.upperBound <= rolledUp * 1_440 && $0.window.upperBound * 60_000 < limit
+        && $0.file.header.created < limit
+    }
+    guard let last = bases.last else { return [] }
+    let patches = table.patches.filter { $0.window.upperBound <= last.window.upperBound }
+    // A younger patch keeps its day, and with it everything behind.
+    guard patches.allSatisfy({ $0.file.header.created < limit }) else { return [] }
+    return Array(bases) + patches
+  }
+
+  func retireRaw() throws {
+    while expiredSegments > 0 {
+      let segment = core.live.version.segments[0]
+      var made = Made()
+      do {
+        if !sabotaged(.retireWithoutBase) { try writeBase(segment, &made) }
+        try install(
+          made, removing: [StoreFile(kind: .segment, reference: segment.file.reference)], files: [segment.file],
+          [.retired(to: segment.summary.positions.upperBound)])
+      } catch {
+        discard(made)
+        throw error
+      }
+    }
+  }
+
+  /// Adds a segment's sums to the BASE rows, one patch a day.
+  private func writeBase(_ segment: Segment, _ made: inout Made) throws {
+    var days: Set<Int64> = []
+    try segment.forEachSum { days.insert(Self.day(of: $0.minute.index)) }
+    let table = core.live.version.table(.base)
+    for day in days.sorted() {
+      try writePatch(
+        .base, to: table, window: day * 1_440..<(day + 1) * 1_440, position: segment.summary.positions.upperBound, &made
+      ) { change in
+        try segment.forEachSum { sum in
+          if Self.day(of: sum.minute.index) == day {
+            try change(RunChange(code: sum.code, bucket: sum.minute.index, change: Int64(sum.clicks)))
+          }
+        }
+      }
+    }
+  }
+
+  func dropMinutes() throws {
+    let runs = expiredRuns
+    guard let end = runs.map(\.window.upperBound).max() else { return }
+    try install(
+      Made(), removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, files: runs.map(\.file),
+      [.minutesFrom(minute: end)])
+  }
+}

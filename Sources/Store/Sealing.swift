@@ -1,0 +1,115 @@
+import Bytes
+import ClickLog
+import Clicks
+import Files
+import Platform
+import Segments
+
+// Sealing: the clicks of the log from the last sealed position up to the applied one become a segment, sorted by impression.
+// Their ads have codes in a dictionary file then, since a checkpoint at the applied position listed it. Frames are read
+// back from the device and checked again; whatever the memory held plays no part.
+
+extension Upkeep {
+  /// Makes one segment of what the log holds beyond the last one. With `all` however little it is; false: there was nothing.
+  @discardableResult
+  package func seal(all: Bool = false) throws -> Bool {
+    try checkRunning()
+    let state = core.manifest.state
+    let end = min(state.applied, state.sealed + UInt64(core.options.segmentRows))
+    guard end > state.sealed else { return false }
+    var made = Made()
+    do {
+      try writeSegment(state.sealed..<end, state, &made)
+      try install(made, [.sealed(to: end)])
+    } catch {
+      discard(made)
+      throw error
+    }
+    noteSeal()
+    return true
+  }
+
+  private func writeSegment(_ range: Range<UInt64>, _ state: ManifestState, _ made: inout Made) throws {
+    var builder = SegmentBuilder(first: range.lowerBound, capacity: range.count)
+    var reader = SealReader(core: core, range: range)
+    for extent in state.extents where extent.firstPosition < range.upperBound {
+      if let end = extent.end, end.position <= range.lowerBound { continue }
+      try reader.read(extent, into: &builder)
+    }
+    precondition(
+      range.lowerBound + UInt64(builder.count) == range.upperBound,
+      "the log holds \(builder.count) of the clicks at \(range)")
+    let file = newFile(.segment)
+    let (reference, _) = try builder.seal(to: target(file, core.environment.files))
+    count { $0.segmentBytes += reference.bytes }
+    try opened(.segment, reference, &made)
+  }
+}
+
+/// Reads clicks back from log slots.
+private struct SealReader {
+  let core: ShardCore
+  let range: Range<UInt64>
+  private var ads: [AdKey] = []
+  private var clicks: [Click] = []
+
+  init(core: ShardCore, range: Range<UInt64>) {
+    self.core = core
+    self.range = range
+  }
+
+  /// Ends a walk that has all it needs.
+  private struct Enough: Error {}
+
+  mutating func read(_ extent: LogExtent, into builder: inout SegmentBuilder) throws {
+    let path = "\(core.directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))"
+    let reader = try LogReader(core.environment.files, path, extent: extent, store: core.store)
+    let range = range
+    do {
+      // A slot that still takes clicks ends in frames that are not durable yet; they lie beyond the range.
+      let tail = unsafe try reader.walk(to: extent.end.map { Int($0.offset) }) { frame, payload, offset in
+        guard frame.records > 0 else { return }
+        if frame.firstPosition >= range.upperBound { throw Enough() }
+        guard frame.firstPosition + UInt64(frame.records) > range.lowerBound else { return }
+        unsafe try add(frame, payload, path, offset, to: &builder)
+      }
+      let needed = min(range.upperBound, extent.end?.position ?? range.upperBound)
+      guard tail.nextPosition >= needed else {
+        throw FormatError(
+          file: path, offset: UInt64(tail.offset),
+          reason: "acknowledged clicks are damaged: positions \(tail.nextPosition) ..< \(needed): \(tail.reason)")
+      }
+    } catch is Enough {}
+  }
+
+  private mutating func add(
+    _ frame: FrameHeader, _ payload: UnsafeRawBufferPointer, _ path: String, _ offset: Int,
+    to builder: inout SegmentBuilder
+  ) throws {
+    clicks.removeAll(keepingCapacity: true)
+    ads.removeAll(keepingCapacity: true)
+    precondition(builder.next == max(frame.firstPosition, range.lowerBound), "a gap in the log")
+    let first = max(frame.firstPosition, range.lowerBound)
+    let end = min(frame.firstPosition + UInt64(frame.records), range.upperBound)
+    for i in Int(first - frame.firstPosition)..<Int(end - frame.firstPosition) {
+      guard
+        let click = unsafe RecordFormat.read(payload.baseAddress! + i * RecordFormat.size, base: frame.logicalTime)
+      else {
+        throw FormatError(
+          file: path, offset: UInt64(offset + FrameHeader.size + i * RecordFormat.size),
+          reason: "an unknown source or flag")
+      }
+      clicks.append(click)
+      ads.append(click.ad)
+    }
+    let codes = core.live.codes(of: ads)
+    var receiveTime = Int64.min
+    for (i, click) in clicks.enumerated() {
+      if click.receiveTime != receiveTime {
+        receiveTime = click.receiveTime
+        builder.step(receiveTime: receiveTime, runningTime: frame.runningTime)
+      }
+      builder.add(click.impression, code: codes[i]!, eventTime: click.eventTime, source: click.source)
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import ClickLog
+import Files
+import Platform
+import Synchronization
+
+/// What the two threads of a shard share: the committer, which takes clicks, and the background, which makes files of them.
+package final class ShardCore: Sendable {
+  package let environment: Environment
+  package let directory: String
+  package let store: StoreID
+  package let options: ShardOptions
+  package let clock: LogicalClock
+  package let manifest: SharedManifest
+  /// What readers may use, from any thread.
+  package let live: LiveTable
+  /// Log slots.
+  package let slots: SlotPool
+  /// Whether clicks are recorded, from any thread.
+  package let condition = ShardCondition()
+
+  /// Slots that the manifest no longer names, but the committer may still read.
+  private let leaving = Mutex<(slots: [UInt32], logStart: UInt64)>(([], 0))
+
+  init(
+    environment: Environment, directory: String, store: StoreID, options: ShardOptions, clock: LogicalClock,
+    manifest: SharedManifest, live: LiveTable, slots: SlotPool
+  ) {
+    self.environment = environment
+    self.directory = directory
+    self.store = store
+    self.options = options
+    self.clock = clock
+    self.manifest = manifest
+    self.live = live
+    self.slots = slots
+  }
+
+  /// The background: these slots hold only clicks below `logStart`, which are in segments now.
+  func leave(_ slots: [UInt32], logStart: UInt64) {
+    leaving.withLock {
+      $0.slots += slots
+      $0.logStart = max($0.logStart, logStart)
+    }
+  }
+
+  /// The committer: where the log starts now, and which slots are free once it reads nothing below.
+  func takeLeaving() -> (slots: [UInt32], logStart: UInt64)? {
+    leaving.withLock { leaving in
+      guard !leaving.slots.isEmpty else { return nil }
+      let taken = leaving
+      leaving.slots = []
+      return taken
+    }
+  }
+
+  func fail(_ error: SystemError) { condition.set(.failed("\(error)")) }
+}

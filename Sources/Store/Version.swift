@@ -1,0 +1,68 @@
+import Files
+import Platform
+import Runs
+import Segments
+
+/// The immutable files of a shard at one record of its manifest. Readers hold a version and never meet a change; a file that
+/// later versions no longer have is removed when the last reader of its last version has gone (K5).
+package final class Version: Sendable {
+  /// The runs of each table.
+  package let tables: [RunTableKey: RunTable]
+  /// The raw clicks at rest, by position; they tile `retired ..< sealed`.
+  package let segments: [Segment]
+
+  init(tables: [RunTableKey: RunTable] = [:], segments: [Segment] = []) {
+    self.tables = tables
+    self.segments = segments
+  }
+
+  /// The runs of a table.
+  package func table(_ key: RunTableKey) -> RunTable { tables[key] ?? RunTable() }
+
+  /// The segment that holds `position`.
+  package func segment(at position: UInt64) -> Segment? {
+    var low = 0
+    var high = segments.count
+    while low < high {
+      let middle = (low + high) / 2
+      if segments[middle].summary.positions.upperBound <= position { low = middle + 1 } else { high = middle }
+    }
+    guard low < segments.count, segments[low].summary.positions.lowerBound <= position else { return nil }
+    return segments[low]
+  }
+
+  /// Every open file.
+  package var files: [SealedFile] {
+    segments.map(\.file) + tables.keys.sorted().flatMap { tables[$0]!.runs.map(\.file) }
+  }
+
+  /// This version without the files `removed`, and with `added`. The removed ones go with their last reader.
+  func changed(removing removed: [SealedFile], adding added: Added) -> Version {
+    var tables = tables
+    var segments = segments
+    let numbers = Set(removed.map(\.reference.number))
+    if !numbers.isEmpty {
+      for key in tables.keys.sorted() {
+        tables[key]!.remove(numbers)
+        if tables[key]!.runs.isEmpty { tables[key] = nil }
+      }
+      segments.removeAll { numbers.contains($0.file.reference.number) }
+    }
+    for (kind, run) in added.runs {
+      let fault = tables[RunTableKey(run, kind: kind), default: RunTable()].add(run)
+      precondition(fault == nil, "\(run.file.path): \(fault!)")
+    }
+    for segment in added.segments {
+      let at = segments.firstIndex { $0.summary.positions.lowerBound > segment.summary.positions.lowerBound } ?? segments.count
+      segments.insert(segment, at: at)
+    }
+    for file in removed { file.makeObsolete() }
+    return Version(tables: tables, segments: segments)
+  }
+
+  /// What a change brings.
+  struct Added {
+    var runs: [(StoreFile.Kind, Run)] = []
+    var segments: [Segment] = []
+  }
+}

@@ -1,0 +1,20 @@
+import Platform
+
+/// What the background may use: bytes written and read a second, and a share of one core. Beyond it the background sleeps,
+/// so that a merge of gigabytes does not stand in the way of a click. Sealing and checkpoints are not held back: they are
+/// what keeps log and memory small.
+package struct WorkBudget: Sendable {
+  /// Bytes a second; 0: no limit.
+  package var bytesPerSecond: Int
+  /// Share of one core in per cent; 100 and more: no limit.
+  package var cpuPercent: Int
+
+  /// No limit: for tools that work on a store nobody uses.
+  package init(bytesPerSecond: Int = 0, cpuPercent: Int = 100) {
+    self.bytesPerSecond = bytesPerSecond
+    self.cpuPercent = cpuPercent
+  }
+
+  /// What a server's background may use.
+  package static let serving = WorkBudget(bytesPerSecond: 40 << 20, cpuPercent: 30)
+}
