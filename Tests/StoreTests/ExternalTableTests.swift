@@ -31,7 +31,9 @@ import Testing
           let key = Key(ad: row.ad, minute: row.minute)
           let before = reference[key] ?? (0, 0)
           let next = (version: row.version, value: row.value)
-          if reference[key] == nil || (next.version, next.value) > (before.version, before.value) { reference[key] = next }
+          if reference[key] == nil || (next.version, next.value) > (before.version, before.value) {
+            reference[key] = next
+          }
         }
         try store.shards[0].upkeep.upsert("sink", rows)
         if generator.oneIn(3) { try store.shards[0].upkeep.settle() }

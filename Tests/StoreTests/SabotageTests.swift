@@ -79,7 +79,9 @@
 
     /// The script without any crash but its own kills.
     private static func script(_ name: String) -> Campaign {
-      Campaign(name: "script \(name)") { CrashCampaign.run(scenario(name), seed: 1, stride: .max / 2, limit: 1).violations }
+      Campaign(name: "script \(name)") {
+        CrashCampaign.run(scenario(name), seed: 1, stride: .max / 2, limit: 1).violations
+      }
     }
 
     /// A file of one section with these bytes.
