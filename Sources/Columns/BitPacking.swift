@@ -78,6 +78,29 @@ enum BitPacking {
     var bit = i &* width
     var to = unsafe output
     if width <= 57 {
+      // Narrow values come several from one load.
+      let step = UInt64(truncatingIfNeeded: width)
+      if width <= 14 {
+        while i &+ 3 < end {
+          let word = unsafe from.unsafeLoadLE(bit &>> 3, as: UInt64.self) &>> UInt64(truncatingIfNeeded: bit & 7)
+          unsafe to[0] = (word & mask) &+ base
+          unsafe to[1] = ((word &>> step) & mask) &+ base
+          unsafe to[2] = ((word &>> (step &* 2)) & mask) &+ base
+          unsafe to[3] = ((word &>> (step &* 3)) & mask) &+ base
+          unsafe to += 4
+          bit &+= width &* 4
+          i &+= 4
+        }
+      } else if width <= 28 {
+        while i &+ 1 < end {
+          let word = unsafe from.unsafeLoadLE(bit &>> 3, as: UInt64.self) &>> UInt64(truncatingIfNeeded: bit & 7)
+          unsafe to[0] = (word & mask) &+ base
+          unsafe to[1] = ((word &>> step) & mask) &+ base
+          unsafe to += 2
+          bit &+= width &* 2
+          i &+= 2
+        }
+      }
       while i < end {
         let word = unsafe from.unsafeLoadLE(bit &>> 3, as: UInt64.self)
         unsafe to.pointee = ((word &>> UInt64(truncatingIfNeeded: bit & 7)) & mask) &+ base

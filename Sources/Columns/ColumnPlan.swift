@@ -57,7 +57,11 @@ struct ColumnPlan {
     statistics = found
     choice = .constant
     bytes = 1 + ConstantColumn.cost(found)
-    if found.minimum == found.maximum { return }
+    if found.minimum == found.maximum {
+      // A single large value is longer as a varint.
+      offer(.plain, PlainColumn.cost(found))
+      return
+    }
     bytes = .max
     if unsafe BitmapColumn.applies(values, found) { offer(.bitmap, BitmapColumn.cost(found)) }
     if level.allows(.sparse), let sparse = unsafe SparseColumn(values) { offer(.sparse(sparse), sparse.cost) }

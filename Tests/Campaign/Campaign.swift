@@ -24,6 +24,8 @@ struct Turn: Sendable {
     Turn(name: "T2") { seed in (0..<200).reduce(Findings()) { $0 + RandomCampaign.run(seed: seed &* 200 &+ $1) } },
     Turn(name: "kill") { KillCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T2") { seed in (0..<200).reduce(Findings()) { $0 + RandomCampaign.run(seed: ~seed &* 200 &+ $1) } },
+    Turn(name: "T12") { seed in (0..<50).reduce(Findings()) { $0 + MetamorphicCampaign.run(seed: seed &* 50 &+ $1) } },
+    Turn(name: "T13") { RebuildCampaign.run(seed: $0) },
     Turn(name: "T5") { ErrorCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T4") { try DamageCampaign.run(seed: $0, sparse: 1, random: 3_000) },
     Turn(name: "T3") { try RotCampaign.run(seed: $0, sample: 16, allBits: true, stride: 4) },

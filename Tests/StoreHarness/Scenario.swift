@@ -59,6 +59,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
     options.segmentLimit = 1_000
     options.runTiers = [2, 6, 60, 1_440, 2_880]
     options.patchFanIn = 3
+    options.rawRetention = 3 * 86_400_000
     options.access = .read
     return options
   }
@@ -104,5 +105,13 @@ package struct Scenario: Sendable, CustomStringConvertible {
       "a day is rolled up, then patched",
       [.commit(4), .wait(86_400_000), .commit(2), .settle, .late(3, minutes: 1_440), .settle, .late(2, minutes: 1_445),
        .settle, .late(2, minutes: 1_441), .settle]),
+    Scenario(
+      "raw clicks retire",
+      [.commit(45), .wait(130_000), .late(3, minutes: 4), .settle, .wait(345_600_000), .commit(3), .settle,
+       .late(2, minutes: 5_762), .settle, .kill, .commit(1), .settle]),
+    Scenario(
+      "kills around checkpoints",
+      [.commit(20), .wait(190_000), .commit(5), .kill, .commit(2), .late(4, minutes: 3), .wait(70_000), .kill, .prepare]
+        + Array(repeating: .commit(3), count: 15) + [.prepare, .settle, .kill, .commit(1), .wait(60_000), .kill]),
   ]
 }
