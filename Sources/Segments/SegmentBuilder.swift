@@ -75,7 +75,8 @@ package struct SegmentBuilder: ~Copyable {
       start = rows.upperBound
     }
     try writer.endRows()
-    for step in steps { try writer.add(step) }
+    // The last step may have come without a click after it.
+    for step in steps where step.position < next { try writer.add(step) }
     try writer.endSteps()
     for sum in sums { try writer.add(sum) }
     try writer.endSums()

@@ -86,15 +86,15 @@ extension Reference {
     let frame = UInt64(chance.small(in: 1...64))
     for i in 0..<count {
       if i == 0 || chance.oneIn(frame) {
-        receive += Int64(chance.small(in: 0...2000))
+        receive &+= Int64(chance.small(in: 0...2000))
         running += UInt64(chance.small(in: 0...2000))
         if kind == .extreme, chance.oneIn(4) { receive = chance.edge(in: Int64.min...Int64.max) }
-        if chance.oneIn(50) { receive -= Int64(chance.small(in: 0...100_000)) }
+        if chance.oneIn(50) { receive &-= Int64(chance.small(in: 0...100_000)) }
       }
       var event = receive
       switch chance.next() % 8 {
-      case 0: event -= Int64(chance.small(in: 0...100_000_000))
-      case 1, 2: event += Int64(chance.small(in: 0...10_000)) - 5_000
+      case 0: event &-= Int64(chance.small(in: 0...100_000_000))
+      case 1, 2: event &+= Int64(chance.small(in: 0...10_000)) - 5_000
       default: break
       }
       if kind == .extreme, chance.oneIn(3) { event = chance.edge(in: Int64.min...Int64.max) }

@@ -62,21 +62,26 @@ import Testing
     }
     for fields: SegmentFields in [[], .code, .eventTime, .position, .source, [.code, .position]] {
       let cursor = segment.cursor(fields)
-      var index = 0
+      var rows: [SegmentRow] = []
       while try cursor.nextPage() {
-        let rows = cursor.rows
         for i in cursor.range {
-          var row = sorted[index].row
-          #expect(unsafe rows.high[i] == row.impression.high && rows.low[i] == row.impression.low, "\(remark)")
-          row.position -= segment.summary.positions.lowerBound
-          if fields.contains(.code) { #expect(unsafe rows.code[i] == row.code, "\(remark)") }
-          if fields.contains(.eventTime) { #expect(unsafe rows.eventTime[i] == row.eventTime, "\(remark)") }
-          if fields.contains(.position) { #expect(unsafe rows.position[i] == row.position, "\(remark)") }
-          if fields.contains(.source) { #expect(unsafe rows.source[i] == row.source.rawValue, "\(remark)") }
-          index += 1
+          let id = unsafe ImpressionID(high: cursor.rows.high[i], low: cursor.rows.low[i])
+          var row = SegmentRow(impression: id, code: 0, eventTime: 0, position: 0, source: .browser)
+          if fields.contains(.code) { unsafe row.code = cursor.rows.code[i] }
+          if fields.contains(.eventTime) { unsafe row.eventTime = cursor.rows.eventTime[i] }
+          if fields.contains(.position) { unsafe row.position = cursor.rows.position[i] }
+          if fields.contains(.source) { unsafe row.source = Click.Source(rawValue: cursor.rows.source[i])! }
+          rows.append(row)
         }
       }
-      #expect(index == sorted.count, "\(remark)")
+      let due = sorted.map(\.row).map { row in
+        SegmentRow(
+          impression: row.impression, code: fields.contains(.code) ? row.code : 0,
+          eventTime: fields.contains(.eventTime) ? row.eventTime : 0,
+          position: fields.contains(.position) ? row.position - segment.summary.positions.lowerBound : 0,
+          source: fields.contains(.source) ? row.source : .browser)
+      }
+      #expect(rows == due, "\(remark) \(fields)")
     }
   }
 
@@ -94,11 +99,13 @@ import Testing
       }
       #expect(logged == due, "\(remark) from \(from)")
     }
+    var wrong: [Reference.Entry] = []
     for _ in 0..<50 {
       let entry = chance.pick(reference.entries)
       let times = try segment.times(at: entry.row.position)
-      #expect(times.receiveTime == entry.receiveTime && times.runningTime == entry.runningTime, "\(remark)")
+      if times.receiveTime != entry.receiveTime || times.runningTime != entry.runningTime { wrong.append(entry) }
     }
+    #expect(wrong == [], "\(remark)")
   }
 
   private static func expectFinds(
@@ -113,11 +120,9 @@ import Testing
       return rows
     }
     let byID = Dictionary(grouping: sorted.map(\.row), by: \.impression)
+    var wrong: [SegmentRow] = []
     for i in 0..<min(probes, sorted.count) {
       let row = probes < sorted.count ? chance.pick(sorted).row : sorted[i].row
-      #expect(try found(row.impression) == byID[row.impression], "\(remark) \(row)")
-      #expect(try segment.contains(code: row.code, impression: row.impression, at: row.position), "\(remark)")
-      #expect(try segment.contains(code: row.code, impression: row.impression), "\(remark)")
       var other = row
       switch chance.next() % 4 {
       case 0: other.impression.low &+= 1
@@ -125,21 +130,23 @@ import Testing
       case 2: other.impression.high &-= 1
       default: other.impression.high ^= 1 << (chance.next() % 64)
       }
-      #expect(try found(other.impression) == byID[other.impression] ?? [], "\(remark) \(other)")
       let same = byID[row.impression]!
-      #expect(
-        try segment.contains(code: row.code &+ 1, impression: row.impression)
-          == same.contains { $0.code == row.code &+ 1 }, "\(remark)")
-      let elsewhere = row.position ^ 1 << 50
-      #expect(try !segment.contains(code: row.code, impression: row.impression, at: elsewhere), "\(remark)")
+      var isRight = try found(row.impression) == same && found(other.impression) == byID[other.impression] ?? []
+      isRight = try isRight && segment.contains(code: row.code, impression: row.impression, at: row.position)
+      isRight = try isRight && segment.contains(code: row.code, impression: row.impression)
+      isRight = try isRight && !segment.contains(code: row.code, impression: row.impression, at: row.position ^ 1 << 50)
+      let code = row.code &+ 1
+      isRight =
+        try isRight && segment.contains(code: code, impression: row.impression) == same.contains { $0.code == code }
       // The first alone, when that is all that is wanted.
       var count = 0
       try segment.find(row.impression) { _ in
         count += 1
         return false
       }
-      #expect(count == 1, "\(remark)")
+      if !isRight || count != 1 { wrong.append(row) }
     }
+    #expect(wrong == [], "\(remark)")
     for id in [ImpressionID(high: 0, low: 0), ImpressionID(high: .max, low: .max)] {
       #expect(try found(id) == byID[id] ?? [], "\(remark)")
     }
