@@ -16,7 +16,7 @@ import Testing
   @Test func theHigherVersionWins() throws {
     try Seeds.run(20) { seed in
       var generator = seed.generator
-      let machine = SimulatedMachine(seed: generator.next())
+      var machine = SimulatedMachine(seed: generator.next())
       var reference: [Key: (version: UInt64, value: UInt64)] = [:]
       var store = try Store.open(machine.environment, Run.path, options: Scenario.options)
       let start = Minute(containing: machine.time.wall()).index
@@ -38,8 +38,8 @@ import Testing
         try store.shards[0].upkeep.upsert("sink", rows)
         if generator.oneIn(3) { try store.shards[0].upkeep.settle() }
         if generator.oneIn(4) {
-          store = try Store.open(
-            machine.crashed(.nothing).environment, Run.path, options: Scenario.options)
+          machine = machine.crashed(.nothing)
+          store = try Store.open(machine.environment, Run.path, options: Scenario.options)
         }
         try compare(store, reference, "\(seed)")
       }
