@@ -100,6 +100,15 @@ package enum RowBlock {
     _ bytes: UnsafeRawBufferPointer, only code: UInt32, buckets: UnsafeMutablePointer<UInt32>,
     values: UnsafeMutablePointer<UInt64>
   ) throws(ColumnFault) -> Int {
+    try unsafe find(bytes, only: code, buckets: buckets, values: values).rows.count
+  }
+
+  /// As above; says also which rows of the block they are, and how many there are in all, for those who keep more columns
+  /// beside it.
+  package static func find(
+    _ bytes: UnsafeRawBufferPointer, only code: UInt32, buckets: UnsafeMutablePointer<UInt32>,
+    values: UnsafeMutablePointer<UInt64>
+  ) throws(ColumnFault) -> (rows: Range<Int>, of: Int) {
     let block = try unsafe RowBlockHead(bytes)
     let scratch = ColumnScratch(3 * block.ads + block.rows)
     defer { scratch.free() }
@@ -111,16 +120,16 @@ package enum RowBlock {
     var start = 0
     while found < code {
       start &+= Int(truncatingIfNeeded: unsafe sizes[ad])
-      if ad &+ 1 == block.ads { return 0 }
+      if ad &+ 1 == block.ads { return (0..<0, block.rows) }
       unsafe found &+= UInt32(truncatingIfNeeded: skips[ad]) &+ 1
       ad &+= 1
     }
-    guard found == code else { return 0 }
+    guard found == code else { return (0..<0, block.rows) }
     let size = Int(truncatingIfNeeded: unsafe sizes[ad])
     try unsafe block.read(bytes, .gaps, (start &- ad)..<(start &- ad &+ size &- 1), into: gaps)
     try unsafe block.read(bytes, .values, start..<(start &+ size), into: values)
     unsafe try expand(first: firsts[ad], gaps: gaps, count: size, into: buckets)
-    return size
+    return (start..<(start &+ size), block.rows)
   }
 
   /// The buckets of one ad from its first and the `count` − 1 gaps behind it.
