@@ -57,7 +57,8 @@ import Columns
   func encode(versions hasVersions: Bool, to bytes: inout [UInt8]) -> (rows: Int, versions: Int) {
     let start = bytes.count
     unsafe RowBlock.encode(
-      codes: UnsafeBufferPointer(start: codes, count: count), buckets: UnsafeBufferPointer(start: buckets, count: count),
+      codes: UnsafeBufferPointer(start: codes, count: count),
+      buckets: UnsafeBufferPointer(start: buckets, count: count),
       values: UnsafeBufferPointer(start: values, count: count), to: &bytes)
     let end = bytes.count
     if hasVersions { unsafe IntegerColumn.encode(UnsafeBufferPointer(start: versions, count: count), to: &bytes) }

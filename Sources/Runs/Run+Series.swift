@@ -43,21 +43,19 @@ extension Run {
   ) throws -> Bool {
     return unsafe try withBlock(entry) { bytes throws(ColumnFault) in
       let own = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<Int(entry.bytes)])
-      let (found, total) = try unsafe RowBlock.find(own, only: code, buckets: rows.buckets, values: rows.values)
+      let (found, total, last) = try unsafe RowBlock.find(
+        own, only: code, in: wanted, buckets: rows.buckets, values: rows.values)
       guard total == Int(entry.rows) else { throw ColumnFault("\(total) rows where the fence says \(entry.rows)") }
-      if found.isEmpty { return false }
-      let highest = unsafe rows.buckets[found.count - 1]
-      guard highest < descriptor.bucketCount else { throw ColumnFault("bucket \(highest) is outside the window") }
+      guard let last else { return false }
+      guard last < descriptor.bucketCount else { throw ColumnFault("bucket \(last) is outside the window") }
       if entry.versionBytes > 0 {
         let behind = unsafe UnsafeRawBufferPointer(rebasing: bytes[Int(entry.bytes)...])
         let used = try unsafe IntegerColumn.decode(behind, count: total, rows: found, into: rows.versions)
         guard used == Int(entry.versionBytes) else { throw ColumnFault("bytes behind the versions") }
       }
       for i in 0..<found.count {
-        let bucket = unsafe rows.buckets[i]
-        guard wanted.contains(bucket) else { continue }
         let version = unsafe entry.versionBytes > 0 ? rows.versions[i] : 0
-        unsafe visit(descriptor.firstBucket + Int64(bucket), rows.values[i], version)
+        unsafe visit(descriptor.firstBucket + Int64(rows.buckets[i]), rows.values[i], version)
       }
       return true
     }

@@ -8,6 +8,7 @@ package final class Run: Sendable {
   package let file: SealedFile
   package let descriptor: RunDescriptor
   private let rows: SealedSection
+  private let totals: RunTotals
   let sparse: [FenceEntry]
   let dense: [FenceEntry]
 
@@ -32,13 +33,11 @@ package final class Run: Sendable {
       throw FormatError(
         file: file.path, offset: 96, reason: "blocks of \(count) rows, the header says \(descriptor.rows)")
     }
-    try check(RunFormat.totals, "totals do not fit the window") { $0 == 8 * Int(descriptor.bucketCount) }
-    try check(RunFormat.heaviest, "half an ad") { $0 % RunFormat.heaviestBytes == 0 }
-  }
-
-  private func check(_ kind: UInt32, _ reason: String, _ isFitting: (Int) -> Bool) throws(FormatError) {
-    let section = try file.section(kind)
-    guard isFitting(section.bytes) else { throw FormatError(file: file.path, offset: section.offset, reason: reason) }
+    totals = try RunTotals(file, buckets: Int(descriptor.bucketCount))
+    let heaviest = try file.section(RunFormat.heaviest)
+    guard heaviest.bytes % RunFormat.heaviestBytes == 0 else {
+      throw FormatError(file: file.path, offset: heaviest.offset, reason: "half an ad")
+    }
   }
 
   private static func fence(
@@ -89,13 +88,9 @@ package final class Run: Sendable {
     let window = descriptor.buckets
     let wanted = buckets.clamped(to: window)
     guard !wanted.isEmpty else { return }
-    let from = Int(wanted.lowerBound - window.lowerBound)
-    let target = Int(wanted.lowerBound - buckets.lowerBound)
-    unsafe try file.withBytes(of: file.section(RunFormat.totals), from * 8..<(from + wanted.count) * 8) { bytes in
-      for i in 0..<wanted.count {
-        totals[target + i] &+= unsafe bytes.baseAddress!.unsafeLoadLE(i * 8, as: Int64.self)
-      }
-    }
+    let own = Int(wanted.lowerBound - window.lowerBound)..<Int(wanted.upperBound - window.lowerBound)
+    try self.totals.add(
+      file, own, of: window.count, to: &totals, at: Int(wanted.lowerBound - buckets.lowerBound))
   }
 
   /// The ads with the largest sums in the window, heaviest first; at most 1,000.

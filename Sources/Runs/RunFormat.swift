@@ -8,7 +8,7 @@ import Files
 //   section 1, rows         row blocks, one behind another, in the order of writing
 //   section 2, sparse       fence: 40 bytes a block of ads with few rows
 //   section 3, dense        fence: 40 bytes a block of ads with many rows
-//   section 4, totals       for each bucket i64: the change of the bucket's total that this run makes
+//   section 4, totals       for each bucket the change of its total that this run makes: RunTotals
 //   section 5, heaviest     the ads with the most: u32 code, u32 zero, u64 sum, heaviest first
 //
 // An ad's rows all stand in one part, so that few rows of many ads and many rows of few ads are each coded as they are

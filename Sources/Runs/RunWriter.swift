@@ -146,10 +146,8 @@ package struct RunWriter: ~Copyable {
     precondition(changes.count == totals.count, "totals of another window")
     try write(RunFormat.sparse, sparse.fence.bytes)
     try write(RunFormat.dense, dense.fence.bytes)
+    try write(RunFormat.totals, RunTotals.bytes(changes))
     var writer = ByteWriter()
-    for change in changes { writer.append(change) }
-    try write(RunFormat.totals, writer.bytes)
-    writer = ByteWriter()
     for (code, sum) in heaviest.sorted {
       writer.append(code)
       writer.append(UInt32(0))

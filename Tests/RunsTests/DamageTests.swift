@@ -46,7 +46,8 @@ import Testing
       for reference in [nil, run.file.reference] {
         disk.flip(bit: bit, ofByte: byte, in: "/1.run")
         do {
-          let found = try Reading(try Run.open(disk, "/1.run", store: Sample.store, reference: reference, access: access))
+          let found = try Reading(
+            try Run.open(disk, "/1.run", store: Sample.store, reference: reference, access: access))
           #expect(found == due, "byte \(byte)")
         } catch {
           #expect(error is FormatError, "byte \(byte): \(error)")

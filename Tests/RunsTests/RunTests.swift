@@ -104,7 +104,8 @@ import Testing
     let disk = SimulatedDisk()
     disk.place([], at: "/other")
     var chance = SeededGenerator(seed: 4)
-    let sample = Sample(Sample.rows(0..<1_440, &chance, versions: false), window: 0..<1_440)
+    let rows = (0..<9_000 as Range<UInt32>).map { RunRow(code: $0 / 3, bucket: Int64($0 % 3), value: chance.next()) }
+    let sample = Sample(rows, window: 0..<3)
     disk.capacity = 20_000
     #expect(throws: SystemError.self) { _ = try sample.run(disk, "") }
     #expect(!disk.exists("/1.run") && !disk.exists("/tmp"))
