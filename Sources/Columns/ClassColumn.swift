@@ -9,6 +9,9 @@ import Bytes
 // The widths are those with the smallest sum, found by dynamic programming over the widths that occur.
 
 struct ClassColumn {
+  /// Values of so many bits never gain: saying the class takes as much.
+  static let leastWidth = 2
+
   private let base: UInt64
   /// Ascending; the last is that of the largest value.
   private let widths: [Int]
@@ -18,10 +21,9 @@ struct ClassColumn {
   init(_ values: UnsafeBufferPointer<UInt64>, _ found: ColumnStatistics) {
     base = found.minimum
     count = found.count
-    var counts = [Int](repeating: 0, count: 65)
-    unsafe counts.withUnsafeMutableBufferPointer { counts in
-      for i in 0..<values.count { unsafe counts[bitWidth(values[i] &- found.minimum)] &+= 1 }
-    }
+    let counter = WidthCounts()
+    let widest = unsafe counter.count(values.baseAddress!, values.count, from: found.minimum)
+    let counts = (0...widest).map { counter[$0] }
     (widths, payloadBits) = Self.best(counts)
   }
 
