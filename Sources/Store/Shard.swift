@@ -91,7 +91,7 @@ package final class Shard {
       wallHighest = max(wallHighest, environment.time.wall())
       return recoveredRunning + UInt64(wallHighest - wallAtStart)
     }
-    return recoveredRunning + clock.elapsed()
+    return core.runningTime
   }
 
   // MARK: - Clicks

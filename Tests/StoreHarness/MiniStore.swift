@@ -94,7 +94,9 @@ package struct MiniStore {
     do {
       if opening { _ = try Store.open(machine.environment, Run.path, options: Scenario.options) }
       let found = try Contents(machine.environment, Run.path)
-      if found.clicks == contents.clicks, found.inconsistent == contents.inconsistent, found.rows == contents.rows, opening || found.state == contents.state {
+      if found.clicks == contents.clicks, found.inconsistent == contents.inconsistent, found.rows == contents.rows,
+        opening || found.state == contents.state
+      {
         return .right
       }
       if found.clicks.count < contents.clicks.count, found.clicks[...] == contents.clicks[..<found.clicks.count] {

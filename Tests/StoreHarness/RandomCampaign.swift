@@ -13,8 +13,8 @@ package enum RandomCampaign {
     var machine = SimulatedMachine(seed: seed)
     var ledger = ClientLedger()
     var sight = Sight()
-    // Waits stay inside the dedup horizon of one day, so that no repeat may count again.
-    var patience: Int64 = 80_000_000
+    // Some lives are long: days are rolled up, and raw clicks retire.
+    var patience: Int64 = 120_000_000
     func report(_ faults: [String], _ place: String) {
       findings.violations += faults.map { "seed \(seed), \(place): \($0)" }
     }

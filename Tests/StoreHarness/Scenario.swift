@@ -44,13 +44,16 @@ package struct Scenario: Sendable, CustomStringConvertible {
     self.steps = steps
   }
 
-  /// Tiny slots and manifests; a dedup horizon that no script outlives, and raw clicks that retire within it.
+  /// Repeats inside it are dropped, ms; clicks that are older are not sent again.
+  static let horizon: Int64 = 14_400_000
+
+  /// Tiny slots and manifests; hours for days, so that raw clicks retire in a script.
   package static var options: ShardOptions {
     var options = ShardOptions()
     options.slotBytes = SlotPool.sizes.lowerBound
     options.manifestBytes = 24 << 10
     options.diskReserve = 0
-    options.dedupHorizon = 86_400_000
+    options.dedupHorizon = horizon
     options.expectedImpressions = 64
     options.dedupLimit = 1 << 20
     options.segmentRows = 40
@@ -63,6 +66,9 @@ package struct Scenario: Sendable, CustomStringConvertible {
     options.access = .read
     return options
   }
+
+  /// Of a script that makes many files every push crashes at one call in four; the long campaigns at each.
+  package var stride: Int { steps.contains { if case .settle = $0 { true } else { false } } ? 4 : 1 }
 
   /// The scripts that every push runs.
   package static let all: [Scenario] = [

@@ -13,7 +13,7 @@ import Testing
 
   @Test(arguments: Scenario.all)
   func everyKillFollowedByAPowerCutIsSurvived(scenario: Scenario) {
-    let findings = KillCampaign.run(scenario, seed: 2)
+    let findings = KillCampaign.run(scenario, seed: 2, stride: scenario.stride)
     print("Kill \(scenario): \(findings)")
     #expect(findings.violations == [])
   }
