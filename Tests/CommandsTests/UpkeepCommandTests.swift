@@ -14,6 +14,7 @@ import Testing
   /// A directory with clicks of three days ago, compacted: segments, runs by minute, hour and day.
   private func compacted(_ count: Int = 900) throws -> Session {
     let session = try Session()
+    #expect(session.run("ads put 42 https://x.example/ --advertiser acme --data-dir DATA").status == .done)
     try session.fill(count, ad: Self.ad, ago: 3 * Self.day)
     let result = session.run("compact --data-dir DATA --log-slot-size 64KiB --format json")
     #expect(result.status == .done, "\(result.talk)")
@@ -33,6 +34,7 @@ import Testing
   @Test func compactWritesSealsAndMerges() throws {
     let session = try Session()
     #expect(session.run("compact --data-dir DATA").status == .failed)
+    #expect(session.run("ads put 42 https://x.example/ --advertiser acme --data-dir DATA").status == .done)
     try session.fill(900, ad: Self.ad, ago: 3 * Self.day)
     let result = session.run("compact --data-dir DATA --log-slot-size 64KiB --format json")
     #expect(result.status == .done, "\(result.talk)")
