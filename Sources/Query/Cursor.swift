@@ -51,9 +51,14 @@ struct Cursor: Hashable {
   }
 
   /// What the cursors of a query are bound to. An absent text differs from every present one.
-  static func binding(ad: AdKey, from: String?, to: String?, fill: String, status: String) -> UInt32 {
+  static func binding(
+    ad: AdKey, from: String?, to: String?, fill: String, status: String, granularity: SeriesQuery.Granularity
+  ) -> UInt32 {
     var checksum = CRC32C.seed(ad.rawValue)
-    for text in [from, to, fill, status] {
+    var texts = [from, to, fill, status]
+    // Cursors by minute are older than the other granularities.
+    if granularity != .minute { texts.append(granularity.rawValue) }
+    for text in texts {
       // The length goes first, so that no two lists of texts spell the same bytes.
       let bytes = text.map { Array($0.utf8) }
       var part: [UInt8] = []

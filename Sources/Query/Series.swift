@@ -15,8 +15,9 @@ package enum PointStatus: String, Sendable, CaseIterable {
   case closed
 }
 
-/// The clicks of one minute.
+/// The clicks of one minute, hour or day.
 package struct Point: Hashable, Sendable {
+  /// The first minute.
   package var minute: Minute
   package var clicks: UInt64
   package var status: PointStatus
@@ -46,7 +47,12 @@ package struct Series: Sendable {
   /// order. Each shard is seen at one batch boundary. Throws `FormatError` where a file is damaged, `SystemError` where the
   /// disk does not answer.
   package init(_ query: SeriesQuery, over tables: [LiveTable]) throws {
-    self.init(query, of: try tables.map { try $0.series(of: query.ad, from: query.from, to: query.to) })
+    let seconds = UInt32(60 * query.granularity.minutes)
+    self.init(
+      query,
+      of: try tables.map {
+        try $0.series(of: query.ad, from: query.from, to: query.to, bucketSeconds: seconds)
+      })
   }
 
   /// The page of `query` over answers of the shards, one for each, with points in `query.from ..< query.to`.
@@ -57,18 +63,21 @@ package struct Series: Sendable {
       asOf: parts.map(\.asOf))
   }
 
-  /// The page of `query` over its counts, oldest first, each minute once.
+  /// The page of `query` over its counts, oldest first, each bucket once, under its first minute.
   package init(
     _ query: SeriesQuery, counts: [(minute: Minute, clicks: UInt64)], completeThrough: Minute, asOf: [UInt64]
   ) {
     self.query = query
     self.completeThrough = completeThrough
     self.asOf = asOf
-    let end = query.status == .final ? max(query.from, min(query.to, completeThrough)) : query.to
+    // A bucket is as final as the last of its minutes.
+    let width = query.granularity.minutes
+    let complete = Minute(index: max(0, completeThrough.index) / width * width)
+    let end = query.status == .final ? max(query.from, min(query.to, complete)) : query.to
     let wanted = counts.prefix { $0.minute < end }
     total = wanted.reduce(0) { $0 + $1.clicks }
     func point(_ minute: Minute, _ clicks: UInt64) -> Point {
-      Point(minute: minute, clicks: clicks, status: minute < completeThrough ? .closed : .provisional)
+      Point(minute: minute, clicks: clicks, status: minute < complete ? .closed : .provisional)
     }
     let rest = wanted.drop { $0.minute < query.start }
     var following: Minute?
@@ -77,11 +86,11 @@ package struct Series: Sendable {
       points = rest.prefix(query.limit).map { point($0.minute, $0.clicks) }
       following = rest.dropFirst(query.limit).first?.minute
     case .zero:
-      let last = min(end.index, query.start.index + Int64(query.limit))
+      let last = min(end.index, query.start.index + Int64(query.limit) * width)
       points = []
-      points.reserveCapacity(Int(max(0, last - query.start.index)))
+      points.reserveCapacity(Int(max(0, last - query.start.index) / width))
       var index = rest.startIndex
-      for minute in stride(from: query.start.index, to: last, by: 1) {
+      for minute in stride(from: query.start.index, to: last, by: Int(width)) {
         if index < rest.endIndex, rest[index].minute.index == minute {
           points.append(point(rest[index].minute, rest[index].clicks))
           index += 1

@@ -27,7 +27,8 @@ extension Series {
     switch query.format {
     case .json:
       text += "{\"adId\":\"\(query.adID)\",\"from\":\"\(query.from)\",\"to\":\"\(query.to)\"".utf8
-      text += ",\"granularity\":\"minute\",\"completeThrough\":\(quoted(completeThroughText))".utf8
+      text +=
+        ",\"granularity\":\"\(query.granularity.rawValue)\",\"completeThrough\":\(quoted(completeThroughText))".utf8
       text += ",\"reconciledThrough\":null,\"asOf\":\"\(asOfText)\",\"total\":\(total)".utf8
       text += ",\"next\":\(quoted(next)),\"series\":[".utf8
       for (index, point) in points.enumerated() {
@@ -41,7 +42,7 @@ extension Series {
         text.append(UInt8(ascii: "\n"))
       }
     case .csv:
-      text += "minute,clicks,status\r\n".utf8
+      text += "\(query.granularity.rawValue),clicks,status\r\n".utf8
       for point in points {
         minutes.append(point.minute, to: &text)
         text.append(UInt8(ascii: ","))
@@ -64,7 +65,10 @@ extension Series {
   /// are left out: a click on another ad changes nothing here.
   package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
     let complete = max(query.from, min(query.to, completeThrough))
-    let head = "\(query.format) \(query.adID) \(query.from) \(query.to) \(complete) \(total) \(next ?? "-")"
+    let granularity = query.granularity == .minute ? "" : "\(query.granularity) "
+    let head =
+      granularity
+      + "\(query.format) \(query.adID) \(query.from) \(query.to) \(complete) \(total) \(next ?? "-")"
     var bytes = Array(head.utf8)
     bytes.reserveCapacity(bytes.count + points.count * 17)
     for point in points {
@@ -79,7 +83,9 @@ extension Series {
   private func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
 
   private func append(_ point: Point, _ minutes: inout MinuteText, to text: inout [UInt8]) {
-    text += "{\"minute\":\"".utf8
+    text += "{\"".utf8
+    text += query.granularity.rawValue.utf8
+    text += "\":\"".utf8
     minutes.append(point.minute, to: &text)
     text += "\",\"clicks\":".utf8
     text += String(point.clicks).utf8

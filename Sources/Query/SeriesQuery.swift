@@ -1,11 +1,11 @@
 import Clicks
 
-// One ad's clicks minute by minute: what is asked. All of a query's texts are checked here, so that what follows cannot
-// fail any more.
+// One ad's clicks by minute, hour or day: what is asked. All of a query's texts are checked here, so that what follows
+// cannot fail any more. A bucket is a minute, hour or day of UTC:
 //
-//   from  is rounded down to its minute, to is rounded up to one: the minutes cover what was asked for
-//   to    defaults to now, and now as to takes the minute under way in, whole hours included
-//   from  defaults to one hour before the rounded to: sixty minutes
+//   from  is rounded down to its bucket, to is rounded up to one: the buckets cover what was asked for
+//   to    defaults to now, and now as to takes the bucket under way in, whole hours included
+//   from  defaults to sixty minutes, 24 hours or thirty days before the rounded to
 //
 // The answer names the rounded times. Other equal times, before rounding, ask for nothing and get an empty series.
 
@@ -17,6 +17,7 @@ package struct SeriesQuery: Hashable, Sendable {
   package var from: Minute
   /// The minute after the last one.
   package var to: Minute
+  package var granularity: Granularity
   package var fill: Fill
   package var status: StatusFilter
   package var format: SeriesFormat
@@ -31,12 +32,46 @@ package struct SeriesQuery: Hashable, Sendable {
   package static let defaultLimit = 10_000
   /// The greatest `limit`.
   package static let maximumLimit = 100_000
-  /// The longest time from `from` to `to`, minutes: 400 days.
-  package static let maximumRange: Int64 = 400 * 1440
-  /// The time from `from` to `to` where `from` is absent, minutes.
-  package static let defaultRange: Int64 = 60
 
-  /// What becomes of minutes without a click.
+  /// What a point stands for. The raw values name the time in answers.
+  package enum Granularity: String, Sendable, CaseIterable {
+    case minute, hour, day
+
+    /// Minutes of a bucket.
+    package var minutes: Int64 {
+      switch self {
+      case .minute: 1
+      case .hour: 60
+      case .day: 1440
+      }
+    }
+
+    /// Buckets from `from` to `to` where `from` is absent.
+    var defaultRange: Int64 {
+      switch self {
+      case .minute: 60
+      case .hour: 24
+      case .day: 30
+      }
+    }
+
+    /// The longest time from `from` to `to`, days.
+    var maximumDays: Int64 {
+      switch self {
+      case .minute: 400
+      case .hour: 4_000
+      case .day: 40_000
+      }
+    }
+
+    /// The bucket of a minute, as its first minute.
+    func start(of minute: Minute) -> Minute { Minute(index: minute.index - minute.index % minutes) }
+  }
+
+  /// The longest time from `from` to `to` of any query, minutes.
+  static let maximumRange = Granularity.allCases.map(\.maximumDays).max()! * 1440
+
+  /// What becomes of buckets without a click.
   package enum Fill: String, Sendable, CaseIterable {
     /// They are left out.
     case none
@@ -56,7 +91,7 @@ package struct SeriesQuery: Hashable, Sendable {
     "from", "to", "granularity", "tz", "fill", "status", "format", "limit", "cursor",
   ]
 
-  /// Granularities of the interface; `minute` alone is computed by this version.
+  /// Granularities of the interface; this version computes those of `Granularity`.
   package static let granularities = ["minute", "hour", "day", "week", "month"]
 
   /// Reads the decoded pairs of a query at the logical time `now` (ms since 1970). `format` holds where the parameter is
@@ -72,15 +107,16 @@ package struct SeriesQuery: Hashable, Sendable {
     status = Self.choice("status", values, .any, &faults)
     self.format = Self.choice("format", values, format, &faults)
     limit = Self.limit(values["limit"], &faults)
-    Self.checkGranularity(values["granularity"], &faults)
+    granularity = Self.granularity(values["granularity"], &faults)
     if let zone = values["tz"], zone != "UTC" {
       faults.add(.unsupportedTimeZone, "tz", "must be UTC; other zones are not supported yet")
     }
-    let range = Self.range(values["from"], values["to"], now: now, &faults)
+    let range = Self.range(values["from"], values["to"], granularity, now: now, &faults)
     (from, to) = range
     start = from
     binding = Cursor.binding(
-      ad: ad, from: values["from"], to: values["to"], fill: fill.rawValue, status: status.rawValue)
+      ad: ad, from: values["from"], to: values["to"], fill: fill.rawValue, status: status.rawValue,
+      granularity: granularity)
     if let text = values["cursor"] {
       if let cursor = Cursor(text) {
         if cursor.binding == binding {
@@ -128,17 +164,20 @@ package struct SeriesQuery: Hashable, Sendable {
     return defaultLimit
   }
 
-  private static func checkGranularity(_ text: String?, _ faults: inout Faults) {
-    guard let text, text != "minute" else { return }
+  private static func granularity(_ text: String?, _ faults: inout Faults) -> Granularity {
+    guard let text else { return .minute }
+    if let granularity = Granularity(rawValue: text) { return granularity }
     if granularities.contains(text) {
-      faults.add(.unsupportedGranularity, "granularity", "\(text) is not supported yet; use minute")
+      let known = Granularity.allCases.map(\.rawValue).joined(separator: ", ")
+      faults.add(.unsupportedGranularity, "granularity", "\(text) is not supported yet; use one of \(known)")
     } else {
       faults.add("granularity", "must be one of \(granularities.joined(separator: ", "))")
     }
+    return .minute
   }
 
   private static func range(
-    _ fromText: String?, _ toText: String?, now: Int64, _ faults: inout Faults
+    _ fromText: String?, _ toText: String?, _ granularity: Granularity, now: Int64, _ faults: inout Faults
   ) -> (from: Minute, to: Minute) {
     func moment(_ name: String, _ text: String?) -> Int64? {
       guard let text else { return nil }
@@ -151,15 +190,17 @@ package struct SeriesQuery: Hashable, Sendable {
     let to = moment("to", toText) ?? now
     // A click of this very millisecond counts in the minute that begins with it.
     let takesNow = toText == nil || toText == "now"
-    var end = Minute(containing: to)
-    if takesNow || end.start < to { end.index += 1 }
-    guard let from else { return (Minute(index: max(0, end.index - defaultRange)), end) }
-    if from == to, !takesNow { return (Minute(containing: from), Minute(containing: from)) }
-    let start = Minute(containing: from)
+    var end = granularity.start(of: Minute(containing: to))
+    if takesNow || end.start < to { end.index += granularity.minutes }
+    guard let from else {
+      return (Minute(index: max(0, end.index - granularity.defaultRange * granularity.minutes)), end)
+    }
+    let start = granularity.start(of: Minute(containing: from))
+    if from == to, !takesNow { return (start, start) }
     if from > to {
       faults.add("from", toText == nil ? "lies in the future, and to is now" : "lies after to")
-    } else if end.index - start.index > maximumRange {
-      let days = maximumRange / 1440
+    } else if end.index - start.index > granularity.maximumDays * 1440 {
+      let days = granularity.maximumDays
       faults.add(.rangeTooLong, "from", "lies more than \(days) days before to; ask for the parts one after the other")
     }
     return (start, end)

@@ -19,14 +19,19 @@ enum BinColumn {
 
   private static func lanes(_ count: Int) -> Int { (count + lane - 1) / lane }
 
-  /// Writes 1...1,024 numbers, each in a bin of the model. Returns the bytes written.
+  /// Writes 1...1,024 numbers, each in a bin of the model. Returns the bytes written; nil where a number is in none.
   static func encode(
     _ values: UnsafePointer<UInt64>, _ count: Int, _ model: BinModel, to memory: UnsafeMutableRawPointer
-  ) -> Int {
-    if model.constant != nil { return 0 }
+  ) -> Int? {
+    if let constant = model.constant {
+      for i in 0..<count where unsafe values[i] != constant { return nil }
+      return 0
+    }
+    guard model.count > 0 else { return nil }
     let lanes = lanes(count)
     let streams = 2 * (lanes - 1)
     var written = 0
+    var isKnown = true
     unsafe model.lowers.withUnsafeBufferPointer { lowers in
       for lane in 0..<lanes {
         if lane > 0 { unsafe memory.unsafeStoreLE(UInt16(written), 2 * (lane - 1)) }
@@ -35,14 +40,16 @@ enum BinColumn {
           let value = unsafe values[i]
           let bin = unsafe BinModel.bin(of: value, lowers)
           let distance = unsafe value &- lowers[bin]
-          precondition(distance <= BinModel.mask(model.widths[bin]), "a number that the model does not know")
+          let mask = BinModel.mask(model.widths[bin])
+          // `distance` wraps around where the number is below the first bin.
+          if distance > mask { isKnown = false }
           bits.put(UInt64(model.codes[bin]), Int(model.lengths[bin]))
-          bits.put(distance, Int(model.widths[bin]))
+          bits.put(distance & mask, Int(model.widths[bin]))
         }
         written += bits.finish()
       }
     }
-    return streams + written
+    return isKnown ? streams + written : nil
   }
 
   /// The bits at which lane `index` begins and ends, from the column's first byte; nil where they do not fit.

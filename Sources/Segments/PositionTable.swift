@@ -33,10 +33,12 @@ struct PositionTable: Sendable {
       return bucket <= base ? 0 : Int(truncatingIfNeeded: min(bucket &- base, UInt64(entries &- 1)))
     }
 
-    /// The finest scale of at most `entries` buckets over these times.
+    /// The finest scale of at most `entries` buckets over these times; of two where one would need numbers of 65 bits.
     init(_ times: ClosedRange<UInt64>, entries: Int) {
       guard entries > 0 else { return }
-      while times.upperBound >> UInt64(shift) - times.lowerBound >> UInt64(shift) >= UInt64(entries) { shift += 1 }
+      while shift < 63, times.upperBound >> UInt64(shift) - times.lowerBound >> UInt64(shift) >= UInt64(entries) {
+        shift += 1
+      }
       base = times.lowerBound >> UInt64(shift)
       self.entries = Int(times.upperBound >> UInt64(shift) - base) + 1
     }

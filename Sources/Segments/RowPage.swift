@@ -67,15 +67,17 @@ enum RowPage {
   }
 
   /// The bytes of a page but for its captured strings, which are left in `strings` and belong behind them. Valid until
-  /// the next call.
-  mutating func encode(_ rows: RowVector) -> UnsafeRawBufferPointer {
+  /// the next call. Nil where a row has a number that the models do not know.
+  mutating func encode(_ rows: RowVector) -> UnsafeRawBufferPointer? {
     let count = rows.count
     let version = RowPage.version(rows)
     let ends = unsafe memory + RowPage.headBytes
     var place = 0
     var used = RowPage.headBytes + 4 * columns.count
-    func end(_ bytes: Int) {
-      used += bytes
+    var isKnown = true
+    func end(_ bytes: Int?) {
+      if bytes == nil { isKnown = false }
+      used += bytes ?? 0
       unsafe ends.unsafeStoreLE(UInt32(used), 4 * place)
       place += 1
     }
@@ -110,6 +112,7 @@ enum RowPage {
     unsafe end(BinColumn.encode(numbers, count, columns.position, to: memory + used))
     for i in 0..<count { unsafe numbers[i] = unsafe UInt64(rows.source[i]) }
     unsafe end(BinColumn.encode(numbers, count, columns.source, to: memory + used))
+    guard isKnown else { return nil }
     let bytes = used
     strings.removeAll(keepingCapacity: true)
     for column in rows.strings {

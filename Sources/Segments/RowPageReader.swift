@@ -127,9 +127,12 @@ package struct SegmentFields: OptionSet, Sendable {
     rows.strings.removeAll(keepingCapacity: true)
     if fields.contains(.strings) {
       for (_, place) in columns.strings {
-        do {
-          unsafe rows.strings.append(try StringColumn.decode(column(place), count: count))
-        } catch { throw Fault("the strings of the page cannot be read", at: start(place)) }
+        do throws(ColumnFault) {
+          let bytes = unsafe column(place)
+          let (strings, used) = try unsafe StringColumn.decode(bytes, count: count)
+          guard used == bytes.count else { throw ColumnFault("something stands behind them") }
+          rows.strings.append(strings)
+        } catch { throw Fault("the strings of the page cannot be read: \(error)", at: start(place)) }
       }
     }
   }

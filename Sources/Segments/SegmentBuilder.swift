@@ -13,6 +13,8 @@ package struct SegmentBuilder: ~Copyable {
   private var strings: [[[UInt8]]]
   private var steps: [SegmentStep] = []
 
+  /// The most bytes of a captured string.
+  package static let maximumString = 8192
   /// The most clicks of one builder; merging makes segments of more.
   package static let maximumRows = 1 << 26
 
@@ -41,7 +43,8 @@ package struct SegmentBuilder: ~Copyable {
     steps.append(step)
   }
 
-  /// Adds the click at the position `next`. `strings` has one element for each captured column.
+  /// Adds the click at the position `next`. `strings` has one element for each captured column, of at most
+  /// `maximumString` bytes.
   package mutating func add(
     _ impression: ImpressionID, code: UInt32, eventTime: Int64, source: Click.Source, strings more: [[UInt8]] = []
   ) {
@@ -50,7 +53,10 @@ package struct SegmentBuilder: ~Copyable {
     rows.append(
       BuilderRow(
         high: impression.high, low: impression.low, eventTime: eventTime, code: code, source: source.rawValue))
-    for i in more.indices { strings[i].append(more[i]) }
+    for i in more.indices {
+      precondition(more[i].count <= Self.maximumString)
+      strings[i].append(more[i])
+    }
   }
 
   /// Writes the segment; there must be at least one click. After an error nothing has the target's name, except as
@@ -69,9 +75,11 @@ package struct SegmentBuilder: ~Copyable {
       start = rows.upperBound
     }
     try writer.endRows()
-    for step in steps { try writer.add(step) }
+    // The last step may have come without a click after it.
+    for step in steps where step.position < next { try writer.add(step) }
     try writer.endSteps()
     for sum in sums { try writer.add(sum) }
+    try writer.endSums()
     return try writer.finish()
   }
 

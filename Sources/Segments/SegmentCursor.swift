@@ -106,6 +106,16 @@ extension Segment {
     package var receiveTime: Int64
     /// Ms that the store had been running.
     package var runningTime: UInt64
+
+    package init(
+      impression: ImpressionID, code: UInt32, position: UInt64, receiveTime: Int64, runningTime: UInt64
+    ) {
+      self.impression = impression
+      self.code = code
+      self.position = position
+      self.receiveTime = receiveTime
+      self.runningTime = runningTime
+    }
   }
 
   /// Hands `body` every click from `position` on in the order of the log. Takes 20 bytes of memory for each of them.

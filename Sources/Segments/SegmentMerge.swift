@@ -31,7 +31,8 @@ package enum SegmentMerge {
         file: input.file.path, offset: 0, reason: "a newer version wrote columns that merging would lose")
     }
     let first = inputs[0].summary.positions.lowerBound
-    var writer = try SegmentWriter.create(target, first: first, columns: columns(inputs), positions: try positions(inputs))
+    var writer = try SegmentWriter.create(
+      target, first: first, columns: columns(inputs), positions: try positions(inputs))
     try mergeRows(inputs, first, &writer)
     try writer.endRows()
     var last: SegmentStep?
@@ -44,6 +45,12 @@ package enum SegmentMerge {
     }
     try writer.endSteps()
     try mergeSums(inputs, &writer)
+    try writer.endSums()
+    guard writer.isSound else {
+      throw FormatError(
+        file: inputs[0].file.path, offset: 0,
+        reason: "rows, models and sums of this segment, or of one merged with it, do not belong together")
+    }
     return try writer.finish()
   }
 
@@ -142,7 +149,9 @@ package enum SegmentMerge {
           continue
         }
       }
-      heap[0] = head(input)
+      let next = head(input)
+      if next < top { throw inputs[input].disorder }
+      heap[0] = next
       sift(&heap)
     }
     page.count = filled
@@ -182,8 +191,9 @@ package enum SegmentMerge {
       guard let least, let sum = heads[least] else { break }
       if let before = pending {
         if before.code == sum.code, before.minute == sum.minute {
-          pending!.clicks += sum.clicks
+          pending!.clicks &+= sum.clicks
         } else {
+          guard (before.code, before.minute) < (sum.code, sum.minute) else { throw inputs[least].disorder }
           try writer.add(before)
           pending = sum
         }
@@ -193,5 +203,12 @@ package enum SegmentMerge {
       heads[least] = try cursors[least].next()
     }
     if let pending { try writer.add(pending) }
+  }
+}
+
+extension Segment {
+  /// Rows or sums are not in order, whatever the checksums say.
+  fileprivate var disorder: FormatError {
+    FormatError(file: file.path, offset: 0, reason: "the segment is out of order")
   }
 }

@@ -42,6 +42,9 @@ struct SegmentWriter: ~Copyable {
   private var fences: [UInt64] = []
   private var pageBytes: [UInt32] = []
   private(set) var rows: UInt64 = 0
+  /// Whether each row had its place in the models, and the sums are as many clicks as there are rows: always, unless rows
+  /// and models come from a segment that is not what it says.
+  private(set) var isSound = true
 
   private var steps: [SegmentStep] = []
   private var stepFences = ByteWriter()
@@ -95,8 +98,11 @@ struct SegmentWriter: ~Copyable {
       if let minted = id.mintedAt { mintingTimes.add(minted) }
     }
     let start = file.sectionBytes
-    let numbers = unsafe encoder.encode(page)
-    unsafe try file.append(numbers)
+    if let numbers = unsafe encoder.encode(page) {
+      unsafe try file.append(numbers)
+    } else {
+      isSound = false
+    }
     if !encoder.strings.isEmpty { try file.append(encoder.strings) }
     unsafe fences.append(page.high[0])
     pageBytes.append(UInt32(file.sectionBytes - start))
@@ -150,7 +156,7 @@ struct SegmentWriter: ~Copyable {
   mutating func add(_ sum: SegmentSum) throws(SystemError) {
     if !sums.takes(sum) { try writeSums() }
     sums.append(sum)
-    summed += sum.clicks
+    summed &+= sum.clicks
     sumCount += 1
   }
 
@@ -163,14 +169,19 @@ struct SegmentWriter: ~Copyable {
     sums.removeAll()
   }
 
-  /// Ends the segment and puts it in its place.
-  consuming func finish() throws(SystemError) -> (SealedReference, SegmentSummary) {
+  /// Ends the sums. A segment that is not sound afterwards must not be finished.
+  mutating func endSums() throws(SystemError) {
     try writeSums()
+    if summed != rows || stepCount == 0 { isSound = false }
     file.end()
     try file.begin(section: SegmentSection.sumFences.rawValue)
     try file.append(sumFences.bytes)
     file.end()
-    precondition(rows > 0 && summed == rows, "a segment's sums are those of its rows")
+  }
+
+  /// Puts the segment in its place.
+  consuming func finish() throws(SystemError) -> (SealedReference, SegmentSummary) {
+    precondition(isSound && rows > 0, "a segment that is not what it says")
     let summary = SegmentSummary(
       positions: first..<(first + rows), eventTimes: eventTimes.range!, receiveTimes: receiveTimes.range!,
       runningTimes: runningTimes.range!, mintingTimes: mintingTimes.range, steps: stepCount, sums: sumCount,

@@ -73,13 +73,14 @@ enum StepBlock {
   ) throws(Fault) -> [UInt64] {
     let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[at...])
     var used: Int?
+    var reason = ""
     let numbers = unsafe [UInt64](unsafeUninitializedCapacity: count) { buffer, initialized in
       do throws(ColumnFault) {
         used = unsafe try IntegerColumn.decode(rest, count: count, into: buffer.baseAddress!)
         initialized = count
-      } catch {}
+      } catch { reason = error.reason }
     }
-    guard let used else { throw Fault("a column of steps cannot be read", at: at) }
+    guard let used else { throw Fault("a column of steps cannot be read: \(reason)", at: at) }
     at += used
     return numbers
   }

@@ -34,13 +34,12 @@ struct SumFence {
 
 /// Up to a block of sums.
 struct SumRows {
-  private(set) var codes: [UInt32] = []
-  private(set) var buckets: [UInt32] = []
-  private(set) var clicks: [UInt64] = []
+  private(set) var count = 0
+  private var codes = [UInt32](repeating: 0, count: SumBlock.capacity)
+  private var buckets = [UInt32](repeating: 0, count: SumBlock.capacity)
+  private var clicks = [UInt64](repeating: 0, count: SumBlock.capacity)
   /// What the minutes share.
   private var group: Int64 = 0
-
-  var count: Int { codes.count }
 
   subscript(index: Int) -> SegmentSum {
     SegmentSum(
@@ -54,16 +53,13 @@ struct SumRows {
 
   mutating func append(_ sum: SegmentSum) {
     group = SumBlock.group(sum.minute.index)
-    codes.append(sum.code)
-    buckets.append(UInt32(truncatingIfNeeded: sum.minute.index))
-    clicks.append(sum.clicks)
+    codes[count] = sum.code
+    buckets[count] = UInt32(truncatingIfNeeded: sum.minute.index)
+    clicks[count] = sum.clicks
+    count += 1
   }
 
-  mutating func removeAll() {
-    codes.removeAll(keepingCapacity: true)
-    buckets.removeAll(keepingCapacity: true)
-    clicks.removeAll(keepingCapacity: true)
-  }
+  mutating func removeAll() { count = 0 }
 
   /// The fence of this block; nil where it has no row.
   func fence(offset: Int) -> SumFence? {
@@ -72,17 +68,35 @@ struct SumRows {
   }
 
   func encode(to bytes: inout [UInt8]) {
-    RowBlock.encode(codes: codes, buckets: buckets, values: clicks, to: &bytes)
+    unsafe codes.withUnsafeBufferPointer { codes in
+      unsafe buckets.withUnsafeBufferPointer { buckets in
+        unsafe clicks.withUnsafeBufferPointer { clicks in
+          unsafe RowBlock.encode(
+            codes: UnsafeBufferPointer(rebasing: codes[..<count]),
+            buckets: UnsafeBufferPointer(rebasing: buckets[..<count]),
+            values: UnsafeBufferPointer(rebasing: clicks[..<count]), to: &bytes)
+        }
+      }
+    }
   }
 
   /// Becomes the block that has this fence.
   mutating func decode(_ bytes: UnsafeRawBufferPointer, _ fence: SumFence) throws(Fault) {
     group = SumBlock.group(fence.minute)
-    do throws(ColumnFault) {
-      unsafe (codes, buckets, clicks) = try RowBlock.decode(bytes, count: Int(fence.rows))
-    } catch { throw Fault("a block of sums cannot be read") }
-    guard codes[0] == fence.code, self[0].minute.index == fence.minute else {
-      throw Fault("a block of sums does not begin as its fence says")
+    var failure: ColumnFault?
+    unsafe codes.withUnsafeMutableBufferPointer { codes in
+      unsafe buckets.withUnsafeMutableBufferPointer { buckets in
+        unsafe clicks.withUnsafeMutableBufferPointer { clicks in
+          do throws(ColumnFault) {
+            count = try unsafe RowBlock.decode(
+              bytes, codes: codes.baseAddress!, buckets: buckets.baseAddress!, values: clicks.baseAddress!)
+          } catch { failure = error }
+        }
+      }
+    }
+    if let failure { throw Fault("a block of sums cannot be read: \(failure)") }
+    guard count == Int(fence.rows), codes[0] == fence.code, self[0].minute.index == fence.minute else {
+      throw Fault("a block of sums is not the one of its fence")
     }
   }
 }

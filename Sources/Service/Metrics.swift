@@ -46,6 +46,7 @@ extension ServiceContext {
     clicks(&writer)
     connections(&writer)
     log(&writer)
+    upkeep(&writer)
     cache(&writer)
     process(&writer)
     return writer.page
@@ -97,7 +98,7 @@ extension ServiceContext {
     perShard("tally_log_free_slots", "gauge", "Log slots prepared ahead.") { UInt64(pools[$0].freeCount) }
     perShard("tally_dedup_keys", "gauge", "Impressions inside the dedup horizon.") { UInt64(counters[$0].dedupKeys) }
     perShard("tally_dedup_bytes", "gauge", "Memory of the dedup index.") { UInt64(counters[$0].dedupBytes) }
-    perShard("tally_table_buckets", "gauge", "Minutes with a click.") { UInt64(tables[$0].summary.minutes) }
+    perShard("tally_table_buckets", "gauge", "Minutes that are in memory alone.") { UInt64(tables[$0].summary.minutes) }
     perShard("tally_table_ads", "gauge", "Ads with a click.") { UInt64(tables[$0].summary.ads) }
     writer.family("tally_table_closed_time_seconds", "gauge", "Minutes before this time are closed.")
     for shard in tables.indices {

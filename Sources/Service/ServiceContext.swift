@@ -18,6 +18,8 @@ package final class ServiceContext: Sendable {
   package let conditions: [ShardCondition]
   package let pools: [SlotPool]
   package let cores: [ShardCore]
+  /// What the manifests say, for whoever must not wait for them.
+  let disks: DiskBoard
   /// The catalog's own thread.
   let catalog: Worker<CatalogState>
   /// Queries over many rows.
@@ -47,6 +49,8 @@ package final class ServiceContext: Sendable {
     conditions = shards.map(\.condition)
     pools = shards.map(\.slots)
     cores = shards.map(\.core)
+    disks = DiskBoard(cores)
+    disks.refresh()
     self.catalog = catalog
     self.queries = queries
     requestPrefix = String(environment.chance.next(), radix: 36) + "-"

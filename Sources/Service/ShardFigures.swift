@@ -18,6 +18,13 @@ package struct ShardFigures: Sendable {
   package struct Disk: Sendable {
     package var state: ManifestState
     package var files: FileSums
+
+    /// Asks the manifest, which may be in the middle of a sync.
+    package init(_ core: ShardCore) {
+      state = core.manifest.state
+      files = FileSums()
+      for file in state.files { files.add(file.kind, file.reference.bytes) }
+    }
   }
 
   /// What a table says of itself.
@@ -33,7 +40,7 @@ package struct ShardFigures: Sendable {
   /// The same, and what its shard has on disk.
   package init(_ core: ShardCore) {
     self.init(core.live)
-    disk = Disk(state: core.manifest.state, files: FileSums([core]))
+    disk = Disk(core)
   }
 
   /// For programs.

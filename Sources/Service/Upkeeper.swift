@@ -61,6 +61,7 @@ package final class Upkeeper: Sendable {
         if let error, error != reported[shard] { context.report("shard \(shard), background: \(error)") }
         reported[shard] = error
       }
+      context.disks.refresh()
       if isBusy { continue }
       _ = bell.wait(nanoseconds: Self.interval) {
         stopping.load(ordering: .sequentiallyConsistent) || !requests.withLock { $0.isEmpty }

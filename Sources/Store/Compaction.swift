@@ -76,16 +76,21 @@ extension Upkeep {
     let inputs =
       table.bases.filter { window.contains($0.window) }
       + (wholeDays ? table.patches.filter { window.contains($0.window) } : [])
-    try writeMerged(inputs, key, .base, window: window, &made)
+    // A run of several minutes may reach over the window's edge and stay outside: the merged one must not overlap it.
+    try writeMerged(inputs, key, .base, window: Self.hull(inputs), &made)
     try install(made, removing: listed(inputs, key.kind), files: inputs.map(\.file))
+  }
+
+  /// The least window that holds all runs.
+  private static func hull(_ runs: [Run]) -> Range<Int64> {
+    runs.map(\.window.lowerBound).min()!..<runs.map(\.window.upperBound).max()!
   }
 
   private func mergePatches(_ key: RunTableKey, _ day: Int64, _ made: inout Made) throws {
     let perDay = CompactionPlan.perDay(key)
     let window = day * perDay..<(day + 1) * perDay
     let inputs = core.live.version.table(key).patches.filter { window.contains($0.window) }
-    let narrow = inputs.map(\.window.lowerBound).min()!..<inputs.map(\.window.upperBound).max()!
-    try writeMerged(inputs, key, .patch, window: narrow, &made)
+    try writeMerged(inputs, key, .patch, window: Self.hull(inputs), &made)
     try install(made, removing: listed(inputs, key.kind), files: inputs.map(\.file))
   }
 
@@ -98,7 +103,8 @@ extension Upkeep {
     for key in [RunTableKey.hours, .days] {
       let perDay = CompactionPlan.perDay(key)
       try writeRun(
-        key, .base, window: day * perDay..<(day + 1) * perDay, position: minutes.descriptor.position, files: paced, &made
+        key, .base, window: day * perDay..<(day + 1) * perDay, position: minutes.descriptor.position, files: paced,
+        &made
       ) { writer in
         try RunMerge.widen(minutes, into: &writer)
       }

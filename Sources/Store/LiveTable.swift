@@ -38,7 +38,17 @@ package final class LiveTable: Sendable {
   /// The ad's points in `from ..< to`. Throws `FormatError` where a file is damaged, `SystemError` where the disk does not
   /// answer.
   package func series(of ad: AdKey, from: Minute, to: Minute) throws -> Series {
-    let (live, code, version) = state.withLock { state -> (Series, UInt32?, Version) in
+    let (live, code, version) = taken(of: ad, from: from, to: to)
+    var series = live
+    guard let code, from < to else { return series }
+    let rows = try version.table(.minutes).series(of: code, in: from.index..<to.index)
+    series.points = Self.sum(rows.map { (Minute(index: $0.bucket), $0.count) }, series.points)
+    return series
+  }
+
+  /// The ad's clicks in `from ..< to` that no run holds, and the version that holds the others, at one moment.
+  func taken(of ad: AdKey, from: Minute, to: Minute) -> (live: Series, code: UInt32?, version: Version) {
+    state.withLock { state in
       var series = Series(points: [], asOf: state.minutes.position, closedThrough: Minute(index: state.closedThrough))
       let code = state.minutes.ads.code(of: ad)
       if let code {
@@ -49,15 +59,12 @@ package final class LiveTable: Sendable {
       }
       return (series, code, state.version)
     }
-    var series = live
-    guard let code, from < to else { return series }
-    let rows = try version.table(.minutes).series(of: code, in: from.index..<to.index)
-    series.points = Self.sum(rows.map { (Minute(index: $0.bucket), $0.count) }, series.points)
-    return series
   }
 
   /// The ads' points in `from ..< to`, all at one position; an ad without clicks has none.
-  package func series(of ads: [AdKey], from: Minute, to: Minute) throws -> (asOf: UInt64, closedThrough: Minute, points: [[(minute: Minute, clicks: UInt64)]]) {
+  package func series(of ads: [AdKey], from: Minute, to: Minute) throws -> (
+    asOf: UInt64, closedThrough: Minute, points: [[(minute: Minute, clicks: UInt64)]]
+  ) {
     typealias Points = [(minute: Minute, clicks: UInt64)]
     let taken = state.withLock { state in
       var parts: [(code: UInt32?, points: Points)] = []

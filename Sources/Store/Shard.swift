@@ -282,7 +282,8 @@ package final class Shard {
     var previous = (generation: UInt64(0), checksum: UInt32(0))
     if let old = state.extents.last {
       if old.end == nil {
-        try writer.close(FrameStamp(logicalTime: now, runningTime: runningTime, manifestSequence: core.manifest.sequence))
+        try writer.close(
+          FrameStamp(logicalTime: now, runningTime: runningTime, manifestSequence: core.manifest.sequence))
         changes.append(
           .close(
             generation: old.generation, LogExtent.End(offset: UInt64(writer.offset), position: writer.nextPosition)))

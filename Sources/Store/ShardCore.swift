@@ -15,6 +15,8 @@ package final class ShardCore: Sendable {
   package let live: LiveTable
   /// Log slots.
   package let slots: SlotPool
+  /// Verdicts on their way into their tables, from any thread.
+  package let verdicts = VerdictCounts()
   /// Whether clicks are recorded, from any thread.
   package let condition = ShardCondition()
 

@@ -10,17 +10,12 @@ package enum UpkeepRequest: String, CaseIterable, Sendable {
   case retain
 }
 
-/// A shard that records nothing any more is not worked on either (K8).
-package struct ShardStopped: Error, CustomStringConvertible {
-  package var description: String
-}
-
 extension Upkeep {
   /// Does what is asked for, step by step. Before each step `goesOn` is asked, and false ends the work there: each step leaves
   /// the store as sound as it was. Returns whether everything was done.
   @discardableResult
   package func perform(_ request: UpkeepRequest, goesOn: () -> Bool = { true }) throws -> Bool {
-    if case .failed(let reason) = core.condition.state { throw ShardStopped(description: reason) }
+    try checkRunning()
     defer { core.condition.publish(counters) }
     if request != .retain {
       try checkpoint()

@@ -24,6 +24,8 @@ struct Turn: Sendable {
     Turn(name: "T2") { seed in (0..<200).reduce(Findings()) { $0 + RandomCampaign.run(seed: seed &* 200 &+ $1) } },
     Turn(name: "kill") { KillCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T2") { seed in (0..<200).reduce(Findings()) { $0 + RandomCampaign.run(seed: ~seed &* 200 &+ $1) } },
+    Turn(name: "T12") { seed in (0..<50).reduce(Findings()) { $0 + MetamorphicCampaign.run(seed: seed &* 50 &+ $1) } },
+    Turn(name: "T13") { RebuildCampaign.run(seed: $0) },
     Turn(name: "T5") { ErrorCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T4") { try DamageCampaign.run(seed: $0, sparse: 1, random: 3_000) },
     Turn(name: "T3") { try RotCampaign.run(seed: $0, sample: 16, allBits: true, stride: 4) },
@@ -73,7 +75,8 @@ final class Score: Sendable {
 @main struct Campaign {
   static func main() throws {
     let arguments = CommandLine.arguments
-    guard arguments.count == 4 || arguments.count == 5, let minutes = Double(arguments[1]), let seed = UInt64(arguments[2]),
+    guard arguments.count == 4 || arguments.count == 5, let minutes = Double(arguments[1]),
+      let seed = UInt64(arguments[2]),
       let threads = Int(arguments[3]), minutes > 0, threads > 0
     else {
       print("usage: campaign <minutes> <seed> <threads> [<name>]")

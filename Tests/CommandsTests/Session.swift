@@ -72,8 +72,8 @@ final class Session {
   }
 
   /// Fills the data directory with `count` clicks on `ad`, in batches over several slots, and closes it in good order,
-  /// or leaves it as a crash would.
-  func fill(_ count: Int, ad: AdID, closes: Bool = true) throws {
+  /// or leaves it as a crash would. With `ago` they happened so many milliseconds ago, over some minutes.
+  func fill(_ count: Int, ad: AdID, closes: Bool = true, ago: Int64 = 0) throws {
     var options = ShardOptions()
     options.slotBytes = 65_536
     options.manifestBytes = 32_768
@@ -83,12 +83,14 @@ final class Session {
     let shard = store.shards[0]
     let key = AdKey(ad)
     var recorded = 0
+    let now = store.clock.now()
     for start in stride(from: 0, to: count, by: 20) {
       if shard.slots.needsPreparation { try shard.slots.prepare() }
       let batch = (start..<min(start + 20, count)).map { number in
         ClickRequest(
           identity: ClickIdentity(
-            ad: key, impression: ImpressionID(high: UInt64(number) &* 0x9E37_79B9, low: UInt64(start))))
+            ad: key, impression: ImpressionID(high: UInt64(number) &* 0x9E37_79B9, low: UInt64(start))),
+          eventTime: ago == 0 ? ClickRequest.onReceipt : now - ago + Int64(number) * 1_000)
       }
       shard.commit(batch.span) { _, answer in if answer.verdict == .valid { recorded += 1 } }
       shard.maintain()

@@ -69,7 +69,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("granularity=hour", "unsupported-granularity", "granularity"), ("tz=Europe/Berlin", "unsupported-time-zone", "tz"),
+    ("granularity=week", "unsupported-granularity", "granularity"), ("tz=Europe/Berlin", "unsupported-time-zone", "tz"),
     ("from=0", "range-too-long", "from"), ("cursor=ab", "invalid-cursor", "cursor"),
     ("limit=0", "invalid-parameter", "limit"),
     ("from=soon", "invalid-parameter", "from"), ("until=now", "invalid-parameter", "until"),

@@ -183,9 +183,10 @@ package final class Run {
   package func check() -> [String] {
     do {
       let found = try Contents(machine.environment, Self.path)
-      var faults = ledger.check(found.clicks, found.rows) + found.inconsistent
-      if UInt64(found.clicks.count) < observed.position {
-        faults.append("a reader saw position \(observed.position), the log ends at \(found.clicks.count)")
+      var faults = ledger.check(found.clicks, found.rows, retired: found.base) + found.inconsistent
+      if found.retired + UInt64(found.clicks.count) < observed.position {
+        faults.append(
+          "a reader saw position \(observed.position), the log ends at \(found.retired) + \(found.clicks.count)")
       }
       if let state = found.state, state.closedThrough < observed.closedThrough.index {
         faults.append("a reader saw minutes before \(observed.closedThrough) closed, they are not any more")
@@ -209,6 +210,9 @@ package struct Sight: Sendable {
 package struct Contents: Equatable {
   package var clicks: [Click] = []
   package var rows: [Row: UInt64] = [:]
+  /// How many raw clicks are gone, and the rows that they left.
+  package var retired: UInt64 = 0
+  package var base: [Row: UInt64] = [:]
   /// What disagrees inside the store.
   package var inconsistent: [String] = []
   /// The state of the manifest, without what each opening changes.
@@ -221,6 +225,7 @@ package struct Contents: Equatable {
     let recovery = try ShardRecovery.read(
       environment, directory: directory, store: identity.id, options: Scenario.options)
     state = recovery.manifest?.state
+    retired = state?.retired ?? 0
     for row in try recovery.live.rows() { rows[Row(ad: row.ad, minute: row.minute)] = row.clicks }
     let live = recovery.live
     let minutes = rows.keys.map(\.minute)
@@ -243,9 +248,24 @@ package struct Contents: Equatable {
     }
     try checkRollUps(recovery)
     try recovery.forEachClick(environment.files, store: identity.id) { position, click in
-      if position != UInt64(clicks.count) { inconsistent.append("position \(position) where \(clicks.count) is due") }
+      let due = retired + UInt64(clicks.count)
+      if position != due { inconsistent.append("position \(position) where \(due) is due") }
       clicks.append(click)
     }
+    try checkRecount(recovery)
+  }
+
+  /// Rows of retired clicks and clicks that are kept make the table together (R6).
+  private mutating func checkRecount(_ recovery: borrowing ShardRecovery) throws {
+    var recount: [Row: UInt64] = [:]
+    for run in recovery.version.table(.base).runs {
+      try run.forEach { row in
+        recount[Row(ad: recovery.minutes.ads.key(row.code), minute: Minute(index: row.bucket))] = row.value
+      }
+    }
+    base = recount
+    for click in clicks { recount[Row(ad: click.ad, minute: click.minute), default: 0] += 1 }
+    if recount != rows { inconsistent.append("BASE rows and raw clicks are not the table") }
   }
 
   /// Hours and days of every day that is rolled up are the sums of its minutes.

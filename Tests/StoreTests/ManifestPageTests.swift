@@ -68,8 +68,20 @@ import Testing
       ("open", .open(LogExtent(generation: 1, slot: 0, firstPosition: 0, previousGeneration: 0, durable: 0))),
       ("close", .close(generation: 1, LogExtent.End(offset: 0, position: 0))), ("remove", .remove(generation: 1)),
       ("logicalTime", .logicalTime(1)), ("closedThrough", .closedThrough(minute: 1)),
-      ("lastGeneration", .lastGeneration(1)),
+      ("lastGeneration", .lastGeneration(1)), ("checkpoint", .checkpoint(applied: 1, floor: 0)),
+      (
+        "addFile",
+        .addFile(StoreFile(kind: .segment, reference: SealedReference(number: 1, bytes: 2, digest: 3)))
+      ), ("removeFile", .removeFile(number: 1)), ("lastFile", .lastFile(1)), ("sealed", .sealed(to: 1)),
+      ("retired", .retired(to: 1)), ("rolledUp", .rolledUp(before: 1)), ("minutesFrom", .minutesFrom(minute: 1)),
+      ("table", .table(number: 1, name: "sink")),
     ]
+    for (name, kind) in [
+      ("segment", StoreFile.Kind.segment), ("run", .run), ("base", .base), ("dictionary", .dictionary),
+      ("external", .external),
+    ] {
+      #expect(constants.removeValue(forKey: name) == Int(kind.rawValue), "\(name)")
+    }
     for (name, change) in changes {
       #expect(constants.removeValue(forKey: name) == Int(change.bytes[0]), "\(name)")
       #expect(constants.removeValue(forKey: name + "bytes") == change.bytes.count - 4, "\(name)")

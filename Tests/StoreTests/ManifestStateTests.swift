@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Files
 import Simulation
 import Store
 import Testing
@@ -9,11 +10,29 @@ import Testing
   /// A change that `state` takes.
   private func change(of state: ManifestState, _ generator: inout SeededGenerator) -> ManifestChange {
     let open = state.extents.last.flatMap { $0.end == nil ? $0 : nil }
-    switch generator.next() % 8 {
+    switch generator.next() % 17 {
     case 0: return .epoch(generator.edge(in: state.epoch + 1...state.epoch + 1_000))
     case 1: return .logicalTime(generator.edge(in: .min...Int64.max))
     case 2: return .closedThrough(minute: generator.edge(in: .min...Int64.max))
     case 3: return .lastGeneration(generator.edge(in: 0...state.lastGeneration + 5))
+    case 8:
+      let applied = generator.edge(in: state.applied...state.applied + 1_000)
+      return .checkpoint(applied: applied, floor: generator.edge(in: state.floor...applied))
+    case 9: return .sealed(to: generator.edge(in: state.sealed...state.applied))
+    case 10: return .retired(to: generator.edge(in: state.retired...state.sealed))
+    case 11, 12:
+      return .addFile(
+        StoreFile(
+          kind: generator.pick(StoreFile.Kind.allCases),
+          reference: SealedReference(
+            number: state.lastFile + 1 + generator.edge(in: 0...3), bytes: generator.next(), digest: generator.next())))
+    case 13: return .lastFile(generator.edge(in: 0...state.lastFile + 5))
+    case 14:
+      return generator.oneIn(2)
+        ? .rolledUp(before: generator.edge(in: .min...Int64.max))
+        : .minutesFrom(minute: generator.edge(in: .min...Int64.max))
+    case 15: return .table(number: UInt32(state.tables.count + 1), name: "table-\(state.tables.count)")
+    case 16 where !state.files.isEmpty: return .removeFile(number: generator.pick(state.files).reference.number)
     case 4 where !state.extents.isEmpty:
       return .remove(generation: state.extents[generator.oneIn(2) ? 0 : state.extents.count - 1].generation)
     default:
@@ -106,5 +125,20 @@ import Testing
     expectFault(extent(3, slot: 1, first: 6))
     try state.apply(extent(3, slot: 1, first: 5))
     #expect(state.lastGeneration == 3)
+    let file = StoreFile(kind: .run, reference: SealedReference(number: 4, bytes: 1, digest: 2))
+    expectFault(.checkpoint(applied: 3, floor: 4))
+    expectFault(.sealed(to: 1))
+    for change in [.checkpoint(applied: 9, floor: 4), .sealed(to: 6), .retired(to: 2), .addFile(file)]
+      as [ManifestChange]
+    {
+      try state.apply(change)
+    }
+    for change in [
+      .checkpoint(applied: 8, floor: 4), .checkpoint(applied: 10, floor: 3), .sealed(to: 5), .sealed(to: 10),
+      .retired(to: 1), .retired(to: 7), .addFile(file), .removeFile(number: 3),
+    ] as [ManifestChange] { expectFault(change) }
+    try state.apply(.table(number: 1, name: "a"))
+    expectFault(.table(number: 1, name: "b"))
+    expectFault(.table(number: 2, name: "a"))
   }
 }

@@ -3,6 +3,7 @@
   import ClickLog
   import Clicks
   import Dedup
+  import Files
   import Platform
   import Simulation
   import Store
@@ -51,6 +52,16 @@
         Campaign(name: "T4") { try DamageCampaign.run(seed: 6, sparse: 64, random: 10, limit: 1).violations }
       case .watermarkEarly, .wallClockHorizon:
         Campaign(name: "horizon") { (1...5).flatMap { HorizonCampaign.run(seed: $0, steps: 200).violations } }
+      case .olderRunWins, .lateRowsAsChanges: script("checkpoints and late clicks")
+      case .forgetRollUps: script("a day is rolled up, then patched")
+      case .retireWithoutBase: script("raw clicks retire")
+      case .recycleBeforeSeal: script("seals, slots used again")
+      case .replayClosed: script("kills around checkpoints")
+      case .floorTooHigh: script("kills around checkpoints")
+      case .trustBlocks:
+        Campaign(name: "T3 of blocks") { try RotCampaign.run(seed: 6, sample: 1000, stride: 3, limit: 1).violations }
+      case .noBlockSeed: Campaign(name: "block checksum", run: blockChecksum)
+      case .ignoreDigest: Campaign(name: "digest", run: digest)
       case .noGenerationSeed: Campaign(name: "frame checksum", run: frameChecksum)
       case .trustTag: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: 2) }
       case .forgetOverflow: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: .max) }
@@ -64,6 +75,42 @@
 
     private static func crash(_ name: String) -> Campaign {
       Campaign(name: "T1 \(name)") { CrashCampaign.run(scenario(name), seed: 1, limit: 1).violations }
+    }
+
+    /// The script without any crash but its own kills.
+    private static func script(_ name: String) -> Campaign {
+      Campaign(name: "script \(name)") {
+        CrashCampaign.run(scenario(name), seed: 1, stride: .max / 2, limit: 1).violations
+      }
+    }
+
+    /// A file of one section with these bytes.
+    private static func sealed(_ bytes: [UInt8], number: UInt64, on disk: SimulatedDisk) throws -> SealedReference {
+      let header = FileHeader(
+        magic: .run, store: StoreID(high: 1, low: 2), number: number, created: 3, blockBytes: 512)
+      var writer = try SealedFileWriter(disk, path: "/file", temporary: "/born", header: header)
+      try writer.begin(section: 1)
+      try writer.append(bytes)
+      writer.end()
+      return unsafe try writer.finish { _ in }
+    }
+
+    /// Two equal blocks of a file have different checksums.
+    private static func blockChecksum() throws -> [String] {
+      let disk = SimulatedDisk()
+      _ = try sealed([UInt8](repeating: 7, count: 1024), number: 4, on: disk)
+      let footer = try SealedFile.open(disk, "/file", as: .run, access: .read).footer
+      return footer.checksums[0] == footer.checksums[1] ? ["equal blocks have equal checksums"] : []
+    }
+
+    /// Another file with the same number and length is not the one that is meant.
+    private static func digest() throws -> [String] {
+      let disk = SimulatedDisk()
+      let meant = try sealed([1, 2, 3], number: 4, on: disk)
+      disk.delete("file")
+      _ = try sealed([1, 2, 4], number: 4, on: disk)
+      do { _ = try SealedFile.open(disk, "/file", as: .run, reference: meant, access: .read) } catch { return [] }
+      return ["another file is taken for the one that is meant"]
     }
 
     private static func kill(_ name: String) -> Campaign {

@@ -13,7 +13,7 @@ package struct Ask: Sendable {
   package var body: [UInt8]
 
   /// Whether it goes to the admin listener.
-  package var isAdmin: Bool { segments.first == "admin" }
+  package var isAdmin: Bool { segments.first == "admin" || segments == ["metrics"] }
 
   /// `path` is decoded text between slashes, without a leading one.
   package init(

@@ -16,7 +16,7 @@ package enum Target {
   package static let address = Option<String>(
     "addr", .address, "a running server; without it, whoever serves the data directory", variable: "TALLY_ADDR")
   package static let adminAddress = Option<String>(
-    "admin-addr", .address, "its admin listener, for keys and tokens", variable: "TALLY_ADMIN_ADDR")
+    "admin-addr", .address, "its admin listener, for keys, tokens, jobs and metrics", variable: "TALLY_ADMIN_ADDR")
   package static let token = Option<String>(
     "token", .text("TOKEN"), "the bearer token; without it, the data directory's own", variable: "TALLY_TOKEN")
   package static let tokenFile = Option<String>("token-file", .text("FILE"), "a file that holds the token")

@@ -2,7 +2,8 @@
 package enum CommandTable {
   package static let all: [Command] =
     DemoCommand.commands + [ServeCommand.command] + AdsCommands.all + KeysCommands.all + TokensCommands.all + [
-      SignCommand.command, QueryCommand.command, LoadCommand.command, BenchCommand.command, InspectCommand.command,
+      SignCommand.command, QueryCommand.command, StatCommand.command, LoadCommand.command, BenchCommand.command,
+      InspectCommand.command,
       VerifyCommand.command,
     ] + UpkeepCommands.all + ConfigCommands.all + [VersionCommand.command, help]
 

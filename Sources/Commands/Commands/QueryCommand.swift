@@ -5,12 +5,15 @@ import Service
 /// `tally query`: the series of one ad.
 package enum QueryCommand {
   private static let ad = Operand<AdID>(.adID, "the ad's id")
-  private static let from = Option<String>("from", moment, "the first moment; without it an hour before --to")
+  private static let from = Option<String>(
+    "from", moment, "the first moment; without it 60 minutes, 24 hours or 30 days before --to")
   private static let to = Option<String>("to", moment, "the moment after the last; without it now")
   private static let granularity = Option<String>(
-    "granularity", .choice(SeriesQuery.granularities), "what a point stands for", standard: "minute")
+    "granularity", .choice(SeriesQuery.Granularity.allCases.map(\.rawValue)), "what a point stands for",
+    standard: "minute")
   private static let fill = Option<String>(
-    "fill", .choice(SeriesQuery.Fill.allCases.map(\.rawValue)), "whether minutes without a click are listed",
+    "fill", .choice(SeriesQuery.Fill.allCases.map(\.rawValue)),
+    "whether minutes, hours or days without a click are listed",
     standard: "none")
   private static let format = Option<String>(
     "format", .choice(["table", "json", "csv", "ndjson"]), "how the series is printed", standard: "table")
@@ -23,20 +26,25 @@ package enum QueryCommand {
   }
 
   package static let command = Command(
-    "query", "prints the clicks of an ad, minute by minute",
+    "query", "prints the clicks of an ad by minute, hour or day",
     discussion: """
       A time is RFC 3339 (2026-11-23T17:00:00Z), seconds or milliseconds since 1970, or relative (-24h, now). \
-      The range includes --from and excludes --to.
+      The range includes --from and excludes --to, and is widened to whole minutes, hours or days of UTC.
       """,
     operands: [ad.declaration],
     options: [
       from.declaration, to.declaration, granularity.declaration, fill.declaration, format.declaration,
       plot.declaration,
     ] + Target.options,
-    examples: ["tally query 42 --from -24h", "tally query 42 --from 2026-11-23T00:00:00Z --to now --format csv"]
+    examples: [
+      "tally query 42 --from -24h", "tally query 42 --from 2026-11-23T00:00:00Z --to now --format csv",
+      "tally query 42 --from -30d --granularity day --plot",
+    ]
   ) { arguments, console in
     let answer = try series(arguments, console)
     let points = answer["series"]?.elements ?? []
+    let time = arguments[granularity] ?? "minute"
+    let columns = [time, "clicks", "status"]
     if arguments[toggle: plot] {
       Plot(answer).lines.forEach { console.print($0) }
       return .done
@@ -45,10 +53,10 @@ package enum QueryCommand {
     case "json": console.print(answer)
     case "ndjson": points.forEach { console.print($0) }
     case "csv":
-      console.print("minute,clicks,status")
+      console.print(columns.joined(separator: ","))
       for point in points { console.print(columns.map { point.shown($0) }.joined(separator: ",")) }
     default:
-      var table = Table([("MINUTE", .left), ("CLICKS", .right), ("STATUS", .left)])
+      var table = Table([(time.uppercased(), .left), ("CLICKS", .right), ("STATUS", .left)])
       for point in points { table.add(columns.map { point.shown($0) }) }
       table.lines.forEach { console.print($0) }
       console.note(
@@ -57,8 +65,6 @@ package enum QueryCommand {
     }
     return .done
   }
-
-  private static let columns = ["minute", "clicks", "status"]
 
   /// All pages as one answer.
   private static func series(_ arguments: Arguments, _ console: Console) throws -> JSONValue {
@@ -103,14 +109,17 @@ struct Plot {
     let from = Timestamp.parse(answer.shown("from")).map { Minute(containing: $0).index } ?? 0
     let to = Timestamp.parse(answer.shown("to")).map { Minute(containing: $0).index } ?? 0
     guard from < to else {
-      lines = ["no minutes"]
+      lines = ["no time"]
       return
     }
-    // Whole minutes a column, so that equal counts look equal.
-    let each = (to - from + Int64(Self.width) - 1) / Int64(Self.width)
+    // As many buckets in each column, so that equal counts look equal.
+    let granularity = answer.shown("granularity")
+    let unit = SeriesQuery.Granularity(rawValue: granularity)?.minutes ?? 1
+    let buckets = ((to - from) / unit + Int64(Self.width) - 1) / Int64(Self.width)
+    let each = buckets * unit
     var sums = [UInt64](repeating: 0, count: Int((to - from + each - 1) / each))
     for point in answer["series"]?.elements ?? [] {
-      guard let time = Timestamp.parse(point.shown("minute")), let clicks = UInt64(point.shown("clicks")) else {
+      guard let time = Timestamp.parse(point.shown(granularity)), let clicks = UInt64(point.shown("clicks")) else {
         continue
       }
       let minute = Minute(containing: time).index
@@ -127,7 +136,9 @@ struct Plot {
       while row.last == " " { row.removeLast() }
       return "│" + row
     }
-    drawn.insert("\(top) clicks in \(each == 1 ? "a minute" : "\(each) minutes") at most", at: 0)
+    drawn.insert(
+      "\(top) clicks in \(buckets == 1 ? (unit == 60 ? "an hour" : "a \(granularity)") : "\(buckets) \(granularity)s") at most",
+      at: 0)
     drawn.append("└" + String(repeating: "─", count: sums.count))
     drawn.append("\(answer.shown("from")) to \(answer.shown("to")), \(answer.shown("total")) clicks")
     lines = drawn

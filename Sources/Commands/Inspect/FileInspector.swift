@@ -13,6 +13,8 @@ import Store
 struct FileInspector<Writer: InspectionWriter> {
   let files: any FileSystem
   let showsRecords: Bool
+  /// Rows of an immutable file that are shown.
+  let shownRows: Int
   var writer: Writer
 
   /// Prints the file at `path`; false where it is damaged. Throws `Failure` for a file that is none of ours.
@@ -94,19 +96,6 @@ struct FileInspector<Writer: InspectionWriter> {
       previousGeneration: header.previousGeneration, durable: 0)
     _ = try reader.judge(tail, of: extent)
     writer.end(tail.offset, tail.reason)
-  }
-
-  /// The sections, then every block's checksum.
-  private mutating func inspectSealed(_ path: String, _ magic: FileMagic) throws {
-    let file = try SealedFile.open(files, path, as: magic, access: .read)
-    for section in file.sections {
-      writer.field(
-        HeaderField(offset: Int(section.offset), name: "section \(section.kind)", value: "\(section.bytes) bytes"))
-    }
-    try file.verify()
-    writer.end(
-      Int(file.footer.offset), "\(file.footer.checksums.count) blocks hold, digest \(Hex.encode(file.reference.digest))"
-    )
   }
 
   private mutating func inspectManifest(_ path: String) throws {

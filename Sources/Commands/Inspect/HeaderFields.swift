@@ -26,7 +26,29 @@ enum HeaderFields {
     fields.number(52, "flags", UInt32.self)
     switch magic {
     case .store: fields.number(56, "shards", UInt32.self)
-    case .manifest, .segment, .run: break
+    case .manifest: break
+    case .run:
+      fields.number(56, "table", UInt32.self)
+      fields.number(60, "bucket seconds", UInt32.self)
+      fields.bucket(64, "first bucket", seconds: 60)
+      fields.number(72, "buckets", UInt32.self)
+      fields.choice(76, "kind", ["base", "patch"])
+      fields.number(80, "sequence", UInt64.self)
+      fields.number(88, "log position", UInt64.self)
+      fields.number(96, "rows", UInt64.self)
+      fields.number(104, "total", Int64.self)
+      fields.number(112, "flags", UInt32.self)
+    case .segment:
+      fields.number(56, "first position", UInt64.self)
+      fields.number(64, "end position", UInt64.self)
+      for (at, name) in [
+        (72, "least event time"), (80, "greatest event time"), (88, "least receive time"),
+        (96, "greatest receive time"), (104, "least minting time"), (112, "greatest minting time"),
+      ] { fields.time(at, name) }
+      fields.number(120, "least running time", UInt64.self)
+      fields.number(128, "greatest running time", UInt64.self)
+      fields.number(136, "steps", UInt64.self)
+      fields.number(144, "rows of sums", UInt64.self)
     case .dictionary:
       fields.number(56, "first code", UInt32.self)
       fields.number(60, "ads", UInt32.self)
@@ -71,6 +93,17 @@ enum HeaderFields {
     mutating func time(_ offset: Int, _ name: String) {
       let time = load(offset, Int64.self)
       add(offset, name, "\(time)" + (TimeRange.shown.contains(time) ? " (\(Timestamp.format(time)))" : ""))
+    }
+
+    /// A bucket of the width that stands at `seconds`.
+    mutating func bucket(_ offset: Int, _ name: String, seconds: Int) {
+      let bucket = load(offset, Int64.self)
+      add(offset, name, "\(bucket) (\(TimeRange.bucket(bucket, seconds: load(seconds, UInt32.self))))")
+    }
+
+    mutating func choice(_ offset: Int, _ name: String, _ words: [String]) {
+      let number = load(offset, UInt32.self)
+      add(offset, name, Int(number) < words.count ? "\(number) (\(words[Int(number)]))" : "\(number)")
     }
 
     func load<T: FixedWidthInteger>(_ offset: Int, _ type: T.Type) -> T {

@@ -28,6 +28,7 @@ protocol InspectionWriter {
   mutating func begin(_ path: String, _ kind: String, bytes: UInt64)
   mutating func field(_ field: HeaderField)
   mutating func frame(_ frame: InspectedFrame)
+  mutating func part(_ part: InspectedPart)
   /// The chain of frames ends here, and why.
   mutating func end(_ offset: Int, _ reason: String)
   mutating func damage(_ error: FormatError)
@@ -75,6 +76,12 @@ struct TextInspection: InspectionWriter {
     }
   }
 
+  mutating func part(_ part: InspectedPart) {
+    if !hasFrames { console.print("") }
+    hasFrames = true
+    console.print("  \(left("\(part.offset)", 8))  \(part.text)")
+  }
+
   mutating func end(_ offset: Int, _ reason: String) {
     console.print("  \(left("\(offset)", 8))  end: \(reason)")
   }
@@ -95,6 +102,7 @@ struct JSONInspection: InspectionWriter {
   let console: Console
   private var fields = 0
   private var frames = 0
+  private var parts = 0
   private var ending: JSONValue = .null
   private var damaged: JSONValue = .null
 
@@ -142,6 +150,11 @@ struct JSONInspection: InspectionWriter {
     frames += 1
   }
 
+  mutating func part(_ part: InspectedPart) {
+    write((parts > 0 ? "," : "],\"parts\":[") + String(decoding: part.json.encoded(), as: UTF8.self))
+    parts += 1
+  }
+
   mutating func end(_ offset: Int, _ reason: String) {
     ending = .object(["offset": .integer(offset), "reason": .string(reason)])
   }
@@ -152,7 +165,9 @@ struct JSONInspection: InspectionWriter {
 
   mutating func finish() {
     let tail = JSONValue.object(["end": ending, "damage": damaged])
-    write("\(frames > 0 ? "]" : "],\"frames\":[]"),\(String(decoding: tail.encoded().dropFirst(), as: UTF8.self))\n")
+    write(
+      "\(frames + parts > 0 ? "]" : "],\"frames\":[]"),\(String(decoding: tail.encoded().dropFirst(), as: UTF8.self))\n"
+    )
   }
 
   private func write(_ text: String) { console.print(Array(text.utf8)) }

@@ -46,15 +46,16 @@ extension OpenAPI {
         "adId":{"$ref":"#/components/schemas/Name"},
         "from":{"type":"string","format":"date-time","description":"The first minute, after rounding."},
         "to":{"type":"string","format":"date-time","description":"The minute after the last one, after rounding."},
-        "granularity":{"const":"minute"},
+        "granularity":{"enum":["minute","hour","day"]},
         "completeThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it are closed; null where none ever was."},
         "reconciledThrough":{"type":["string","null"],"format":"date-time"},
         "asOf":{"type":"string","description":"The position of each shard that the answer reflects.","examples":["0:8812345,1:8790021"]},
         "total":{"type":"integer","description":"Clicks of the whole range, not of this page alone, with the status that was asked for."},
         "next":{"type":["string","null"],"description":"The cursor of the next page."},
-        "series":{"type":"array","items":{"type":"object","required":["minute","clicks","status"],"properties":{
-          "minute":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
-          "status":{"enum":["provisional","closed"]}}}}}},
+        "series":{"type":"array","items":{"type":"object","description":"The time is named after the granularity.","required":["clicks","status"],"properties":{
+          "minute":{"type":"string","format":"date-time"},"hour":{"type":"string","format":"date-time"},
+          "day":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
+          "status":{"enum":["provisional","closed"],"description":"The lowest of its minutes."}}}}}},
       "Key":{"type":"object","required":["kid","createdAt","retiredAt"],"properties":{
         "kid":{"$ref":"#/components/schemas/Name"},"createdAt":{"type":"string","format":"date-time"},
         "retiredAt":{"type":["string","null"],"format":"date-time"}}},

@@ -1,0 +1,89 @@
+import Bytes
+import Columns
+import Files
+import Service
+
+/// A piece of an immutable file: where it stands, what it is, and what it says.
+struct InspectedPart {
+  var offset: Int
+  var name: String
+  /// In the order in which they are shown.
+  var values: [(name: String, value: String)]
+
+  init(_ offset: some BinaryInteger, _ name: String, _ values: [(name: String, value: String)] = []) {
+    self.offset = Int(offset)
+    self.name = name
+    self.values = values
+  }
+
+  /// For people, behind the offset.
+  var text: String {
+    values.isEmpty ? name : "\(name): " + values.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
+  }
+
+  /// For programs.
+  var json: JSONValue {
+    .object(
+      [.init("offset", .integer(offset)), .init("part", .string(name))]
+        + values.map { .init($0.name, .string($0.value)) })
+  }
+}
+
+/// A block of rows, column by column (Columns/RowBlock.swift), each with its encoding and parameters.
+enum RowBlockWords {
+  private static let columns = ["code steps", "rows per ad", "first buckets", "bucket steps", "values"]
+
+  /// What the block in `bytes` is made of. Throws `ColumnFault` for bytes that are none.
+  static func read(_ bytes: [UInt8]) throws(ColumnFault) -> [(name: String, value: String)] {
+    var rest = bytes[...]
+    let rows = try varint(&rest)
+    let ads = try varint(&rest)
+    guard 1...UInt64(RowBlock.maximumRows) ~= rows, 1...rows ~= ads else {
+      throw ColumnFault("a block of \(rows) rows of \(ads) ads")
+    }
+    var words = [(name: "rows", value: "\(rows)"), ("ads", "\(ads)"), ("first code", "\(try varint(&rest))")]
+    var sizes: [Int] = []
+    for _ in 1..<columns.count {
+      guard let size = Int(exactly: try varint(&rest)), size <= bytes.count else {
+        throw ColumnFault("a column too long")
+      }
+      sizes.append(size)
+    }
+    let known = sizes.reduce(0, +)
+    guard known <= rest.count else { throw ColumnFault("the block ends early") }
+    sizes.append(rest.count - known)
+    for (column, count) in [ads - 1, ads, ads, rows - ads, rows].enumerated() where count > 0 {
+      let text = try describe(rest.prefix(sizes[column]), Int(count))
+      words.append((columns[column], "\(sizes[column]) bytes \(text)"))
+      rest = rest.dropFirst(sizes[column])
+    }
+    return words
+  }
+
+  private static func describe(_ bytes: ArraySlice<UInt8>, _ count: Int) throws(ColumnFault) -> String {
+    var result: Result<String, ColumnFault> = .success("")
+    unsafe bytes.withUnsafeBytes { raw in
+      do throws(ColumnFault) { result = .success(unsafe try IntegerColumn.describe(raw, count: count)) } catch {
+        result = .failure(error)
+      }
+    }
+    return try result.get()
+  }
+
+  private static func varint(_ bytes: inout ArraySlice<UInt8>) throws(ColumnFault) -> UInt64 {
+    var value: UInt64 = 0
+    for shift in stride(from: UInt64(0), through: 63, by: 7) {
+      guard let byte = bytes.popFirst() else { throw ColumnFault("the block ends early") }
+      value |= UInt64(byte & 0x7F) << shift
+      if byte < 0x80 { return value }
+    }
+    throw ColumnFault("an integer of more than 64 bits")
+  }
+}
+
+extension SealedFile {
+  /// Verified bytes of a section, or of a part of it.
+  func bytes(of section: SealedSection, _ range: Range<Int>? = nil) throws -> [UInt8] {
+    unsafe try withBytes(of: section, range ?? 0..<section.bytes) { unsafe [UInt8]($0) }
+  }
+}

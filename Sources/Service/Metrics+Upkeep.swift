@@ -1,0 +1,63 @@
+import Clicks
+import Store
+
+// The background: how far the files of each shard are, what they weigh, what was done for it.
+
+extension ServiceContext {
+  func upkeep(_ writer: inout MetricsWriter) {
+    // Whoever asks next has it.
+    if disks.isStale { _ = queries.submit { [disks] _ in disks.refresh() } }
+    let counters = conditions.map(\.upkeep)
+    let summaries = tables.map(\.summary)
+    let known = disks.disks
+    func perShard(_ name: String, _ type: String, _ help: String, _ value: (Int) -> UInt64?) {
+      writer.family(name, type, help)
+      for shard in counters.indices { if let value = value(shard) { writer.sample(name, "shard=\"\(shard)\"", value) } }
+    }
+    perShard("tally_upkeep_checkpoints_total", "counter", "Checkpoints: closed time written to disk.") {
+      counters[$0].checkpoints
+    }
+    perShard("tally_upkeep_seals_total", "counter", "Segments made from the log.") { counters[$0].seals }
+    perShard("tally_upkeep_merges_total", "counter", "Merges of runs, segments and dictionaries.") {
+      counters[$0].merges
+    }
+    perShard("tally_upkeep_failures_total", "counter", "Steps of the background that failed.") { counters[$0].failures }
+    perShard("tally_run_written_bytes_total", "counter", "Bytes of runs written.") { counters[$0].runBytes }
+    perShard("tally_segment_written_bytes_total", "counter", "Bytes of segments written.") { counters[$0].segmentBytes }
+    perShard("tally_table_late_rows_total", "counter", "Rows changed after their time was closed.") {
+      counters[$0].lateRows
+    }
+    perShard("tally_table_live_rows", "gauge", "Rows of ad and time that are in memory alone.") {
+      UInt64(summaries[$0].rows)
+    }
+    perShard("tally_log_replay_clicks", "gauge", "Clicks that a restart reads again.") { shard in
+      known[shard].map { disk in summaries[shard].position - min(disk.state.floor, summaries[shard].position) }
+    }
+    perShard("tally_log_applied_position", "gauge", "Closed time below this position is on disk.") {
+      known[$0]?.state.applied
+    }
+    perShard("tally_log_floor_position", "gauge", "Where replay starts.") { known[$0]?.state.floor }
+    perShard("tally_log_sealed_position", "gauge", "Clicks below this position are in segments.") {
+      known[$0]?.state.sealed
+    }
+    perShard("tally_log_retired_position", "gauge", "Raw clicks below this position are gone.") {
+      known[$0]?.state.retired
+    }
+    files(&writer, known)
+  }
+
+  private func files(_ writer: inout MetricsWriter, _ known: [ShardFigures.Disk?]) {
+    for (name, help, value) in [
+      ("tally_files", "Immutable files by what they hold.", { $0.files($1) }),
+      ("tally_file_bytes", "Bytes of immutable files by what they hold.", { $0.bytes($1) }),
+    ] as [(String, String, (FileSums, StoreFile.Kind) -> UInt64)] {
+      writer.family(name, "gauge", help)
+      for (shard, disk) in known.enumerated() {
+        guard let disk else { continue }
+        for kind in StoreFile.Kind.allCases {
+          writer.sample(name, "shard=\"\(shard)\",kind=\"\(kind.name)\"", value(disk.files, kind))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,214 @@
+import Clicks
+import Files
+import Segments
+import Simulation
+import Testing
+
+/// A segment says what plain arrays say, however it is asked.
+@Suite struct SegmentTests {
+  /// Every way of reading, against the reference. `probes`: how many rows are looked up.
+  static func expect(
+    _ segment: Segment, is reference: Reference, probes: Int = 200, using chance: inout SeededGenerator,
+    _ remark: String
+  ) throws {
+    let sorted = reference.sorted
+    let summary = segment.summary
+    #expect(summary.positions == reference.first..<(reference.first + UInt64(reference.entries.count)), "\(remark)")
+    let events = reference.entries.map(\.row.eventTime)
+    #expect(summary.eventTimes == events.min()!...events.max()!, "\(remark)")
+    let received = reference.entries.map(\.receiveTime)
+    #expect(summary.receiveTimes == received.min()!...received.max()!, "\(remark)")
+    #expect(
+      summary.runningTimes == reference.entries[0].runningTime...reference.entries.last!.runningTime, "\(remark)")
+    let minted = reference.entries.compactMap(\.row.impression.mintedAt)
+    #expect(summary.mintingTimes == (minted.isEmpty ? nil : minted.min()!...minted.max()!), "\(remark)")
+    #expect(summary.captured == reference.captured, "\(remark)")
+
+    try expectRows(segment, sorted, remark)
+    try expectParts(segment, sorted, &chance, remark)
+    try expectLog(segment, reference, &chance, remark)
+    var sums: [SegmentSum] = []
+    try segment.forEachSum { sums.append($0) }
+    #expect(sums == reference.sums, "\(remark)")
+    #expect(summary.sums == UInt64(sums.count), "\(remark)")
+    try expectFinds(segment, sorted, probes, &chance, remark)
+    try segment.verify()
+  }
+
+  private static func expectRows(_ segment: Segment, _ sorted: [Reference.Entry], _ remark: String) throws {
+    var rows: [SegmentRow] = []
+    let cursor = segment.cursor()
+    while let row = try cursor.next() { rows.append(row) }
+    #expect(rows == sorted.map(\.row), "\(remark)")
+    #expect(try cursor.next() == nil, "\(remark)")
+    var strings: [[[UInt8]]] = []
+    let pages = segment.cursor([.strings])
+    while try pages.nextPage() {
+      for i in pages.range { strings.append(pages.rows.strings.map { $0[i] }) }
+    }
+    #expect(strings == sorted.map(\.strings), "\(remark)")
+  }
+
+  /// Only some columns, only some ids.
+  private static func expectParts(
+    _ segment: Segment, _ sorted: [Reference.Entry], _ chance: inout SeededGenerator, _ remark: String
+  ) throws {
+    let ends = [chance.pick(sorted).row.impression.high, chance.edge(in: 0...UInt64.max)].sorted()
+    for high in [ends[0]...ends[1], ends[0]...ends[0], 0...ends[0], ends[1]...UInt64.max] {
+      var rows: [SegmentRow] = []
+      let cursor = segment.cursor(high: high)
+      while let row = try cursor.next() { rows.append(row) }
+      #expect(rows == sorted.map(\.row).filter { high.contains($0.impression.high) }, "\(remark) \(high)")
+    }
+    for fields: SegmentFields in [[], .code, .eventTime, .position, .source, [.code, .position]] {
+      let cursor = segment.cursor(fields)
+      var rows: [SegmentRow] = []
+      while try cursor.nextPage() {
+        for i in cursor.range {
+          let id = unsafe ImpressionID(high: cursor.rows.high[i], low: cursor.rows.low[i])
+          var row = SegmentRow(impression: id, code: 0, eventTime: 0, position: 0, source: .browser)
+          if fields.contains(.code) { unsafe row.code = cursor.rows.code[i] }
+          if fields.contains(.eventTime) { unsafe row.eventTime = cursor.rows.eventTime[i] }
+          if fields.contains(.position) { unsafe row.position = cursor.rows.position[i] }
+          if fields.contains(.source) { unsafe row.source = Click.Source(rawValue: cursor.rows.source[i])! }
+          rows.append(row)
+        }
+      }
+      let due = sorted.map(\.row).map { row in
+        SegmentRow(
+          impression: row.impression, code: fields.contains(.code) ? row.code : 0,
+          eventTime: fields.contains(.eventTime) ? row.eventTime : 0,
+          position: fields.contains(.position) ? row.position - segment.summary.positions.lowerBound : 0,
+          source: fields.contains(.source) ? row.source : .browser)
+      }
+      #expect(rows == due, "\(remark) \(fields)")
+    }
+  }
+
+  private static func expectLog(
+    _ segment: Segment, _ reference: Reference, _ chance: inout SeededGenerator, _ remark: String
+  ) throws {
+    let end = segment.summary.positions.upperBound
+    for from in [0, reference.first, chance.edge(in: segment.summary.positions.lowerBound...end), end] {
+      var logged: [Segment.LoggedClick] = []
+      try segment.forEachInLogOrder(from: from) { logged.append($0) }
+      let due = reference.entries.filter { $0.row.position >= from }.map {
+        Segment.LoggedClick(
+          impression: $0.row.impression, code: $0.row.code, position: $0.row.position, receiveTime: $0.receiveTime,
+          runningTime: $0.runningTime)
+      }
+      #expect(logged == due, "\(remark) from \(from)")
+    }
+    var wrong: [Reference.Entry] = []
+    for _ in 0..<50 {
+      let entry = chance.pick(reference.entries)
+      let times = try segment.times(at: entry.row.position)
+      if times.receiveTime != entry.receiveTime || times.runningTime != entry.runningTime { wrong.append(entry) }
+    }
+    #expect(wrong == [], "\(remark)")
+  }
+
+  private static func expectFinds(
+    _ segment: Segment, _ sorted: [Reference.Entry], _ probes: Int, _ chance: inout SeededGenerator, _ remark: String
+  ) throws {
+    func found(_ id: ImpressionID) throws -> [SegmentRow] {
+      var rows: [SegmentRow] = []
+      try segment.find(id) {
+        rows.append($0)
+        return true
+      }
+      return rows
+    }
+    let byID = Dictionary(grouping: sorted.map(\.row), by: \.impression)
+    var wrong: [SegmentRow] = []
+    for i in 0..<min(probes, sorted.count) {
+      let row = probes < sorted.count ? chance.pick(sorted).row : sorted[i].row
+      var other = row
+      switch chance.next() % 4 {
+      case 0: other.impression.low &+= 1
+      case 1: other.impression.high &+= 1
+      case 2: other.impression.high &-= 1
+      default: other.impression.high ^= 1 << (chance.next() % 64)
+      }
+      let same = byID[row.impression]!
+      var isRight = try found(row.impression) == same && found(other.impression) == byID[other.impression] ?? []
+      isRight = try isRight && segment.contains(code: row.code, impression: row.impression, at: row.position)
+      isRight = try isRight && segment.contains(code: row.code, impression: row.impression)
+      isRight = try isRight && !segment.contains(code: row.code, impression: row.impression, at: row.position ^ 1 << 50)
+      let code = row.code &+ 1
+      isRight =
+        try isRight && segment.contains(code: code, impression: row.impression) == same.contains { $0.code == code }
+      // The first alone, when that is all that is wanted.
+      var count = 0
+      try segment.find(row.impression) { _ in
+        count += 1
+        return false
+      }
+      if !isRight || count != 1 { wrong.append(row) }
+    }
+    #expect(wrong == [], "\(remark)")
+    for id in [ImpressionID(high: 0, low: 0), ImpressionID(high: .max, low: .max)] {
+      #expect(try found(id) == byID[id] ?? [], "\(remark)")
+    }
+  }
+
+  @Test(arguments: Kind.allCases) func isWhatWasSealed(_ kind: Kind) throws {
+    try Seeds.run(4) { seed in
+      var chance = seed.generator
+      for count in [1, 2, 3, 1023, 1024, 1025, chance.small(in: 1...6000)] {
+        let captured: [CapturedColumn] = chance.oneIn(4) ? [.userAgent, .referrer] : chance.oneIn(4) ? [.referrer] : []
+        let reference = Reference(kind, count: count, captured: captured, using: &chance)
+        let place = try Place.simulated()
+        let (sealed, summary) = try reference.seal(to: place.target(3, blockBytes: chance.pick([512, 4096, 16_384])))
+        for access in SealedFile.Access.allCases {
+          let segment = try place.open(3, sealed, access)
+          #expect(segment.summary == summary && segment.reference == sealed)
+          try Self.expect(segment, is: reference, using: &chance, "\(seed) \(kind) \(count) \(access)")
+        }
+      }
+    }
+  }
+
+  /// Many pages, and many blocks of steps and sums, on the real disk.
+  @Test(arguments: [Kind.random, .version7, .mixed]) func largeSegmentsOnTheRealDisk(_ kind: Kind) throws {
+    var chance = Seeds.list(1)[0].generator
+    let reference = Reference(kind, count: 150_000, using: &chance)
+    try Place.withRealDirectory { place in
+      let (sealed, _) = try reference.seal(to: place.target(1))
+      for access in SealedFile.Access.allCases {
+        try Self.expect(
+          try place.open(1, sealed, access), is: reference, probes: 500, using: &chance, "\(kind) \(access)")
+      }
+      #expect(try place.files.list(place.directory) == ["1.seg"])
+    }
+  }
+
+  /// A step counts from its position on; those without clicks leave nothing.
+  @Test func stepsWithoutClicksLeaveNothing() throws {
+    let place = try Place.simulated()
+    var builder = SegmentBuilder(first: 10)
+    builder.step(receiveTime: 1, runningTime: 1)
+    builder.step(receiveTime: 2, runningTime: 2)
+    builder.add(ImpressionID(high: 1, low: 1), code: 0, eventTime: 5, source: .browser)
+    builder.step(receiveTime: 2, runningTime: 2)
+    builder.add(ImpressionID(high: 1, low: 1), code: 0, eventTime: 5, source: .browser)
+    builder.step(receiveTime: 3, runningTime: 3)
+    builder.step(receiveTime: 4, runningTime: 4)
+    let (sealed, summary) = try builder.seal(to: place.target(1))
+    #expect(summary.receiveTimes == 2...2 && summary.steps == 1)
+    try place.open(1, sealed, .read).verify()
+  }
+
+  @Test func anotherFileIsRefused() throws {
+    var chance = Seeds.list(1)[0].generator
+    let place = try Place.simulated()
+    let (one, _) = try Reference(.random, count: 10, using: &chance).seal(to: place.target(1))
+    let (two, _) = try Reference(.random, count: 10, using: &chance).seal(to: place.target(2))
+    #expect(throws: (any Error).self) { try place.open(1, two, .mapped) }
+    #expect(throws: (any Error).self) {
+      try Segment.open(
+        place.files, place.path(1), store: StoreID(high: 1, low: 1), reference: one, access: .mapped)
+    }
+    #expect(throws: (any Error).self) { try place.open(7, one, .mapped) }
+  }
+}
