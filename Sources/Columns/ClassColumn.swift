@@ -9,8 +9,10 @@ import Bytes
 // The widths are those with the smallest sum, found by dynamic programming over the widths that occur.
 
 struct ClassColumn {
-  /// Values of so many bits never gain: saying the class takes as much.
-  static let leastWidth = 2
+  /// What the head and the classes alone take: no need to look at the values where something else is smaller.
+  static func leastCost(_ found: ColumnStatistics) -> Int {
+    varintBytes(found.minimum) + 4 + BitPacking.bytes(found.count, width: 2)
+  }
 
   private let base: UInt64
   /// Ascending; the last is that of the largest value.

@@ -71,7 +71,7 @@ struct ColumnPlan {
     if unsafe BitmapColumn.applies(values, found) { offer(.bitmap, BitmapColumn.cost(found)) }
     if level.allows(.sparse), let sparse = unsafe SparseColumn(values, found) { offer(.sparse(sparse), sparse.cost) }
     offer(.packed, PackedColumn.cost(found))
-    if found.width > ClassColumn.leastWidth {
+    if 1 + ClassColumn.leastCost(found) < bytes {
       let classes = unsafe ClassColumn(values, found)
       offer(.classes(classes), classes.cost)
     }

@@ -39,11 +39,16 @@ struct PatchedColumn {
       (bases[g], widths[g], exceptions[g]) = (base, UInt64(width), UInt64(exceeding))
       packedBytes += BitPacking.bytes(size, width: width)
       if exceeding == 0 { continue }
-      for i in 0..<size {
-        let high = unsafe (pointer[i] &- base) &>> UInt64(width)
-        if high == 0 { continue }
-        positions.append(UInt64(i))
-        highs.append(high)
+      var left = exceeding
+      var i = 0
+      while left > 0 {
+        let high = unsafe (pointer[i] &- base) &>> UInt64(truncatingIfNeeded: width)
+        if high != 0 {
+          positions.append(UInt64(truncatingIfNeeded: i))
+          highs.append(high)
+          left &-= 1
+        }
+        i &+= 1
       }
     }
     self.bases = InnerColumn(bases, .leaf)
