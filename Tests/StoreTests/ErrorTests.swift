@@ -5,7 +5,7 @@ import Testing
 @Suite struct ErrorTests {
   @Test(arguments: Scenario.all)
   func everyFailedCallIsSurvived(scenario: Scenario) {
-    let findings = ErrorCampaign.run(scenario, seed: 5, stride: 3)
+    let findings = ErrorCampaign.run(scenario, seed: 5, stride: 3 * scenario.stride)
     print("T5 \(scenario): \(findings)")
     #expect(findings.violations == [])
     #expect(findings.faultsInjected > 50)
