@@ -121,7 +121,7 @@ extension FileInspector {
     var left = shownRows
     let offset = rows.offset
     if left > 0 {
-      var cursor = RunCursor(run)
+      var cursor = try MergeCursor([run])
       try cursor.advance()
       while let row = cursor.row, left > 0 {
         writer.part(
