@@ -106,7 +106,9 @@ let package = Package(
       : [
         .executableTarget(
           name: "fuzz",
-          dependencies: ["Bytes", "Platform", "Files", "Columns", "ClickLog", "Runs", "Segments", "Store", "Simulation"],
+          dependencies: [
+            "Bytes", "Platform", "Files", "Columns", "ClickLog", "Runs", "Segments", "Store", "Simulation",
+          ],
           path: "Tests/Fuzz", swiftSettings: settings)
       ])
     + [.target(name: "CAllocations", path: "Tests/CAllocations")]
