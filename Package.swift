@@ -100,6 +100,15 @@ let package = Package(
         dependencies: ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Store", "Catalog", "Traffic", "Demo"],
         path: "Tests/ProcessHarness", swiftSettings: settings),
     ]
+    // The fuzzer has no main of its own, so it is there only when `Tests/fuzz` asks for it.
+    + (Context.environment["TALLY_FUZZ"] == nil
+      ? []
+      : [
+        .executableTarget(
+          name: "fuzz",
+          dependencies: ["Bytes", "Platform", "Files", "Columns", "ClickLog", "Runs", "Segments", "Store", "Simulation"],
+          path: "Tests/Fuzz", swiftSettings: settings)
+      ])
     + [.target(name: "CAllocations", path: "Tests/CAllocations")]
     + [.testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: settings)]
     + tests.map {
@@ -109,7 +118,9 @@ let package = Package(
           + ($0.imports.contains("Store") ? ["StoreHarness"] : [])
           + ($0.name == "BenchTests" ? ["tally", "CAllocations"] : []),
         // Files of earlier versions, which their tests find by themselves.
-        exclude: ["ClickLogTests", "FilesTests", "MinutesTests", "StoreTests"].contains($0.name) ? ["Golden"] : [],
+        exclude: [
+          "ClickLogTests", "ColumnsTests", "FilesTests", "MinutesTests", "RunsTests", "StoreTests",
+        ].contains($0.name) ? ["Golden"] : [],
         swiftSettings: settings)
     }
 )

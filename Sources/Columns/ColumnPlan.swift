@@ -8,27 +8,32 @@ struct ColumnStatistics {
   let maximum: UInt64
   /// No value is below the one before it.
   let isAscending: Bool
+  /// How many values differ from the one before them.
+  let changes: Int
 
   /// Bits of the largest distance from the minimum.
   var width: Int { bitWidth(maximum &- minimum) }
 
   init(_ values: UnsafeBufferPointer<UInt64>) {
     let pointer = values.baseAddress!
-    var low = UInt64.max
-    var high = UInt64.min
-    var before = UInt64.min
+    var low = unsafe pointer[0]
+    var high = low
+    var before = low
     var descents = 0
-    for i in 0..<values.count {
+    var changes = 0
+    for i in 1..<max(values.count, 1) {
       let value = unsafe pointer[i]
       low = min(low, value)
       high = max(high, value)
       descents &+= value < before ? 1 : 0
+      changes &+= value != before ? 1 : 0
       before = value
     }
     count = values.count
     minimum = low
     maximum = high
     isAscending = descents == 0
+    self.changes = changes
   }
 }
 
@@ -64,10 +69,12 @@ struct ColumnPlan {
     }
     bytes = .max
     if unsafe BitmapColumn.applies(values, found) { offer(.bitmap, BitmapColumn.cost(found)) }
-    if level.allows(.sparse), let sparse = unsafe SparseColumn(values) { offer(.sparse(sparse), sparse.cost) }
+    if level.allows(.sparse), let sparse = unsafe SparseColumn(values, found) { offer(.sparse(sparse), sparse.cost) }
     offer(.packed, PackedColumn.cost(found))
-    let classes = unsafe ClassColumn(values, found)
-    offer(.classes(classes), classes.cost)
+    if 1 + ClassColumn.leastCost(found) < bytes {
+      let classes = unsafe ClassColumn(values, found)
+      offer(.classes(classes), classes.cost)
+    }
     if level.allows(.patched) {
       let patched = unsafe PatchedColumn(values)
       offer(.patched(patched), patched.cost)
@@ -141,5 +148,36 @@ struct InnerColumn {
 
   subscript(_ index: Int) -> UInt64 {
     @inline(__always) get { unsafe values[index] }
+  }
+}
+
+/// How many values there are of each width, in bits. Counted in four places in turn: neighbours have mostly the same width,
+/// and an addition would wait for the one before.
+@safe struct WidthCounts: ~Copyable {
+  private let counts: UnsafeMutablePointer<Int32>
+  private static let widths = 65
+
+  init() { unsafe counts = .allocate(capacity: 4 * Self.widths) }
+
+  deinit { unsafe counts.deallocate() }
+
+  /// Counts the widths of the distances from `base`, forgetting what was counted; returns the largest width.
+  func count(_ values: UnsafePointer<UInt64>, _ count: Int, from base: UInt64) -> Int {
+    unsafe counts.initialize(repeating: 0, count: 4 * Self.widths)
+    var all: UInt64 = 0
+    for i in 0..<count {
+      let distance = unsafe values[i] &- base
+      all |= distance
+      unsafe counts[(i & 3) &* Self.widths &+ bitWidth(distance)] &+= 1
+    }
+    return bitWidth(all)
+  }
+
+  subscript(_ width: Int) -> Int {
+    @inline(__always) get {
+      unsafe Int(
+        counts[width] &+ counts[width &+ Self.widths] &+ counts[width &+ 2 &* Self.widths]
+          &+ counts[width &+ 3 &* Self.widths])
+    }
   }
 }

@@ -28,21 +28,27 @@ struct PatchedColumn {
     var widths = bases
     var exceptions = bases
     var highs: [UInt64] = []
+    let counts = WidthCounts()
     for g in 0..<groups {
       let start = g * Self.group
       let size = min(Self.group, values.count - start)
       let pointer = unsafe values.baseAddress! + start
       var base = UInt64.max
       for i in 0..<size { base = unsafe min(base, pointer[i]) }
-      let (width, exceeding) = unsafe Self.width(pointer, size, base)
+      let (width, exceeding) = unsafe Self.width(pointer, size, base, counts)
       (bases[g], widths[g], exceptions[g]) = (base, UInt64(width), UInt64(exceeding))
       packedBytes += BitPacking.bytes(size, width: width)
       if exceeding == 0 { continue }
-      for i in 0..<size {
-        let high = unsafe (pointer[i] &- base) &>> UInt64(width)
-        if high == 0 { continue }
-        positions.append(UInt64(i))
-        highs.append(high)
+      var left = exceeding
+      var i = 0
+      while left > 0 {
+        let high = unsafe (pointer[i] &- base) &>> UInt64(truncatingIfNeeded: width)
+        if high != 0 {
+          positions.append(UInt64(truncatingIfNeeded: i))
+          highs.append(high)
+          left &-= 1
+        }
+        i &+= 1
       }
     }
     self.bases = InnerColumn(bases, .leaf)
@@ -53,30 +59,21 @@ struct PatchedColumn {
 
   /// The width with the fewest bits for one group, an exception counted as its position and the bits that it exceeds by;
   /// below 64 where there are exceptions.
-  private static func width(_ values: UnsafePointer<UInt64>, _ count: Int, _ base: UInt64) -> (
-    width: Int, exceeding: Int
-  ) {
-    unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: 65) { counts in
-      unsafe counts.initialize(repeating: 0)
-      var all: UInt64 = 0
-      for i in 0..<count {
-        let distance = unsafe values[i] &- base
-        all |= distance
-        unsafe counts[bitWidth(distance)] &+= 1
-      }
-      let widest = bitWidth(all)
-      var best = (width: widest, exceeding: 0)
-      var fewest = count &* widest
-      var exceeding = 0
-      var width = widest
-      while width > 0 {
-        exceeding &+= Int(unsafe counts[width])
-        width &-= 1
-        let bits = count &* width &+ exceeding &* (7 &+ widest &- width)
-        if bits < fewest { (fewest, best) = (bits, (width, exceeding)) }
-      }
-      return best
+  private static func width(
+    _ values: UnsafePointer<UInt64>, _ count: Int, _ base: UInt64, _ counts: borrowing WidthCounts
+  ) -> (width: Int, exceeding: Int) {
+    let widest = unsafe counts.count(values, count, from: base)
+    var best = (width: widest, exceeding: 0)
+    var fewest = count &* widest
+    var exceeding = 0
+    var width = widest
+    while width > 0 {
+      exceeding &+= counts[width]
+      width &-= 1
+      let bits = count &* width &+ exceeding &* (7 &+ widest &- width)
+      if bits < fewest { (fewest, best) = (bits, (width, exceeding)) }
     }
+    return best
   }
 
   var cost: Int {

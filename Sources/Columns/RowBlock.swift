@@ -100,6 +100,16 @@ package enum RowBlock {
     _ bytes: UnsafeRawBufferPointer, only code: UInt32, buckets: UnsafeMutablePointer<UInt32>,
     values: UnsafeMutablePointer<UInt64>
   ) throws(ColumnFault) -> Int {
+    try unsafe find(bytes, only: code, in: 0...UInt32.max, buckets: buckets, values: values).rows.count
+  }
+
+  /// As above, but only the rows whose bucket is `wanted`. Says also which rows of the block they are and how many there are
+  /// in all, for those who keep more columns beside it, and the ad's last bucket, wanted or not; nil where it has none.
+  package static func find(
+    _ bytes: UnsafeRawBufferPointer, only code: UInt32, in wanted: ClosedRange<UInt32>,
+    buckets: UnsafeMutablePointer<UInt32>,
+    values: UnsafeMutablePointer<UInt64>
+  ) throws(ColumnFault) -> (rows: Range<Int>, of: Int, last: UInt32?) {
     let block = try unsafe RowBlockHead(bytes)
     let scratch = ColumnScratch(3 * block.ads + block.rows)
     defer { scratch.free() }
@@ -111,16 +121,23 @@ package enum RowBlock {
     var start = 0
     while found < code {
       start &+= Int(truncatingIfNeeded: unsafe sizes[ad])
-      if ad &+ 1 == block.ads { return 0 }
+      if ad &+ 1 == block.ads { return (0..<0, block.rows, nil) }
       unsafe found &+= UInt32(truncatingIfNeeded: skips[ad]) &+ 1
       ad &+= 1
     }
-    guard found == code else { return 0 }
+    guard found == code else { return (0..<0, block.rows, nil) }
     let size = Int(truncatingIfNeeded: unsafe sizes[ad])
     try unsafe block.read(bytes, .gaps, (start &- ad)..<(start &- ad &+ size &- 1), into: gaps)
-    try unsafe block.read(bytes, .values, start..<(start &+ size), into: values)
     unsafe try expand(first: firsts[ad], gaps: gaps, count: size, into: buckets)
-    return size
+    let last = unsafe buckets[size &- 1]
+    // They ascend: those before and behind what is wanted fall away.
+    var (from, end) = (0, size)
+    while from < end, unsafe buckets[from] < wanted.lowerBound { from &+= 1 }
+    while end > from, unsafe buckets[end &- 1] > wanted.upperBound { end &-= 1 }
+    unsafe buckets.update(from: buckets + from, count: end &- from)
+    let rows = (start &+ from)..<(start &+ end)
+    try unsafe block.read(bytes, .values, rows, into: values)
+    return (rows, block.rows, last)
   }
 
   /// The buckets of one ad from its first and the `count` − 1 gaps behind it.

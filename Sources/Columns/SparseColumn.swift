@@ -14,7 +14,10 @@ struct SparseColumn {
   private let others: InnerColumn
 
   /// Nil where it does not apply. The values are not all the same.
-  init?(_ values: UnsafeBufferPointer<UInt64>) {
+  init?(_ values: UnsafeBufferPointer<UInt64>, _ found: ColumnStatistics) {
+    let limit = values.count / Self.share
+    // Each of the others makes two changes at most.
+    guard limit > 0, found.changes <= 2 * limit else { return nil }
     let pointer = values.baseAddress!
     var candidate: UInt64 = 0
     var votes = 0
@@ -27,7 +30,6 @@ struct SparseColumn {
         votes &+= value == candidate ? 1 : -1
       }
     }
-    let limit = values.count / Self.share
     // Of the votes, those for another value cancel at most one each: fewer left than this, and there are too many others.
     guard votes >= values.count - 2 * limit else { return nil }
     var gaps: [UInt64] = []

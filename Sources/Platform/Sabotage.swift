@@ -76,6 +76,8 @@
   case replayClosed
   /// Slots are used again before their clicks are in a segment.
   case recycleBeforeSeal
+  /// Raw clicks retire while the dedup horizon still reaches them.
+  case retireInsideHorizon
   /// Raw clicks retire without leaving their sums in BASE rows.
   case retireWithoutBase
 }

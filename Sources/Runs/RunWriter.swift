@@ -3,22 +3,32 @@ import Columns
 import Files
 import Platform
 
-/// Writes a run whose rows come in order. Memory: the rows of one ad, and one block of each part.
+// Rows come in order. Those of an ad wait until there are 64 of them or the next ad begins, which decides the part; each part
+// gathers a block and writes it when it is full. So both parts grow in one section, block by block, and memory stays at
+// three blocks whatever the ads are. A dense ad may begin and end in the middle of a block, a sparse one is never cut.
+
+/// Writes a run whose rows come in order. Memory: two blocks, 64 rows, the fences, and the totals of the window's buckets.
 package struct RunWriter: ~Copyable {
   private var file: SealedFileWriter
   private var descriptor: RunDescriptor
-  private var ad = RowBuffer()
   private var sparse = Part()
   private var dense = Part()
   private var totals: [Int64]
   private var heaviest = Heaviest(RunFormat.heaviestCount)
-  private var last: (code: UInt32, bucket: UInt32)?
   private var bytes: [UInt8] = []
 
-  /// One of the two parts.
+  /// The first rows of the open ad, as long as they do not make it dense.
+  private let ad = RowColumns()
+  private var isDense = false
+  private var isStarted = false
+  private var code: UInt32 = 0
+  private var bucket: UInt32 = 0
+  private var sum: UInt64 = 0
+
+  /// One of the two parts: the block being gathered, and the fence of those in the file.
   private struct Part {
-    var pending = RowBuffer()
-    var fence: [FenceEntry] = []
+    let rows = RowColumns()
+    var fence = ByteWriter()
   }
 
   /// Starts a run that will be called `path` and is born as `temporary`. `descriptor.bucketCount` is at most
@@ -26,7 +36,9 @@ package struct RunWriter: ~Copyable {
   package init(
     _ files: any FileSystem, path: String, temporary: String, header: FileHeader, descriptor: RunDescriptor
   ) throws(SystemError) {
-    precondition(header.magic == .run && 1...RunDescriptor.bucketLimit ~= descriptor.bucketCount)
+    precondition(header.magic == .run && descriptor.bucketSeconds > 0)
+    precondition(1...RunDescriptor.bucketLimit ~= descriptor.bucketCount)
+    precondition(descriptor.firstBucket.magnitude <= RunDescriptor.bucketRange.magnitude)
     var file = try SealedFileWriter(files, path: path, temporary: temporary, header: header)
     try file.begin(section: RunFormat.rows)
     self.file = file
@@ -34,24 +46,16 @@ package struct RunWriter: ~Copyable {
     totals = Array(repeating: 0, count: Int(descriptor.bucketCount))
   }
 
-  /// Width of the run's buckets.
+  /// Width of the run's buckets, in seconds.
   package var bucketSeconds: UInt32 { descriptor.bucketSeconds }
 
-  /// Adds a row: behind the last one by code and bucket, and inside the window.
+  /// Adds a row: behind the last one by code and bucket, and inside the window. Versions are of tables that have them.
   package mutating func add(
     code: UInt32, bucket: Int64, value: UInt64, version: UInt64 = 0
   ) throws(SystemError) {
     let offset = bucket - descriptor.firstBucket
     precondition(offset >= 0 && offset < Int64(descriptor.bucketCount), "a row outside the window")
-    let relative = UInt32(truncatingIfNeeded: offset)
-    if let last {
-      precondition(last.code < code || last.code == code && last.bucket < relative, "rows out of order")
-      if last.code != code { try endAd() }
-    }
-    last = (code, relative)
-    ad.append(code, relative, value, version)
-    totals[Int(relative)] &+= Int64(bitPattern: value)
-    descriptor.rows += 1
+    try add(code, UInt32(truncatingIfNeeded: offset), value, version)
   }
 
   /// Adds rows, in order.
@@ -59,76 +63,91 @@ package struct RunWriter: ~Copyable {
     for row in rows { try add(code: row.code, bucket: row.bucket, value: row.value, version: row.version) }
   }
 
-  private mutating func endAd() throws(SystemError) {
-    heaviest.add(last!.code, ad.sum)
-    // The part leaves its place for the time, so that it can grow while the file does.
-    var part = Part()
-    if ad.count >= RunFormat.denseRows {
-      swap(&part, &dense)
-      try move(to: &part)
-      swap(&part, &dense)
+  /// Adds rows whose buckets count from `first`.
+  mutating func add(_ rows: RowColumns, _ range: Range<Int>, from first: Int64) throws(SystemError) {
+    for i in range {
+      unsafe try add(
+        code: rows.codes[i], bucket: first + Int64(rows.buckets[i]), value: rows.values[i], version: rows.versions[i])
+    }
+  }
+
+  @inline(__always)
+  private mutating func add(
+    _ code: UInt32, _ bucket: UInt32, _ value: UInt64, _ version: UInt64
+  ) throws(SystemError) {
+    if code == self.code, isStarted {
+      precondition(self.bucket < bucket, "rows out of order")
     } else {
-      swap(&part, &sparse)
-      try move(to: &part)
-      swap(&part, &sparse)
+      precondition(!isStarted || self.code < code, "rows out of order")
+      try endAd()
+      isStarted = true
+      self.code = code
+    }
+    self.bucket = bucket
+    totals[Int(bucket)] &+= Int64(bitPattern: value)
+    sum &+= value
+    descriptor.rows &+= 1
+    if isDense {
+      dense.rows.append(code, bucket, value, version)
+      if dense.rows.count == RowColumns.capacity { try flush(isDense: true) }
+    } else {
+      ad.append(code, bucket, value, version)
+      if ad.count == RunFormat.denseRows { try moveToDense() }
+    }
+  }
+
+  /// The open ad turns out to be dense: what waits of it goes there, and so do its other rows.
+  private mutating func moveToDense() throws(SystemError) {
+    isDense = true
+    let done = dense.rows.append(ad, from: 0)
+    if dense.rows.count == RowColumns.capacity {
+      try flush(isDense: true)
+      _ = dense.rows.append(ad, from: done)
     }
     ad.removeAll()
   }
 
-  /// Moves the ad's rows into a part, and full blocks of it into the file. Rows of an ad are split only where they do not
-  /// fit into one block.
-  private mutating func move(to part: inout Part) throws(SystemError) {
-    var done = 0
-    if part.pending.count + ad.count > RowBlock.maximumRows, part.pending.count > 0 { try flush(&part) }
-    while done < ad.count {
-      let count = min(ad.count - done, RowBlock.maximumRows - part.pending.count)
-      part.pending.append(ad, done..<(done + count))
-      done += count
-      if part.pending.count == RowBlock.maximumRows { try flush(&part) }
-    }
+  /// The open ad, if there is one, has no more rows.
+  private mutating func endAd() throws(SystemError) {
+    guard isStarted else { return }
+    heaviest.add(code, sum)
+    sum = 0
+    isDense = false
+    if ad.count == 0 { return }
+    if sparse.rows.count + ad.count > RowColumns.capacity { try flush(isDense: false) }
+    _ = sparse.rows.append(ad, from: 0)
+    ad.removeAll()
   }
 
-  private mutating func flush(_ part: inout Part) throws(SystemError) {
-    let rows = part.pending
+  /// Writes the block that a part has gathered.
+  private mutating func flush(isDense: Bool) throws(SystemError) {
+    let rows = isDense ? dense.rows : sparse.rows
     let offset = UInt64(file.sectionBytes)
     bytes.removeAll(keepingCapacity: true)
-    unsafe rows.codes.withUnsafeBufferPointer { codes in
-      unsafe rows.buckets.withUnsafeBufferPointer { buckets in
-        unsafe rows.values.withUnsafeBufferPointer { values in
-          unsafe RowBlock.encode(codes: codes, buckets: buckets, values: values, to: &bytes)
-        }
-      }
-    }
-    let rowBytes = bytes.count
-    if descriptor.hasVersions { IntegerColumn.encode(rows.versions, to: &bytes) }
+    let size = rows.encode(versions: descriptor.hasVersions, to: &bytes)
     try file.append(bytes)
-    part.fence.append(
-      FenceEntry(
-        firstCode: rows.codes.first!, lastCode: rows.codes.last!, firstBucket: rows.buckets.first!,
-        lastBucket: rows.buckets.last!, rows: UInt32(rows.count), offset: offset, bytes: UInt32(rowBytes),
-        versionBytes: UInt32(bytes.count - rowBytes)))
-    part.pending.removeAll()
+    let last = rows.count - 1
+    let entry = unsafe FenceEntry(
+      firstCode: rows.codes[0], lastCode: rows.codes[last], firstBucket: rows.buckets[0],
+      lastBucket: rows.buckets[last], rows: UInt32(rows.count), offset: offset, bytes: UInt32(size.rows),
+      versionBytes: UInt32(size.versions))
+    if isDense { entry.append(to: &dense.fence) } else { entry.append(to: &sparse.fence) }
+    rows.removeAll()
   }
 
   /// Ends the run and puts it in its place. `totals` says for each bucket of the window by how much the run changes the
   /// bucket's total; without it, that is the sum of its rows.
   package consuming func finish(totals changes: [Int64]? = nil) throws(SystemError) -> SealedReference {
-    if last != nil { try endAd() }
-    var (few, many) = (sparse, dense)
-    if few.pending.count > 0 { try flush(&few) }
-    if many.pending.count > 0 { try flush(&many) }
+    try endAd()
+    if sparse.rows.count > 0 { try flush(isDense: false) }
+    if dense.rows.count > 0 { try flush(isDense: true) }
     file.end()
     let changes = changes ?? totals
-    precondition(changes.count == totals.count)
-    for (kind, fence) in [(RunFormat.sparse, few.fence), (RunFormat.dense, many.fence)] {
-      var writer = ByteWriter()
-      for entry in fence { entry.append(to: &writer) }
-      try write(kind, writer.bytes)
-    }
+    precondition(changes.count == totals.count, "totals of another window")
+    try write(RunFormat.sparse, sparse.fence.bytes)
+    try write(RunFormat.dense, dense.fence.bytes)
+    try write(RunFormat.totals, RunTotals.bytes(changes))
     var writer = ByteWriter()
-    for change in changes { writer.append(change) }
-    try write(RunFormat.totals, writer.bytes)
-    writer = ByteWriter()
     for (code, sum) in heaviest.sorted {
       writer.append(code)
       writer.append(UInt32(0))
@@ -144,60 +163,5 @@ package struct RunWriter: ~Copyable {
     try file.begin(section: kind)
     try file.append(bytes)
     file.end()
-  }
-}
-
-/// Rows as columns.
-struct RowBuffer {
-  var codes: [UInt32] = []
-  var buckets: [UInt32] = []
-  var values: [UInt64] = []
-  var versions: [UInt64] = []
-
-  var count: Int { codes.count }
-  var sum: UInt64 { values.reduce(0, &+) }
-
-  mutating func append(_ code: UInt32, _ bucket: UInt32, _ value: UInt64, _ version: UInt64) {
-    codes.append(code)
-    buckets.append(bucket)
-    values.append(value)
-    versions.append(version)
-  }
-
-  mutating func append(_ other: RowBuffer, _ range: Range<Int>) {
-    codes.append(contentsOf: other.codes[range])
-    buckets.append(contentsOf: other.buckets[range])
-    values.append(contentsOf: other.values[range])
-    versions.append(contentsOf: other.versions[range])
-  }
-
-  mutating func removeAll() {
-    codes.removeAll(keepingCapacity: true)
-    buckets.removeAll(keepingCapacity: true)
-    values.removeAll(keepingCapacity: true)
-    versions.removeAll(keepingCapacity: true)
-  }
-}
-
-/// The ads with the largest sums: twice as many are kept as are wanted, and cut back when that is full.
-struct Heaviest {
-  private let limit: Int
-  private var entries: [(code: UInt32, sum: UInt64)] = []
-  private var least: UInt64 = 0
-
-  init(_ limit: Int) { self.limit = limit }
-
-  mutating func add(_ code: UInt32, _ sum: UInt64) {
-    guard sum > 0, entries.count < limit || sum > least else { return }
-    entries.append((code, sum))
-    if entries.count >= 2 * limit {
-      entries = Array(sorted)
-      least = entries.last!.sum
-    }
-  }
-
-  /// Heaviest first; of equal ones the lower code first.
-  var sorted: [(code: UInt32, sum: UInt64)] {
-    Array(entries.sorted { $0.sum != $1.sum ? $0.sum > $1.sum : $0.code < $1.code }.prefix(limit))
   }
 }

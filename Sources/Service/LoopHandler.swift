@@ -32,6 +32,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   private var counts = LoopCounts()
   private let published = Mutex(LoopCounts())
   private var requestNumber: UInt64
+  /// Verdicts of known ads that are not counted clicks, on their way to the shards (R17).
+  private var verdicts: [VerdictCounts.Key: UInt64] = [:]
+  private var verdictsHanded: Int64 = 0
 
   /// Most clicks that wait for the catalog at once; one more is turned away with 503.
   private static let lookupLimit = 8192
@@ -81,6 +84,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       limit = max(0, limit - (context.environment.time.monotonic() - began))
     }
     for i in lanes.indices { settle(&lanes[i], loop) }
+    handOverVerdicts(loop.now)
     counts.loop = loop.statistics
     counts.cache = cache.statistics
     let now = counts
@@ -89,7 +93,27 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   func nextWait() -> Int64 {
     for i in lanes.indices where lanes[i].outstanding > 0 { return 1_000_000 }
-    return -1
+    return verdicts.isEmpty ? -1 : Self.verdictInterval
+  }
+
+  /// Verdicts reach their tables' memory after a second at the latest.
+  private static let verdictInterval: Int64 = 1_000_000_000
+
+  private func note(_ verdict: Verdict, _ ad: CachedAd) {
+    let minute = Minute(containing: context.clock.now()).index
+    verdicts[VerdictCounts.Key(ad: AdKey(ad.id, by: hasher), minute: minute, verdict: verdict), default: 0] += 1
+  }
+
+  private func handOverVerdicts(_ now: Int64) {
+    guard !verdicts.isEmpty, now - verdictsHanded >= Self.verdictInterval || verdicts.count >= 4_096 else { return }
+    verdictsHanded = now
+    var parts = [[VerdictCounts.Key: UInt64]](repeating: [:], count: context.cores.count)
+    for (key, count) in verdicts {
+      // The shard of the ad itself: which impression it was plays no part.
+      parts[context.route(ClickIdentity(ad: key.ad, impression: ImpressionID(high: 0, low: 0)))][key] = count
+    }
+    for (core, part) in zip(context.cores, parts) where !part.isEmpty { core.verdicts.add(part) }
+    verdicts.removeAll(keepingCapacity: true)
   }
 
   private func settle(_ lane: inout Lane, _ loop: EventLoop) {
@@ -157,6 +181,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     _ identity: ClickIdentity, _ ad: CachedAd, _ isHead: Bool, _ exchange: Exchange, _ loop: EventLoop
   ) {
     if ad.status == .paused {
+      note(.paused, ad)
       return finish(.paused, exchange, loop) { writer in
         if let fallback = ad.fallback {
           writer.begin(302)
@@ -183,6 +208,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   private func redirect(_ exchange: Exchange, _ ad: CachedAd, _ answer: ClickAnswer, _ loop: EventLoop) {
     counts.verdicts[Int(answer.verdict.rawValue)] += 1
+    if answer.verdict != .valid { note(answer.verdict, ad) }
     let shown = context.settings.verdictHeader
     loop.respond(exchange) { writer in
       writer.begin(302)
@@ -211,6 +237,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   /// A link that no key has signed, where such links are redirected: to where a click would lead now.
   private func forged(_ exchange: Exchange, _ ad: CachedAd, _ loop: EventLoop) {
     if ad.status == .active { return redirect(exchange, ad, ClickAnswer(.badSignature), loop) }
+    note(.badSignature, ad)
     guard let fallback = ad.fallback else { return badSignature(exchange, loop) }
     finish(.badSignature, exchange, loop) { writer in
       writer.begin(302)
@@ -298,6 +325,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
           ? text(200, "ready\n", exchange, loop) : text(503, reasons.map { $0 + "\n" }.joined(), exchange, loop)
       }
       if isAdmin, request.pathEquals("/metrics") {
+        handOverVerdicts(loop.now)
         counts.loop = loop.statistics
         let current = counts
         published.withLock { $0 = current }

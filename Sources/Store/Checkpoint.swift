@@ -21,8 +21,12 @@ extension Upkeep {
     try checkRunning()
     let before = core.manifest.state
     let closed = max(before.closedThrough, closable)
+    let verdicts = core.verdicts.take(before: closed)
+    _ = core.live.assign(verdicts.map(\.key.ad), firstCode: codes)
     let frozen = core.live.freeze(before: Minute(index: closed), firstCode: codes)
-    let isIdle = frozen.minutes.times.isEmpty && closed == before.closedThrough && frozen.position == before.applied
+    let isIdle =
+      verdicts.isEmpty && frozen.minutes.times.isEmpty && closed == before.closedThrough
+      && frozen.position == before.applied
     if isIdle {
       core.live.restore()
       return
@@ -31,14 +35,16 @@ extension Upkeep {
     do {
       try writeDictionary(frozen.keys, &made)
       try writeRows(frozen, closedBefore: before.closedThrough, rolledUp: before.rolledUp, &made)
+      let tables = try writeVerdicts(verdicts, position: frozen.position, before, &made)
       let floor = sabotaged(.floorTooHigh) ? frozen.position : frozen.floor
       try install(
         made, closedThrough: closed,
-        [.closedThrough(minute: closed), .checkpoint(applied: frozen.position, floor: floor)])
+        tables + [.closedThrough(minute: closed), .checkpoint(applied: frozen.position, floor: floor)])
     } catch {
       discard(made)
       // Right also where the record became durable and only its sync failed: readers have the old version still.
       core.live.restore()
+      core.verdicts.add(Dictionary(uniqueKeysWithValues: verdicts.map { ($0.key, $0.count) }))
       throw error
     }
     count { $0.checkpoints += 1 }

@@ -103,7 +103,8 @@ extension Upkeep {
     for key in [RunTableKey.hours, .days] {
       let perDay = CompactionPlan.perDay(key)
       try writeRun(
-        key, .base, window: day * perDay..<(day + 1) * perDay, position: minutes.descriptor.position, files: paced, &made
+        key, .base, window: day * perDay..<(day + 1) * perDay, position: minutes.descriptor.position, files: paced,
+        &made
       ) { writer in
         try RunMerge.widen(minutes, into: &writer)
       }

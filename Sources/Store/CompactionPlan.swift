@@ -110,7 +110,9 @@ package struct CompactionPlan: Sendable {
         let limit = tier < 1_440 ? closedThrough : complete > .min / 1_440 ? complete * 1_440 : .min
         // The day itself is the roll-up's where there is one.
         if tier == 1_440, key == .minutes { continue }
-        if let window = firstWindow(tables[key]!.bases, width: tier, before: limit) { return .merge(key, window: window) }
+        if let window = firstWindow(tables[key]!.bases, width: tier, before: limit) {
+          return .merge(key, window: window)
+        }
       }
     }
     return nil
@@ -121,7 +123,9 @@ package struct CompactionPlan: Sendable {
       let perDay = Self.perDay(key)
       if key.kind == .base {
         for tier in runTiers where tier > 1_440 {
-          if let window = firstWindow(tables[key]!.bases, width: tier, before: .max) { return .merge(key, window: window) }
+          if let window = firstWindow(tables[key]!.bases, width: tier, before: .max) {
+            return .merge(key, window: window)
+          }
         }
       }
       guard key == .hours || key == .days, rolledUp > .min else { continue }
@@ -182,8 +186,10 @@ package struct CompactionPlan: Sendable {
         if key == .minutes || key == .hours || key == .days {
           guard rolledUp > .min, base.window.upperBound <= rolledUp * perDay else { continue }
         }
-        let patches = tables[key]!.patches.filter { base.window.lowerBound <= $0.window.lowerBound
-          && $0.window.upperBound <= base.window.upperBound }
+        let patches = tables[key]!.patches.filter {
+          base.window.lowerBound <= $0.window.lowerBound
+            && $0.window.upperBound <= base.window.upperBound
+        }
         guard let newest = patches.map(\.created).max(), now - newest >= Self.restMilliseconds else { continue }
         let weight = patches.reduce(0) { $0 + $1.bytes }
         if base.window.count <= perDay || weight * 10 >= base.bytes { return .merge(key, window: base.window) }

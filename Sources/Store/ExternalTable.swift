@@ -88,7 +88,8 @@ extension Upkeep {
     return latest
   }
 
-  private func writeExternal(_ rows: [RunRow], table: UInt32, position: UInt64, _ made: inout Made) throws {
+  /// Writes sorted rows, one patch a day.
+  func writeExternal(_ rows: [RunRow], table: UInt32, position: UInt64, _ made: inout Made) throws {
     let key = RunTableKey(kind: .external, table: table, bucketSeconds: 60)
     var days: [Int64: [RunRow]] = [:]
     for row in rows { days[Self.day(of: row.bucket), default: []].append(row) }

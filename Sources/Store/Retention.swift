@@ -16,10 +16,16 @@ extension Upkeep {
   /// Whether anything is past its retention.
   var hasExpired: Bool { expiredSegments > 0 || !expiredRuns.isEmpty }
 
-  /// Segments at the beginning that may go.
+  /// Segments at the beginning that may go: older than the retention by the store's clock, and beyond the dedup horizon by
+  /// its running time. A clock that is set right after a week without power moves the first at once, not the second, and
+  /// the identities of the last minutes must be there still.
   private var expiredSegments: Int {
     let limit = core.clock.now() - core.options.rawRetention
-    return core.live.version.segments.prefix { $0.summary.receiveTimes.upperBound < limit }.count
+    let horizon = Int64(core.runningTime) - core.options.dedupHorizon - 2_000
+    return core.live.version.segments.prefix {
+      $0.summary.receiveTimes.upperBound < limit
+        && (Int64($0.summary.runningTimes.upperBound) < horizon || sabotaged(.retireInsideHorizon))
+    }.count
   }
 
   private var expiredRuns: [Run] {

@@ -65,7 +65,9 @@ package struct RunTable: Sendable {
       patches.insert(run, at: at)
     case .base:
       let at = bases.firstIndex { $0.window.lowerBound >= window.lowerBound } ?? bases.count
-      if at > 0, bases[at - 1].window.upperBound > window.lowerBound { return "its window overlaps \(bases[at - 1].file.path)" }
+      if at > 0, bases[at - 1].window.upperBound > window.lowerBound {
+        return "its window overlaps \(bases[at - 1].file.path)"
+      }
       if at < bases.count, window.upperBound > bases[at].window.lowerBound {
         return "its window overlaps \(bases[at].file.path)"
       }

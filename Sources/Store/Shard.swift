@@ -91,7 +91,7 @@ package final class Shard {
       wallHighest = max(wallHighest, environment.time.wall())
       return recoveredRunning + UInt64(wallHighest - wallAtStart)
     }
-    return recoveredRunning + clock.elapsed()
+    return core.runningTime
   }
 
   // MARK: - Clicks
@@ -282,7 +282,8 @@ package final class Shard {
     var previous = (generation: UInt64(0), checksum: UInt32(0))
     if let old = state.extents.last {
       if old.end == nil {
-        try writer.close(FrameStamp(logicalTime: now, runningTime: runningTime, manifestSequence: core.manifest.sequence))
+        try writer.close(
+          FrameStamp(logicalTime: now, runningTime: runningTime, manifestSequence: core.manifest.sequence))
         changes.append(
           .close(
             generation: old.generation, LogExtent.End(offset: UInt64(writer.offset), position: writer.nextPosition)))

@@ -15,6 +15,10 @@ package final class ShardCore: Sendable {
   package let live: LiveTable
   /// Log slots.
   package let slots: SlotPool
+  /// Running time when the store was opened, ms.
+  let recoveredRunning: UInt64
+  /// Verdicts on their way into their tables, from any thread.
+  package let verdicts = VerdictCounts()
   /// Whether clicks are recorded, from any thread.
   package let condition = ShardCondition()
 
@@ -23,8 +27,9 @@ package final class ShardCore: Sendable {
 
   init(
     environment: Environment, directory: String, store: StoreID, options: ShardOptions, clock: LogicalClock,
-    manifest: SharedManifest, live: LiveTable, slots: SlotPool
+    manifest: SharedManifest, live: LiveTable, slots: SlotPool, recoveredRunning: UInt64
   ) {
+    self.recoveredRunning = recoveredRunning
     self.environment = environment
     self.directory = directory
     self.store = store
@@ -34,6 +39,9 @@ package final class ShardCore: Sendable {
     self.live = live
     self.slots = slots
   }
+
+  /// Milliseconds this store has been running, over all its runs.
+  var runningTime: UInt64 { recoveredRunning + clock.elapsed() }
 
   /// The background: these slots hold only clicks below `logStart`, which are in segments now.
   func leave(_ slots: [UInt32], logStart: UInt64) {

@@ -41,7 +41,8 @@ extension Shard {
     let core = ShardCore(
       environment: environment, directory: directory, store: store, options: options, clock: clock,
       manifest: SharedManifest(manifest),
-      live: LiveTable(recovery.minutes, version: recovery.version, closedThrough: state.closedThrough), slots: slots)
+      live: LiveTable(recovery.minutes, version: recovery.version, closedThrough: state.closedThrough), slots: slots,
+      recoveredRunning: recovery.runningTime)
     let index = opening.index
     let damaged = recovery.damaged
     let shard = Shard(recovery, core: core, writer: opening.writer, index: index)

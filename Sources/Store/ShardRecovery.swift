@@ -47,7 +47,9 @@ package struct ShardRecovery: ~Copyable {
   package var nextPosition: UInt64 { minutes.position }
 
   /// What readers would see of the shard, for queries on a directory that no server holds.
-  package var live: LiveTable { LiveTable(minutes, version: version, closedThrough: manifest?.state.closedThrough ?? .min) }
+  package var live: LiveTable {
+    LiveTable(minutes, version: version, closedThrough: manifest?.state.closedThrough ?? .min)
+  }
 
   /// Reads the shard in `directory`; without `identities` for readers alone, who need no dedup index. Throws `FormatError` where acknowledged data is damaged or foreign, `SystemError` where
   /// the disk does not answer.
@@ -193,7 +195,11 @@ package struct ShardRecovery: ~Copyable {
       }
       let position = positions.lowerBound + UInt64(i)
       let isWritten = position < state.applied && click.minute.index < state.closedThrough
-      if isWritten && !sabotaged(.replayClosed) { minutes.skip() } else { minutes.apply(ad: click.ad, minute: click.minute) }
+      if isWritten && !sabotaged(.replayClosed) {
+        minutes.skip()
+      } else {
+        minutes.apply(ad: click.ad, minute: click.minute)
+      }
       guard identities, position >= state.sealed else { continue }
       // Every click in the log was new when it was written: nothing needs comparing.
       let hash = hasher.hash(click.ad.rawValue, click.impression.high, click.impression.low)

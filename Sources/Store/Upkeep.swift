@@ -126,7 +126,9 @@ package final class Upkeep {
 
   /// After a failed write or sync of log or manifest nothing is changed any more (K8).
   func checkRunning() throws(SystemError) {
-    if case .failed(let reason) = core.condition.state { throw SystemError("change", "\(core.directory): \(reason)", code: 5) }
+    if case .failed(let reason) = core.condition.state {
+      throw SystemError("change", "\(core.directory): \(reason)", code: 5)
+    }
   }
 
   // MARK: - On request

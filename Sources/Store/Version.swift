@@ -53,7 +53,8 @@ package final class Version: Sendable {
       precondition(fault == nil, "\(run.file.path): \(fault!)")
     }
     for segment in added.segments {
-      let at = segments.firstIndex { $0.summary.positions.lowerBound > segment.summary.positions.lowerBound } ?? segments.count
+      let at =
+        segments.firstIndex { $0.summary.positions.lowerBound > segment.summary.positions.lowerBound } ?? segments.count
       segments.insert(segment, at: at)
     }
     for file in removed { file.makeObsolete() }

@@ -75,7 +75,8 @@ final class Score: Sendable {
 @main struct Campaign {
   static func main() throws {
     let arguments = CommandLine.arguments
-    guard arguments.count == 4 || arguments.count == 5, let minutes = Double(arguments[1]), let seed = UInt64(arguments[2]),
+    guard arguments.count == 4 || arguments.count == 5, let minutes = Double(arguments[1]),
+      let seed = UInt64(arguments[2]),
       let threads = Int(arguments[3]), minutes > 0, threads > 0
     else {
       print("usage: campaign <minutes> <seed> <threads> [<name>]")

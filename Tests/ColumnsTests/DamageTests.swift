@@ -16,7 +16,7 @@ import Testing
 
   @Test func anyBytes() throws {
     let memory = ExactMemory(atLeast: 8192)
-    try Seeds.run(20_000) { seed in
+    try Seeds.run(8_000) { seed in
       var chance = seed.generator
       var bytes = chance.bytes(chance.small(in: 0...300))
       if !bytes.isEmpty && !chance.oneIn(10) { bytes[0] = UInt8(chance.next() % 9) }

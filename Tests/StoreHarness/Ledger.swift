@@ -11,6 +11,9 @@ package struct ClientLedger: Sendable {
   private var answeredValid: Set<ClickIdentity> = []
   /// Sent, and not known to be counted or refused.
   package private(set) var open: Set<ClickIdentity> = []
+  /// Time that has passed since the first click, ms, over all runs.
+  private var elapsed: Int64 = 0
+  private var firstSent: [ClickIdentity: Int64] = [:]
   /// Every click ever sent, in order.
   package private(set) var sent: [ClickIdentity] = []
   /// What contradicts a promise.
@@ -18,9 +21,18 @@ package struct ClientLedger: Sendable {
 
   package init() {}
 
+  /// Time passes.
+  mutating func pass(_ milliseconds: Int64) { elapsed += milliseconds }
+
+  /// Whether the dedup horizon still knows the click for sure: only then may it be sent again.
+  func isRecent(_ identity: ClickIdentity) -> Bool {
+    elapsed - (firstSent[identity] ?? elapsed) < Scenario.horizon - 60_000
+  }
+
   /// Records that the clicks are on their way.
   mutating func send(_ identities: [ClickIdentity]) {
     sent += identities
+    for identity in identities where firstSent[identity] == nil { firstSent[identity] = elapsed }
     for identity in identities where counted[identity] == nil { open.insert(identity) }
   }
 

@@ -49,7 +49,8 @@ package enum MetamorphicCampaign {
       switch generator.next() % 12 {
       case 0...3: steps += [.prepare, .commit(1 + generator.small(in: 0...60))]
       case 4: steps += [.prepare, .twins(1 + generator.small(in: 0...10))]
-      case 5, 6: steps += [.prepare, .late(1 + generator.small(in: 0...9), minutes: Int64(generator.small(in: 0...3_000)))]
+      case 5, 6:
+        steps += [.prepare, .late(1 + generator.small(in: 0...9), minutes: Int64(generator.small(in: 0...3_000)))]
       case 7, 8: steps.append(.wait(Int64(generator.small(in: 0...300_000))))
       case 9: steps.append(.settle)
       case 10: steps.append(generator.oneIn(2) ? .kill : .restart)

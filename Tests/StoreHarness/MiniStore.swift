@@ -31,7 +31,7 @@ package struct MiniStore {
   }
 
   private static let steps: [Step] =
-    [.commit(4), .wait(86_400_000), .commit(2), .settle, .late(2, minutes: 1_440), .settle, .prepare]
+    [.commit(4), .wait(36_000_000), .commit(2), .settle, .late(2, minutes: 600), .settle, .prepare]
     + [.commit(3), .repeats(1), .wait(60)] + Array(repeating: .commit(2), count: 9)
     + [.kill, .prepare] + Array(repeating: .commit(30), count: 16)
     + [.prepare, .wait(200_000), .commit(3), .wait(60), .commit(2), .wait(60)]
@@ -57,7 +57,7 @@ package struct MiniStore {
       let bytes = disk.bytes(of: path)
       history[path]?.removeAll { $0 == bytes }
     }
-    precondition(run.check() == [] && contents.clicks.count == run.ledger.counted.count)
+    precondition(run.check() == [] && Int(contents.retired) + contents.clicks.count == run.ledger.counted.count)
 
     let extent = contents.state!.extents.last!
     let directory = "\(Run.path)/\(StoreFiles.shard(0))/\(StoreFiles.log)"
@@ -94,11 +94,13 @@ package struct MiniStore {
     do {
       if opening { _ = try Store.open(machine.environment, Run.path, options: Scenario.options) }
       let found = try Contents(machine.environment, Run.path)
-      if found.clicks == contents.clicks, found.rows == contents.rows, opening || found.state == contents.state {
+      if found.clicks == contents.clicks, found.inconsistent == contents.inconsistent, found.rows == contents.rows,
+        opening || found.state == contents.state
+      {
         return .right
       }
       if found.clicks.count < contents.clicks.count, found.clicks[...] == contents.clicks[..<found.clicks.count] {
-        return .shorter(found.clicks.count)
+        return .shorter(Int(found.retired) + found.clicks.count)
       }
       return .wrong(
         "\(found.clicks.count) clicks, \(found.rows.count) rows, state \(found.state.map { "\($0)" } ?? "-")")

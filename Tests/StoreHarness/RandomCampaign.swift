@@ -13,8 +13,8 @@ package enum RandomCampaign {
     var machine = SimulatedMachine(seed: seed)
     var ledger = ClientLedger()
     var sight = Sight()
-    // Waits stay inside the dedup horizon of one hour, so that no repeat may count again.
-    var patience: Int64 = 3_000_000
+    // Some lives are long: days are rolled up, and raw clicks retire.
+    var patience: Int64 = 120_000_000
     func report(_ faults: [String], _ place: String) {
       findings.violations += faults.map { "seed \(seed), \(place): \($0)" }
     }
@@ -72,7 +72,7 @@ package enum RandomCampaign {
       case 8...10: steps.append(.repeats(1 + generator.small(in: 0...200)))
       case 11: steps.append(.twins(1 + generator.small(in: 0...50)))
       case 12...13:
-        let wait = Int64(generator.small(in: 0...200_000))
+        let wait = Int64(generator.small(in: 0...(generator.oneIn(6) ? 20_000_000 : 200_000)))
         guard wait <= patience else { continue }
         patience -= wait
         steps.append(.wait(wait))

@@ -47,7 +47,9 @@ package enum RebuildCampaign {
     } catch { return ["\(error)"] }
     var options = Scenario.options
     options.rebuild = true
-    do { _ = try Store.open(machine.environment, Run.path, options: options) } catch { return ["not rebuilt: \(error)"] }
+    do { _ = try Store.open(machine.environment, Run.path, options: options) } catch {
+      return ["not rebuilt: \(error)"]
+    }
     let after = Run(machine, ledger: run.ledger)
     after.observe(run.observed)
     return after.check()

@@ -93,6 +93,7 @@ package final class Run {
       commit((0..<count).flatMap { _ in [ClickIdentity](repeating: fresh(), count: 2) }, shard)
     case .wait(let milliseconds):
       machine.time.advance(milliseconds: milliseconds)
+      ledger.pass(milliseconds)
       shard.maintain()
       work(shard)
     case .late(let count, let minutes):
@@ -124,16 +125,18 @@ package final class Run {
   /// Sends every click whose fate is unknown again, and some that are known.
   package func retry() {
     guard let shard = store?.shards[0] else { return }
-    let unknown = Array(ledger.open).sorted { $0.impression.low < $1.impression.low }
-    let known = ledger.counted.keys.sorted { $0.impression.low < $1.impression.low }.prefix(20)
+    let unknown = ledger.open.filter { ledger.isRecent($0) }.sorted { $0.impression.low < $1.impression.low }
+    let known = ledger.counted.keys.filter { ledger.isRecent($0) }.sorted { $0.impression.low < $1.impression.low }
+      .prefix(20)
     for batch in [unknown, Array(known)] where !batch.isEmpty {
       for start in stride(from: 0, to: batch.count, by: 300) {
         commit(Array(batch[start..<min(start + 300, batch.count)]), shard)
       }
     }
+    let unsettled = ledger.open.filter { ledger.isRecent($0) }
     // A read that the crash cut off leaves the shard recording, and its click unsettled.
-    if case .recording = shard.condition.state, !ledger.open.isEmpty, !machine.disk.isCrashed {
-      violations.append("\(ledger.open.count) clicks are unsettled after a retry")
+    if case .recording = shard.condition.state, !unsettled.isEmpty, !machine.disk.isCrashed {
+      violations.append("\(unsettled.count) clicks are unsettled after a retry")
     }
     note()
   }
@@ -174,7 +177,9 @@ package final class Run {
 
   private func again(_ index: Int) -> ClickIdentity {
     let sent = ledger.sent
-    return sent.isEmpty ? fresh() : sent[(index * 7 + sent.count / 2) % sent.count]
+    guard !sent.isEmpty else { return fresh() }
+    let identity = sent[(index * 7 + sent.count / 2) % sent.count]
+    return ledger.isRecent(identity) ? identity : fresh()
   }
 
   private func used() -> UInt64 { machine.disk.files().reduce(0) { $0 + UInt64($1.size) } }

@@ -44,13 +44,16 @@ package struct Scenario: Sendable, CustomStringConvertible {
     self.steps = steps
   }
 
-  /// Tiny slots and manifests; a dedup horizon that no script outlives.
+  /// Repeats inside it are dropped, ms; clicks that are older are not sent again.
+  static let horizon: Int64 = 14_400_000
+
+  /// Tiny slots and manifests; hours for days, so that raw clicks retire in a script.
   package static var options: ShardOptions {
     var options = ShardOptions()
     options.slotBytes = SlotPool.sizes.lowerBound
     options.manifestBytes = 24 << 10
     options.diskReserve = 0
-    options.dedupHorizon = 3_600_000
+    options.dedupHorizon = horizon
     options.expectedImpressions = 64
     options.dedupLimit = 1 << 20
     options.segmentRows = 40
@@ -59,10 +62,13 @@ package struct Scenario: Sendable, CustomStringConvertible {
     options.segmentLimit = 1_000
     options.runTiers = [2, 6, 60, 1_440, 2_880]
     options.patchFanIn = 3
-    options.rawRetention = 3 * 86_400_000
+    options.rawRetention = 6 * 3_600_000
     options.access = .read
     return options
   }
+
+  /// Of a script that makes many files every push crashes at one call in four; the long campaigns at each.
+  package var stride: Int { steps.contains { if case .settle = $0 { true } else { false } } ? 4 : 1 }
 
   /// The scripts that every push runs.
   package static let all: [Scenario] = [
@@ -103,15 +109,22 @@ package struct Scenario: Sendable, CustomStringConvertible {
       (0..<7).flatMap { _ in [.commit(41), .wait(125_000)] as [Step] } + [.settle, .late(2, minutes: 9), .settle]),
     Scenario(
       "a day is rolled up, then patched",
-      [.commit(4), .wait(86_400_000), .commit(2), .settle, .late(3, minutes: 1_440), .settle, .late(2, minutes: 1_445),
-       .settle, .late(2, minutes: 1_441), .settle]),
+      [
+        .commit(4), .wait(36_000_000), .commit(2), .settle, .late(3, minutes: 600), .settle, .late(2, minutes: 605),
+        .settle, .late(2, minutes: 601), .settle,
+      ]),
     Scenario(
       "raw clicks retire",
-      [.commit(45), .wait(130_000), .late(3, minutes: 4), .settle, .wait(345_600_000), .commit(3), .settle,
-       .late(2, minutes: 5_762), .settle, .kill, .commit(1), .settle]),
+      [
+        .commit(45), .wait(130_000), .late(3, minutes: 4), .settle, .wait(28_800_000), .commit(3), .settle,
+        .late(2, minutes: 482), .settle, .kill, .commit(1), .settle,
+      ]),
     Scenario(
       "kills around checkpoints",
-      [.commit(20), .wait(190_000), .commit(5), .kill, .commit(2), .late(4, minutes: 3), .wait(70_000), .kill, .prepare]
+      [
+        .commit(20), .wait(190_000), .commit(5), .kill, .commit(2), .late(4, minutes: 3), .wait(70_000), .kill,
+        .prepare,
+      ]
         + Array(repeating: .commit(3), count: 15) + [.prepare, .settle, .kill, .commit(1), .wait(60_000), .kill]),
   ]
 }

@@ -4,7 +4,9 @@ import Testing
 
 /// What is merged next, asked of the pure plan.
 @Suite struct CompactionPlanTests {
-  private static func shape(_ from: Int64, _ count: Int64, bytes: UInt64 = 10_000, created: Int64 = 0) -> CompactionPlan.Shape {
+  private static func shape(_ from: Int64, _ count: Int64, bytes: UInt64 = 10_000, created: Int64 = 0)
+    -> CompactionPlan.Shape
+  {
     CompactionPlan.Shape(window: from..<(from + count), bytes: bytes, created: created)
   }
 
@@ -75,10 +77,12 @@ import Testing
         bases.append(Self.shape(minute, width))
         minute += width + (generator.oneIn(5) ? Int64(generator.small(in: 0...3_000)) : 0)
       }
-      var plan = Self.plan(bases, (0..<generator.small(in: 0...40)).map { _ in
-        let start = Int64(generator.small(in: 0...Int(minute)))
-        return Self.shape(start, min(Int64(1 + generator.small(in: 0...9)), 1_440 - start % 1_440))
-      })
+      var plan = Self.plan(
+        bases,
+        (0..<generator.small(in: 0...40)).map { _ in
+          let start = Int64(generator.small(in: 0...Int(minute)))
+          return Self.shape(start, min(Int64(1 + generator.small(in: 0...9)), 1_440 - start % 1_440))
+        })
       plan.segments = (0..<generator.small(in: 0...60)).map { _ in UInt64(1 + generator.small(in: 0...2_000_000)) }
       plan.dictionaries = (0..<generator.small(in: 0...40)).map { _ in 1 + generator.small(in: 0...10_000) }
       plan.closedThrough = minute

@@ -5,7 +5,7 @@ import Testing
 @Suite struct CrashTests {
   @Test(arguments: Scenario.all)
   func everyCrashPointIsSurvived(scenario: Scenario) {
-    let findings = CrashCampaign.run(scenario, seed: 1)
+    let findings = CrashCampaign.run(scenario, seed: 1, stride: scenario.stride)
     print("T1 \(scenario): \(findings)")
     #expect(findings.violations == [])
     #expect(findings.crashPoints > 100)

@@ -5,7 +5,7 @@ import Testing
 @Suite struct ErrorTests {
   @Test(arguments: Scenario.all)
   func everyFailedCallIsSurvived(scenario: Scenario) {
-    let findings = ErrorCampaign.run(scenario, seed: 5, stride: 3)
+    let findings = ErrorCampaign.run(scenario, seed: 5, stride: 3 * scenario.stride)
     print("T5 \(scenario): \(findings)")
     #expect(findings.violations == [])
     #expect(findings.faultsInjected > 50)
@@ -13,7 +13,7 @@ import Testing
 
   @Test(arguments: Scenario.all)
   func everyKillFollowedByAPowerCutIsSurvived(scenario: Scenario) {
-    let findings = KillCampaign.run(scenario, seed: 2)
+    let findings = KillCampaign.run(scenario, seed: 2, stride: scenario.stride)
     print("Kill \(scenario): \(findings)")
     #expect(findings.violations == [])
   }

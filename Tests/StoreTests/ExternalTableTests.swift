@@ -16,7 +16,7 @@ import Testing
   @Test func theHigherVersionWins() throws {
     try Seeds.run(20) { seed in
       var generator = seed.generator
-      let machine = SimulatedMachine(seed: generator.next())
+      var machine = SimulatedMachine(seed: generator.next())
       var reference: [Key: (version: UInt64, value: UInt64)] = [:]
       var store = try Store.open(machine.environment, Run.path, options: Scenario.options)
       let start = Minute(containing: machine.time.wall()).index
@@ -31,13 +31,15 @@ import Testing
           let key = Key(ad: row.ad, minute: row.minute)
           let before = reference[key] ?? (0, 0)
           let next = (version: row.version, value: row.value)
-          if reference[key] == nil || (next.version, next.value) > (before.version, before.value) { reference[key] = next }
+          if reference[key] == nil || (next.version, next.value) > (before.version, before.value) {
+            reference[key] = next
+          }
         }
         try store.shards[0].upkeep.upsert("sink", rows)
         if generator.oneIn(3) { try store.shards[0].upkeep.settle() }
         if generator.oneIn(4) {
-          store = try Store.open(
-            machine.crashed(.nothing).environment, Run.path, options: Scenario.options)
+          machine = machine.crashed(.nothing)
+          store = try Store.open(machine.environment, Run.path, options: Scenario.options)
         }
         try compare(store, reference, "\(seed)")
       }

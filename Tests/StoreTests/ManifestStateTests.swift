@@ -29,7 +29,8 @@ import Testing
     case 13: return .lastFile(generator.edge(in: 0...state.lastFile + 5))
     case 14:
       return generator.oneIn(2)
-        ? .rolledUp(before: generator.edge(in: .min...Int64.max)) : .minutesFrom(minute: generator.edge(in: .min...Int64.max))
+        ? .rolledUp(before: generator.edge(in: .min...Int64.max))
+        : .minutesFrom(minute: generator.edge(in: .min...Int64.max))
     case 15: return .table(number: UInt32(state.tables.count + 1), name: "table-\(state.tables.count)")
     case 16 where !state.files.isEmpty: return .removeFile(number: generator.pick(state.files).reference.number)
     case 4 where !state.extents.isEmpty:
@@ -127,7 +128,9 @@ import Testing
     let file = StoreFile(kind: .run, reference: SealedReference(number: 4, bytes: 1, digest: 2))
     expectFault(.checkpoint(applied: 3, floor: 4))
     expectFault(.sealed(to: 1))
-    for change in [.checkpoint(applied: 9, floor: 4), .sealed(to: 6), .retired(to: 2), .addFile(file)] as [ManifestChange] {
+    for change in [.checkpoint(applied: 9, floor: 4), .sealed(to: 6), .retired(to: 2), .addFile(file)]
+      as [ManifestChange]
+    {
       try state.apply(change)
     }
     for change in [

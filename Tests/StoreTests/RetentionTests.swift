@@ -28,7 +28,8 @@ import Testing
     for _ in 0..<10 {
       sent += 1
       let request = ClickRequest(
-        identity: ClickIdentity(ad: ad, impression: ImpressionID(high: sent, low: sent)), eventTime: ClickRequest.onReceipt)
+        identity: ClickIdentity(ad: ad, impression: ImpressionID(high: sent, low: sent)),
+        eventTime: ClickRequest.onReceipt)
       let batch = [request]
       shard.commit(batch.span) { #expect($1.verdict == .valid) }
       machine.time.advance(milliseconds: Self.day)

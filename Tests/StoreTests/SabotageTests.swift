@@ -54,6 +54,8 @@
         Campaign(name: "horizon") { (1...5).flatMap { HorizonCampaign.run(seed: $0, steps: 200).violations } }
       case .olderRunWins, .lateRowsAsChanges: script("checkpoints and late clicks")
       case .forgetRollUps: script("a day is rolled up, then patched")
+      case .retireInsideHorizon:
+        Campaign(name: "T2") { (1...600).lazy.map { RandomCampaign.run(seed: $0).violations }.first { $0 != [] } ?? [] }
       case .retireWithoutBase: script("raw clicks retire")
       case .recycleBeforeSeal: script("seals, slots used again")
       case .replayClosed: script("kills around checkpoints")
@@ -79,7 +81,9 @@
 
     /// The script without any crash but its own kills.
     private static func script(_ name: String) -> Campaign {
-      Campaign(name: "script \(name)") { CrashCampaign.run(scenario(name), seed: 1, stride: .max / 2, limit: 1).violations }
+      Campaign(name: "script \(name)") {
+        CrashCampaign.run(scenario(name), seed: 1, stride: .max / 2, limit: 1).violations
+      }
     }
 
     /// A file of one section with these bytes.

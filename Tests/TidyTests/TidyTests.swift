@@ -84,7 +84,9 @@ import Testing
 
   @Test func everyFormatHasItsPage() throws {
     let files = KernelFileSystem()
-    for page in ["conventions.md", "click-log.md", "manifest.md", "sealed-file.md", "dictionary.md"] {
+    for page in [
+      "conventions.md", "click-log.md", "manifest.md", "sealed-file.md", "dictionary.md", "columns.md", "run.md",
+    ] {
       #expect(files.exists("\(Self.root)/Formats/\(page)"), "Formats/\(page) is missing")
     }
   }

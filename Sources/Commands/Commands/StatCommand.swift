@@ -201,7 +201,11 @@ struct StatLine {
   var json: JSONValue {
     func number(_ value: Double?) -> JSONValue {
       guard let value, value.isFinite else { return .null }
-      return .number(value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)")
+      guard abs(value) < 1e12 else { return .number("\(Int64(value))") }
+      // To the microsecond.
+      let millionths = Int64((value * 1e6).rounded())
+      guard millionths % 1_000_000 != 0 else { return .number("\(millionths / 1_000_000)") }
+      return .number("\(Double(millionths) / 1e6)")
     }
     return .object([
       "clicksPerSecond": number(clicks), "commitP50Seconds": number(median), "commitP99Seconds": number(high),

@@ -9,6 +9,29 @@ import Segments
 // The files that never change: header page, footer and sections, which all of them have; then what the type puts into its
 // sections. Of long lists the first entries are shown; --rows N shows rows.
 
+/// The sections of a segment, as Formats/segment.md numbers them.
+private enum SegmentPart: UInt32 {
+  case columns = 1
+  case positions, rows, fences, steps, stepFences, sums, sumFences
+
+  var name: String {
+    switch self {
+    case .columns: "columns"
+    case .positions: "positions by event time"
+    case .rows: "rows"
+    case .fences: "fences"
+    case .steps: "steps"
+    case .stepFences: "step fences"
+    case .sums: "sums"
+    case .sumFences: "sum fences"
+    }
+  }
+}
+
+extension SealedFile {
+  fileprivate func section(_ part: SegmentPart) throws(FormatError) -> SealedSection { try section(part.rawValue) }
+}
+
 extension FileInspector {
   /// Entries of a long list that are shown.
   private static var shownEntries: Int { 8 }
@@ -48,10 +71,7 @@ extension FileInspector {
       names = [
         1: "rows", 2: "fence of ads with few rows", 3: "fence of ads with many rows", 4: "totals", 5: "heaviest",
       ]
-    case .segment:
-      names = [
-        1: "columns", 2: "rows", 3: "fences", 4: "steps", 5: "step fences", 6: "sums", 7: "sum fences",
-      ]
+    case .segment: return SegmentPart(rawValue: kind)?.name ?? "unknown"
     case .dictionary: names = [0: "keys"]
     case .store, .logSlot, .manifest: names = [:]
     }
@@ -144,8 +164,8 @@ extension FileInspector {
     let segment = try Segment.open(files, path, access: .read)
     let file = segment.file
     try inspectColumns(segment)
-    let rows = try file.section(2)
-    let fences = try file.section(3)
+    let rows = try file.section(.rows)
+    let fences = try file.section(.fences)
     let pages = fences.bytes / 12
     let list = try file.bytes(of: fences)
     var start = rows.offset
@@ -184,7 +204,7 @@ extension FileInspector {
       16: "user agent", 17: "referrer",
     ]
     let encodings: [UInt16: String] = [1: "sorted", 2: "words", 3: "bins", 4: "strings"]
-    let section = try segment.file.section(1)
+    let section = try segment.file.section(.columns)
     let sizes = try segment.columnBytes()
     let clicks = Double(segment.summary.rows)
     var reader = ByteReader(try segment.file.bytes(of: section))
@@ -210,7 +230,7 @@ extension FileInspector {
   private func tenths(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
 
   private mutating func inspectSteps(_ segment: Segment) throws {
-    let section = try segment.file.section(5)
+    let section = try segment.file.section(.stepFences)
     var reader = ByteReader(try segment.file.bytes(of: section))
     let count = section.bytes / 32
     for index in 0..<min(count, Self.shownEntries) {
@@ -222,15 +242,15 @@ extension FileInspector {
           section.offset + UInt64(index * 32), "steps \(index)",
           [
             ("from position", "\(position)"), ("received", TimeRange.text(receiveTime)),
-            ("running", "\(runningTime) ms"), ("at", "\(try segment.file.section(4).offset + start)"),
+            ("running", "\(runningTime) ms"), ("at", "\(try segment.file.section(.steps).offset + start)"),
           ]))
     }
     more(section.offset, count, "blocks of steps")
   }
 
   private mutating func inspectSums(_ segment: Segment) throws {
-    let sums = try segment.file.section(6)
-    let section = try segment.file.section(7)
+    let sums = try segment.file.section(.sums)
+    let section = try segment.file.section(.sumFences)
     var reader = ByteReader(try segment.file.bytes(of: section))
     var entries: [(code: UInt32, rows: UInt32, minute: Int64, start: UInt64)] = []
     while reader.remaining >= 24 {

@@ -1,0 +1,102 @@
+import Clicks
+import Files
+import Minutes
+import Platform
+import Runs
+import Synchronization
+
+// Verdicts per (ad, minute) beside the counts (R17): how many repeats, forgeries, expired links an ad met. They are counted in
+// memory, and written with the checkpoint that closes their minute into external tables named `verdict.duplicate` and so
+// on. They are not in the log: a crash loses those of the open minutes, so nothing is ever billed by them.
+
+/// Verdicts that no checkpoint has written yet.
+package final class VerdictCounts: Sendable {
+  /// What is counted.
+  package struct Key: Hashable, Sendable {
+    package var ad: AdKey
+    package var minute: Int64
+    package var verdict: Verdict
+
+    package init(ad: AdKey, minute: Int64, verdict: Verdict) {
+      self.ad = ad
+      self.minute = minute
+      self.verdict = verdict
+    }
+  }
+
+  /// Most keys in memory; what comes beyond is left out and counted in `left`.
+  package static let limit = 1 << 20
+
+  private struct State {
+    var counts: [Key: UInt64] = [:]
+    var left: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+
+  /// Adds what a loop has met.
+  package func add(_ counts: [Key: UInt64]) {
+    state.withLock { state in
+      for (key, count) in counts {
+        if state.counts.count >= Self.limit, state.counts[key] == nil {
+          state.left += count
+        } else {
+          state.counts[key, default: 0] += count
+        }
+      }
+    }
+  }
+
+  /// Verdicts that found no room.
+  package var left: UInt64 { state.withLock { $0.left } }
+
+  /// Takes those of minutes before `minute` away, sorted by verdict, minute and ad.
+  func take(before minute: Int64) -> [(key: Key, count: UInt64)] {
+    let taken = state.withLock { state in
+      let taken = state.counts.filter { $0.key.minute < minute }
+      for key in taken.keys { state.counts[key] = nil }
+      return taken
+    }
+    return taken.sorted {
+      ($0.key.verdict.rawValue, $0.key.minute, $0.key.ad.rawValue)
+        < ($1.key.verdict.rawValue, $1.key.minute, $1.key.ad.rawValue)
+    }.map { ($0.key, $0.value) }
+  }
+}
+
+extension Verdict {
+  /// The external table of the verdict.
+  package var table: String { "verdict.\(name)" }
+}
+
+extension Upkeep {
+  /// Writes verdicts as external rows: what is there already and what came, under the checkpoint's position as their version.
+  /// Returns the changes that name new tables.
+  func writeVerdicts(
+    _ verdicts: [(key: VerdictCounts.Key, count: UInt64)], position: UInt64, _ state: ManifestState, _ made: inout Made
+  ) throws -> [ManifestChange] {
+    var changes: [ManifestChange] = []
+    var numbers = state.tables
+    for verdict in Verdict.allCases {
+      let own = verdicts.filter { $0.key.verdict == verdict }
+      guard !own.isEmpty else { continue }
+      let known = numbers.first { $0.value == verdict.table }?.key
+      let number = known ?? (numbers.keys.max() ?? 0) + 1
+      if known == nil {
+        changes.append(.table(number: number, name: verdict.table))
+        numbers[number] = verdict.table
+      }
+      var rows: [RunRow] = []
+      for (key, count) in own {
+        let minute = Minute(index: key.minute)
+        let present = try core.live.external(number, of: key.ad, from: minute, to: Minute(index: key.minute + 1))
+        let total = (present.first?.value ?? 0) + count
+        rows.append(
+          RunRow(code: core.live.code(of: key.ad)!, bucket: key.minute, value: total, version: position))
+      }
+      rows.sort { ($0.code, $0.bucket) < ($1.code, $1.bucket) }
+      try writeExternal(rows, table: number, position: position, &made)
+    }
+    return changes
+  }
+}

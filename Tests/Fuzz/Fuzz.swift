@@ -1,0 +1,120 @@
+import Bytes
+import ClickLog
+import Columns
+import Files
+import Platform
+import Runs
+import Segments
+import Simulation
+import Store
+
+// T14: every decoder that takes bytes from outside, under libFuzzer and the address sanitizer. The first byte of an input
+// chooses the decoder, the rest is its food. A decoder may say that the bytes are wrong; it may not trap, hang, read
+// beyond them, or give back something that its own encoder does not take.
+
+/// Called by libFuzzer for each input.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+  guard count > 1 else { return 0 }
+  // An allocation of exactly the input's size: one byte beyond it is a report.
+  let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: count - 1, alignment: 8)
+  defer { unsafe bytes.deallocate() }
+  unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(start: data + 1, count: count - 1))
+  let input = UnsafeRawBufferPointer(bytes)
+  switch unsafe data[0] % 7 {
+  case 0: unsafe integers(input)
+  case 1: unsafe rows(input)
+  case 2: unsafe strings(input)
+  case 3: unsafe frame(input)
+  case 4: unsafe manifest(input)
+  case 5: unsafe container(input, .run)
+  default: unsafe container(input, .segment)
+  }
+  return 0
+}
+
+private func integers(_ input: UnsafeRawBufferPointer) {
+  guard input.count > 2 else { return }
+  let count = unsafe 1 + Int(input[0]) | Int(input[1]) << 8
+  let values = UnsafeMutablePointer<UInt64>.allocate(capacity: count)
+  defer { unsafe values.deallocate() }
+  let block = unsafe UnsafeRawBufferPointer(rebasing: input[2...])
+  guard let used = try? unsafe IntegerColumn.decode(block, count: count, into: values) else { return }
+  precondition(used <= block.count)
+  // What was decoded is encoded to something that decodes to the same.
+  var again: [UInt8] = []
+  unsafe IntegerColumn.encode(UnsafeBufferPointer(start: values, count: count), to: &again)
+  let second = UnsafeMutablePointer<UInt64>.allocate(capacity: count)
+  defer { unsafe second.deallocate() }
+  let taken = unsafe again.withUnsafeBytes { try? unsafe IntegerColumn.decode($0, count: count, into: second) }
+  precondition(taken == again.count)
+  for i in 0..<count { unsafe precondition(values[i] == second[i]) }
+}
+
+private func rows(_ input: UnsafeRawBufferPointer) {
+  let codes = UnsafeMutablePointer<UInt32>.allocate(capacity: RowBlock.maximumRows)
+  let buckets = UnsafeMutablePointer<UInt32>.allocate(capacity: RowBlock.maximumRows)
+  let values = UnsafeMutablePointer<UInt64>.allocate(capacity: RowBlock.maximumRows)
+  defer {
+    unsafe codes.deallocate()
+    unsafe buckets.deallocate()
+    unsafe values.deallocate()
+  }
+  guard let count = try? unsafe RowBlock.decode(input, codes: codes, buckets: buckets, values: values), count > 0 else {
+    return
+  }
+  let code = unsafe codes[count / 2]
+  var due = 0
+  for i in 0..<count where unsafe codes[i] == code { due += 1 }
+  let own = try? unsafe RowBlock.decode(input, only: code, buckets: buckets, values: values)
+  precondition(own == due)
+}
+
+private func strings(_ input: UnsafeRawBufferPointer) {
+  guard input.count > 1 else { return }
+  let count = unsafe 1 + Int(input[0])
+  let block = unsafe UnsafeRawBufferPointer(rebasing: input[1...])
+  guard let (found, used) = try? unsafe StringColumn.decode(block, count: count) else { return }
+  precondition(found.count == count && used <= block.count)
+}
+
+private func frame(_ input: UnsafeRawBufferPointer) {
+  _ = unsafe FrameHeader.scan(input, generation: nil, limit: 1 << 20)
+}
+
+private func manifest(_ input: UnsafeRawBufferPointer) {
+  var state = ManifestState()
+  do throws(ManifestFault) {
+    for change in try ManifestChange.read(unsafe [UInt8](input)) { try state.apply(change) }
+  } catch { return }
+  var again = ManifestState()
+  for change in state.snapshot { try! again.apply(change) }
+}
+
+/// The body of a file whose container is in order: what its own reader makes of it.
+private func container(_ input: UnsafeRawBufferPointer, _ magic: FileMagic) {
+  let disk = SimulatedDisk()
+  let header = FileHeader(magic: magic, store: StoreID(high: 1, low: 2), number: 1, created: 3, blockBytes: 16_384)
+  var fields = [UInt8](repeating: 0, count: FileHeader.size - FileHeader.typeFields)
+  var reader = unsafe ByteReader([UInt8](input))
+  guard let fieldCount = reader.next(UInt8.self), let head = reader.next(bytes: min(Int(fieldCount), reader.remaining))
+  else { return }
+  fields.replaceSubrange(0..<head.count, with: head)
+  do {
+    var writer = try SealedFileWriter(disk, path: "/file", temporary: "/born", header: header)
+    var kind: UInt32 = 1
+    while let length = reader.next(UInt16.self), let body = reader.next(bytes: min(Int(length), reader.remaining)), kind < 9 {
+      try writer.begin(section: kind)
+      try writer.append(Array(body))
+      writer.end()
+      kind += 1
+    }
+    _ = try unsafe writer.finish { page in
+      unsafe (page + FileHeader.typeFields).copyMemory(from: fields, byteCount: fields.count)
+    }
+    switch magic {
+    case .run: try Run.open(disk, "/file", access: .read).verify()
+    default: try Segment.open(disk, "/file", access: .read).verify()
+    }
+  } catch is FormatError {} catch is SystemError {} catch { preconditionFailure("\(error)") }
+}
