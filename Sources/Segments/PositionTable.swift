@@ -63,8 +63,7 @@ struct PositionTable: Sendable {
   init(_ rows: [BuilderRow]) {
     var sample = stride(from: 0, to: rows.count, by: 1 + rows.count / 4096).map { RowPage.biased(rows[$0].eventTime) }
     sample.sort()
-    let edge = sample.count / 200
-    scale = Scale(sample[edge]...sample[sample.count - 1 - edge], entries: rows.count / Self.rowsPerEntry)
+    scale = Scale(Self.usual(sample), entries: rows.count / Self.rowsPerEntry)
     positions = []
     weights = []
     guard scale.entries > 0 else { return }
@@ -89,6 +88,15 @@ struct PositionTable: Sendable {
       positions.append(end > start ? sorted[(start + end) / 2] : positions.last ?? 0)
       start = end
     }
+  }
+
+  /// The times for which entries are worth having: nine tenths of them and a little on both sides, which is nearly all where
+  /// times are even, and no more where some are far off. Of those, time says nothing about the position anyway.
+  private static func usual(_ sample: [UInt64]) -> ClosedRange<UInt64> {
+    let edge = sample.count / 20
+    let (low, high) = (sample[edge], sample[sample.count - 1 - edge])
+    let more = (high - low) / 16
+    return max(sample[0], low - min(low, more))...min(sample[sample.count - 1], high + min(.max - high, more))
   }
 
   /// A table for segments that become one of `rows` rows: for each bucket what the table with most rows there says.

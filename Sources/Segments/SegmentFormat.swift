@@ -158,7 +158,7 @@ extension SegmentSummary {
   }
 
   /// The most clicks of one segment: a position less the first is a number of 32 bits.
-  static let maximumRows = 1 << 32
+  package static let maximumRows = 1 << 32
 }
 
 /// The doors that this version knows.

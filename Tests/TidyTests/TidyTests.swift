@@ -86,6 +86,7 @@ import Testing
     let files = KernelFileSystem()
     for page in [
       "conventions.md", "click-log.md", "manifest.md", "sealed-file.md", "dictionary.md", "columns.md", "run.md",
+      "segment.md",
     ] {
       #expect(files.exists("\(Self.root)/Formats/\(page)"), "Formats/\(page) is missing")
     }

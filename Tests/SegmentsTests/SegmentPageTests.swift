@@ -1,0 +1,113 @@
+import Bytes
+import Clicks
+import Files
+import Platform
+import Segments
+import Simulation
+import Testing
+
+/// What `Formats/segment.md` says is what the code writes and reads.
+@Suite struct SegmentPageTests {
+  /// The segment of the page: five clicks of two log frames, three of them with one impression.
+  private static let example: Reference = {
+    let a = ImpressionID("01976d9c-0080-7abc-8def-0123456789ab")!
+    let b = ImpressionID("01976d9c-0100-7fff-bfff-ffffffffffff")!
+    let c = ImpressionID("01976d9c-0080-7000-8000-000000000001")!
+    let early: (Int64, UInt64) = (1_750_000_000_500, 1_000)
+    let late: (Int64, UInt64) = (1_750_000_000_507, 1_007)
+    let clicks: [(ImpressionID, UInt32, Int64, Click.Source, (Int64, UInt64))] = [
+      (a, 0, early.0, .browser, early), (b, 1, early.0, .browser, early), (a, 5, early.0, .browser, early),
+      (a, 0, late.0, .browser, late), (c, 0, 1_749_999_990_000, .batch, late),
+    ]
+    var reference = Reference()
+    for (i, click) in clicks.enumerated() {
+      let row = SegmentRow(
+        impression: click.0, code: click.1, eventTime: click.2, position: 1_000 + UInt64(i), source: click.3)
+      reference.entries.append(
+        Reference.Entry(row: row, strings: [], receiveTime: click.4.0, runningTime: click.4.1))
+    }
+    return reference
+  }()
+
+  /// The clicks of the golden segment: a page and a bit, ids of all kinds, strings, times of their own.
+  private static let golden: Reference = {
+    var reference = Reference(captured: [.userAgent])
+    for i in 0..<UInt64(300) {
+      let mixed = (i &* 0x9E37_79B9_7F4A_7C15, i &* 0xC2B2_AE3D_27D4_EB4F)
+      let time = 1_750_000_000_000 + Int64(i / 7) * 13
+      var id = ImpressionID(high: mixed.0, low: mixed.1)
+      if i % 3 == 1 { id = .version7(at: time - Int64(i % 50) * 1_000, random: mixed) }
+      if i % 10 == 9 { id = reference.entries[Int(i) - 9].row.impression }
+      let row = SegmentRow(
+        impression: id, code: UInt32(i % 5 == 0 ? i : i % 4), eventTime: i % 20 == 3 ? time - Int64(i) * 10_000 : time,
+        position: 1 << 40 + i, source: Click.Source(rawValue: UInt16(i % 3))!)
+      reference.entries.append(
+        Reference.Entry(
+          row: row, strings: [Array("browser \(i % 11)".utf8)], receiveTime: time, runningTime: 5_000 + i / 7 * 13))
+    }
+    return reference
+  }()
+
+  private static let sections: [(name: String, kind: UInt32)] = [
+    ("columns", 1), ("positions", 2), ("rows", 3), ("fences", 4), ("steps", 5), ("step fences", 6), ("sums", 7),
+    ("sum fences", 8),
+  ]
+
+  private func contents(_ file: SealedFile, _ kind: UInt32) throws -> [UInt8] {
+    let section = try file.section(kind)
+    return try unsafe file.withBytes(of: section, 0..<section.bytes) { unsafe [UInt8]($0) }
+  }
+
+  @Test func theExamplesAreWhatIsWritten() throws {
+    let place = try Place.simulated()
+    let (sealed, _) = try Self.example.seal(to: place.target(3))
+    let file = try place.open(3, sealed, .mapped).file
+    let page = try FormatPage("segment", from: #filePath)
+    #expect(Set(page.examples.keys) == Set(Self.sections.map(\.name) + ["header page"]))
+    #expect(page.examples["header page"].map(HexDump.text) == HexDump.text(file.page))
+    for (name, kind) in Self.sections {
+      #expect(page.examples[name].map(HexDump.text) == HexDump.text(try contents(file, kind)), "\(name)")
+    }
+  }
+
+  @Test func theExamplesAreRead() throws {
+    let place = try Place.simulated()
+    let page = try FormatPage("segment", from: #filePath)
+    let header = try FileHeader.read(page.examples["header page"]!, as: .segment, path: "the page")
+    var writer = try SealedFileWriter(place.files, path: place.path(3), temporary: "/s/tmp", header: header)
+    for (name, kind) in Self.sections {
+      try writer.begin(section: kind)
+      try writer.append(page.examples[name]!)
+      writer.end()
+    }
+    let sealed = unsafe try writer.finish { target in
+      for offset in FileHeader.typeFields..<FileHeader.size {
+        unsafe target.unsafeStoreLE(page.examples["header page"]![offset], offset)
+      }
+    }
+    var chance = Seeds.list(1)[0].generator
+    try SegmentTests.expect(try place.open(3, sealed, .mapped), is: Self.example, using: &chance, "the page")
+  }
+
+  /// The golden segments were written by version 0.1 and are never written again: later versions must read them.
+  @Test func theGoldenSegmentsAreRead() throws {
+    for (name, reference) in [("segment-003", Self.example), ("segment-300", Self.golden)] {
+      let disk = SimulatedDisk()
+      disk.place(try HexDump.golden(name, beside: #filePath), at: "/\(name)")
+      for access in SealedFile.Access.allCases {
+        let segment = try Segment.open(disk, "/\(name)", store: Place.store, reference: nil, access: access)
+        var chance = Seeds.list(1)[0].generator
+        try SegmentTests.expect(segment, is: reference, using: &chance, name)
+      }
+    }
+  }
+
+  @Test func theConstantsAreThoseOfTheSource() throws {
+    let constants = try FormatPage("segment", from: #filePath).constants
+    let due = [
+      "rows of a page": RowVector.capacity, "most rows": SegmentSummary.maximumRows,
+      "user agent": Int(CapturedColumn.userAgent.rawValue), "referrer": Int(CapturedColumn.referrer.rawValue),
+    ]
+    #expect(constants == Dictionary(uniqueKeysWithValues: due.map { ($0.filter { $0 != " " }, $1) }))
+  }
+}
