@@ -11,7 +11,7 @@ import Platform
 
 /// Several runs of one table as one. A copy goes on where the original stands, and moves it.
 package struct MergeCursor {
-  private let cursors: [RunCursor]
+  private let cursors: [RunStretches]
   private let ranks: [(kind: UInt32, sequence: UInt64)]
   /// What is added to a run's buckets so that all count from `firstBucket`.
   private let shifts: [UInt32]
@@ -36,7 +36,7 @@ package struct MergeCursor {
     hasVersions = runs.contains { $0.descriptor.hasVersions }
     ranks = runs.map { ($0.descriptor.kind.rawValue, $0.descriptor.sequence) }
     shifts = runs.map { UInt32($0.descriptor.firstBucket - first) }
-    cursors = runs.map(RunCursor.init)
+    cursors = runs.map(RunStretches.init)
     for i in cursors.indices {
       try cursors[i].advance(0)
       keys.append(key(i))

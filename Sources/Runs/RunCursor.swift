@@ -1,71 +1,22 @@
-import Bytes
-import Columns
-import Files
+/// Goes through a run's rows one by one, in order. Memory: one decoded block of each part. A copy goes on where the original
+/// stands, and moves it.
+package struct RunCursor {
+  private let stretches: RunStretches
+  private let firstBucket: Int64
 
-// A run in the order of its rows. Both parts are in order, and an ad stands in one of them: so the next rows are those of
-// the part whose next ad has the lower code, up to the other's next ad or to the end of the block. Such a stretch is what
-// the cursor hands out, mostly hundreds of rows at a time.
+  /// The row it stands on; nil before the first `advance` and behind the last row.
+  package private(set) var row: RunRow?
 
-/// Goes through a run's rows in order. Memory: one decoded block of each part.
-final class RunCursor {
-  private let run: Run
-  private var sparse: Part
-  private var dense: Part
-  private var isDense = false
-
-  /// The rows that come next: `range` of `rows`. Empty before the first `advance` and behind the last row.
-  private(set) var range = 0..<0
-  var rows: RowColumns { isDense ? dense.rows : sparse.rows }
-
-  private struct Part {
-    let fence: [FenceEntry]
-    let rows = RowColumns()
-    var next = 0
-    var at = 0
-
-    /// The code of the next row; nil at the end.
-    var code: UInt32? { unsafe at < rows.count ? rows.codes[at] : nil }
+  /// A cursor before the first row.
+  package init(_ run: Run) {
+    stretches = RunStretches(run)
+    firstBucket = run.descriptor.firstBucket
   }
 
-  init(_ run: Run) {
-    self.run = run
-    sparse = Part(fence: run.sparse)
-    dense = Part(fence: run.dense)
-  }
-
-  /// Goes past the first `count` rows of `range` and, where none is left in it, to the next stretch.
-  func advance(_ count: Int) throws {
-    if count < range.count {
-      range = (range.lowerBound + count)..<range.upperBound
-      return
-    }
-    if isDense { dense.at = range.upperBound } else { sparse.at = range.upperBound }
-    range = 0..<0
-    try fill(&sparse)
-    try fill(&dense)
-    guard let low = [sparse.code, dense.code].compactMap(\.self).min() else { return }
-    isDense = dense.code == low
-    guard let other = isDense ? sparse.code : dense.code else {
-      range = isDense ? dense.at..<dense.rows.count : sparse.at..<sparse.rows.count
-      return
-    }
-    guard other != low else {
-      throw FormatError(
-        file: run.file.path, offset: UInt64(FileHeader.size), reason: "ad \(low) has rows in both parts")
-    }
-    let part = isDense ? dense : sparse
-    range = part.at..<part.rows.first(in: part.at..<part.rows.count, notBefore: UInt64(other) << 32, shift: 0)
-  }
-
-  /// Sees to it that the part has a next row, if it has any more.
-  private func fill(_ part: inout Part) throws {
-    guard part.at == part.rows.count, part.next < part.fence.count else { return }
-    let entry = part.fence[part.next]
-    part.next += 1
-    part.at = 0
-    let rows = part.rows
-    unsafe try run.withBlock(entry) { bytes throws(ColumnFault) in
-      try unsafe rows.load(entry, bytes, buckets: run.descriptor.bucketCount)
-    }
+  /// Goes to the next row. Throws `FormatError` where the rows are damaged.
+  package mutating func advance() throws {
+    try stretches.advance(row == nil ? 0 : 1)
+    let range = stretches.range
+    row = range.isEmpty ? nil : RunRow(stretches.rows, range.lowerBound, from: firstBucket)
   }
 }

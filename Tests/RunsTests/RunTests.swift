@@ -31,6 +31,15 @@ import Testing
 
   private func expect(_ run: Run, _ sample: Sample, _ name: String, _ chance: inout SeededGenerator) throws {
     #expect(try run.all == sample.rows, "\(name)")
+    var cursor = RunCursor(run)
+    var passed: [RunRow] = []
+    try cursor.advance()
+    while let row = cursor.row {
+      passed.append(row)
+      try cursor.advance()
+    }
+    try cursor.advance()
+    #expect(passed == sample.rows && cursor.row == nil, "\(name)")
     var described = run.descriptor
     #expect(described.rows == UInt64(sample.rows.count), "\(name)")
     #expect(described.total == sample.dueTotals.reduce(0, &+), "\(name)")
