@@ -96,8 +96,13 @@ package struct CompactionPlan: Sendable {
         counts[day, default: 0] += 1
       }
       guard let day = counts.filter({ $0.value >= patchFanIn }).keys.min() else { continue }
-      // BASE rows never have base runs of their own: a merge makes them.
-      return key.kind == .base ? .merge(key, window: day * perDay..<(day + 1) * perDay) : .patches(key, day: day)
+      // BASE rows never have base runs of their own: a merge makes them, with what lies beneath, however wide it is.
+      guard key.kind == .base else { return .patches(key, day: day) }
+      let window = day * perDay..<(day + 1) * perDay
+      let beneath = tables[key]!.bases.filter { $0.window.overlaps(window) }.map(\.window)
+      let from = min(window.lowerBound, beneath.map(\.lowerBound).min() ?? window.lowerBound)
+      let to = max(window.upperBound, beneath.map(\.upperBound).max() ?? window.upperBound)
+      return .merge(key, window: from..<to)
     }
     return nil
   }

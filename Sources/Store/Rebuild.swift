@@ -27,6 +27,7 @@ extension Upkeep {
     do {
       try writeMinutes(try sums(state, version), state, &made)
       try writeRollUps(state, &made)
+      try keepOlder(version, state, &made)
       let keptNumbers = Set(kept.map(\.file.reference.number))
       let removed = state.files(.run).filter { !keptNumbers.contains($0.reference.number) }
       let open = [RunTableKey.minutes, .hours, .days].flatMap { version.table($0).runs }
@@ -44,6 +45,24 @@ extension Upkeep {
     return [RunTableKey.hours, .days].flatMap { key in
       version.table(key).runs.filter {
         $0.window.upperBound * Int64(key.bucketSeconds) <= state.minutesFrom * 60
+      }
+    }
+  }
+
+  /// Wide hour and day runs may reach over the border of what retention has dropped: their older part is kept.
+  private func keepOlder(_ version: Version, _ state: ManifestState, _ made: inout Made) throws {
+    guard state.minutesFrom > .min else { return }
+    for key in [RunTableKey.hours, .days] {
+      let border = state.minutesFrom * 60 / Int64(key.bucketSeconds)
+      let over = version.table(key).runs.filter { $0.window.lowerBound < border && $0.window.upperBound > border }
+      guard let first = over.map(\.window.lowerBound).min() else { continue }
+      var cursor = try MergeCursor(over)
+      try cursor.advance()
+      try writeRun(key, .base, window: first..<border, position: state.applied, &made) { writer in
+        while let row = cursor.row {
+          if row.bucket < border { try writer.add(code: row.code, bucket: row.bucket, value: row.value) }
+          try cursor.advance()
+        }
       }
     }
   }

@@ -67,8 +67,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
     return options
   }
 
-  /// Of a script that makes many files every push crashes at one call in four; the long campaigns at each.
-  package var stride: Int { steps.contains { if case .settle = $0 { true } else { false } } ? 4 : 1 }
+  /// Of a script that makes many files every push crashes at one call in eight; the long campaigns at each.
+  package var stride: Int { steps.contains { if case .settle = $0 { true } else { false } } ? 8 : 1 }
 
   /// The scripts that every push runs.
   package static let all: [Scenario] = [

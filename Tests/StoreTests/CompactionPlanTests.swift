@@ -56,6 +56,15 @@ import Testing
     #expect(plan.next() == .merge(.minutes, window: 0..<1_440))
   }
 
+  @Test func patchesOverAWideBaseTakeItAlong() {
+    var plan = CompactionPlan()
+    var table = CompactionPlan.Table()
+    table.bases = [Self.shape(0, 4 * 1_440)]
+    table.patches = (0..<8).map { _ in Self.shape(1_440, 1_440, bytes: 10) }
+    plan.tables[.base] = table
+    #expect(plan.next() == .merge(.base, window: 0..<(4 * 1_440)))
+  }
+
   @Test func neighboursOfLikeSizeBecomeOne() {
     var plan = CompactionPlan()
     plan.segments = [16_000_000] + [UInt64](repeating: 1_000_000, count: 15)

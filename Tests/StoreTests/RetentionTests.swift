@@ -31,6 +31,7 @@ import Testing
         identity: ClickIdentity(ad: ad, impression: ImpressionID(high: sent, low: sent)),
         eventTime: ClickRequest.onReceipt)
       let batch = [request]
+      if shard.slots.needsPreparation { try shard.slots.prepare() }
       shard.commit(batch.span) { #expect($1.verdict == .valid) }
       machine.time.advance(milliseconds: Self.day)
       try shard.upkeep.settle()
