@@ -103,7 +103,9 @@ private func container(_ input: UnsafeRawBufferPointer, _ magic: FileMagic) {
   do {
     var writer = try SealedFileWriter(disk, path: "/file", temporary: "/born", header: header)
     var kind: UInt32 = 1
-    while let length = reader.next(UInt16.self), let body = reader.next(bytes: min(Int(length), reader.remaining)), kind < 9 {
+    while let length = reader.next(UInt16.self), let body = reader.next(bytes: min(Int(length), reader.remaining)),
+      kind < 9
+    {
       try writer.begin(section: kind)
       try writer.append(Array(body))
       writer.end()

@@ -3,7 +3,6 @@
   import ClickLog
   import Clicks
   import Dedup
-  import Files
   import Platform
   import Simulation
   import Store
@@ -60,10 +59,6 @@
       case .recycleBeforeSeal: script("seals, slots used again")
       case .replayClosed: script("kills around checkpoints")
       case .floorTooHigh: script("kills around checkpoints")
-      case .trustBlocks:
-        Campaign(name: "T3 of blocks") { try RotCampaign.run(seed: 6, sample: 1000, stride: 3, limit: 1).violations }
-      case .noBlockSeed: Campaign(name: "block checksum", run: blockChecksum)
-      case .ignoreDigest: Campaign(name: "digest", run: digest)
       case .noGenerationSeed: Campaign(name: "frame checksum", run: frameChecksum)
       case .trustTag: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: 2) }
       case .forgetOverflow: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: .max) }
@@ -84,35 +79,6 @@
       Campaign(name: "script \(name)") {
         CrashCampaign.run(scenario(name), seed: 1, stride: .max / 2, limit: 1).violations
       }
-    }
-
-    /// A file of one section with these bytes.
-    private static func sealed(_ bytes: [UInt8], number: UInt64, on disk: SimulatedDisk) throws -> SealedReference {
-      let header = FileHeader(
-        magic: .run, store: StoreID(high: 1, low: 2), number: number, created: 3, blockBytes: 512)
-      var writer = try SealedFileWriter(disk, path: "/file", temporary: "/born", header: header)
-      try writer.begin(section: 1)
-      try writer.append(bytes)
-      writer.end()
-      return unsafe try writer.finish { _ in }
-    }
-
-    /// Two equal blocks of a file have different checksums.
-    private static func blockChecksum() throws -> [String] {
-      let disk = SimulatedDisk()
-      _ = try sealed([UInt8](repeating: 7, count: 1024), number: 4, on: disk)
-      let footer = try SealedFile.open(disk, "/file", as: .run, access: .read).footer
-      return footer.checksums[0] == footer.checksums[1] ? ["equal blocks have equal checksums"] : []
-    }
-
-    /// Another file with the same number and length is not the one that is meant.
-    private static func digest() throws -> [String] {
-      let disk = SimulatedDisk()
-      let meant = try sealed([1, 2, 3], number: 4, on: disk)
-      disk.delete("file")
-      _ = try sealed([1, 2, 4], number: 4, on: disk)
-      do { _ = try SealedFile.open(disk, "/file", as: .run, reference: meant, access: .read) } catch { return [] }
-      return ["another file is taken for the one that is meant"]
     }
 
     private static func kill(_ name: String) -> Campaign {
