@@ -96,7 +96,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
     Scenario(
       "checkpoints and late clicks",
       [
-        .commit(3), .wait(200_000), .commit(2), .late(2, minutes: 10), .wait(130_000), .late(3, minutes: 10),
+        .commit(3), .wait(200_000), .commit(2), .late(2, minutes: 10), .wait(120_000), .late(3, minutes: 12),
         .late(1, minutes: 1_500), .wait(190_000), .repeats(3), .commit(1), .wait(200_000),
       ]),
     Scenario(
@@ -125,6 +125,8 @@ package struct Scenario: Sendable, CustomStringConvertible {
         .commit(20), .wait(190_000), .commit(5), .kill, .commit(2), .late(4, minutes: 3), .wait(70_000), .kill,
         .prepare,
       ]
-        + Array(repeating: .commit(3), count: 15) + [.prepare, .settle, .kill, .commit(1), .wait(60_000), .kill]),
+        + Array(repeating: .commit(3), count: 15) + [
+          .prepare, .wait(190_000), .settle, .kill, .commit(1), .wait(60_000), .kill,
+        ]),
   ]
 }

@@ -56,7 +56,7 @@
       case .retireInsideHorizon:
         Campaign(name: "T2") { (1...600).lazy.map { RandomCampaign.run(seed: $0).violations }.first { $0 != [] } ?? [] }
       case .retireWithoutBase: script("raw clicks retire")
-      case .recycleBeforeSeal: script("seals, slots used again")
+      case .recycleBeforeSeal: script("kills around checkpoints")
       case .replayClosed: script("kills around checkpoints")
       case .floorTooHigh: script("kills around checkpoints")
       case .noGenerationSeed: Campaign(name: "frame checksum", run: frameChecksum)
