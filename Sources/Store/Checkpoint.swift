@@ -163,7 +163,8 @@ extension Upkeep {
   /// Writes one run whose rows `fill` adds.
   func writeRun(
     _ key: RunTableKey, _ kind: RunKind, window: Range<Int64>, position: UInt64,
-    totals: () -> [Int64]? = { nil }, sequence: UInt64? = nil, files: (any FileSystem)? = nil, _ made: inout Made,
+    totals: () throws -> [Int64]? = { nil }, sequence: UInt64? = nil, files: (any FileSystem)? = nil,
+    _ made: inout Made,
     fill: (inout RunWriter) throws -> Void
   ) throws {
     let file = newFile(key.kind)
@@ -175,7 +176,7 @@ extension Upkeep {
       files ?? core.environment.files, path: file.path, temporary: file.temporary,
       header: header(key.kind, file.number), descriptor: descriptor)
     try fill(&writer)
-    let reference = try writer.finish(totals: totals())
+    let reference = try writer.finish(totals: try totals())
     count { $0.runBytes += reference.bytes }
     try opened(key.kind, reference, &made)
   }

@@ -126,7 +126,7 @@ extension Upkeep {
       key, kind, window: window, position: inputs.map(\.descriptor.position).max()!,
       totals: {
         guard kind == .patch else { return nil }
-        return self.summedTotals(inputs, window)
+        return try self.summedTotals(inputs, window)
       },
       sequence: inputs.map(\.descriptor.sequence).max()!, files: paced, &made
     ) { writer in
@@ -137,11 +137,11 @@ extension Upkeep {
   }
 
   /// A patch's totals are changes, so those of several add up.
-  private func summedTotals(_ inputs: [Run], _ window: Range<Int64>) -> [Int64]? {
+  private func summedTotals(_ inputs: [Run], _ window: Range<Int64>) throws -> [Int64] {
     var totals = [Int64](repeating: 0, count: window.count)
     for run in inputs {
       var part = [Int64](repeating: 0, count: run.window.count)
-      guard (try? run.totals(buckets: run.window, into: &part)) != nil else { return nil }
+      try run.totals(buckets: run.window, into: &part)
       for (i, change) in part.enumerated() { totals[Int(run.window.lowerBound - window.lowerBound) + i] += change }
     }
     return totals

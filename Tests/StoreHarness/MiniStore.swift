@@ -36,7 +36,7 @@ package struct MiniStore {
     + [.kill, .prepare] + Array(repeating: .commit(30), count: 16)
     + [.prepare, .wait(200_000), .commit(3), .wait(60), .commit(2), .wait(60)]
     // A minute that closes without a click: its record changes nothing but the time.
-    + [.wait(190_000), .wait(61_000), .commit(1), .wait(60)]
+    + [.wait(190_000), .wait(61_000), .wait(61_000), .wait(61_000), .commit(1), .wait(60)]
 
   /// The store that `seed` gives; another seed gives one with another identity. `restarted`: opened once more, so that
   /// the newest manifest is younger than all of the log.
