@@ -6,11 +6,10 @@ import Platform
 // Going on after a recovery. Nothing is ever appended behind a crash: every opening has a new epoch, a new generation in a
 // free slot and a new manifest, and the order below lets a crash at any point be followed by the same again.
 //
-//   0. files that no manifest names are removed: a crash left them
 //   1. the open generation ends where its valid frames end
 //   2. a free slot gets the next generation's header (and, where that frees a slot, the clicks of the ended one); synced
 //   3. a new manifest says all this in its snapshot; only now does the new generation exist
-//   4. the slot that was copied forward is free
+//   4. files that it does not name are removed, since a crash left them, and the slot that was copied forward is free
 
 extension Shard {
   /// Opens a shard for clicks. `clock` is the store's, started from the newest recovered time.
@@ -22,7 +21,6 @@ extension Shard {
     let log = "\(directory)/\(StoreFiles.log)"
     let temporary = "\(directory)/\(StoreFiles.temporary)"
     var state = recovery.manifest?.state ?? ManifestState()
-    try sweep(environment.files, directory, state)
     let live = sabotaged(.recycleEarly) ? Set(state.extents.filter { $0.end != nil }.map(\.slot)) : state.liveSlots
     let slots = try SlotPool(
       files: environment.files, logDirectory: log, temporaryDirectory: temporary, slotBytes: options.slotBytes,
@@ -37,6 +35,8 @@ extension Shard {
     let manifest = try Manifest(
       files: environment.files, directory: directory, store: store, number: (recovery.manifest?.number ?? 0) + 1,
       state: state, sequence: (recovery.manifest?.sequence ?? 0) + 1, bytes: options.manifestBytes)
+    // Only now: the manifest that was read may stand in the page cache alone, where a process was killed before its sync.
+    try sweep(environment.files, directory, state)
     if let freed = opening.freed { slots.release(freed) }
     let core = ShardCore(
       environment: environment, directory: directory, store: store, options: options, clock: clock,
