@@ -36,13 +36,18 @@ extension Upkeep {
       if let end = extent.end, end.position <= range.lowerBound { continue }
       try reader.read(extent, into: &builder)
     }
-    precondition(
-      range.lowerBound + UInt64(builder.count) == range.upperBound,
-      "the log holds \(builder.count) of the clicks at \(range)")
+    guard builder.next == range.upperBound else { throw missing(builder.next..<range.upperBound) }
     let file = newFile(.segment)
     let (reference, _) = try builder.seal(to: target(file, core.environment.files))
     count { $0.segmentBytes += reference.bytes }
     try opened(.segment, reference, &made)
+  }
+
+  /// No slot that the manifest names has these clicks, which were acknowledged.
+  private func missing(_ range: Range<UInt64>) -> FormatError {
+    FormatError(
+      file: "\(core.directory)/\(StoreFiles.log)", offset: 0,
+      reason: "acknowledged clicks are missing: positions \(range) are in no slot of the log")
   }
 }
 
@@ -88,8 +93,12 @@ private struct SealReader {
   ) throws {
     clicks.removeAll(keepingCapacity: true)
     ads.removeAll(keepingCapacity: true)
-    precondition(builder.next == max(frame.firstPosition, range.lowerBound), "a gap in the log")
     let first = max(frame.firstPosition, range.lowerBound)
+    guard builder.next == first else {
+      throw FormatError(
+        file: path, offset: UInt64(offset),
+        reason: "acknowledged clicks are missing: positions \(builder.next) ..< \(first) are in no slot before this frame")
+    }
     let end = min(frame.firstPosition + UInt64(frame.records), range.upperBound)
     for i in Int(first - frame.firstPosition)..<Int(end - frame.firstPosition) {
       guard
