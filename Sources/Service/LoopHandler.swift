@@ -195,7 +195,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     if isHead { return redirect(exchange, ad, ClickAnswer(.head), loop) }
     if let minted = identity.impression.mintedAt {
       let now = context.clock.now()
-      if minted < now - context.settings.impressionLifetime || minted > now + ServiceContext.mintTolerance {
+      if context.settings.eventTimes.judge(eventTime: now, minted: minted, now: now) == .expired {
         return redirect(exchange, ad, ClickAnswer(.expired), loop)
       }
     }

@@ -1,3 +1,4 @@
+import Clicks
 import HTTP
 import Store
 
@@ -34,8 +35,8 @@ package struct ServeSettings: Sendable {
   package var commitInterval: Int64 = 1_000_000
   /// A click that waits longer for its sync is answered `unknown`.
   package var commitDeadline: Int64 = 1_000_000_000
-  /// An impression minted longer ago than this, ms, is `expired`.
-  package var impressionLifetime: Int64 = 86_400_000
+  /// Which event and minting times a click may have.
+  package var eventTimes = EventTimeLimits()
   package var onBadSignature = OnBadSignature.reject
   /// Where clicks on unknown ads are sent, uncounted; nil answers 404.
   package var unknownAdURL: String?

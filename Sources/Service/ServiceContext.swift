@@ -34,9 +34,6 @@ package final class ServiceContext: Sendable {
   private let handlers = Mutex<[LoopHandler]>([])
   private let reporter: @Sendable (String) -> Void
 
-  /// An impression may be minted this far in the future, ms (R12).
-  static let mintTolerance: Int64 = 60_000
-
   init(
     settings: ServeSettings, environment: Environment, clock: LogicalClock, committers: [Committer], shards: [Shard],
     catalog: Worker<CatalogState>, queries: Worker<Void>, report: @escaping @Sendable (String) -> Void

@@ -96,12 +96,20 @@ package enum SettingsTable {
       set: { $0.shardOptions.dedupHorizon = $1 / millisecond }),
     Setting(
       "impression-lifetime", .duration(second...90 * day), "a click of an older impression is not counted",
-      show: { DurationText.write($0.impressionLifetime * millisecond) },
-      set: { $0.impressionLifetime = $1 / millisecond }),
+      show: { DurationText.write($0.eventTimes.impressionLifetime * millisecond) },
+      set: { $0.eventTimes.impressionLifetime = $1 / millisecond }),
     Setting(
       "allowed-lateness", .duration(0...48 * hour), "a minute closes this long after its end",
       show: { DurationText.write($0.shardOptions.allowedLateness * millisecond) },
       set: { $0.shardOptions.allowedLateness = $1 / millisecond }),
+    Setting(
+      "max-lateness", .duration(0...90 * day), "clicks of batches that are older are refused as too-old",
+      show: { DurationText.write($0.eventTimes.maxLateness * millisecond) },
+      set: { $0.eventTimes.maxLateness = $1 / millisecond }),
+    Setting(
+      "max-future", .duration(0...hour), "clicks of batches that are further in the future are refused as in-future",
+      show: { DurationText.write($0.eventTimes.maxFuture * millisecond) },
+      set: { $0.eventTimes.maxFuture = $1 / millisecond }),
     Setting(
       "on-bad-signature", .choice(ServeSettings.OnBadSignature.allCases.map(\.rawValue)),
       "a click with a wrong signature gets 403, or the uncounted redirect",
