@@ -22,9 +22,13 @@ let modules: [(name: String, imports: [String])] = [
   ("Segments", ["Bytes", "Platform", "Clicks", "Files", "Columns"]),
   ("Dedup", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   ("Minutes", ["CPlatform", "Bytes", "Platform", "Clicks", "Files", "Runs"]),
+  ("Reconciliation", ["Bytes", "Platform", "Clicks", "Files", "Columns", "Runs", "Segments"]),
   (
     "Store",
-    ["Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Dedup", "Minutes"]
+    [
+      "Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Dedup", "Minutes",
+      "Reconciliation",
+    ]
   ),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store"]),

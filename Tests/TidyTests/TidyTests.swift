@@ -53,7 +53,7 @@ import Testing
     let words = [
       "fdatasync(", "pwrite(", "clock_gettime(", "Date()", "SystemRandomNumberGenerator", "UInt64.random(in",
     ]
-    let engine = ["Files", "Columns", "Runs", "Segments", "ClickLog", "Dedup", "Minutes", "Store", "Query", "Clicks"]
+    let engine = ["Files", "Columns", "Runs", "Segments", "ClickLog", "Dedup", "Minutes", "Store", "Query", "Clicks", "Reconciliation"]
       .map { "Sources/\($0)/" }
     for (path, lines) in try sources(["Sources"]) where engine.contains(where: path.hasPrefix) {
       for (number, line) in lines.enumerated() where !line.trimmingPrefix(while: { $0 == " " }).hasPrefix("//") {
