@@ -32,9 +32,10 @@ package final class Upkeeper: Sendable {
     bell.ring()
   }
 
-  /// Ends the thread after the step that is under way.
+  /// Ends the thread after the step that is under way; a merge, which may be of gigabytes, is called off.
   func stop() {
     stopping.store(true, ordering: .sequentiallyConsistent)
+    for core in context.cores { core.interruption.request() }
     bell.ring()
     let running = thread.withLock { current in
       let running = current

@@ -17,17 +17,23 @@ final class PacedFileSystem: FileSystem {
   private let state: Mutex<State>
   /// Called on the working thread between two stretches of work, at most every 100 ms.
   private let between: (@Sendable () -> Void)?
+  private let interruption: Interruption
 
   /// `environment.files` within `budget`; itself where there is no limit.
   static func pace(
-    _ environment: Environment, _ budget: WorkBudget, between: @escaping @Sendable () -> Void
+    _ environment: Environment, _ budget: WorkBudget, until interruption: Interruption,
+    between: @escaping @Sendable () -> Void
   ) -> any FileSystem {
     guard budget.bytesPerSecond > 0 || budget.cpuPercent < 100 else { return environment.files }
-    return PacedFileSystem(environment, budget, between: between)
+    return PacedFileSystem(environment, budget, until: interruption, between: between)
   }
 
-  private init(_ environment: Environment, _ budget: WorkBudget, between: @escaping @Sendable () -> Void) {
+  private init(
+    _ environment: Environment, _ budget: WorkBudget, until interruption: Interruption,
+    between: @escaping @Sendable () -> Void
+  ) {
     self.between = between
+    self.interruption = interruption
     base = environment.files
     time = environment.time
     self.budget = budget
@@ -35,8 +41,9 @@ final class PacedFileSystem: FileSystem {
     state = Mutex(State(tokens: Double(budget.bytesPerSecond), refilled: now, worked: now, asked: now))
   }
 
-  /// Accounts for `bytes` and sleeps as long as they are ahead of the budget.
-  fileprivate func spend(_ bytes: Int) {
+  /// Accounts for `bytes` and sleeps as long as they are ahead of the budget. Throws once the work is called off.
+  fileprivate func spend(_ bytes: Int, _ path: String) throws(SystemError) {
+    if interruption.isRequested { throw SystemError("merge", path, code: Interruption.code) }
     let now = time.monotonic()
     let pause = state.withLock { state -> Int64 in
       var pause: Int64 = 0
@@ -93,12 +100,12 @@ private final class PacedFile: File {
   func size() throws(SystemError) -> UInt64 { try file.size() }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
-    system.spend(buffer.count)
+    try system.spend(buffer.count, path)
     return unsafe try file.read(into: buffer, at: offset)
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
-    system.spend(bytes.count)
+    try system.spend(bytes.count, path)
     return unsafe try file.write(bytes, at: offset)
   }
 
@@ -106,4 +113,19 @@ private final class PacedFile: File {
   func synchronize() throws(SystemError) { try file.synchronize() }
   func allocate(size: UInt64) throws(SystemError) { try file.allocate(size: size) }
   func map() throws(SystemError) -> FileMapping { try file.map() }
+}
+
+/// Calls off the long work of a background, from any thread: the next paced read or write throws, what was made is removed
+/// and the inputs stay. Checkpoints and seals are short and not paced; they end as they would.
+package final class Interruption: Sendable {
+  private let flag = Atomic<Bool>(false)
+
+  /// `ECANCELED`: what an interrupted read or write throws.
+  static let code: Int32 = 125
+
+  /// Whether the work is called off.
+  package var isRequested: Bool { flag.load(ordering: .relaxed) }
+
+  /// Calls it off, for good.
+  package func request() { flag.store(true, ordering: .relaxed) }
 }

@@ -8,8 +8,9 @@ import Segments
 
 // Runs of clicks are derived (K9):   table(ad, minute) = BASE + Σ sums of segments + log beyond them.   So where a run is
 // lost, all of them are made anew from what is primary, for every minute that is closed, up to the applied position, and
-// put in the place of the old ones with one manifest record. Minutes that retention has dropped stay dropped; their hours
-// and days, which nothing can make again, are kept where they are whole.
+// put in the place of the old ones with one manifest record. All of it is read as streams: memory holds a block of each file
+// and the log's own rows. Minutes that retention has dropped stay dropped; their hours and days, which nothing can make
+// again, are kept where they are whole.
 
 extension Upkeep {
   /// Makes all minute, hour and day runs anew if `damaged` names any; they are left out of the version already.
@@ -25,7 +26,7 @@ extension Upkeep {
     let kept = keptRuns(version, state)
     var made = Made()
     do {
-      try writeMinutes(try sums(state, version), state, &made)
+      try writeMinutes(try due(state, version), state, &made)
       try writeRollUps(state, &made)
       try keepOlder(version, state, &made)
       let keptNumbers = Set(kept.map(\.file.reference.number))
@@ -67,45 +68,16 @@ extension Upkeep {
     }
   }
 
-  /// One sorted list of sums each: BASE, every segment, and the log beyond the last segment.
-  private func sums(_ state: ManifestState, _ version: Version) throws -> [[LiveRow]] {
-    var lists: [[LiveRow]] = []
-    for segment in version.segments {
-      var rows: [LiveRow] = []
-      try segment.forEachSum { rows.append(LiveRow(code: $0.code, minute: $0.minute.index, clicks: $0.clicks)) }
-      lists.append(rows)
-    }
-    let base = version.table(.base)
-    var merged: [LiveRow] = []
-    for run in base.bases + base.patches {
-      var rows: [LiveRow] = []
-      try run.forEach { rows.append(LiveRow(code: $0.code, minute: $0.bucket, clicks: $0.value)) }
-      merged = Self.overlay(merged, with: rows)
-    }
-    lists.append(merged)
-    lists.append(try logSums(state))
-    return lists
-  }
-
-  /// Two sorted lists as one; where both have a key, the second wins.
-  private static func overlay(_ older: [LiveRow], with newer: [LiveRow]) -> [LiveRow] {
-    var merged: [LiveRow] = []
-    merged.reserveCapacity(older.count + newer.count)
-    var i = 0
-    for row in newer {
-      while i < older.count, (older[i].code, older[i].minute) < (row.code, row.minute) {
-        merged.append(older[i])
-        i += 1
-      }
-      if i < older.count, older[i].code == row.code, older[i].minute == row.minute { i += 1 }
-      merged.append(row)
-    }
-    merged.append(contentsOf: older[i...])
-    return merged
+  /// What the closed minutes must hold: BASE, the sums of every segment, and the log beyond the last segment.
+  private func due(_ state: ManifestState, _ version: Version) throws -> RowStream {
+    let minutes = state.minutesFrom..<max(state.minutesFrom, state.closedThrough)
+    let streams =
+      [try RowStream(version.table(.base)), RowStream(try logSums(state))] + version.segments.map { RowStream($0) }
+    return try RowStream.sum(streams).limited(to: minutes)
   }
 
   /// Clicks of the log from the sealed position to the applied one.
-  private func logSums(_ state: ManifestState) throws -> [LiveRow] {
+  private func logSums(_ state: ManifestState) throws -> [RowCount] {
     var live = LiveMinutes()
     let ads = core.live
     for extent in state.extents where extent.firstPosition < state.applied {
@@ -123,33 +95,42 @@ extension Upkeep {
         }
       }
     }
-    var rows: [LiveRow] = []
+    var rows: [RowCount] = []
     live.forEachRow { ad, minute, clicks in
-      rows.append(LiveRow(code: ads.code(of: ad)!, minute: minute.index, clicks: clicks))
+      rows.append(RowCount(code: ads.code(of: ad)!, bucket: minute.index, count: clicks))
     }
-    return rows.sorted { ($0.code, $0.minute) < ($1.code, $1.minute) }
+    return rows.sorted(by: RowCount.precedes)
   }
 
-  /// Writes closed minutes as one base run a day.
-  private func writeMinutes(_ lists: [[LiveRow]], _ state: ManifestState, _ made: inout Made) throws {
-    var days: [Int64: [LiveRow]] = [:]
-    for list in lists {
-      for row in list where row.minute < state.closedThrough && row.minute >= state.minutesFrom {
-        days[Self.day(of: row.minute), default: []].append(row)
-      }
+  /// Writes closed minutes as one base run a day. Rows come ad by ad, so the runs of all days grow side by side.
+  private func writeMinutes(_ rows: RowStream, _ state: ManifestState, _ made: inout Made) throws {
+    var days: [Int64: GrowingRun] = [:]
+    while let row = try rows.next() {
+      let day = Self.day(of: row.bucket)
+      if days[day] == nil { days[day] = try begin(day, state) }
+      try days[day]!.add(row)
     }
-    for day in days.keys.sorted() {
-      var rows: [RunRow] = []
-      for row in days[day]!.sorted(by: { ($0.code, $0.minute) < ($1.code, $1.minute) }) {
-        if let last = rows.last, last.code == row.code, last.bucket == row.minute {
-          rows[rows.count - 1].value += row.clicks
-        } else {
-          rows.append(RunRow(code: row.code, bucket: row.minute, value: row.clicks))
-        }
-      }
-      let window = rows.map(\.bucket).min()!..<(rows.map(\.bucket).max()! + 1)
-      try write(rows, .minutes, .base, window: window, position: state.applied, &made)
+    // The manifest takes files in the order of their numbers.
+    for run in days.values.sorted(by: { $0.number < $1.number }) {
+      let reference = try run.finish()
+      count { $0.runBytes += reference.bytes }
+      try opened(.run, reference, &made)
     }
+  }
+
+  private func begin(_ day: Int64, _ state: ManifestState) throws -> GrowingRun {
+    let window = max(day * 1_440, state.minutesFrom)..<min((day + 1) * 1_440, state.closedThrough)
+    let file = newFile(.run)
+    let descriptor = RunDescriptor(
+      table: RunTableKey.minutes.table, bucketSeconds: RunTableKey.minutes.bucketSeconds,
+      firstBucket: window.lowerBound,
+      bucketCount: UInt32(window.count), kind: .base, sequence: file.number, position: state.applied, hasVersions: false
+    )
+    return GrowingRun(
+      file.number,
+      try RunWriter(
+        core.environment.files, path: file.path, temporary: file.temporary, header: header(.run, file.number),
+        descriptor: descriptor))
   }
 
   /// Writes hours and days of the days that were rolled up.
@@ -165,4 +146,19 @@ extension Upkeep {
       }
     }
   }
+}
+
+/// A run that takes rows while others do.
+private final class GrowingRun {
+  let number: UInt64
+  private var writer: RunWriter?
+
+  init(_ number: UInt64, _ writer: consuming RunWriter) {
+    self.number = number
+    self.writer = consume writer
+  }
+
+  func add(_ row: RowCount) throws { try writer!.add(code: row.code, bucket: row.bucket, value: row.count) }
+
+  func finish() throws -> SealedReference { try writer.take()!.finish() }
 }

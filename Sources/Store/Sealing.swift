@@ -97,7 +97,7 @@ private struct SealReader {
     guard builder.next == first else {
       throw FormatError(
         file: path, offset: UInt64(offset),
-        reason: "acknowledged clicks are missing: positions \(builder.next) ..< \(first) are in no slot before this frame")
+        reason: "acknowledged clicks are missing: positions \(builder.next) ..< \(first) are in no slot before it")
     }
     let end = min(frame.firstPosition + UInt64(frame.records), range.upperBound)
     for i in Int(first - frame.firstPosition)..<Int(end - frame.firstPosition) {

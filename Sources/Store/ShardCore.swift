@@ -21,6 +21,8 @@ package final class ShardCore: Sendable {
   package let verdicts = VerdictCounts()
   /// Whether clicks are recorded, from any thread.
   package let condition = ShardCondition()
+  /// Ends a long merge when the store closes.
+  package let interruption = Interruption()
 
   /// Slots that the manifest no longer names, but the committer may still read.
   private let leaving = Mutex<(slots: [UInt32], logStart: UInt64)>(([], 0))

@@ -42,7 +42,9 @@ package final class Upkeep {
     nextFile = core.manifest.state.lastFile + 1
     sealedAt = core.environment.time.monotonic()
     let pause = Pause()
-    paced = PacedFileSystem.pace(core.environment, core.options.budget) { pause.upkeep?.urgent() }
+    paced = PacedFileSystem.pace(core.environment, core.options.budget, until: core.interruption) {
+      pause.upkeep?.urgent()
+    }
     pause.upkeep = self
   }
 
@@ -107,6 +109,8 @@ package final class Upkeep {
       core.condition.publish(counters)
       return true
     } catch {
+      // Called off, as a step may be at any time; the next opening does it.
+      if core.interruption.isRequested { return false }
       counters.failures += 1
       counters.lastError = "\(error)"
       core.condition.publish(counters)

@@ -1,29 +1,36 @@
 import Bytes
+import Files
 import Runs
 import Segments
-import Store
 
-// Two tables are compared as streams of rows in the order of (ad code, bucket), so that memory does not grow with them:
+// Tables as streams of rows in the order of (ad code, bucket), each key once, so that memory does not grow with them:
 //
-//     have    rows of runs, newest wins, + what is in memory                    ╮ row by row, both sides
-//     due     BASE rows + sums of each segment + the log behind them            ╯ each key once
+//     have    rows of runs, newest wins, + what is in memory                    ╮ compared row by row
+//     due     BASE rows + sums of each segment + the log behind them            ╯ (or written, where a table is lost)
 
 /// Clicks of an ad in a bucket.
-struct RowCount: Equatable {
-  var code: UInt32
-  var bucket: Int64
-  var count: UInt64
+package struct RowCount: Equatable, Sendable {
+  package var code: UInt32
+  package var bucket: Int64
+  package var count: UInt64
 
-  static func precedes(_ a: RowCount, _ b: RowCount) -> Bool { (a.code, a.bucket) < (b.code, b.bucket) }
+  package init(code: UInt32, bucket: Int64, count: UInt64) {
+    self.code = code
+    self.bucket = bucket
+    self.count = count
+  }
+
+  /// The order of streams.
+  package static func precedes(_ a: RowCount, _ b: RowCount) -> Bool { (a.code, a.bucket) < (b.code, b.bucket) }
 }
 
 /// Rows in order, each key once, none with 0 clicks.
-struct RowStream {
+package struct RowStream {
   /// The next row; nil at the end.
-  let next: () throws -> RowCount?
+  package let next: () throws -> RowCount?
 
   /// Rows in memory, in order.
-  init(_ rows: [RowCount]) {
+  package init(_ rows: [RowCount]) {
     var at = 0
     next = {
       guard at < rows.count else { return nil }
@@ -33,13 +40,13 @@ struct RowStream {
   }
 
   /// The sums of a segment.
-  init(_ segment: Segment) {
+  package init(_ segment: Segment) {
     let cursor = segment.sumCursor()
     next = { try cursor.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) } }
   }
 
   /// The rows of a table's runs, of which the newest of each key holds.
-  init(_ table: RunTable) throws {
+  package init(_ table: RunTable) throws {
     let runs = table.runs
     let windows = runs.map(\.window)
     if let first = windows.map(\.lowerBound).min(), let end = windows.map(\.upperBound).max(),
@@ -57,7 +64,7 @@ struct RowStream {
   private init(next: @escaping () throws -> RowCount?) { self.next = next }
 
   /// The rows of several streams; those of one key are added.
-  static func sum(_ streams: [RowStream]) throws -> RowStream {
+  package static func sum(_ streams: [RowStream]) throws -> RowStream {
     var heads = try streams.map { try $0.next() }
     return RowStream(next: {
       var least: RowCount?
@@ -74,7 +81,7 @@ struct RowStream {
   }
 
   /// The rows whose bucket is in `buckets`.
-  func limited(to buckets: Range<Int64>) -> RowStream {
+  package func limited(to buckets: Range<Int64>) -> RowStream {
     RowStream(next: { [next] in
       while let row = try next() { if buckets.contains(row.bucket) { return row } }
       return nil
@@ -82,7 +89,7 @@ struct RowStream {
   }
 
   /// The same rows; `visit` sees each on its way.
-  func passing(_ visit: @escaping (RowCount) -> Void) -> RowStream {
+  package func passing(_ visit: @escaping (RowCount) -> Void) -> RowStream {
     RowStream(next: { [next] in
       let row = try next()
       if let row { visit(row) }
@@ -91,7 +98,7 @@ struct RowStream {
   }
 
   /// The rows in buckets `factor` times as wide.
-  func widened(by factor: Int64) -> RowStream {
+  package func widened(by factor: Int64) -> RowStream {
     var ahead: RowCount?
     func wide(_ row: RowCount?) -> RowCount? {
       guard var row else { return nil }
@@ -112,20 +119,20 @@ struct RowStream {
   }
 
   /// Goes through both. `row` gets each key that either has, with the clicks on both sides.
-  static func compare(_ have: RowStream, _ due: RowStream, _ row: (RowCount, _ have: UInt64, _ due: UInt64) -> Void)
-    throws
-  {
+  package static func compare(
+    _ have: RowStream, _ due: RowStream, _ row: (RowCount, _ have: UInt64, _ due: UInt64) throws -> Void
+  ) throws {
     var (a, b) = (try have.next(), try due.next())
     while true {
       switch (a, b) {
       case (let left?, let right?) where left.code == right.code && left.bucket == right.bucket:
-        row(left, left.count, right.count)
+        try row(left, left.count, right.count)
         (a, b) = (try have.next(), try due.next())
       case (let left?, let right) where right.map({ RowCount.precedes(left, $0) }) ?? true:
-        row(left, left.count, 0)
+        try row(left, left.count, 0)
         a = try have.next()
       case (_, let right?):
-        row(right, 0, right.count)
+        try row(right, 0, right.count)
         b = try due.next()
       case (nil, nil): return
       case (.some, nil): preconditionFailure("taken above")

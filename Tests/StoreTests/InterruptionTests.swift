@@ -1,0 +1,48 @@
+import Clicks
+import Platform
+import Simulation
+import Store
+import StoreHarness
+import Testing
+
+/// A merge may take minutes within its budget; a server that is told to stop does not wait for it.
+@Suite struct InterruptionTests {
+  @Test func aMergeThatIsCalledOffLeavesTheStoreAsItWas() throws {
+    var options = Scenario.options
+    // Within a budget that never pauses: what is paced can be called off.
+    options.budget = WorkBudget(bytesPerSecond: 1 << 50)
+    let machine = SimulatedMachine(seed: 8)
+    let store = try Store.open(machine.environment, Run.path, options: options)
+    let shard = store.shards[0]
+    var sent: UInt64 = 0
+    for _ in 0..<options.segmentFanIn {
+      let batch = (0..<41 as Range<UInt64>).map {
+        ClickRequest(
+          identity: ClickIdentity(
+            ad: AdKey(rawValue: $0 % 3), impression: ImpressionID(high: $0 &* 0x9E37_79B9_7F4A_7C15, low: sent + $0)))
+      }
+      sent += 41
+      if shard.slots.needsPreparation { try shard.slots.prepare() }
+      shard.commit(batch.span) { #expect($1.verdict == .valid) }
+      machine.time.advance(milliseconds: 125_000)
+      try shard.upkeep.perform(.sealLog)
+      shard.maintain()
+    }
+    let files = shard.state.files
+    let merges = shard.upkeep.counters.merges
+
+    shard.core.interruption.request()
+    #expect(throws: SystemError.self) { try shard.upkeep.perform(.compact) }
+    #expect(!shard.upkeep.turn())
+    #expect(shard.state.files == files)
+    #expect(shard.upkeep.counters.merges == merges && shard.upkeep.counters.failures == 0)
+    shard.close()
+
+    // The next opening finds everything, and merges.
+    let next = try Store.open(machine.environment, Run.path, options: options)
+    #expect(next.shards[0].live.summary.clicks == sent)
+    try next.shards[0].upkeep.perform(.compact)
+    #expect(next.shards[0].upkeep.counters.merges > 0)
+    #expect(try Contents(machine.environment, Run.path).inconsistent == [])
+  }
+}
