@@ -30,8 +30,9 @@ let modules: [(name: String, imports: [String])] = [
       "Reconciliation",
     ]
   ),
+  ("Shards", ["Bytes", "Platform", "Clicks", "Files", "Minutes", "Store"]),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
-  ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store"]),
+  ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store", "Shards"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   (
     "Demo", ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Store", "Catalog", "Traffic"]
@@ -40,21 +41,21 @@ let modules: [(name: String, imports: [String])] = [
     "Bench",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Dedup",
-      "Minutes", "Store", "Catalog", "Traffic", "Demo",
+      "Minutes", "Store", "Shards", "Catalog", "Traffic", "Demo",
     ]
   ),
   (
     "Service",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Minutes", "Store",
-      "Catalog", "Query",
+      "Shards", "Catalog", "Query",
     ]
   ),
   (
     "Commands",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Minutes",
-      "Store", "Catalog", "Query", "Traffic", "Demo", "Bench", "Service",
+      "Store", "Shards", "Catalog", "Query", "Traffic", "Demo", "Bench", "Service",
     ]
   ),
 ]

@@ -1,4 +1,5 @@
 import Clicks
+import Shards
 import Store
 
 // From the shards to one page:
@@ -40,8 +41,10 @@ package struct Series: Sendable {
   package var next: String?
   /// Minutes before this one are closed.
   package var completeThrough: Minute
-  /// Position after the last click that the answer reflects, for each shard.
+  /// Position after the last click that the answer reflects, for each shard that can hold the ad.
   package var asOf: [UInt64]
+  /// The numbers of these shards.
+  package var shards: [Int]
 
   /// The page of `query` over what the shards hold now: `tables` are those of all shards that can hold the ad, in their
   /// order. Each shard is seen at one batch boundary. Throws `FormatError` where a file is damaged, `SystemError` where the
@@ -53,6 +56,14 @@ package struct Series: Sendable {
       of: try tables.map {
         try $0.series(of: query.ad, from: query.from, to: query.to, bucketSeconds: seconds)
       })
+  }
+
+  /// The page of `query` over the shards that can hold the ad, and no others.
+  package init(_ query: SeriesQuery, over tables: ShardTables) throws {
+    let parts = try tables.series(
+      of: query.ad, from: query.from, to: query.to, bucketSeconds: UInt32(60 * query.granularity.minutes))
+    self.init(query, of: parts.map(\.series))
+    shards = parts.map(\.shard)
   }
 
   /// The page of `query` over answers of the shards, one for each, with points in `query.from ..< query.to`.
@@ -70,6 +81,7 @@ package struct Series: Sendable {
     self.query = query
     self.completeThrough = completeThrough
     self.asOf = asOf
+    shards = Array(asOf.indices)
     // A bucket is as final as the last of its minutes.
     let width = query.granularity.minutes
     let complete = Minute(index: max(0, completeThrough.index) / width * width)

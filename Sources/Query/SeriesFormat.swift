@@ -59,7 +59,7 @@ extension Series {
   package var completeThroughText: String? { completeThrough.index > 0 ? completeThrough.description : nil }
 
   /// `asOf` as it is written: `0:8812345,1:8790021`.
-  package var asOfText: String { asOf.enumerated().map { "\($0):\($1)" }.joined(separator: ",") }
+  package var asOfText: String { zip(shards, asOf).map { "\($0):\($1)" }.joined(separator: ",") }
 
   /// 32 hex digits that change whenever the points, their total or the completeness of the range do. Positions of shards
   /// are left out: a click on another ad changes nothing here.

@@ -1,24 +1,32 @@
 import Platform
 import ClickLog
+import Shards
 import Store
 import Synchronization
 
 /// The one thread that drives a shard: takes what the loops have published, commits it as one batch, publishes the answers,
 /// and looks after the shard when nothing comes. What arrives during a sync is the next batch: group commit needs no
-/// other clock here, since the loops pace themselves (R1).
+/// other clock here, since the loops pace themselves (R1). Each batch begins with the routes as they are then: what is
+/// another shard's goes back uncounted (R12).
 package final class Committer: Sendable {
   private let rings: [CommitRing]
+  private let shard: Int
+  private let routes: RouteBoard
   /// Rung by a loop that has published.
   package let published = Doorbell()
   private let stopping = Atomic<Bool>(false)
   private let thread = Mutex<Thread?>(nil)
 
-  /// A committer for the clicks of `rings`.
-  package init(rings: [CommitRing]) { self.rings = rings }
+  /// A committer of shard `shard` for the clicks of `rings`.
+  package init(rings: [CommitRing], shard: Int, routes: RouteBoard) {
+    self.rings = rings
+    self.shard = shard
+    self.routes = routes
+  }
 
   /// Starts the thread, which owns the shard from now on.
-  func start(_ shard: Once<Shard>, index: Int) throws(SystemError) {
-    let started = try Thread("committer-\(index)") { [self] in run(shard.take()) }
+  func start(_ shard: Once<Shard>) throws(SystemError) {
+    let started = try Thread("committer-\(self.shard)") { [self] in run(shard.take()) }
     thread.withLock { $0 = started }
   }
 
@@ -36,9 +44,10 @@ package final class Committer: Sendable {
 
   private func run(_ shard: Shard) {
     var taken = [Int](repeating: 0, count: rings.count)
-    // Reused from batch to batch.
+    // Reused from batch to batch: the clicks that are this shard's, and where their answers go.
     var batch: [ClickRequest] = []
-    var parts: [(ring: Int, from: Int, count: Int)] = []
+    var places: [(ring: Int, ticket: Int)] = []
+    var parts: [(ring: Int, end: Int)] = []
     let limit = shard.batchLimit
     batch.reserveCapacity(limit)
     let idle = max(10, shard.options.markAfter) * 1_000_000
@@ -48,25 +57,38 @@ package final class Committer: Sendable {
       batch.removeAll(keepingCapacity: true)
       // Each batch begins with another ring, so that a full one cannot starve the rest.
       first = rings.isEmpty ? 0 : (first + 1) % rings.count
+      places.removeAll(keepingCapacity: true)
       parts.removeAll(keepingCapacity: true)
+      let routes = self.routes.current
       for offset in rings.indices {
         let i = (first + offset) % rings.count
         let count = min(rings[i].publishedEnd - taken[i], limit - batch.count)
         guard count > 0 else { continue }
-        for ticket in taken[i]..<(taken[i] + count) { batch.append(rings[i].request(ticket)) }
-        parts.append((i, taken[i], count))
+        for ticket in taken[i]..<(taken[i] + count) {
+          let request = rings[i].request(ticket)
+          switch routes.admit(request.identity, to: self.shard) {
+          case .here:
+            batch.append(request)
+            places.append((i, ticket))
+          case .elsewhere: rings[i].setAnswer(.misrouted, at: ticket)
+          case .undecided: rings[i].setAnswer(ClickAnswer(.unrecorded), at: ticket)
+          }
+        }
+        parts.append((i, taken[i] + count))
       }
-      if batch.isEmpty {
+      if parts.isEmpty {
         if stopping.load(ordering: .sequentiallyConsistent) { break }
         shard.maintain()
         maintained = shard.environment.time.monotonic()
         _ = published.wait(nanoseconds: idle) { hasWork(taken) || stopping.load(ordering: .sequentiallyConsistent) }
         continue
       }
-      commit(batch, parts, to: shard)
+      if !batch.isEmpty {
+        shard.commit(batch.span) { rings[places[$0].ring].setAnswer($1, at: places[$0].ticket) }
+      }
       for part in parts {
-        taken[part.ring] += part.count
-        rings[part.ring].commit(taken[part.ring])
+        taken[part.ring] = part.end
+        rings[part.ring].commit(part.end)
       }
       let now = shard.environment.time.monotonic()
       if now - maintained > 1_000_000_000 {
@@ -80,20 +102,6 @@ package final class Committer: Sendable {
   private func hasWork(_ taken: [Int]) -> Bool {
     for i in rings.indices where rings[i].publishedEnd > taken[i] { return true }
     return false
-  }
-
-  private func commit(_ batch: [ClickRequest], _ parts: [(ring: Int, from: Int, count: Int)], to shard: Shard) {
-    var part = 0
-    var start = 0
-    shard.commit(batch.span) { index, answer in
-      // Answers come in the order of the batch, except where a fault was planted.
-      if index < start { (part, start) = (0, 0) }
-      while index >= start + parts[part].count {
-        start += parts[part].count
-        part += 1
-      }
-      rings[parts[part].ring].setAnswer(answer, at: parts[part].from + index - start)
-    }
   }
 }
 

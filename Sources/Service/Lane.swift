@@ -28,6 +28,8 @@ package struct Lane {
   private var published = 0
   private var collected = 0
   private var overdue = 0
+  /// Clicks that the committer handed back, since they are another shard's.
+  private var strays: [(request: ClickRequest, click: WaitingClick)] = []
 
   /// The loop's end of `ring`, which `committer` empties.
   package init(ring: CommitRing, committer: Committer) {
@@ -60,12 +62,22 @@ package struct Lane {
   /// Whether everything has its answer.
   package var isSettled: Bool { ring.committedEnd >= tail }
 
-  /// Gives back the clicks whose answers have come.
+  /// Takes the clicks that `collect` found to be another shard's.
+  package mutating func takeStrays() -> [(request: ClickRequest, click: WaitingClick)] {
+    guard !strays.isEmpty else { return [] }
+    defer { strays = [] }
+    return strays
+  }
+
+  /// Gives back the clicks whose answers have come; those of another shard wait for `takeStrays`.
   package mutating func collect(_ body: (WaitingClick, ClickAnswer) -> Void) {
     let end = ring.committedEnd
     while collected < end {
       let slot = collected & (ring.capacity - 1)
-      if let click = waiting[slot] { body(click, ring.answer(collected)) }
+      if let click = waiting[slot] {
+        let answer = ring.answer(collected)
+        if answer.isMisrouted { strays.append((ring.request(collected), click)) } else { body(click, answer) }
+      }
       waiting[slot] = nil
       collected += 1
     }

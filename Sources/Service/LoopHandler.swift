@@ -3,6 +3,7 @@ import Catalog
 import Clicks
 import HTTP
 import Platform
+import Shards
 import Store
 import Synchronization
 
@@ -22,6 +23,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   let context: ServiceContext
   private var lanes: [Lane]
+  /// As of the last turn.
+  private var routes: RouteTable
   private var cache: AdCache
   private var keys: KeyRing
   private let hasher = SHA256()
@@ -43,6 +46,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   init(_ context: ServiceContext, rings: [CommitRing], keys: [ActiveKey], index: Int) {
     self.context = context
+    routes = context.routes.table
     lanes = zip(rings, context.committers).map { Lane(ring: $0, committer: $1) }
     cache = AdCache(bytes: context.settings.catalogCache)
     self.keys = KeyRing(keys)
@@ -84,6 +88,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       limit = max(0, limit - (context.environment.time.monotonic() - began))
     }
     for i in lanes.indices { settle(&lanes[i], loop) }
+    if context.routes.version != routes.version { routes = context.routes.table }
+    routeAgain(loop)
     handOverVerdicts(loop.now)
     counts.loop = loop.statistics
     counts.cache = cache.statistics
@@ -109,8 +115,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     verdictsHanded = now
     var parts = [[VerdictCounts.Key: UInt64]](repeating: [:], count: context.cores.count)
     for (key, count) in verdicts {
-      // The shard of the ad itself: which impression it was plays no part.
-      parts[context.route(ClickIdentity(ad: key.ad, impression: ImpressionID(high: 0, low: 0)))][key] = count
+      // The home of the ad: which impression it was plays no part.
+      parts[routes.home(of: key.ad)][key] = count
     }
     for (core, part) in zip(context.cores, parts) where !part.isEmpty { core.verdicts.add(part) }
     verdicts.removeAll(keepingCapacity: true)
@@ -199,11 +205,19 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
         return redirect(exchange, ad, ClickAnswer(.expired), loop)
       }
     }
-    let lane = context.route(identity)
     let waiting = WaitingClick(exchange: exchange, ad: ad, since: loop.now)
-    if !lanes[lane].push(ClickRequest(identity: identity), waiting) {
-      redirect(exchange, ad, ClickAnswer(.unrecorded), loop)
+    push(ClickRequest(identity: identity), waiting, loop)
+  }
+
+  private func push(_ request: ClickRequest, _ click: WaitingClick, _ loop: EventLoop) {
+    if !lanes[routes.route(request.identity)].push(request, click) {
+      redirect(click.exchange, click.ad!, ClickAnswer(.unrecorded), loop)
     }
+  }
+
+  /// Clicks that a committer knew to be another shard's; it had a newer table, and so has this loop by now.
+  private func routeAgain(_ loop: EventLoop) {
+    for i in lanes.indices { for stray in lanes[i].takeStrays() { push(stray.request, stray.click, loop) } }
   }
 
   private func redirect(_ exchange: Exchange, _ ad: CachedAd, _ answer: ClickAnswer, _ loop: EventLoop) {

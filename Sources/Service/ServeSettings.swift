@@ -28,7 +28,7 @@ package struct ServeSettings: Sendable {
   /// `HOST:PORT` of metrics and administration.
   package var adminListen = "127.0.0.1:8081"
   /// Shards of a new store.
-  package var shards = 1
+  package var shards = 2
   /// Event loops, each a thread.
   package var loops = 1
   /// Least time between two syncs of a shard's log.

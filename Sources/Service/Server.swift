@@ -2,6 +2,7 @@ import Catalog
 import Clicks
 import HTTP
 import Platform
+import Shards
 import Store
 import Synchronization
 
@@ -63,7 +64,8 @@ package final class Server {
     try environment.files.createDirectory(path)
     lock = try DirectoryLock("\(path)/\(StoreFiles.lock)")
     let began = environment.time.monotonic()
-    let store = try Store.open(environment, path, shards: settings.shards, options: settings.shardOptions)
+    let store = try Store.open(
+      environment, path, shards: settings.shards, options: settings.shardOptions, concurrently: true)
     notes = store.notes
     recovery = (
       (environment.time.monotonic() - began) / 1_000_000, store.shards.reduce(0) { $0 + $1.live.summary.clicks }
@@ -80,10 +82,13 @@ package final class Server {
     let rings = (0..<settings.loops).map { _ in
       store.shards.map { _ in CommitRing(capacity: Self.ringCapacity) }
     }
-    let committers = store.shards.indices.map { shard in Committer(rings: rings.map { $0[shard] }) }
+    let routes = RouteBoard(shards: store.shards.count)
+    let committers = store.shards.indices.map { shard in
+      Committer(rings: rings.map { $0[shard] }, shard: shard, routes: routes)
+    }
     let context = ServiceContext(
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
-      catalog: Worker("catalog"), queries: Worker("queries"), report: report)
+      routes: routes, catalog: Worker("catalog"), queries: Worker("queries"), report: report)
     self.context = context
 
     let handlers = (0..<settings.loops).map { LoopHandler(context, rings: rings[$0], keys: keys, index: $0) }
@@ -91,7 +96,7 @@ package final class Server {
     for handler in handlers { context.add(handler) }
     try listen(eventLoops)
 
-    for (shard, committer) in committers.enumerated() { try committer.start(Once(store.shards[shard]), index: shard) }
+    for (shard, committer) in committers.enumerated() { try committer.start(Once(store.shards[shard])) }
     let keeper = SlotKeeper(context.pools)
     try keeper.start()
     self.keeper = keeper
@@ -133,7 +138,8 @@ package final class Server {
   ) throws {
     let clock = context.clock
     let api = API(
-      catalog: catalog, tables: context.tables, clock: { clock.now() }, operations: operations,
+      catalog: catalog, tables: ShardTables(context.tables, routes: context.routes), clock: { clock.now() },
+      operations: operations,
       failed: { context.report("catalog: \($0)") },
       failedRead: { context.report($0) }
     ) { change in

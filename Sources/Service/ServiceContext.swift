@@ -3,6 +3,7 @@ import ClickLog
 import Clicks
 import HTTP
 import Platform
+import Shards
 import Store
 import Synchronization
 
@@ -18,6 +19,8 @@ package final class ServiceContext: Sendable {
   package let conditions: [ShardCondition]
   package let pools: [SlotPool]
   package let cores: [ShardCore]
+  /// Where clicks go.
+  package let routes: RouteBoard
   /// What the manifests say, for whoever must not wait for them.
   let disks: DiskBoard
   /// The catalog's own thread.
@@ -36,6 +39,7 @@ package final class ServiceContext: Sendable {
 
   init(
     settings: ServeSettings, environment: Environment, clock: LogicalClock, committers: [Committer], shards: [Shard],
+    routes: RouteBoard,
     catalog: Worker<CatalogState>, queries: Worker<Void>, report: @escaping @Sendable (String) -> Void
   ) {
     self.settings = settings
@@ -46,6 +50,7 @@ package final class ServiceContext: Sendable {
     conditions = shards.map(\.condition)
     pools = shards.map(\.slots)
     cores = shards.map(\.core)
+    self.routes = routes
     disks = DiskBoard(cores)
     disks.refresh()
     self.catalog = catalog
@@ -55,8 +60,9 @@ package final class ServiceContext: Sendable {
     reporter = report
   }
 
-  /// The shard that a click belongs to: one of all, the same for the same identity always.
-  func route(_ identity: ClickIdentity) -> Int { 0 }
+  /// The shard that a click belongs to by the newest table. A thread that routes many clicks holds a table of its own and
+  /// takes a newer one when `routes.version` has moved; what it routed by an older one comes back as `isMisrouted`.
+  package func route(_ identity: ClickIdentity) -> Int { routes.table.route(identity) }
 
   /// Writes one line for the operator. Never a secret.
   package func report(_ line: String) { reporter(line) }

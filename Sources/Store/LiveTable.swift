@@ -24,6 +24,9 @@ package final class LiveTable: Sendable {
     state = Mutex(State(minutes: minutes, frozen: nil, version: version, closedThrough: closedThrough))
   }
 
+  /// A table without clicks.
+  package static var empty: LiveTable { LiveTable(LiveMinutes(), closedThrough: .min) }
+
   // MARK: - Reading
 
   /// One consistent answer.

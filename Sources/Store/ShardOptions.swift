@@ -77,4 +77,9 @@ package struct ClickAnswer: Equatable, Sendable {
     self.verdict = verdict
     self.eventTime = eventTime
   }
+
+  /// The click is another shard's: it is to be routed again by the newest table. Never the last word on a click.
+  package static let misrouted = ClickAnswer(.unrecorded, eventTime: .min)
+
+  package var isMisrouted: Bool { eventTime == .min }
 }

@@ -2,6 +2,7 @@ import Bytes
 import ClickLog
 import Files
 import Platform
+import Synchronization
 
 /// A data directory: its identity and its shards. Whoever opens one for writing holds its `LOCK` already.
 package final class Store {
@@ -12,7 +13,13 @@ package final class Store {
   /// What was wrong on disk and is repaired by having been opened.
   package let notes: [String]
 
-  private init(path: String, identity: StoreIdentity, clock: LogicalClock, shards: [Shard], notes: [String]) {
+  /// Newest logical time that a shard had recorded when the store was opened, ms since 1970.
+  package let recordedTime: Int64
+
+  private init(
+    path: String, identity: StoreIdentity, clock: LogicalClock, shards: [Shard], notes: [String], recordedTime: Int64
+  ) {
+    self.recordedTime = recordedTime
     self.path = path
     self.identity = identity
     self.clock = clock
@@ -20,28 +27,72 @@ package final class Store {
     self.notes = notes
   }
 
-  /// Opens the store at `path` for clicks; makes one of `shards` shards where the directory has none.
+  /// Opens the store at `path` for clicks; makes one of `shards` shards where the directory has none. With `concurrently` each
+  /// shard is read back by a thread of its own.
   package static func open(
-    _ environment: Environment, _ path: String, shards: Int = 1, options: ShardOptions = ShardOptions()
+    _ environment: Environment, _ path: String, shards: Int = 1, options: ShardOptions = ShardOptions(),
+    concurrently: Bool = false
   ) throws -> Store {
     let files = environment.files
     let identity = try identify(files, path) ?? create(environment, path, shards: shards)
-    var newest: Int64 = 0
-    var notes: [String] = []
     // The store's clock starts from the newest time of all shards, so the first pass only reads.
-    let recoveries = try (0..<identity.shards).map { number in
+    let recoveries = try forEachShard(identity.shards, concurrently) { number in
       let directory = "\(path)/\(StoreFiles.shard(number))"
       try prepare(files, directory, in: path)
-      let recovery = try ShardRecovery.read(environment, directory: directory, store: identity.id, options: options)
-      newest = max(newest, recovery.logicalTime)
-      notes += recovery.notes
-      return Box(recovery)
+      return Recovered(
+        try ShardRecovery.read(environment, directory: directory, store: identity.id, options: options))
     }
+    let newest = recoveries.map(\.logicalTime).max() ?? 0
     let clock = try LogicalClock(environment.time, last: newest, accept: options.acceptClock)
-    let opened = try recoveries.map { box in
-      try Shard.open(box.take(), environment, store: identity.id, options: options, clock: clock)
+    let opened = try forEachShard(identity.shards, concurrently) { number in
+      Opened(
+        shard: try Shard.open(
+          recoveries[number].box.take(), environment, store: identity.id, options: options, clock: clock))
     }
-    return Store(path: path, identity: identity, clock: clock, shards: opened, notes: notes)
+    return Store(
+      path: path, identity: identity, clock: clock, shards: opened.map(\.shard), notes: recoveries.flatMap(\.notes),
+      recordedTime: newest)
+  }
+
+  /// A shard as it was read back, on its way from one thread to another.
+  private struct Recovered: Sendable {
+    var logicalTime: Int64
+    var notes: [String]
+    var box: Box
+
+    init(_ recovery: consuming ShardRecovery) {
+      logicalTime = recovery.logicalTime
+      notes = recovery.notes
+      box = Box(recovery)
+    }
+  }
+
+  /// An open shard on its way to the thread that asked for it; nobody else has it.
+  private struct Opened: @unchecked Sendable { let shard: Shard }
+
+  /// What `body` gives for each shard: one after the other, or a thread each. Throws the error of the lowest shard that has
+  /// one.
+  private static func forEachShard<T: Sendable>(
+    _ count: Int, _ concurrently: Bool, _ body: @escaping @Sendable (Int) throws -> T
+  ) throws -> [T] {
+    guard concurrently, count > 1 else { return try (0..<count).map(body) }
+    let results = Results<T>(count)
+    var threads: [Thread] = []
+    defer { threads.forEach { $0.join() } }
+    for number in 0..<count {
+      threads.append(try Thread("open-\(number)") { results.set(number, Result { try body(number) }) })
+    }
+    threads.forEach { $0.join() }
+    threads = []
+    return try results.all()
+  }
+
+  /// Results of several threads.
+  private final class Results<T: Sendable>: Sendable {
+    private let results: Mutex<[Result<T, any Error>?]>
+    init(_ count: Int) { results = Mutex([Result<T, any Error>?](repeating: nil, count: count)) }
+    func set(_ number: Int, _ result: Result<T, any Error>) { results.withLock { $0[number] = result } }
+    func all() throws -> [T] { try results.withLock { $0 }.map { try $0!.get() } }
   }
 
   /// Reads the store at `path` without changing anything, for queries and checks on a directory that no server holds.
@@ -58,6 +109,16 @@ package final class Store {
           environment, directory: directory, store: identity.id, options: options, identities: false))
     }
     return identity
+  }
+
+  /// Reads one shard of the store at `path`; see `read`.
+  package static func read(
+    _ environment: Environment, _ path: String, _ identity: StoreIdentity, shard: Int,
+    options: ShardOptions = ShardOptions()
+  ) throws -> ShardRecovery {
+    try ShardRecovery.read(
+      environment, directory: "\(path)/\(StoreFiles.shard(shard))", store: identity.id, options: options,
+      identities: false)
   }
 
   /// Who the directory is; nil where it has no `STORE` file.
@@ -118,8 +179,8 @@ package struct NoStore: Error, CustomStringConvertible {
   package var description: String { "\(path): no Tally data directory (it has no \(StoreFiles.store) file)" }
 }
 
-/// Carries a noncopyable recovery through an array.
-private final class Box {
+/// Carries a noncopyable recovery through an array, and from the thread that read it to the one that goes on.
+private final class Box: @unchecked Sendable {
   private var recovery: ShardRecovery?
   init(_ recovery: consuming ShardRecovery) { self.recovery = consume recovery }
 

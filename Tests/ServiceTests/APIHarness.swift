@@ -5,6 +5,7 @@ import HTTP
 import Platform
 import Service
 import Simulation
+import Shards
 import Store
 import StoreHarness
 import Testing
@@ -43,7 +44,8 @@ final class APIHarness {
     read = try token([.read])
     bound = try token([.ads, .read], "acme")
     made = API(
-      catalog: catalog, tables: store.shards.map(\.live), clock: { [clock = store.clock] in clock.now() },
+      catalog: catalog, tables: ShardTables(store.shards.map(\.live), routes: nil),
+      clock: { [clock = store.clock] in clock.now() },
       failed: { [unowned self] in failures.append($0) }, changed: { [unowned self] in changes.append($0) })
   }
 

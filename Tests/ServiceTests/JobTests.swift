@@ -52,7 +52,10 @@ import Testing
 
   /// Minutes close at once, so that there is something to do.
   private func service() throws -> TestService {
-    try TestService { $0.shardOptions.allowedLateness = 0 }
+    try TestService {
+      $0.shards = 1
+      $0.shardOptions.allowedLateness = 0
+    }
   }
 
   @Test func operatorsAskAndAreTold() throws {

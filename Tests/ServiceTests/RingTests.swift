@@ -2,6 +2,7 @@ import Clicks
 import HTTP
 import Platform
 import Service
+import Shards
 import Simulation
 import Store
 import Synchronization
@@ -20,7 +21,7 @@ import Testing
 
   private func lane(_ capacity: Int) -> Lane {
     let ring = CommitRing(capacity: capacity)
-    return Lane(ring: ring, committer: Committer(rings: [ring]))
+    return Lane(ring: ring, committer: Committer(rings: [ring], shard: 0, routes: RouteBoard(shards: 1)))
   }
 
   /// Plays the committer: answers each request of `end` tickets with its own number, in batches of a random size.

@@ -155,7 +155,7 @@ final class TestService {
     var completeThrough: String?
     var series: [Point]
 
-    /// The position of shard 0.
+    /// The position of the first shard that can hold the ad.
     var position: Int { Int(asOf.split(separator: ",")[0].split(separator: ":")[1]) ?? -1 }
   }
 

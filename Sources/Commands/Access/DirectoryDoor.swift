@@ -2,6 +2,7 @@ import Catalog
 import Clicks
 import Platform
 import Service
+import Shards
 import Store
 import Synchronization
 
@@ -14,6 +15,8 @@ package final class DirectoryDoor: Door {
   /// What went wrong with the catalog beneath a route.
   private final class Failures: Sendable {
     let last = Mutex<CatalogError?>(nil)
+    /// Why the counts could not be read.
+    let read = Mutex<String?>(nil)
   }
 
   /// What a command needs of the directory.
@@ -39,16 +42,22 @@ package final class DirectoryDoor: Door {
     let failures = Failures()
     self.failures = failures
     api = API(
-      catalog: catalog, tables: try need == .counts ? Self.tables(path, environment) : [],
-      clock: { environment.time.wall() }, failed: { error in failures.last.withLock { $0 = error } }, changed: { _ in })
+      catalog: catalog, tables: try need == .counts ? Self.tables(path, environment) : ShardTables([], routes: nil),
+      clock: { environment.time.wall() }, failed: { error in failures.last.withLock { $0 = error } },
+      failedRead: { text in failures.read.withLock { $0 = text } }, changed: { _ in })
   }
 
-  /// The counts of every shard; none where the directory has no store yet.
-  private static func tables(_ path: String, _ environment: Environment) throws -> [LiveTable] {
-    guard try Store.identify(environment.files, path) != nil else { return [] }
-    var tables: [LiveTable] = []
-    _ = try Store.read(environment, path) { _, recovery in tables.append(recovery.live) }
-    return tables
+  /// The counts of every shard; none where the directory has no store yet. A damaged shard keeps nobody from asking the others.
+  private static func tables(_ path: String, _ environment: Environment) throws -> ShardTables {
+    guard let identity = try Store.identify(environment.files, path) else { return ShardTables([], routes: nil) }
+    var unreadable: [Int: any Error] = [:]
+    let tables = (0..<identity.shards).map { shard in
+      do { return try Store.read(environment, path, identity, shard: shard).live } catch {
+        unreadable[shard] = error
+        return LiveTable.empty
+      }
+    }
+    return ShardTables(tables, routes: RouteBoard(shards: identity.shards), unreadable: unreadable)
   }
 
   package func ask(_ ask: Ask) throws -> Reply {
@@ -62,6 +71,7 @@ package final class DirectoryDoor: Door {
       case .query(let work): work()
       }
     if let failure = failures.last.withLock({ $0 }) { throw failure }
+    if let failure = failures.read.withLock({ $0 }) { throw Failure(failure) }
     guard answer.status < 400 else { throw Refusal.failure(status: answer.status, body: answer.body) }
     return Reply(status: answer.status, body: answer.body)
   }

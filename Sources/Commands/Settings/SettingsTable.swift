@@ -2,6 +2,7 @@ import Catalog
 import ClickLog
 import Files
 import Service
+import Store
 
 // Each setting of `serve` once: its name, how its text is read, where its value goes, how it is shown. Flags, environment
 // variables, files, help texts and `config print` all come from this table.
@@ -157,7 +158,7 @@ package enum SettingsTable {
 
   private static let storage: [Setting] = [
     Setting(
-      "shards", oneShard, "shards of a new store; this version makes 1",
+      "shards", .count(1...Int64(StoreIdentity.shardLimit)), "shards of a new store; tally reshard changes a store",
       show: { "\($0.shards)" }, set: { $0.shards = Int($1) }),
     Setting(
       "durability", synced, "clicks are answered once they are on disk (sync)",
@@ -203,12 +204,6 @@ package enum SettingsTable {
     if text == "reject" { return nil }
     if let fault = TargetURL.fault(in: text) { throw ValueFault("must be reject or a URL, which \(fault)") }
     return text
-  }
-
-  private static let oneShard = ValueReader<Int64>("N") { text throws(ValueFault) in
-    let number = try ValueReader.count(1...64).read(text)
-    guard number == 1 else { throw ValueFault("is \(number); this version runs one shard only") }
-    return number
   }
 
   private static let synced = ValueReader<String>("sync") { text throws(ValueFault) in

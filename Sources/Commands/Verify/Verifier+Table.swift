@@ -21,14 +21,12 @@ extension Verifier {
 
   /// Compares the tables of shard `number`, whose files all hold, with what they were made from. `log` are the clicks of the
   /// log that are in no segment.
-  mutating func compare(shard number: Int, _ log: [AdMinute: UInt64]) throws {
+  mutating func compare(shard number: Int, of identity: StoreIdentity, _ log: [AdMinute: UInt64]) throws {
     var report = report
     let directory = "\(path)/\(StoreFiles.shard(number))"
     do {
-      _ = try Store.read(environment, path) { shard, recovery in
-        guard shard == number else { return }
-        try Self.compare(recovery, log, directory, &report)
-      }
+      let recovery = try Store.read(environment, path, identity, shard: number)
+      try Self.compare(recovery, log, directory, &report)
     } catch { try report.damaged(by: error) }
     self.report = report
   }

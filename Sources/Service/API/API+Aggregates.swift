@@ -2,6 +2,7 @@ import Catalog
 import Clicks
 import HTTP
 import Query
+import Shards
 import Store
 
 extension API {
@@ -30,7 +31,7 @@ extension API {
   }
 
   private static func answer(
-    _ query: SeriesQuery, _ request: APIRequest, _ tables: [LiveTable], _ failed: @Sendable (String) -> Void
+    _ query: SeriesQuery, _ request: APIRequest, _ tables: ShardTables, _ failed: @Sendable (String) -> Void
   ) -> APIResponse {
     let series: Series
     do { series = try Series(query, over: tables) } catch {

@@ -45,7 +45,7 @@ extension API {
   func listShards(_ request: APIRequest) throws(Problem) -> @Sendable () -> APIResponse {
     _ = try request.values()
     return { [tables, operations] in
-      let figures = operations?.figures ?? tables.map { ShardFigures($0) }
+      let figures = operations?.figures ?? tables.tables.map { ShardFigures($0) }
       return .json(200, .object(["shards": .array(figures.enumerated().map { $1.json($0) })]))
     }
   }

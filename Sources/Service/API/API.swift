@@ -3,6 +3,7 @@ import Catalog
 import Clicks
 import HTTP
 import Query
+import Shards
 import Store
 
 // A request's way, each step with its own answer where it ends there:
@@ -24,7 +25,7 @@ package enum CatalogChange: Sendable {
 /// The routes outside the click path. Used on the catalog thread only.
 package final class API {
   let catalog: Catalog
-  let tables: [LiveTable]
+  let tables: ShardTables
   let clock: @Sendable () -> Int64
   let operations: Operations?
   let failed: (CatalogError) -> Void
@@ -33,14 +34,14 @@ package final class API {
   let hasher = SHA256()
 
   /// - Parameters:
-  ///   - tables: those of all shards, in their order.
+  ///   - tables: those of all shards.
   ///   - clock: the logical time, ms since 1970.
   ///   - operations: what a running service offers to its operators; nil where none runs.
   ///   - failed: told of each failure of the catalog itself, for the log; the answer does not spell it out.
   ///   - failedRead: told why a query could not be answered.
   ///   - changed: called after each change is on disk and before its answer is returned.
   package init(
-    catalog: Catalog, tables: [LiveTable], clock: @escaping @Sendable () -> Int64,
+    catalog: Catalog, tables: ShardTables, clock: @escaping @Sendable () -> Int64,
     operations: Operations? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
     failedRead: @escaping @Sendable (String) -> Void = { _ in },
     changed: @escaping (CatalogChange) -> Void
@@ -136,7 +137,7 @@ package final class API {
   }
 
   /// Whether clicks of the ad were ever counted.
-  func hasCounts(_ ad: AdKey) -> Bool { tables.contains { $0.hasClicks(ad) } }
+  func hasCounts(_ ad: AdKey) -> Bool { tables.hasClicks(ad) }
 
   /// The id in a path; throws 400 where it is none.
   func adID(_ text: String) throws(Problem) -> AdID {
