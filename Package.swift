@@ -41,7 +41,7 @@ let modules: [(name: String, imports: [String])] = [
     "Bench",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Dedup",
-      "Minutes", "Store", "Shards", "Catalog", "Traffic", "Demo",
+      "Minutes", "Reconciliation", "Store", "Shards", "Catalog", "Traffic", "Demo",
     ]
   ),
   (

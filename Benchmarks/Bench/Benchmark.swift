@@ -59,6 +59,13 @@ package struct Benchmark: Sendable {
         queries: options.queries ?? options.scale.pick(20, 300, 1_000), tiers: ShardOptions().runTiers)
       return { try benchmark.run(options.time) }
     },
+    Benchmark(name: "recount", summary: "a day's segments to the exact table and one segment; ten new minutes: s") {
+      options in
+      let benchmark = try RecountBenchmark(
+        directory: options.dataDirectory, scale: options.scale.pick(0.0001, 0.05, 0.25), copies: options.copies,
+        threads: options.threads)
+      return { try benchmark.run(options.time) }
+    },
     Benchmark(name: "click", summary: "a real server answering signed clicks over sockets: req/s, CPU a request") {
       options in
       let benchmark = try ClickBenchmark(options)
@@ -91,8 +98,12 @@ package struct BenchOptions: Sendable {
   /// Requests of a run; nil: as the scale says.
   package var requests: Int?
 
-  /// Where the data sets of `columnar` are; nil: small ones are made for the run.
+  /// Where the data sets of `columnar` and `recount` are; nil: small ones are made for the run.
   package var dataDirectory: String?
+  /// How many days like that of the data sets `recount` gets to do.
+  package var copies = 1
+  /// Threads of `recount`.
+  package var threads = 2
   /// Queries of each kind; nil: as the scale says.
   package var queries: Int?
 

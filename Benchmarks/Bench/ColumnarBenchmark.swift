@@ -109,7 +109,7 @@ package final class ColumnarBenchmark {
   }
 
   /// Stands for the first 64 bits of an ad id's SHA-256.
-  private static func key(_ ad: UInt64) -> AdKey {
+  static func key(_ ad: UInt64) -> AdKey {
     var z = ad &+ 0x9E37_79B9_7F4A_7C15
     z = (z ^ (z &>> 30)) &* 0xBF58_476D_1CE4_E5B9
     z = (z ^ (z &>> 27)) &* 0x94D0_49BB_1331_11EB

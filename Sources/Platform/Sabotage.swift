@@ -80,6 +80,12 @@
   case retireInsideHorizon
   /// Raw clicks retire without leaving their sums in BASE rows.
   case retireWithoutBase
+  /// A recount drops repeats inside a segment alone.
+  case keepRepeatsOfOthers
+  /// Of equal clicks a recount keeps the one received last.
+  case keepLastCopy
+  /// A recount forgets the counts that it put aside.
+  case forgetSpilledCounts
 }
 
 #if Sabotage

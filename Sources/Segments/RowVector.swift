@@ -6,7 +6,7 @@ import Clicks
   package static let capacity = 1024
 
   /// Rows it holds.
-  package internal(set) var count = 0
+  package var count = 0
   /// First halves of the impression ids.
   package let high: UnsafeMutablePointer<UInt64>
   /// Second halves.
@@ -20,13 +20,15 @@ import Clicks
   /// `Click.Source`, by its number.
   package let source: UnsafeMutablePointer<UInt16>
   /// For each captured column a string a row; empty where none is kept or none was asked for.
-  package internal(set) var strings: [[[UInt8]]] = []
+  package var strings: [[[UInt8]]] = []
 
-  private let memory: UnsafeMutableRawPointer
+  /// What it owns; nil where it is a window on a pool, which then outlives it.
+  private let memory: UnsafeMutableRawPointer?
 
   init() {
     let words = Self.capacity * 8
-    unsafe memory = .allocate(byteCount: 4 * words + Self.capacity * 6, alignment: 64)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: 4 * words + Self.capacity * 6, alignment: 64)
+    unsafe self.memory = memory
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: 4 * words + Self.capacity * 6)
     unsafe high = memory.bindMemory(to: UInt64.self, capacity: Self.capacity)
     unsafe low = (memory + words).bindMemory(to: UInt64.self, capacity: Self.capacity)
@@ -36,5 +38,15 @@ import Clicks
     unsafe source = (memory + 4 * words + Self.capacity * 4).bindMemory(to: UInt16.self, capacity: Self.capacity)
   }
 
-  deinit { unsafe memory.deallocate() }
+  /// A window on one page of columns that somebody else owns.
+  init(
+    high: UnsafeMutablePointer<UInt64>, low: UnsafeMutablePointer<UInt64>, eventTime: UnsafeMutablePointer<Int64>,
+    position: UnsafeMutablePointer<UInt64>, code: UnsafeMutablePointer<UInt32>, source: UnsafeMutablePointer<UInt16>
+  ) {
+    unsafe (self.high, self.low, self.eventTime) = (high, low, eventTime)
+    unsafe (self.position, self.code, self.source) = (position, code, source)
+    unsafe memory = nil
+  }
+
+  deinit { unsafe memory?.deallocate() }
 }

@@ -30,7 +30,7 @@ extension Segment {
 
   private func verifyRows() throws {
     let section = try file.section(SegmentSection.rows.rawValue)
-    var seen = [UInt64](repeating: 0, count: (summary.rows + 63) / 64)
+    var seen = [UInt64](repeating: 0, count: (summary.positions.count + 63) / 64)
     var eventTimes = Extent<Int64>()
     var mintingTimes = Extent<Int64>()
     let cursor = cursor([.all, .strings])
@@ -53,7 +53,7 @@ extension Segment {
       }
       page += 1
     }
-    // As many rows as positions, all in range, none twice: each is there.
+    // As many rows as positions less those left out, all in range, none twice: each other one is there.
     guard eventTimes.range == summary.eventTimes, mintingTimes.range == summary.mintingTimes else {
       throw self.fault(section, "the rows do not have the times of the header page")
     }

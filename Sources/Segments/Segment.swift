@@ -115,7 +115,13 @@ package final class Segment: Sendable {
   }
 
   /// Pages of rows.
-  var pages: Int { fences.count }
+  package var pages: Int { fences.count }
+
+  /// No ad code of the rows is higher, as far as is known without reading them.
+  package var highestCode: UInt32 { UInt32(truncatingIfNeeded: columns.code.highest ?? 0) }
+
+  /// Whether this version sees every column, so that merging loses nothing.
+  package var isKnown: Bool { columns.isKnown }
 
   /// Rows of a page.
   func rows(ofPage page: Int) -> Int { min(RowVector.capacity, summary.rows - page * RowVector.capacity) }
@@ -131,7 +137,7 @@ package final class Segment: Sendable {
     do {
       return unsafe try RowPageReader(
         UnsafeRawBufferPointer(rebasing: bytes[..<(starts[page + 1] - starts[page] + BitReader.slack)]),
-        count: rows(ofPage: page), first: fences[page], positions: UInt64(summary.rows), columns)
+        count: rows(ofPage: page), first: fences[page], positions: UInt64(summary.positions.count), columns)
     } catch { throw formatError(error, page: page) }
   }
 

@@ -66,7 +66,8 @@ package struct SegmentBuilder: ~Copyable {
     let sums = SumFold.sums(rows)
     let order = RowSort.order(rows)
     let table = PositionTable(rows)
-    var writer = try SegmentWriter.create(target, first: first, columns: columns(sums, table), positions: table)
+    var writer = try SegmentWriter.create(
+      target, positions: first..<next, columns: columns(sums, table), table: table)
     var start = 0
     while start < order.count {
       let rows = start..<min(start + RowVector.capacity, order.count)

@@ -118,7 +118,7 @@ extension Segment {
     }
   }
 
-  /// Hands `body` every click from `position` on in the order of the log. Takes 20 bytes of memory for each of them.
+  /// Hands `body` every click from `position` on in the order of the log. Takes 21 bytes of memory for each of them.
   package func forEachInLogOrder(from position: UInt64 = 0, _ body: (LoggedClick) throws -> Void) throws {
     let first = max(position, summary.positions.lowerBound)
     guard first < summary.positions.upperBound else { return }
@@ -127,6 +127,7 @@ extension Segment {
     var high = [UInt64](repeating: 0, count: count)
     var low = [UInt64](repeating: 0, count: count)
     var code = [UInt32](repeating: 0, count: count)
+    var isThere = [Bool](repeating: false, count: count)
     let cursor = cursor([.code, .position])
     while try cursor.nextPage() {
       let rows = cursor.rows
@@ -137,17 +138,19 @@ extension Segment {
         high[at] = unsafe rows.high[i]
         low[at] = unsafe rows.low[i]
         code[at] = unsafe rows.code[i]
+        isThere[at] = true
       }
     }
     var current: SegmentStep?
     var next = 0
     func handOut(before end: UInt64) throws {
       while let step = current, first + UInt64(next) < end {
+        defer { next += 1 }
+        guard isThere[next] else { continue }
         try body(
           LoggedClick(
             impression: ImpressionID(high: high[next], low: low[next]), code: code[next],
             position: first + UInt64(next), receiveTime: step.receiveTime, runningTime: step.runningTime))
-        next += 1
       }
     }
     try forEachStep { step in

@@ -2,7 +2,8 @@ import Bytes
 import Clicks
 import Files
 
-// The clicks of the positions first ..< end of a shard's log, each once, in the order of (impression, ad code, position).
+// The clicks of the positions first ..< end of a shard's log, each once, in the order of (impression, ad code, position);
+// all of them, but for the repeats that a recount left out.
 // See Formats/segment.md.
 //
 //   header page   56 u64 first   64 u64 end                 positions
@@ -10,7 +11,7 @@ import Files
 //                 88 i64 least   96 i64 greatest            receive time, ms
 //                104 i64 least  112 i64 greatest            minting time of version 7 ids, ms; least > greatest: none
 //                120 u64 least  128 u64 greatest            running time, ms
-//                136 u64 steps  144 u64 rows of sums
+//                136 u64 steps  144 u64 rows of sums           152 u64 repeats left out
 //
 //   section 1 columns     which columns a page has, how each is coded, and the models
 //           2 positions   from event times to the positions to be expected (PositionTable.swift)
@@ -95,8 +96,10 @@ package enum CapturedColumn: UInt16, Sendable, CaseIterable {
 
 /// What a segment holds, from its header page.
 package struct SegmentSummary: Hashable, Sendable {
-  /// The positions whose clicks it holds, every one of them; never empty.
+  /// The positions whose clicks it holds, every one of them but for `leftOut`; never empty.
   package var positions: Range<UInt64>
+  /// How many of the positions have no click here: repeats that a recount left out when it merged. At least one has one.
+  package var leftOut: UInt64 = 0
   /// Least and greatest event time, ms since 1970.
   package var eventTimes: ClosedRange<Int64>
   /// Least and greatest receive time, ms since 1970.
@@ -113,7 +116,7 @@ package struct SegmentSummary: Hashable, Sendable {
   package var captured: [CapturedColumn]
 
   /// Clicks.
-  package var rows: Int { positions.count }
+  package var rows: Int { positions.count - Int(leftOut) }
 }
 
 extension SegmentSummary {
@@ -131,6 +134,7 @@ extension SegmentSummary {
     unsafe page.unsafeStoreLE(runningTimes.upperBound, 128)
     unsafe page.unsafeStoreLE(steps, 136)
     unsafe page.unsafeStoreLE(sums, 144)
+    unsafe page.unsafeStoreLE(leftOut, 152)
   }
 
   /// Reads them. `captured` is the columns' section's.
@@ -151,10 +155,13 @@ extension SegmentSummary {
     let receive: ClosedRange<Int64> = try range(88)
     let (minted, mintedLast): (Int64, Int64) = (reader.next()!, reader.next()!)
     let running: ClosedRange<UInt64> = try range(120)
+    let (steps, sums, leftOut): (UInt64, UInt64, UInt64) = (reader.next()!, reader.next()!, reader.next()!)
+    guard leftOut < end - first else {
+      throw FormatError(file: path, offset: 152, reason: "of \(end - first) clicks \(leftOut) are left out")
+    }
     return SegmentSummary(
-      positions: first..<end, eventTimes: event, receiveTimes: receive, runningTimes: running,
-      mintingTimes: minted <= mintedLast ? minted...mintedLast : nil, steps: reader.next()!, sums: reader.next()!,
-      captured: captured)
+      positions: first..<end, leftOut: leftOut, eventTimes: event, receiveTimes: receive, runningTimes: running,
+      mintingTimes: minted <= mintedLast ? minted...mintedLast : nil, steps: steps, sums: sums, captured: captured)
   }
 
   /// The most clicks of one segment: a position less the first is a number of 32 bits.

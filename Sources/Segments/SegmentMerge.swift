@@ -19,6 +19,16 @@ package enum SegmentMerge {
   package static func merge(
     _ inputs: [Segment], into target: SegmentTarget
   ) throws -> (SealedReference, SegmentSummary) {
+    var writer = try writer(inputs, target)
+    try mergeRows(inputs, inputs[0].summary.positions.lowerBound, &writer)
+    try writer.endRows()
+    try mergeSteps(inputs, &writer)
+    try mergeSums(inputs, &writer)
+    return try finish(inputs, writer)
+  }
+
+  /// A writer for the rows of `inputs`, which follow each other and capture the same strings.
+  static func writer(_ inputs: [Segment], _ target: SegmentTarget) throws -> SegmentWriter {
     precondition(!inputs.isEmpty, "a merge of no segments")
     for i in 1..<max(inputs.count, 1) {
       precondition(
@@ -30,11 +40,13 @@ package enum SegmentMerge {
       throw FormatError(
         file: input.file.path, offset: 0, reason: "a newer version wrote columns that merging would lose")
     }
-    let first = inputs[0].summary.positions.lowerBound
-    var writer = try SegmentWriter.create(
-      target, first: first, columns: columns(inputs), positions: try positions(inputs))
-    try mergeRows(inputs, first, &writer)
-    try writer.endRows()
+    let positions = inputs[0].summary.positions.lowerBound..<inputs.last!.summary.positions.upperBound
+    return try SegmentWriter.create(
+      target, positions: positions, columns: columns(inputs), table: try self.positions(inputs))
+  }
+
+  /// Writes the steps of all inputs.
+  static func mergeSteps(_ inputs: [Segment], _ writer: inout SegmentWriter) throws {
     var last: SegmentStep?
     for input in inputs {
       // The first step of an input may go on with the times of the last one before it.
@@ -44,7 +56,12 @@ package enum SegmentMerge {
       }
     }
     try writer.endSteps()
-    try mergeSums(inputs, &writer)
+  }
+
+  /// Ends the sums and puts the segment in its place.
+  static func finish(
+    _ inputs: [Segment], _ writer: consuming SegmentWriter
+  ) throws -> (SealedReference, SegmentSummary) {
     try writer.endSums()
     guard writer.isSound else {
       throw FormatError(
@@ -67,7 +84,7 @@ package enum SegmentMerge {
       return BinFit.cover(RowPage.biased(times.lowerBound)...RowPage.biased(times.upperBound), weight: 1)
     }
     // The table of the result is another one than those of the inputs, and a distance may be any.
-    let rows = inputs.reduce(0) { $0 + Int64($1.summary.rows) }
+    let rows = inputs.reduce(0) { $0 + Int64($1.summary.positions.count) }
     let distances =
       inputs.flatMap { intervals($0.columns.position, $0) }
       + BinFit.cover(RowPage.biased(-rows)...RowPage.biased(rows), weight: 1)
@@ -208,7 +225,7 @@ package enum SegmentMerge {
 
 extension Segment {
   /// Rows or sums are not in order, whatever the checksums say.
-  fileprivate var disorder: FormatError {
+  var disorder: FormatError {
     FormatError(file: file.path, offset: 0, reason: "the segment is out of order")
   }
 }

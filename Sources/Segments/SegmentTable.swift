@@ -59,7 +59,7 @@ extension Segment {
       return (step, start: $0.next()!)
     }
     let capacity = UInt64(StepBlock.capacity)
-    guard summary.steps > 0, summary.steps <= UInt64(summary.rows),
+    guard summary.steps > 0, summary.steps <= UInt64(summary.positions.count),
       UInt64(table.fences.count) == (summary.steps + capacity - 1) / capacity,
       table.fences[0].position == summary.positions.lowerBound,
       table.fences.indices.dropFirst().allSatisfy({ table.fences[$0].position > table.fences[$0 - 1].position })
@@ -106,6 +106,11 @@ extension Segment {
       unsafe try StepBlock.decode(bytes, count: count, first: steps.fences[block], to: &list)
       guard list.last!.position < end else { throw Fault("the positions of steps do not ascend") }
     }
+  }
+
+  /// For each block of the sums in order: its first row's key, and how many rows it has. Needs no reading.
+  package func forEachSumBlock(_ body: (_ code: UInt32, _ minute: Minute, _ rows: Int) -> Void) {
+    for fence in sums.fences { body(fence.code, Minute(index: fence.minute), Int(fence.rows)) }
   }
 
   /// All steps in order: from each one's position on, the clicks were received at its time.

@@ -35,7 +35,7 @@ package struct SegmentTarget {
 struct SegmentWriter: ~Copyable {
   private var file: SealedFileWriter
   private var encoder: RowPageEncoder
-  private let first: UInt64
+  private let positions: Range<UInt64>
   private let captured: [CapturedColumn]
   /// The rows of the page being filled.
   let page = RowVector()
@@ -60,9 +60,9 @@ struct SegmentWriter: ~Copyable {
   private var runningTimes = Extent<UInt64>()
   private var mintingTimes = Extent<Int64>()
 
-  /// Starts a segment whose positions begin at `first`.
+  /// Starts a segment of these positions.
   static func create(
-    _ target: SegmentTarget, first: UInt64, columns: SegmentColumns, positions: PositionTable
+    _ target: SegmentTarget, positions: Range<UInt64>, columns: SegmentColumns, table: PositionTable
   ) throws(SystemError) -> SegmentWriter {
     var file = try SealedFileWriter(
       target.files, path: target.path, temporary: target.temporary,
@@ -73,23 +73,26 @@ struct SegmentWriter: ~Copyable {
     try file.append(columns.bytes)
     file.end()
     try file.begin(section: SegmentSection.positions.rawValue)
-    try file.append(positions.bytes)
+    try file.append(table.bytes)
     file.end()
     try file.begin(section: SegmentSection.rows.rawValue)
-    return SegmentWriter(file, first: first, columns: columns, positions: positions)
+    return SegmentWriter(file, positions: positions, columns: columns, table: table)
   }
 
   private init(
-    _ file: consuming SealedFileWriter, first: UInt64, columns: SegmentColumns, positions: PositionTable
+    _ file: consuming SealedFileWriter, positions: Range<UInt64>, columns: SegmentColumns, table: PositionTable
   ) {
     self.file = file
-    self.first = first
+    self.positions = positions
     captured = columns.captured
-    encoder = RowPageEncoder(columns, positions)
+    encoder = RowPageEncoder(columns, table)
   }
 
   /// Writes the rows in `page`, which follow those written before in the order of ids. Full pages but for the last.
-  mutating func writePage() throws(SystemError) {
+  mutating func writePage() throws(SystemError) { try write(page) }
+
+  /// The same with the rows of another page. Afterwards it has none.
+  mutating func write(_ page: RowVector) throws(SystemError) {
     let count = page.count
     guard count > 0 else { return }
     for i in 0..<count {
@@ -172,7 +175,7 @@ struct SegmentWriter: ~Copyable {
   /// Ends the sums. A segment that is not sound afterwards must not be finished.
   mutating func endSums() throws(SystemError) {
     try writeSums()
-    if summed != rows || stepCount == 0 { isSound = false }
+    if summed != rows || stepCount == 0 || rows > UInt64(positions.count) { isSound = false }
     file.end()
     try file.begin(section: SegmentSection.sumFences.rawValue)
     try file.append(sumFences.bytes)
@@ -183,7 +186,8 @@ struct SegmentWriter: ~Copyable {
   consuming func finish() throws(SystemError) -> (SealedReference, SegmentSummary) {
     precondition(isSound && rows > 0, "a segment that is not what it says")
     let summary = SegmentSummary(
-      positions: first..<(first + rows), eventTimes: eventTimes.range!, receiveTimes: receiveTimes.range!,
+      positions: positions, leftOut: UInt64(positions.count) - rows, eventTimes: eventTimes.range!,
+      receiveTimes: receiveTimes.range!,
       runningTimes: runningTimes.range!, mintingTimes: mintingTimes.range, steps: stepCount, sums: sumCount,
       captured: captured)
     let reference = unsafe try file.finish { page in unsafe summary.write(to: page) }

@@ -72,6 +72,8 @@
       case .signedWrap:
         Campaign(name: "dedup window at the wrap") { try dedupWindow(from: 1 << 32 - 700, tags: .max) }
       case .noBlockSeed, .trustBlocks, .ignoreDigest: Campaign(name: "sealed file", run: SealedFileCampaign.run)
+      case .keepRepeatsOfOthers, .keepLastCopy, .forgetSpilledCounts:
+        Campaign(name: "recount", run: RecountCampaign.run)
       }
     }
 

@@ -20,10 +20,13 @@ package enum BenchCommand {
     "server-pid", processList, "click: the processes of that server, for its CPU time")
 
   private static let data = Option<String>(
-    "data", .text("DIR"), "columnar: the data sets that --write-data wrote, instead of small ones of its own")
+    "data", .text("DIR"), "columnar, recount: the data sets that --write-data wrote, instead of small ones of its own")
+  private static let copies = Option<Int64>(
+    "copies", .count(1...100), "recount: so many such days one behind the other", standard: "1")
+  private static let threads = Option<Int64>("threads", .count(1...2), "recount: threads", standard: "2")
   private static let queries = Option<Int64>("queries", .count(1...1_000_000), "columnar: queries of each kind")
   private static let written = Option<String>(
-    "write-data", .text("DIR"), "writes the data sets of columnar into DIR, for other programs too, and runs nothing")
+    "write-data", .text("DIR"), "writes these data sets into DIR, for other programs too, and runs nothing")
   private static let fraction = Option<Double>(
     "scale", decimal, "--write-data: so much of 20 million clicks and of 43 million rows", standard: "1")
   private static let identifiers = Option<String>(
@@ -53,7 +56,8 @@ package enum BenchCommand {
     options: [
       quick.declaration, list.declaration, runs.declaration, warmUps.declaration, way.declaration,
       connections.declaration, requests.declaration, against.declaration, processes.declaration, data.declaration,
-      queries.declaration, written.declaration, fraction.declaration, identifiers.declaration,
+      queries.declaration, copies.declaration, threads.declaration, written.declaration, fraction.declaration,
+      identifiers.declaration,
       Option<String>.format.declaration,
     ],
     examples: ["tally bench --quick", "tally bench click --way closed --runs 7 --format json"]
@@ -84,6 +88,8 @@ package enum BenchCommand {
     options.serverProcesses = arguments[processes] ?? []
     options.dataDirectory = arguments[data]
     options.queries = arguments[queries].map(Int.init)
+    options.copies = Int(arguments[copies] ?? 1)
+    options.threads = Int(arguments[threads] ?? 2)
     let isTable = if case .table = arguments.format { true } else { false }
     if isTable { console.print(BenchReport.heading) }
     let figures = try BenchRunner.run(options) { benchmark in
