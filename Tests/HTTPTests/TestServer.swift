@@ -13,6 +13,11 @@ final class TestHandler: RequestHandler {
   var paces: [(ready: Int, active: Int)] = []
   var pause: Int64 = 0
   var bodyLimit = 100_000
+  /// Bodies under way, and how many did not come to their end; see `StreamTests`.
+  var bodies: [Exchange: BodyState] = [:]
+  var abandonments = 0
+  /// Answers under way in pieces.
+  var streams: [Exchange] = []
 
   func limit(for head: borrowing Request) -> Int { head.pathEquals("/nobody") ? 0 : bodyLimit }
 
@@ -54,6 +59,8 @@ final class TestHandler: RequestHandler {
       }
     } else if request.pathEquals("/peer") {
       loop.respond(exchange) { ok(&$0, "\(request.peer) \(request.listenerTag)") }
+    } else if streamRoute(request, exchange, loop) {
+      return
     } else if request.pathEquals("/statistics") {
       let s = loop.statistics
       loop.respond(exchange) { ok(&$0, "open \(s.open) requests \(s.requests) refused \(s.refused)") }
@@ -74,7 +81,7 @@ final class TestHandler: RequestHandler {
   }
 }
 
-private func ok(_ writer: inout ResponseWriter, _ body: String) {
+func ok(_ writer: inout ResponseWriter, _ body: String) {
   writer.begin(200)
   writer.headerLines("Content-Type: text/plain\r\n")
   writer.body(body)

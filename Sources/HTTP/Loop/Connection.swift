@@ -29,12 +29,16 @@
   var headBits: UInt64 = 0
   var oldBits: UInt64 = 0
   var answeredBits: UInt64 = 0
+  /// By request: its answer is under way in pieces.
+  var openBits: UInt64 = 0
   var parked: UnsafeMutablePointer<ParkedAnswer>?
   /// Ends of the time limits.
   var readDeadline = Int64.max
   var writeDeadline = Int64.max
   /// When the current body began.
   var bodyBegan: Int64 = 0
+  /// When the sender of a streamed body has used up its time; every piece earns some.
+  var pieceDeadline = Int64.max
   /// The readiness that epoll reports.
   var interest: UInt32 = 0
   /// The window of time in which the connection last sent a request; see `EventLoop.activity`.
@@ -48,6 +52,10 @@
   var isEnded = false
   /// There are bytes, but no room for more requests or output.
   var isBlocked = false
+  /// The body of the newest request goes to the handler in pieces, and is not all there.
+  var isStreaming = false
+  /// The handler takes no more pieces for now, so the connection is not read.
+  var isPaused = false
   /// A 100 is owed to the request whose body is awaited.
   var owesContinue = false
   /// The socket took less than all.
@@ -63,5 +71,6 @@
   var inFlight: Int { Int(next &- oldest) }
 
   /// The bit of `sequence` in the words of flags.
+  @inline(__always)
   static func bit(_ sequence: UInt32) -> UInt64 { 1 << UInt64(sequence & 63) }
 }

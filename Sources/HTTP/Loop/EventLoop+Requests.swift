@@ -7,7 +7,8 @@ extension EventLoop {
   func receive(_ index: Int) {
     touch(index)
     let connection = slab[index].descriptor
-    let room = unsafe slab[index].input.room(blocks, &slab[index].parser)
+    let least = slab[index].isStreaming ? InputBuffer.leastStreamRoom : InputBuffer.leastRoom
+    let room = unsafe slab[index].input.room(blocks, &slab[index].parser, least: least)
     let count = unsafe recv(connection, room.baseAddress, room.count, 0)
     if count < 0 {
       if errno != EAGAIN && errno != EINTR { slab[index].isDead = true }
@@ -30,6 +31,10 @@ extension EventLoop {
   func process(_ index: Int) {
     touch(index)
     loop: while !slab[index].isLast, !slab[index].isDead, slab[index].input.count > 0 {
+      if slab[index].isStreaming {
+        if passBody(index) { continue loop }
+        break loop
+      }
       if !hasRoom(index) {
         slab[index].isBlocked = true
         return
@@ -42,7 +47,15 @@ extension EventLoop {
       case .failed(let status): return reject(index, status)
       }
     }
-    if slab[index].isEnded { slab[index].isLast = true }
+    if slab[index].isEnded { endOfClient(index) }
+  }
+
+  /// The client has said its last byte: what it began and did not finish is refused.
+  private func endOfClient(_ index: Int) {
+    if slab[index].isStreaming { return reject(index, 400) }
+    // Nobody who waits for a stream closes the sending side before it ends; the client has gone.
+    if slab[index].openBits != 0 { slab[index].isDead = true }
+    slab[index].isLast = true
   }
 
   /// Whether another request of `index` may be taken on.
@@ -57,7 +70,7 @@ extension EventLoop {
     return unsafe slab[index].parser.advance(base, count: count, fields: fields, limits: settings.headLimits)
   }
 
-  private func request(_ index: Int) -> Request {
+  func request(_ index: Int) -> Request {
     unsafe Request(
       base: slab[index].input.base, fields: slab[index].input.fields, parser: slab[index].parser,
       descriptor: slab[index].descriptor, listenerTag: slab[index].listenerTag)
@@ -67,6 +80,10 @@ extension EventLoop {
   private func judgeBody(_ index: Int) -> Int? {
     let limit = handler.limit(for: request(index))
     if let status = slab[index].parser.acceptBody(limit: limit) { return status }
+    if limit > 0, handler.streams(request(index)) {
+      beginBody(index)
+      return nil
+    }
     guard slab[index].parser.head.expectsContinue else { return nil }
     if limit <= 0 { return 413 }
     // A client that has begun its body does not wait.
@@ -78,8 +95,11 @@ extension EventLoop {
   }
 
   /// Writes the 100 that is owed, once no earlier request waits for its answer.
-  private func payContinue(_ index: Int) {
-    guard slab[index].owesContinue, slab[index].inFlight == 0 else { return }
+  func payContinue(_ index: Int) {
+    // A streamed request has its number before its body.
+    guard slab[index].owesContinue, !slab[index].isPaused,
+      slab[index].inFlight == (slab[index].isStreaming ? 1 : 0)
+    else { return }
     slab[index].owesContinue = false
     let text: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
     unsafe slab[index].output.append(
@@ -103,11 +123,12 @@ extension EventLoop {
   }
 
   /// Gives the next request of `index` its number.
-  private func number(_ index: Int, isHead: Bool, isOld: Bool) -> Exchange {
+  func number(_ index: Int, isHead: Bool, isOld: Bool) -> Exchange {
     let sequence = slab[index].next
     let bit = Connection.bit(sequence)
     slab[index].next = sequence &+ 1
     slab[index].answeredBits &= ~bit
+    slab[index].openBits &= ~bit
     if isHead { slab[index].headBits |= bit } else { slab[index].headBits &= ~bit }
     if isOld { slab[index].oldBits |= bit } else { slab[index].oldBits &= ~bit }
     return Exchange(index: UInt32(index), generation: slab[index].generation, sequence: sequence)
@@ -116,6 +137,12 @@ extension EventLoop {
   /// Refuses what `index` is sending; nothing behind it can be trusted, so this is the connection's last answer.
   func reject(_ index: Int, _ status: Int) {
     core.value.statistics.rejected.count(status)
+    if slab[index].isStreaming {
+      // The request has its number already; its answer is this one.
+      let exchange = newest(index)
+      respond(exchange) { handler.refuse(status, &$0) }
+      return handler.abandoned(exchange, on: self)
+    }
     slab[index].isLast = true
     slab[index].lingers = true
     slab[index].owesContinue = false
@@ -131,13 +158,11 @@ extension EventLoop {
   package func respond(_ exchange: Exchange, _ build: (inout ResponseWriter) -> Void) {
     let index = Int(exchange.index)
     let bit = Connection.bit(exchange.sequence)
-    guard index < core.value.highWater, slab[index].generation == exchange.generation, !slab[index].isDead,
-      exchange.sequence &- slab[index].oldest < slab[index].next &- slab[index].oldest,
-      slab[index].answeredBits & bit == 0
-    else {
+    guard isOpen(exchange), slab[index].openBits & bit == 0 else {
       core.value.statistics.staleAnswers += 1
       return
     }
+    if slab[index].isStreaming, exchange.sequence &+ 1 == slab[index].next { cutBody(index) }
     precondition(!core.value.isWriting, "an answer is written inside another one")
     core.value.isWriting = true
     let isHead = slab[index].headBits & bit != 0
@@ -160,6 +185,15 @@ extension EventLoop {
     touch(index)
   }
 
+  /// Whether `exchange` waits for an answer, or for the rest of one.
+  @inline(__always)
+  func isOpen(_ exchange: Exchange) -> Bool {
+    let index = Int(exchange.index)
+    return index < core.value.highWater && slab[index].generation == exchange.generation && !slab[index].isDead
+      && exchange.sequence &- slab[index].oldest < slab[index].next &- slab[index].oldest
+      && slab[index].answeredBits & Connection.bit(exchange.sequence) == 0
+  }
+
   private func write(
     _ output: UnsafeMutablePointer<OutputBuffer>, _ isHead: Bool, _ closes: Bool, _ isOld: Bool,
     _ build: (inout ResponseWriter) -> Void
@@ -171,8 +205,8 @@ extension EventLoop {
     writer.finish()
   }
 
-  /// Moves the parked answers whose turn has come to the output.
-  private func unparkReady(_ index: Int) {
+  /// Moves the parked answers whose turn has come to the output, and what there is of one that comes in pieces.
+  func unparkReady(_ index: Int) {
     while slab[index].inFlight > 0, slab[index].answeredBits & Connection.bit(slab[index].oldest) != 0 {
       let sequence = slab[index].oldest
       let answer = unsafe unlink(index, sequence)
@@ -182,9 +216,10 @@ extension EventLoop {
       slab[index].answeredBits &= ~Connection.bit(sequence)
       slab[index].oldest = sequence &+ 1
     }
+    if slab[index].openBits != 0 { unparkOpen(index) }
   }
 
-  private func unlink(_ index: Int, _ sequence: UInt32) -> UnsafeMutablePointer<ParkedAnswer> {
+  func unlink(_ index: Int, _ sequence: UInt32) -> UnsafeMutablePointer<ParkedAnswer> {
     var before: UnsafeMutablePointer<ParkedAnswer>?
     var answer = unsafe slab[index].parked
     while let found = unsafe answer {

@@ -24,7 +24,7 @@ extension EventLoop {
       }
       linger(index)
     }
-    if slab[index].input.count == 0 { slab[index].input.release(blocks) }
+    if slab[index].input.count == 0, !slab[index].isStreaming { slab[index].input.release(blocks) }
     setInterest(index)
     setDeadline(index)
   }
@@ -61,7 +61,7 @@ extension EventLoop {
   private func setInterest(_ index: Int) {
     var wanted: UInt32 = 0
     if slab[index].isLingering || !(slab[index].isEnded || slab[index].isLast || slab[index].isBlocked) {
-      wanted |= Epoll.input
+      if !slab[index].isPaused { wanted |= Epoll.input }
     }
     if slab[index].output.count > 0 { wanted |= Epoll.output }
     if wanted == slab[index].interest { return }
@@ -80,9 +80,12 @@ extension EventLoop {
 
   private func setReadDeadline(_ index: Int) {
     let now = core.value.now
-    if slab[index].isLast || slab[index].isBlocked || slab[index].isEnded {
+    if slab[index].isLast || slab[index].isBlocked || slab[index].isEnded || slab[index].isPaused {
       slab[index].reading = .nothing
       slab[index].readDeadline = .max
+    } else if slab[index].isStreaming {
+      slab[index].reading = .body
+      slab[index].readDeadline = slab[index].pieceDeadline
     } else if slab[index].parser.isBeforeFirstByte(of: slab[index].input.count) {
       let waits = slab[index].inFlight == 0 && slab[index].output.count == 0
       slab[index].reading = waits ? .idle : .nothing
@@ -131,6 +134,7 @@ extension EventLoop {
   /// Forgets connection `index`; exchanges that name it are stale from here on.
   func closeConnection(_ index: Int) {
     close(slab[index].descriptor)
+    if slab[index].isStreaming || slab[index].openBits != 0 { abandon(index) }
     slab[index].input.release(blocks)
     slab[index].output.release(blocks)
     while let answer = unsafe slab[index].parked {
@@ -159,7 +163,8 @@ extension EventLoop {
     for index in 0..<core.value.highWater where slab[index].descriptor >= 0 {
       // A request may have arrived that nobody has looked at yet.
       if slab[index].interest & Epoll.input != 0, !slab[index].isLingering, !slab[index].isDead { receive(index) }
-      if !slab[index].isBlocked, slab[index].input.count == 0 { slab[index].isLast = true }
+      // A body that comes in pieces may come to its end; its handler knows that the service stops.
+      if !slab[index].isBlocked, !slab[index].isStreaming, slab[index].input.count == 0 { slab[index].isLast = true }
       touch(index)
     }
   }

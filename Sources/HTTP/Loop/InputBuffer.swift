@@ -12,7 +12,9 @@ import Glibc
   static let fieldCapacity = 128
   static let tableSize = fieldCapacity * MemoryLayout<FieldExtent>.stride
   /// A receive gets at least this much room.
-  private static let leastRoom = 4096
+  static let leastRoom = 4096
+  /// The same for bodies that are streamed: a call of the kernel's for so many bytes costs little a byte.
+  static let leastStreamRoom = 64 << 10
 
   private var memory: UnsafeMutableRawPointer?
   private var capacity = 0
@@ -34,9 +36,11 @@ import Glibc
 
   /// Where received bytes go: at least some room, made by moving or growing where there is none. `parser` is in the
   /// middle of what begins at the first byte at hand.
-  mutating func room(_ blocks: BlockPool, _ parser: inout RequestParser) -> UnsafeMutableRawBufferPointer {
+  mutating func room(
+    _ blocks: BlockPool, _ parser: inout RequestParser, least: Int = Self.leastRoom
+  ) -> UnsafeMutableRawBufferPointer {
     if let old = unsafe memory {
-      if capacity - end < Self.leastRoom {
+      if capacity - end < least {
         let kept = unsafe parser.closeGap(base, count: count)
         end = start + kept
         if start > 0 {
@@ -44,7 +48,7 @@ import Glibc
           start = 0
           end = kept
         }
-        if capacity - end < Self.leastRoom { unsafe grow(old, blocks) }
+        if capacity - end < least { unsafe grow(old, blocks, least: least) }
       }
     } else {
       unsafe memory = blocks.take(BlockPool.blockSize)
@@ -54,8 +58,9 @@ import Glibc
       start: memory.unsafelyUnwrapped + Self.tableSize + end, count: capacity - end)
   }
 
-  private mutating func grow(_ old: UnsafeMutableRawPointer, _ blocks: BlockPool) {
-    let larger = capacity * 2
+  private mutating func grow(_ old: UnsafeMutableRawPointer, _ blocks: BlockPool, least: Int) {
+    var larger = capacity * 2
+    while larger - end < least { larger *= 2 }
     let fresh = unsafe blocks.take(larger + Self.tableSize)
     unsafe memcpy(fresh, old, Self.tableSize + end)
     unsafe blocks.give(old, capacity + Self.tableSize)
@@ -73,6 +78,11 @@ import Glibc
   mutating func consume(_ count: Int) {
     precondition(count <= self.count)
     start += count
+  }
+
+  /// Begins at the front again where nothing is at hand, so that a receive gets all the room.
+  mutating func rewind() {
+    if start == end { (start, end) = (0, 0) }
   }
 
   /// Drops everything and gives the memory back.

@@ -12,9 +12,11 @@ package struct LoopSettings: Sendable {
   package var pipelineDepth = 64
   /// Unsent bytes of one connection. Beyond it the connection is not read; a single answer may be larger.
   package var outputLimit = 1 << 20
+  /// Unsent bytes of one answer that comes in pieces. Beyond it no piece is taken.
+  package var streamLimit = 64 << 10
   /// From a head's first byte to its last. Beyond it: 408.
   package var headerTimeout: Int64 = 10_000_000_000
-  /// For a body, on top of the time it takes at `minBodyRate`. Beyond it: 408.
+  /// For a body, on top of the time it takes at `minBodyRate`; the longest silence in a streamed one. Beyond it: 408.
   package var bodyTimeout: Int64 = 10_000_000_000
   /// Bytes a second that a body's sender must reach on average.
   package var minBodyRate = 1024
@@ -34,6 +36,7 @@ package struct LoopSettings: Sendable {
     precondition(headLimit >= 64 && headLimit <= 1 << 20 && targetLimit >= 1 && targetLimit <= headLimit)
     precondition(fieldLimit >= 1 && fieldLimit <= InputBuffer.fieldCapacity)
     precondition(pipelineDepth >= 1 && pipelineDepth <= 64 && outputLimit >= 1 && minBodyRate >= 1)
+    precondition(streamLimit >= 1)
     for timeout in timeouts { precondition(timeout > 0 && timeout <= 86_400_000_000_000) }
   }
 

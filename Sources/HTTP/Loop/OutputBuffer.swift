@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 
 /// Bytes on their way to a client: appended at the end, sent from the start. Holds memory only while it holds bytes;
@@ -65,6 +66,22 @@ import Glibc
       rest /= 10
     }
     end += digits
+  }
+
+  /// Appends `value`, which is not negative, in hexadecimal digits.
+  mutating func appendHexadecimal(_ value: Int, _ blocks: BlockPool) {
+    precondition(value >= 0)
+    let digits = max(1, (Int.bitWidth - value.leadingZeroBitCount + 3) / 4)
+    let to = unsafe room(digits, blocks).assumingMemoryBound(to: UInt8.self)
+    for i in 0..<digits {
+      unsafe to[i] = Hex.digit(UInt8(truncatingIfNeeded: value >> (4 * (digits - 1 - i)) & 15))
+    }
+    end += digits
+  }
+
+  /// Appends text of ours.
+  mutating func append(_ text: StaticString, _ blocks: BlockPool) {
+    unsafe append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), blocks)
   }
 
   /// Where the next `count` bytes go.

@@ -1,6 +1,6 @@
 /// Names one request that waits for its answer. Descriptors and places are used again, so it holds the generation of
 /// the place too: an exchange whose connection has gone is stale, and answering it does nothing.
-package struct Exchange: Equatable, Sendable {
+package struct Exchange: Hashable, Sendable {
   /// The place of its connection.
   package let index: UInt32
   let generation: UInt32
@@ -22,6 +22,25 @@ package protocol RequestHandler: AnyObject {
   /// each request that announces a body; one without a body never asks.
   func limit(for head: borrowing Request) -> Int
 
+  /// Whether the body of the request with `head` comes to `begin`, `receive` and `end` instead of whole to `handle`. Asked
+  /// once for each request that announces a body within its limit.
+  func streams(_ head: borrowing Request) -> Bool
+
+  /// A request whose body is streamed begins. It may be answered from now on; an answer before the body's end drops the rest
+  /// of the body and ends the connection. False: no piece is wanted before `EventLoop.resume`.
+  func begin(_ head: borrowing Request, _ exchange: Exchange, on loop: EventLoop) -> Bool
+
+  /// The next piece of a body, valid inside the call only. False: no other is wanted before `EventLoop.resume`, which must
+  /// not be called in here; the connection is not read until then, so that its client has to wait. Others go on.
+  func receive(_ piece: UnsafeRawBufferPointer, _ exchange: Exchange, on loop: EventLoop) -> Bool
+
+  /// The body has ended as it should; also where no further piece was wanted.
+  func end(_ exchange: Exchange, on loop: EventLoop)
+
+  /// A body or an answer that came in pieces will not come to its end: its client has gone, was too slow or broke the
+  /// framing, or the loop has ended. Where there is somebody to answer the loop has done so. `exchange` is stale.
+  func abandoned(_ exchange: Exchange, on loop: EventLoop)
+
   /// Answers `request` by `loop.respond(exchange)`, now or later. Never answered, it holds back all later answers of
   /// its connection.
   func handle(_ request: borrowing Request, _ exchange: Exchange, on loop: EventLoop)
@@ -41,6 +60,11 @@ package protocol RequestHandler: AnyObject {
 }
 
 extension RequestHandler {
+  package func streams(_ head: borrowing Request) -> Bool { false }
+  package func begin(_ head: borrowing Request, _ exchange: Exchange, on loop: EventLoop) -> Bool { true }
+  package func receive(_ piece: UnsafeRawBufferPointer, _ exchange: Exchange, on loop: EventLoop) -> Bool { true }
+  package func end(_ exchange: Exchange, on loop: EventLoop) {}
+  package func abandoned(_ exchange: Exchange, on loop: EventLoop) {}
   package func pace(ready: Int, active: Int) -> Int64 { 0 }
   package func turn(on loop: EventLoop) {}
   package func nextWait() -> Int64 { -1 }

@@ -97,7 +97,7 @@ extension RequestParser {
 
   /// Moves the bytes that are not yet read down to the body's end and returns how many bytes there are then.
   package mutating func closeGap(_ base: UnsafeMutablePointer<UInt8>, count: Int) -> Int {
-    guard hasHead, head.hasTransferEncoding, phase != .complete else { return count }
+    guard hasHead, head.hasTransferEncoding, !isStreaming, phase != .complete else { return count }
     let bodyEnd = bodyStart + bodyCount
     let gap = position - bodyEnd
     if gap == 0 { return count }

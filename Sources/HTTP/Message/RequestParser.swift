@@ -31,6 +31,8 @@ package struct RequestParser {
   var chunkLeft = 0
   /// Bytes spent on chunk extensions and trailers.
   var overhead = 0
+  /// The body is handed over in pieces: see `nextPiece`.
+  var isStreaming = false
 
   /// A parser before a request's first byte.
   package init() {}

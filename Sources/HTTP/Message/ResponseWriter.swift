@@ -112,6 +112,16 @@
     text.withUTF8 { unsafe body(UnsafeRawBufferPointer($0)) }
   }
 
+  /// Ends the head of an answer whose body comes in pieces. Until its end such a body is chunked; a client of HTTP/1.0
+  /// does not know that, so for it the end of the connection ends the body.
+  mutating func openBody() {
+    if state == .initial { begin(500) }
+    precondition(state == .headers, "an answer in pieces has no body of its own")
+    state = .complete
+    if !isOld { write("Transfer-Encoding: chunked\r\n") }
+    write(closes || isOld ? "Connection: close\r\n\r\n" : "\r\n")
+  }
+
   /// Makes a whole answer of what was written.
   mutating func finish() {
     if state == .initial { begin(500) }
