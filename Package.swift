@@ -112,7 +112,7 @@ let package = Package(
         .executableTarget(
           name: "fuzz",
           dependencies: [
-            "Bytes", "Platform", "Files", "Columns", "ClickLog", "Runs", "Segments", "Store", "Simulation",
+            "Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Store", "Simulation",
           ],
           path: "Tests/Fuzz", swiftSettings: settings)
       ])

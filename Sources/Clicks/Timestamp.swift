@@ -22,30 +22,42 @@ package enum Timestamp {
   /// RFC 3339 with `Z` or an offset, upper or lower case, fraction of any length (cut to milliseconds). Nil where it is
   /// not that, or no such date exists. A leap second counts as the second after it.
   package static func parse(_ text: String) -> Int64? {
-    let bytes = Array(text.utf8)
-    guard bytes.count >= 20, bytes[4] == 0x2D, bytes[7] == 0x2D, bytes[10] | 0x20 == 0x74,
-      bytes[13] == 0x3A, bytes[16] == 0x3A,
-      let year = number(bytes[0..<4]), let month = number(bytes[5..<7]), let day = number(bytes[8..<10]),
-      let hour = number(bytes[11..<13]), let minute = number(bytes[14..<16]), let second = number(bytes[17..<19]),
+    var text = text
+    return text.withUTF8 { unsafe parse(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The same of bytes. Allocates nothing.
+  package static func parse(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+    guard bytes.count >= 20, unsafe bytes[4] == 0x2D, unsafe bytes[7] == 0x2D, unsafe bytes[10] | 0x20 == 0x74,
+      unsafe bytes[13] == 0x3A, unsafe bytes[16] == 0x3A,
+      let year = unsafe number(bytes, 0, 4), let month = unsafe number(bytes, 5, 2),
+      let day = unsafe number(bytes, 8, 2), let hour = unsafe number(bytes, 11, 2),
+      let minute = unsafe number(bytes, 14, 2), let second = unsafe number(bytes, 17, 2),
       1...12 ~= month, day >= 1, day <= daysIn(month: month, of: year), hour < 24, minute < 60, second <= 60
     else { return nil }
-    var rest = bytes[19...]
+    var rest = 19
     var millis: Int64 = 0
-    if rest.first == 0x2E {
-      rest = rest.dropFirst()
-      let digits = rest.prefix { 0x30...0x39 ~= $0 }
-      guard !digits.isEmpty, let value = number((Array(digits.prefix(3)) + [0x30, 0x30])[..<3]) else { return nil }
-      millis = value
-      rest = rest.dropFirst(digits.count)
+    if unsafe bytes[rest] == 0x2E {
+      rest += 1
+      let start = rest
+      var scale: Int64 = 100
+      while rest < bytes.count, unsafe 0x30...0x39 ~= bytes[rest] {
+        millis += unsafe scale * Int64(bytes[rest] - 0x30)
+        scale /= 10
+        rest += 1
+      }
+      guard rest > start else { return nil }
     }
     var offset: Int64 = 0
-    if rest.count == 1, rest.first! | 0x20 == 0x7A {
+    if rest + 1 == bytes.count, unsafe bytes[rest] | 0x20 == 0x7A {
       offset = 0
-    } else if rest.count == 6, rest.first == 0x2B || rest.first == 0x2D, rest[rest.startIndex + 3] == 0x3A {
-      guard let hours = number(rest[(rest.startIndex + 1)..<(rest.startIndex + 3)]),
-        let minutes = number(rest[(rest.startIndex + 4)...]), hours < 24, minutes < 60
+    } else if rest + 6 == bytes.count, unsafe bytes[rest] == 0x2B || bytes[rest] == 0x2D,
+      unsafe bytes[rest + 3] == 0x3A
+    {
+      guard let hours = unsafe number(bytes, rest + 1, 2), let minutes = unsafe number(bytes, rest + 4, 2),
+        hours < 24, minutes < 60
       else { return nil }
-      offset = (hours * 60 + minutes) * (rest.first == 0x2B ? 1 : -1)
+      offset = unsafe (hours * 60 + minutes) * (bytes[rest] == 0x2B ? 1 : -1)
     } else {
       return nil
     }
@@ -82,11 +94,14 @@ package enum Timestamp {
     }
   }
 
-  private static func number(_ digits: ArraySlice<UInt8>) -> Int64? {
+  /// The number of `count` digits at `start`; nil where one is none.
+  @inline(__always)
+  private static func number(_ bytes: UnsafeRawBufferPointer, _ start: Int, _ count: Int) -> Int64? {
     var value: Int64 = 0
-    for digit in digits {
-      guard 0x30...0x39 ~= digit else { return nil }
-      value = value * 10 + Int64(digit - 0x30)
+    for i in start..<(start + count) {
+      let digit = unsafe bytes[i] &- 0x30
+      guard digit <= 9 else { return nil }
+      value = value * 10 + Int64(digit)
     }
     return value
   }

@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Clicks
 import Columns
 import Files
 import Platform
@@ -21,13 +22,14 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   defer { unsafe bytes.deallocate() }
   unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(start: data + 1, count: count - 1))
   let input = UnsafeRawBufferPointer(bytes)
-  switch unsafe data[0] % 7 {
+  switch unsafe data[0] % 8 {
   case 0: unsafe integers(input)
   case 1: unsafe rows(input)
   case 2: unsafe strings(input)
   case 3: unsafe frame(input)
   case 4: unsafe manifest(input)
   case 5: unsafe container(input, .run)
+  case 6: unsafe clickLines(input)
   default: unsafe container(input, .segment)
   }
   return 0
@@ -76,6 +78,33 @@ private func strings(_ input: UnsafeRawBufferPointer) {
   let block = unsafe UnsafeRawBufferPointer(rebasing: input[1...])
   guard let (found, used) = try? unsafe StringColumn.decode(block, count: count) else { return }
   precondition(found.count == count && used <= block.count)
+}
+
+/// Lines of a batch of clicks. The first byte says in which pieces they come: the lines, and what is read, are the same.
+private func clickLines(_ input: UnsafeRawBufferPointer) {
+  guard input.count > 1 else { return }
+  let size = unsafe 1 + Int(input[0])
+  let text = unsafe UnsafeRawBufferPointer(rebasing: input[1...])
+  let readers = [ClickLineReader(), ClickLineReader(.skip)]
+  var whole: [Int64?] = []
+  var inPieces: [Int64?] = []
+  func read(_ line: UnsafeRawBufferPointer, into times: inout [Int64?]) {
+    let found = readers.map { reader in try? unsafe reader.read(line).time }
+    // What the strict one takes the other takes alike.
+    precondition(found[0] == nil || found[0] == found[1])
+    if let strict = found[0] { precondition(unsafe !ClickLineReader.isBlank(line) && strict > .min) }
+    times += found
+  }
+  var splitter = LineSplitter(limit: 300)
+  unsafe splitter.feed(text) { line, _ in unsafe read(line, into: &whole) }
+  unsafe splitter.finish { line, _ in unsafe read(line, into: &whole) }
+  var pieces = LineSplitter(limit: 300)
+  for start in stride(from: 0, to: text.count, by: size) {
+    let piece = unsafe UnsafeRawBufferPointer(rebasing: text[start..<min(start + size, text.count)])
+    unsafe pieces.feed(piece) { line, _ in unsafe read(line, into: &inPieces) }
+  }
+  unsafe pieces.finish { line, _ in unsafe read(line, into: &inPieces) }
+  precondition(whole == inPieces && splitter.lines == pieces.lines)
 }
 
 private func frame(_ input: UnsafeRawBufferPointer) {

@@ -1,0 +1,128 @@
+import Bytes
+import Glibc
+
+// Reads click lines as strictly as RFC 8259 allows, since what one reader guesses another guesses differently: UTF-8 only,
+// no name twice, nothing behind the object, no half of a surrogate pair. One pass, no allocation: a text without escapes is
+// used where it stands, any other is decoded into memory of the reader's own.
+
+/// Reads one line after the other. One instance for each thread.
+@safe package final class ClickLineReader {
+  /// What becomes of a member with another name.
+  package enum UnknownNames: Sendable {
+    /// The line is refused: a misspelt `signature` must not pass for a missing one.
+    case refuse
+    /// It is read over, checked for form (names inside its objects may repeat).
+    case skip
+  }
+
+  /// Bytes of the longest line that is read; a longer one is malformed.
+  package static let maximumLine = 65_536
+  /// Arrays and objects inside each other, the line's own object counted.
+  package static let maximumDepth = 16
+
+  private let scratch: UnsafeMutablePointer<UInt8>
+  private let names: [[UInt8]]
+  private let unknown: UnknownNames
+
+  /// A reader. `names` gives members other names than the interface does.
+  package init(_ unknown: UnknownNames = .refuse, names: [ClickLineFault.Field: String] = [:]) {
+    self.unknown = unknown
+    self.names = ClickLineFault.Field.allCases.dropLast().map { Array((names[$0] ?? "\($0.name)").utf8) }
+    // A decoded text is never longer than the text it came from.
+    unsafe scratch = .allocate(capacity: Self.maximumLine)
+  }
+
+  deinit { unsafe scratch.deallocate() }
+
+  /// Whether a line has no click and is no fault: nothing, or white space alone.
+  package static func isBlank(_ line: UnsafeRawBufferPointer) -> Bool {
+    for i in 0..<line.count where unsafe line[i] != 0x20 && line[i] != 0x09 && line[i] != 0x0D { return false }
+    return true
+  }
+
+  /// Reads a line without its newline.
+  package func read(_ line: UnsafeRawBufferPointer) throws(ClickLineFault) -> ClickLine {
+    guard line.count <= Self.maximumLine else { throw ClickLineFault(.line, "is longer than 65,536 bytes") }
+    guard let start = line.baseAddress else { throw LineScan.noObject }
+    var scan = unsafe LineScan(
+      base: start.assumingMemoryBound(to: UInt8.self), count: line.count, scratch: scratch)
+    var click = ClickLine()
+    var seen: UInt8 = 0
+    scan.skipSpace()
+    guard scan.take(UInt8(ascii: "{")) else { throw LineScan.noObject }
+    scan.skipSpace()
+    if !scan.take(UInt8(ascii: "}")) {
+      repeat {
+        scan.skipSpace()
+        let name = try unsafe scan.string(.line)
+        scan.skipSpace()
+        guard scan.take(UInt8(ascii: ":")) else { throw ClickLineFault(.line, "is not JSON: no : behind a name") }
+        scan.skipSpace()
+        if let field = unsafe field(called: name) {
+          guard seen & 1 << field.rawValue == 0 else { throw ClickLineFault(field, "is given twice") }
+          seen |= 1 << field.rawValue
+          try value(of: field, &scan, &click)
+        } else if unknown == .skip {
+          try scan.skipValue(depth: 1)
+        } else {
+          throw ClickLineFault(
+            .line, "has an unknown member; known are adId, impressionId, time, signature, kid")
+        }
+        scan.skipSpace()
+      } while scan.take(UInt8(ascii: ","))
+      guard scan.take(UInt8(ascii: "}")) else {
+        throw ClickLineFault(.line, "is not JSON: neither , nor } behind a member")
+      }
+    }
+    scan.skipSpace()
+    guard scan.isAtEnd else { throw ClickLineFault(.line, "has text behind the object") }
+    for field in [ClickLineFault.Field.adID, .impressionID, .time] where seen & 1 << field.rawValue == 0 {
+      throw ClickLineFault(field, "is missing")
+    }
+    return click
+  }
+
+  @inline(__always)
+  private func field(called name: UnsafeRawBufferPointer) -> ClickLineFault.Field? {
+    for i in names.indices where names[i].count == name.count {
+      let same = unsafe names[i].withUnsafeBytes {
+        unsafe name.count == 0 || memcmp($0.baseAddress!, name.baseAddress!, name.count) == 0
+      }
+      if same { return ClickLineFault.Field(rawValue: UInt8(truncatingIfNeeded: i)) }
+    }
+    return nil
+  }
+
+  @inline(__always)
+  private func value(
+    of field: ClickLineFault.Field, _ scan: inout LineScan, _ click: inout ClickLine
+  ) throws(ClickLineFault) {
+    switch field {
+    case .adID:
+      unsafe click.ad = try scan.string(field)
+      guard unsafe AdID.isValid(click.ad) else {
+        throw ClickLineFault(field, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -")
+      }
+    case .impressionID:
+      unsafe click.impression = try scan.string(field)
+      guard let id = unsafe ImpressionID(click.impression) else {
+        throw ClickLineFault(field, "must be 32 hex digits or a UUID")
+      }
+      click.impressionID = id
+    case .time: click.time = try scan.time()
+    case .signature:
+      if try scan.null() { return }
+      let text = try unsafe scan.string(field)
+      guard let signature = unsafe Signature(text) else { throw ClickLineFault(field, "must be 64 hex digits") }
+      click.signature = signature
+    case .kid:
+      if try scan.null() { return }
+      let text = try unsafe scan.string(field)
+      guard unsafe AdID.isValid(text) else {
+        throw ClickLineFault(field, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -")
+      }
+      unsafe click.kid = text
+    case .line: break
+    }
+  }
+}
