@@ -14,10 +14,13 @@ package struct Scopes: OptionSet, Hashable, Sendable {
   package static let ads = Scopes(rawValue: 8)
   /// Everything, the others included.
   package static let admin = Scopes(rawValue: 16)
+  /// Send clicks without a signature through the batch door, beside `ingest`.
+  package static let trusted = Scopes(rawValue: 32)
 
   /// Every scope with its name, in the order in which they are written.
   package static let named: [(name: String, scope: Scopes)] = [
     ("read", .read), ("ingest", .ingest), ("mint", .mint), ("ads", .ads), ("admin", .admin),
+    ("trusted", .trusted),
   ]
 
   /// Reads names between commas (`read,mint`). Throws `.invalid` naming the one that is none.

@@ -80,6 +80,12 @@ extension Series {
     return Hex.encode(hasher.digest(bytes).prefix(16))
   }
 
+  /// Appends one point of the series as JSON.
+  package func append(_ point: Point, to text: inout [UInt8]) {
+    var minutes = MinuteText()
+    append(point, &minutes, to: &text)
+  }
+
   private func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
 
   private func append(_ point: Point, _ minutes: inout MinuteText, to text: inout [UInt8]) {

@@ -21,11 +21,13 @@ import Synchronization
   /// Slots; a power of two.
   package let capacity: Int
   /// Wakes the loop when `committed` moves.
-  package let answered = Doorbell()
+  package let answered: Doorbell
 
-  package init(capacity: Int) {
+  /// A ring of `capacity` slots. A thread that waits for several rings gives them one doorbell.
+  package init(capacity: Int, answered: Doorbell = Doorbell()) {
     precondition(capacity > 0 && capacity & (capacity - 1) == 0)
     self.capacity = capacity
+    self.answered = answered
     unsafe requests = .allocate(capacity: capacity)
     unsafe answers = .allocate(capacity: capacity)
     let empty = ClickRequest(

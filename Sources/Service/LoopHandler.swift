@@ -35,6 +35,11 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   private var counts = LoopCounts()
   private let published = Mutex(LoopCounts())
   private var requestNumber: UInt64
+  let door: BatchDoor
+  let live: LivePublisher
+  /// Batches and streams of this loop's connections.
+  var batches: [Exchange: OpenBatch] = [:]
+  var liveStreams: [Exchange: LiveStream] = [:]
   /// Verdicts of known ads that are not counted clicks, on their way to the shards (R17).
   private var verdicts: [VerdictCounts.Key: UInt64] = [:]
   private var verdictsHanded: Int64 = 0
@@ -44,9 +49,13 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   /// Longest sleep of one turn on the commit barrier.
   private static let barrierWait: Int64 = 3_000_000
 
-  init(_ context: ServiceContext, rings: [CommitRing], keys: [ActiveKey], index: Int) {
+  init(
+    _ context: ServiceContext, rings: [CommitRing], keys: [ActiveKey], index: Int, door: BatchDoor, live: LivePublisher
+  ) {
     self.context = context
     routes = context.routes.table
+    self.door = door
+    self.live = live
     lanes = zip(rings, context.committers).map { Lane(ring: $0, committer: $1) }
     cache = AdCache(bytes: context.settings.catalogCache)
     self.keys = KeyRing(keys)
@@ -59,12 +68,15 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   // MARK: - The loop's questions
 
   func limit(for head: borrowing Request) -> Int {
-    min(API.bodyLimit(for: head), context.settings.maxBody)
+    if Self.isBatch(head) { return context.settings.maxBatch }
+    return min(API.bodyLimit(for: head), context.settings.maxBody)
   }
 
   func handle(_ request: borrowing Request, _ exchange: Exchange, on loop: EventLoop) {
     if request.pathEquals("/click") {
       click(request, exchange, loop)
+    } else if Self.isBatch(request) {
+      emptyBatch(request, exchange, loop)
     } else {
       other(request, exchange, loop)
     }
@@ -351,8 +363,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
         }
       }
     }
-    requestNumber += 1
-    let id = context.requestPrefix + String(requestNumber, radix: 36)
+    let id = nextRequestID()
     let call: APIRequest
     do throws(Problem) { call = try APIRequest(request, isAdmin: isAdmin, requestID: id) } catch {
       return respond(error.response(requestID: id), exchange, loop)
@@ -360,6 +371,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     let asked = context.catalog.submit { [self] state in
       switch state.api.answer(call) {
       case .done(let response): loop.submit { [self] loop in respond(response, exchange, loop) }
+      case .stream(let query): loop.submit { [self] loop in openStream(query, id, exchange, loop) }
       case .query(let query):
         let queued = context.queries.submit { _ in
           let response = query()
@@ -373,6 +385,12 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     if !asked { respond(Problem.overloaded.response(requestID: id), exchange, loop) }
   }
 
+  /// Names the next request that is not a click.
+  func nextRequestID() -> String {
+    requestNumber += 1
+    return context.requestPrefix + String(requestNumber, radix: 36)
+  }
+
   private func text(_ status: Int, _ body: String, _ exchange: Exchange, _ loop: EventLoop) {
     loop.respond(exchange) { writer in
       writer.begin(status)
@@ -381,7 +399,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     }
   }
 
-  private func respond(_ response: APIResponse, _ exchange: Exchange, _ loop: EventLoop) {
+  func respond(_ response: APIResponse, _ exchange: Exchange, _ loop: EventLoop) {
     loop.respond(exchange) { writer in
       response.write(into: &writer)
     }

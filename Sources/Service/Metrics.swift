@@ -44,6 +44,7 @@ extension ServiceContext {
     writer.seconds("tally_start_time_seconds", nanoseconds: started * 1_000_000)
     writer.single("tally_ready", "gauge", "1 while clicks are recorded, 0 otherwise.", unreadiness.isEmpty ? 1 : 0)
     clicks(&writer)
+    batches(&writer)
     connections(&writer)
     log(&writer)
     upkeep(&writer)

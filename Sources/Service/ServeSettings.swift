@@ -43,6 +43,20 @@ package struct ServeSettings: Sendable {
   package var onLogFailure = OnLogFailure.redirect
   /// The longest body of a request.
   package var maxBody = 64 << 20
+  /// The longest body of a batch of clicks, which is never in memory whole.
+  package var maxBatch = 16 << 30
+  /// Batches under way at once; one more is answered 503.
+  package var maxBatches = 32
+  /// Threads that read batches.
+  package var batchWorkers = 1
+  /// How long a batch waits for room in the log, or for an answer of it, before it is answered 503.
+  package var batchPatience: Int64 = 5_000_000_000
+  /// Streams of live points at once; one more is answered 503.
+  package var maxStreams = 256
+  /// Silence after which a stream says that it is alive.
+  package var streamKeepAlive: Int64 = 15_000_000_000
+  /// A stream ends after this long, so that a revoked token is noticed when its client comes back.
+  package var streamLifetime: Int64 = 900_000_000_000
   /// For requests under way when the server is told to stop.
   package var drainTimeout: Int64 = 10_000_000_000
   /// Whether answers to clicks name their verdict (`X-Tally-Verdict`) and event time (`X-Tally-Time`).

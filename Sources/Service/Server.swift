@@ -9,6 +9,7 @@ import Synchronization
 // The service put together: which threads there are, who starts and who stops first.
 //
 //   event loops ──rings──▶ committers (own their shard)        slot keeper: log slots ahead of need
+//        │  ╰──pieces──▶ batch workers ──rings──▶ committers     live: changed points ──▶ streams of the loops
 //        │                    │   ╰──manifest, maps──▶ upkeep: checkpoints, segments, merges, retention
 //        │  ╰──queue──▶ catalog thread ──queue──▶ query worker; upkeep; checks: whole files, when an operator asks
 //        ╰─ answers come back through the rings, or through a loop's mailbox
@@ -35,12 +36,16 @@ package final class Server {
   private var lock: DirectoryLock?
   private var context: ServiceContext?
   private var loops: [(loop: EventLoop, thread: Thread)] = []
+  private var door: BatchDoor?
+  private var live: LivePublisher?
   private var keeper: SlotKeeper?
   private var upkeeper: Upkeeper?
   private var checks: Worker<Void>?
 
   /// Slots of each ring: more than any loop can have waiting.
   private static let ringCapacity = 8192
+  /// Slots of a batch worker's ring: a few of the largest commits.
+  private static let batchRingCapacity = 16_384
 
   /// A server that has not started. `report` gets lines for the operator, from any thread.
   package init(
@@ -82,16 +87,23 @@ package final class Server {
     let rings = (0..<settings.loops).map { _ in
       store.shards.map { _ in CommitRing(capacity: Self.ringCapacity) }
     }
+    let bells = (0..<settings.batchWorkers).map { _ in Doorbell() }
+    let batchRings = bells.map { bell in
+      store.shards.map { _ in CommitRing(capacity: Self.batchRingCapacity, answered: bell) }
+    }
     let routes = RouteBoard(shards: store.shards.count)
     let committers = store.shards.indices.map { shard in
-      Committer(rings: rings.map { $0[shard] }, shard: shard, routes: routes)
+      Committer(rings: (rings + batchRings).map { $0[shard] }, shard: shard, routes: routes)
     }
     let context = ServiceContext(
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
       routes: routes, catalog: Worker("catalog"), queries: Worker("queries"), report: report)
     self.context = context
 
-    let handlers = (0..<settings.loops).map { LoopHandler(context, rings: rings[$0], keys: keys, index: $0) }
+    let (door, live) = openDoors(context, Array(zip(batchRings, bells)), keys)
+    let handlers = (0..<settings.loops).map {
+      LoopHandler(context, rings: rings[$0], keys: keys, index: $0, door: door, live: live)
+    }
     let eventLoops = try handlers.map { try EventLoop(handler: $0, settings: settings.loopSettings) }
     for handler in handlers { context.add(handler) }
     try listen(eventLoops)
@@ -107,8 +119,10 @@ package final class Server {
     try checks.start { Thread.giveWay() }
     self.checks = checks
     try startCatalog(
-      catalog, context, Operations(context, upkeeper, checks: checks), Array(zip(handlers, eventLoops)))
+      catalog, context, Operations(context, upkeeper, checks: checks), Array(zip(handlers, eventLoops)), door)
     try context.queries.start { () }
+    for (number, worker) in door.workers.enumerated() { try worker.start(number) }
+    try live.start()
     context.beginServing()
     for (index, loop) in eventLoops.enumerated() {
       loops.append((loop, try Thread("loop-\(index)") { loop.run() }))
@@ -116,6 +130,20 @@ package final class Server {
     lock?.write([
       "pid": "\(processID())", "listen": publicAddress, "admin": adminAddress, "version": tallyVersion,
     ])
+  }
+
+  /// Makes the batch door and the publisher of live points; their threads start later.
+  private func openDoors(
+    _ context: ServiceContext, _ lanes: [(rings: [CommitRing], bell: Doorbell)], _ keys: [ActiveKey]
+  ) -> (BatchDoor, LivePublisher) {
+    let pool = PiecePool()
+    let door = BatchDoor(
+      workers: lanes.map { BatchWorker(context, rings: $0.rings, bell: $0.bell, keys: keys, pool: pool) },
+      limit: settings.maxBatches, pool: pool)
+    let live = LivePublisher(context, limit: settings.maxStreams)
+    context.add(door, live)
+    (self.door, self.live) = (door, live)
+    return (door, live)
   }
 
   private func listen(_ eventLoops: [EventLoop]) throws {
@@ -134,7 +162,8 @@ package final class Server {
   }
 
   private func startCatalog(
-    _ catalog: Catalog, _ context: ServiceContext, _ operations: Operations, _ loops: [(LoopHandler, EventLoop)]
+    _ catalog: Catalog, _ context: ServiceContext, _ operations: Operations, _ loops: [(LoopHandler, EventLoop)],
+    _ door: BatchDoor
   ) throws {
     let clock = context.clock
     let api = API(
@@ -145,12 +174,15 @@ package final class Server {
     ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
       switch change {
-      case .ads(let ads): for (handler, loop) in loops { loop.submit { _ in handler.forget(ads) } }
+      case .ads(let ads):
+        for (handler, loop) in loops { loop.submit { _ in handler.forget(ads) } }
+        door.forget(ads)
       case .keys:
         guard let keys = try? catalog.activeKeys() else {
           return context.report("catalog: the signing keys cannot be read")
         }
         for (handler, loop) in loops { loop.submit { _ in handler.use(keys) } }
+        door.use(keys)
       }
     }
     let state = Once(CatalogState(catalog, api))
@@ -168,9 +200,15 @@ package final class Server {
   /// Stops in good order: no new connections, answers for what is under way, the log closed, the lock given back.
   package func stop() {
     context?.beginDraining()
+    door?.wake()
+    live?.wake()
     for (loop, _) in loops { loop.stop(drain: settings.drainTimeout) }
     for (_, thread) in loops { thread.join() }
     loops = []
+    live?.stop()
+    live = nil
+    door?.stop()
+    door = nil
     upkeeper?.stop()
     upkeeper = nil
     checks?.stop()

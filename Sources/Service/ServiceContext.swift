@@ -35,6 +35,7 @@ package final class ServiceContext: Sendable {
   private let isRecovering = Atomic<Bool>(true)
   private let isDraining = Atomic<Bool>(false)
   private let handlers = Mutex<[LoopHandler]>([])
+  private let doors = Mutex<(batches: BatchDoor, live: LivePublisher)?>(nil)
   private let reporter: @Sendable (String) -> Void
 
   init(
@@ -70,10 +71,22 @@ package final class ServiceContext: Sendable {
   /// The handlers of all loops, once they exist.
   func add(_ handler: LoopHandler) { handlers.withLock { $0.append(handler) } }
 
-  /// Lets go of the handlers, which hold this context themselves.
-  func removeHandlers() { handlers.withLock { $0 = [] } }
+  /// The batch door and the publisher of live points, once they exist.
+  func add(_ batches: BatchDoor, _ live: LivePublisher) { doors.withLock { $0 = (batches, live) } }
+
+  /// Lets go of the handlers and doors, which hold this context themselves.
+  func removeHandlers() {
+    handlers.withLock { $0 = [] }
+    doors.withLock { $0 = nil }
+  }
+
+  /// The batch door and the publisher of live points, for metrics.
+  var otherDoors: (batches: BatchDoor, live: LivePublisher)? { doors.withLock { $0 } }
 
   var loopMetrics: [LoopCounts] { handlers.withLock { $0 }.map(\.metrics) }
+
+  /// Whether the service has been told to stop.
+  var isStopping: Bool { isDraining.load(ordering: .acquiring) }
 
   func beginServing() { isRecovering.store(false, ordering: .releasing) }
   func beginDraining() { isDraining.store(true, ordering: .releasing) }

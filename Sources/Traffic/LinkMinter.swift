@@ -112,6 +112,18 @@ package final class LinkMinter {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// The signature of an impression id as it is written, in 64 hex digits; of the faults only a forged one and a strange key
+  /// apply.
+  package func signature(ad: [UInt8], identity: [UInt8], fault: LinkFault = .none) -> String {
+    let signer = fault == .wrongKey ? strangeKey : key
+    let signature = unsafe ad.withUnsafeBytes { ad in
+      unsafe identity.withUnsafeBytes { unsafe signer.sign(ad: ad, impression: $0) }
+    }
+    guard fault == .forgedSignature else { return "\(signature)" }
+    let text = "\(signature)"
+    return (text.hasPrefix("0") ? "1" : "0") + text.dropFirst()
+  }
+
   private func spell(_ id: ImpressionID, _ form: IdentityForm) {
     identity.removeAll(keepingCapacity: true)
     for i in 0..<32 {

@@ -69,6 +69,7 @@ package final class DirectoryDoor: Door {
       switch api.answer(request, as: owner) {
       case .done(let response): response
       case .query(let work): work()
+      case .stream: Problem.notServing.response(requestID: request.requestID)
       }
     if let failure = failures.last.withLock({ $0 }) { throw failure }
     if let failure = failures.read.withLock({ $0 }) { throw Failure(failure) }

@@ -143,6 +143,15 @@ package enum SettingsTable {
       "max-body", .size(1 << 10...1 << 40), "the longest body of a request; beyond it the answer is 413",
       show: { SizeText.write(Int64($0.maxBody)) }, set: { $0.maxBody = Int($1) }),
     Setting(
+      "max-batch", .size(1 << 10...1 << 45), "the longest body of a batch of clicks, which streams through memory",
+      show: { SizeText.write(Int64($0.maxBatch)) }, set: { $0.maxBatch = Int($1) }),
+    Setting(
+      "max-batches", .count(1...10_000), "batches of clicks under way at once; one more is answered 503",
+      show: { "\($0.maxBatches)" }, set: { $0.maxBatches = Int($1) }),
+    Setting(
+      "max-streams", .count(0...100_000), "streams of live points at once; one more is answered 503",
+      show: { "\($0.maxStreams)" }, set: { $0.maxStreams = Int($1) }),
+    Setting(
       "idle-timeout", .duration(second...day), "a connection without a request is closed after this",
       show: { DurationText.write($0.loopSettings.idleTimeout) }, set: { $0.loopSettings.idleTimeout = $1 }),
     Setting(
@@ -152,7 +161,10 @@ package enum SettingsTable {
       "loops", .count(1...64), "event loops, each a thread",
       show: { "\($0.loops)" }, set: { $0.loops = Int($1) }),
     Setting(
-      "catalog-cache", .size(1 << 20...1 << 36), "memory of each loop for ads",
+      "batch-workers", .count(1...64), "threads that read batches of clicks",
+      show: { "\($0.batchWorkers)" }, set: { $0.batchWorkers = Int($1) }),
+    Setting(
+      "catalog-cache", .size(1 << 20...1 << 36), "memory for ads of each loop and each thread that reads batches",
       show: { SizeText.write(Int64($0.catalogCache)) }, set: { $0.catalogCache = Int($1) }),
   ]
 

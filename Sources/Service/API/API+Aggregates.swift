@@ -6,13 +6,11 @@ import Shards
 import Store
 
 extension API {
-  /// The series of one ad. The catalog decides here who may see it; the shards are walked by a query worker.
+  /// The ad called `name`, if the bearer of `grant` may see its counts.
   ///
   /// An ad is known where the catalog has it, deleted or not, or where clicks of it were counted; the latter alone is
   /// enough only for a token that is not bound to an advertiser.
-  func aggregates(
-    _ name: String, _ request: APIRequest, _ grant: Grant
-  ) throws(Problem) -> @Sendable () -> APIResponse {
+  func visibleAd(_ name: String, _ grant: Grant) throws(Problem) -> (id: AdID, key: AdKey) {
     let id = try adID(name)
     let key = AdKey(id, by: hasher)
     let row = try inCatalog { () throws(CatalogError) in try catalog.ad(key, includingDeleted: true) }
@@ -22,6 +20,14 @@ extension API {
     } else {
       guard grant.advertiserID == nil, hasCounts(key) else { throw .unknownAd }
     }
+    return (id, key)
+  }
+
+  /// The series of one ad. The catalog decides here who may see it; the shards are walked by a query worker.
+  func aggregates(
+    _ name: String, _ request: APIRequest, _ grant: Grant
+  ) throws(Problem) -> @Sendable () -> APIResponse {
+    let (id, key) = try visibleAd(name, grant)
     let query: SeriesQuery
     do throws(QueryRefusal) {
       query = try SeriesQuery(

@@ -61,6 +61,8 @@ package final class API {
     case done(APIResponse)
     /// The answer takes a walk over the shards: to be computed by a query worker.
     case query(@Sendable () -> APIResponse)
+    /// The answer comes in pieces as points change.
+    case stream(LiveQuery)
   }
 
   /// The greatest body that the request with this head may have, bytes; see `Route.bodyLimit`.
@@ -96,7 +98,9 @@ package final class API {
     case .getAd: .done(try getAd(name, request, grant))
     case .putAd: .done(try putAd(name, request, grant))
     case .deleteAd: .done(try deleteAd(name, request, grant))
+    case .ingest: .done(try ingest(request))
     case .aggregates: .query(try aggregates(name, request, grant))
+    case .stream: .stream(try stream(name, request, grant))
     case .listKeys: .done(try listKeys(request))
     case .addKey: .done(try addKey(request))
     case .retireKey: .done(try retireKey(name, request))
@@ -116,7 +120,7 @@ package final class API {
   }
 
   /// What the request's token allows. A route without a scope needs none.
-  private func authorize(_ request: APIRequest, _ route: Route) throws(Problem) -> Grant {
+  func authorize(_ request: APIRequest, _ route: Route) throws(Problem) -> Grant {
     guard let (name, scope) = route.scope else { return Grant(tokenID: "", scopes: [], advertiserID: nil) }
     guard let token = request.bearerToken else { throw .unauthorized(invalid: request.authorization != nil) }
     let grant = try inCatalog { () throws(CatalogError) in try catalog.authenticate(token) }

@@ -12,6 +12,8 @@ package struct APIRequest: Sendable {
   package var contentType: String?
   package var accept: String?
   package var ifNoneMatch: String?
+  /// Where a stream of events broke off.
+  package var lastEventID: String?
   package var body: [UInt8]
   /// Whether it came by the admin listener.
   package var isAdmin: Bool
@@ -48,6 +50,7 @@ package struct APIRequest: Sendable {
     contentType = request.headerText("Content-Type")
     accept = request.headerText("Accept")
     ifNoneMatch = request.headerText("If-None-Match")
+    lastEventID = request.headerText("Last-Event-ID")
     body = unsafe Array(request.body)
     self.isAdmin = isAdmin
     self.requestID = requestID

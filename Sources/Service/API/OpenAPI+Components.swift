@@ -1,6 +1,6 @@
 extension OpenAPI {
   static let components = #"""
-    {"securitySchemes":{"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin; admin includes the others."}},
+    {"securitySchemes":{"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin, trusted; admin includes the others. trusted lets a token with ingest send clicks without a signature."}},
     "headers":{"ETag":{"schema":{"type":"string"},"description":"For If-None-Match. Of a series it is weak: asOf may differ."}},
     "parameters":{
       "AdId":{"name":"adId","in":"path","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
@@ -36,6 +36,12 @@ extension OpenAPI {
         "advertiserId":{"$ref":"#/components/schemas/Name"},"campaignId":{"type":["string","null"]},
         "status":{"enum":["active","paused"]},"fallbackUrl":{"type":["string","null"],"format":"uri"},
         "createdAt":{"type":"string","format":"date-time"},"updatedAt":{"type":"string","format":"date-time"}}},
+      "BatchReport":{"type":"object","required":["accepted","duplicate","rejectedCount","rejected"],"properties":{
+        "accepted":{"type":"integer","description":"Clicks that count, on disk."},
+        "duplicate":{"type":"integer","description":"Clicks that counted before."},
+        "rejectedCount":{"type":"object","description":"All rejected lines by code: malformed, bad-signature, unknown-ad, paused, expired, too-old, in-future, unrecorded.","additionalProperties":{"type":"integer"}},
+        "rejected":{"type":"array","maxItems":1000,"items":{"type":"object","required":["line","code","detail"],"properties":{
+          "line":{"type":"integer","description":"From 1; blank lines count."},"code":{"type":"string"},"detail":{"type":"string"}}}}}},
       "ImportReport":{"type":"object","required":["created","updated","rejectedCount","rejected"],"properties":{
         "created":{"type":"integer"},"updated":{"type":"integer"},
         "rejectedCount":{"type":"object","description":"Rejected rows by code: invalid, key-collision, advertiser-fixed.","additionalProperties":{"type":"integer"}},

@@ -4,6 +4,15 @@ extension OpenAPI {
       "parameters":[{"$ref":"#/components/parameters/IfNoneMatch"}],
       "responses":{"200":{"description":"The specification.","content":{"application/json":{"schema":{"type":"object"}}}},
         "304":{"$ref":"#/components/responses/NotModified"},"400":{"$ref":"#/components/responses/Problem"}}}},
+    "/api/v1/clicks":{"post":{"operationId":"ingest","tags":["clicks"],"summary":"Count clicks of other click processors",
+      "description":"Scope ingest. One click a line: {\"adId\",\"impressionId\",\"time\",\"signature\"?,\"kid\"?}, no other members, at most 65,536 bytes. time is the click's own: RFC 3339, or seconds since 1970, or milliseconds from 10^11 on, as a number or a string. A signature that is there is verified; a line without one needs a token that also has scope trusted. The body streams: it may be as long as the service's max-batch, chunked or not, but not compressed. Blank lines are passed over. The accepted lines are on disk when the answer comes. Sending a batch again, whole or in part, changes nothing.",
+      "requestBody":{"required":true,"content":{"application/x-ndjson":{"schema":{"type":"string"}}}},
+      "responses":{
+        "200":{"description":"Every line was judged; the first 1,000 rejected ones are spelled out.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/BatchReport"}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"},"408":{"$ref":"#/components/responses/Problem"},
+        "413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"},
+        "503":{"description":"The batch could not begin, or not go on: batch-stopped says with the members of the report which lines were settled; unsettled ones count 0 or 1 times. Send the whole batch again.","headers":{"Retry-After":{"schema":{"type":"integer"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}}}},
     "/api/v1/ads":{"get":{"operationId":"listAds","tags":["ads"],"summary":"Ads in the order of their ids",
       "parameters":[
         {"name":"advertiserId","in":"query","description":"Ads of this advertiser alone.","schema":{"$ref":"#/components/schemas/Name"}},
@@ -43,6 +52,17 @@ extension OpenAPI {
         "responses":{"204":{"description":"Deleted."},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"}}}},
+    "/api/v1/ads/{adId}/stream":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
+      "get":{"operationId":"stream","tags":["query"],"summary":"New and changed points of one ad as server-sent events",
+        "description":"Scope read. Each event point carries a point of the series by minute, a total that replaces what was said of its minute before, within a second of the click's answer. A stream that is resumed with Last-Event-ID sends what may have changed since. Comments keep the connection alive; it ends after 15 minutes and when the service stops, and clients come back.",
+        "parameters":[
+          {"name":"from","in":"query","description":"The first minute that is watched, at most 48 hours back; without it the last 60 minutes. As in the series.","schema":{"type":"string"}},
+          {"name":"Last-Event-ID","in":"header","schema":{"type":"string"}}],
+        "responses":{
+          "200":{"description":"The events.","content":{"text/event-stream":{"schema":{"type":"string"}}}},
+          "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+          "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"},
+          "503":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/ads/{adId}/aggregates":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
       "get":{"operationId":"aggregates","tags":["query"],"summary":"Clicks of one ad by minute, hour or day",
         "description":"Everything that is committed is counted, up to the position in asOf. By minute at most 400 days from from to to, by hour 4,000, by day 40,000.",

@@ -25,6 +25,8 @@ package struct Problem: Error, Sendable {
   package var errors: [(parameter: String, detail: String)]
   /// Fields that its answer carries besides its own.
   package var headers: [(name: StaticString, value: String)]
+  /// Further members of the document, which its kind has beside the standard ones.
+  package var members: [JSONValue.Member] = []
 
   package init(
     _ status: Int, _ code: String, _ title: String, _ detail: String,
@@ -64,6 +66,7 @@ package struct Problem: Error, Sendable {
       }
       members.append(.init("errors", .array(list)))
     }
+    members += self.members
     var body: [UInt8] = []
     JSONValue.object(members).append(to: &body)
     body.append(0x0A)

@@ -7,16 +7,18 @@ import HTTP
 /// One route outside the click path.
 package enum Route: Sendable, CaseIterable {
   case specification
-  case listAds, importAds, getAd, putAd, deleteAd, aggregates
+  case ingest
+  case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream
   case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, files
   case flush, sealLog, compact, retain, verify, listJobs, getJob
 
   /// GET stands for HEAD too.
   package var method: Method {
     switch self {
-    case .specification, .listAds, .getAd, .aggregates, .listKeys, .listTokens, .shards, .files, .listJobs, .getJob:
+    case .specification, .listAds, .getAd, .aggregates, .stream, .listKeys, .listTokens, .shards, .files, .listJobs,
+      .getJob:
       .get
-    case .importAds, .addKey, .retireKey, .createToken, .flush, .sealLog, .compact, .retain, .verify: .post
+    case .ingest, .importAds, .addKey, .retireKey, .createToken, .flush, .sealLog, .compact, .retain, .verify: .post
     case .putAd: .put
     case .deleteAd, .revokeToken: .delete
     }
@@ -26,10 +28,12 @@ package enum Route: Sendable, CaseIterable {
   package var path: String {
     switch self {
     case .specification: "/openapi.json"
+    case .ingest: "/api/v1/clicks"
     case .listAds: "/api/v1/ads"
     case .importAds: "/api/v1/ads:import"
     case .getAd, .putAd, .deleteAd: "/api/v1/ads/{adId}"
     case .aggregates: "/api/v1/ads/{adId}/aggregates"
+    case .stream: "/api/v1/ads/{adId}/stream"
     case .listKeys, .addKey: "/admin/v1/keys"
     case .retireKey: "/admin/v1/keys/{kid}:retire"
     case .listTokens, .createToken: "/admin/v1/tokens"
@@ -51,7 +55,8 @@ package enum Route: Sendable, CaseIterable {
     switch self {
     case .specification: nil
     case .listAds, .importAds, .getAd, .putAd, .deleteAd: ("ads", .ads)
-    case .aggregates: ("read", .read)
+    case .ingest: ("ingest", .ingest)
+    case .aggregates, .stream: ("read", .read)
     case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .files, .flush, .sealLog,
       .compact, .retain, .verify, .listJobs, .getJob:
       ("admin", .admin)
