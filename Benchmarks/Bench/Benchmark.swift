@@ -71,6 +71,11 @@ package struct Benchmark: Sendable {
       let benchmark = try ClickBenchmark(options)
       return { try benchmark.run() }
     },
+    Benchmark(name: "door", summary: "a real server taking batches of clicks: clicks/s, CPU a click, memory") {
+      options in
+      let benchmark = try DoorBenchmark(options)
+      return { try benchmark.run() }
+    },
   ]
 }
 

@@ -85,6 +85,37 @@ final class MeasuredServer {
     return (user + system) * (1_000_000_000 / Int64(sysconf(Int32(_SC_CLK_TCK))))
   }
 
+  /// A token that may do anything. Of a Tally of our own.
+  func token() throws -> String {
+    guard let directory, let token = try AdminToken.read(in: "\(directory.path)/data", KernelFileSystem()) else {
+      throw BenchFailure("the server has no token")
+    }
+    return token.reveal()
+  }
+
+  /// A field of the server's `/proc/PID/status`, bytes.
+  func memory(_ field: String) throws -> Int {
+    guard let id = process?.processID else { return 0 }
+    let text = String(
+      decoding: try KernelFileSystem().open("/proc/\(id)/status", .read).bytes(at: 0, count: 8192), as: UTF8.self)
+    for line in text.split(separator: "\n") where line.hasPrefix(field + ":") {
+      if let kilobytes = Int(line.dropFirst(field.count + 1).filter(\.isNumber)) { return kilobytes << 10 }
+    }
+    throw BenchFailure("/proc/\(id)/status has no \(field)")
+  }
+
+  /// Begins to look for the greatest memory anew, and returns what there is now, bytes (proc(5), `clear_refs`).
+  func resetPeak() throws -> Int {
+    if let id = process?.processID {
+      let descriptor = unsafe Glibc.open("/proc/\(id)/clear_refs", O_WRONLY)
+      guard descriptor >= 0, unsafe Glibc.write(descriptor, "5", 1) == 1 else {
+        throw BenchFailure("/proc/\(id)/clear_refs cannot be written")
+      }
+      close(descriptor)
+    }
+    return try memory("VmRSS")
+  }
+
   /// Clicks made durable and commits that made them so.
   func committed() throws -> (clicks: Int, commits: Int) {
     guard let process else { return (0, 0) }
