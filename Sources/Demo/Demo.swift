@@ -19,6 +19,8 @@ package struct DemoOptions: Sendable {
   package var rate = 4_000.0
   /// How often the server is killed, evenly over the run.
   package var kills = 1
+  /// Batches of late clicks that another click processor hands in meanwhile.
+  package var batches = 20
   package var seed: UInt64
   /// Further arguments for the server.
   package var serverArguments: [String] = []
@@ -32,6 +34,12 @@ package struct DemoOptions: Sendable {
 package struct DemoResult: Sendable {
   package var report = LoadReport()
   package var kills = 0
+  /// Batches of late clicks: how many had their answer, the clicks in them, lines refused, and how often a batch was sent
+  /// again, for want of an answer or although it had one.
+  package var batches = 0
+  package var lateClicks = 0
+  package var refusedLines = 0
+  package var batchRepeats = 0
   /// Rows (ad, minute) compared, and the clicks in them.
   package var rows = 0
   package var clicks = 0
@@ -49,6 +57,7 @@ package final class Demo {
   private let directory: TemporaryDirectory
   private let time = KernelTime()
   private let mix: BrowserMix
+  private let secret: [UInt8]
   private let print: (String) -> Void
   private let isInterrupted: () -> Bool
 
@@ -81,6 +90,7 @@ package final class Demo {
     try environment.files.createDirectory(data)
     let catalog = try Catalog.open("\(data)/\(StoreFiles.catalog)", in: environment)
     let key = try catalog.addKey(kid: "demo")
+    secret = key.secret.bytes
     mix = BrowserMix(mixed, kid: key.kid, secret: key.secret.bytes, time: time, seed: options.seed)
     let rows = mix.catalog.enumerated().map { index, ad in
       AdRow(
@@ -105,21 +115,34 @@ package final class Demo {
 
     var result = DemoResult()
     let control = ClientControl(try ServerAddress("http://\(server.listen)"))
-    let browsers = try Browsers(options, mix, control)
-    try watch(browsers, control, &result)
-    result.report = mix.report()
-    result.report.statistics = try browsers.statistics()
-    try check(&result, from: began)
+    let isCut = Flag()
+    let batches = LateBatches(isStopped: { isCut.isSet })
+    try batches.start(
+      count: options.batches, pause: 200_000_000, ads: mix.catalog.filter { !$0.isPaused }.map(\.id),
+      ledger: mix.ledger, secret: self.secret, to: server.listen, token: token, seed: options.seed)
+    do {
+      let browsers = try Browsers(options, mix, control)
+      try watch(browsers, batches, control, &result)
+      result.report = mix.report()
+      result.report.statistics = try browsers.statistics()
+    } catch {
+      isCut.set()
+      _ = batches.finish()
+      throw error
+    }
+    try check(&result, batches.finish(), from: began)
     return result
   }
 
   /// Shows the traffic until it ends, and kills the server on the way.
-  private func watch(_ browsers: Browsers, _ control: ClientControl, _ result: inout DemoResult) throws {
+  private func watch(
+    _ browsers: Browsers, _ batches: LateBatches, _ control: ClientControl, _ result: inout DemoResult
+  ) throws {
     print("")
     print("   time  requests   counted  repeats  refused  no answer  server")
     let began = time.monotonic()
     var shown = began
-    while !browsers.isDone {
+    while !browsers.isDone || !batches.isDone {
       usleep(20_000)
       if isInterrupted() {
         mix.stopNew()
@@ -166,12 +189,18 @@ package final class Demo {
         + pad("\(report.unanswered)", 11) + "  " + state)
   }
 
-  private func check(_ result: inout DemoResult, from began: Int64) throws {
+  private func check(_ result: inout DemoResult, _ late: LateBatches.Result, from began: Int64) throws {
     let ledger = mix.ledger
+    // Late clicks are up to a day old.
     let actual = try TableReader(server.listen, token: token).counts(
-      of: ledger.ads, from: began - 120_000, to: time.wall() + 120_000)
+      of: ledger.ads, from: began - 90_000_000, to: time.wall() + 120_000)
     let violations = ledger.violations()
-    result.differences = ledger.compare(actual).map(\.description) + violations.first.map(\.description)
+    result.differences =
+      ledger.compare(actual).map(\.description) + violations.first.map(\.description) + late.differences
+    result.batches = late.batches
+    result.lateClicks = late.clicks
+    result.refusedLines = late.refused
+    result.batchRepeats = late.retries + late.repeated
     if violations.count > violations.first.count {
       result.differences.append("and \(violations.count - violations.first.count) more violations")
     }
@@ -183,6 +212,14 @@ package final class Demo {
   private func pad(_ text: String, _ width: Int) -> String {
     String(repeating: " ", count: max(0, width - text.count)) + text
   }
+}
+
+/// A flag that one thread sets and others read.
+private final class Flag: Sendable {
+  private let value = Atomic<Bool>(false)
+
+  var isSet: Bool { value.load(ordering: .relaxed) }
+  func set() { value.store(true, ordering: .relaxed) }
 }
 
 /// The browsers on a thread of their own.

@@ -42,6 +42,15 @@ package final class Ledger: Sendable {
     inside.withLock { Reference(index: $0.state.add(impression, ad: ad.index)) }
   }
 
+  /// Notes a showing whose click counts in the minute of `eventTime`, ms, however often it is sent: it came by another way
+  /// than a browser's, whose sender sees to it that it settles.
+  package func settled(_ impression: ImpressionID, ad: Ad, at eventTime: Int64) {
+    inside.withLock { inside in
+      let index = inside.state.add(impression, ad: ad.index)
+      inside.state.settle(index, at: eventTime)
+    }
+  }
+
   /// The impression and its ad.
   package func impression(_ reference: Reference) -> (id: ImpressionID, ad: Ad) {
     inside.withLock {

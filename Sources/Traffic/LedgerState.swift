@@ -63,6 +63,12 @@ struct LedgerState {
     return Int32(impressions.count - 1)
   }
 
+  /// The impression counts at this time, whatever its sends say.
+  mutating func settle(_ impression: Int32, at time: Int64) {
+    impressions[Int(impression)].countedFrom = time
+    impressions[Int(impression)].countedTo = time
+  }
+
   /// Notes a send before it happens; returns its number, which is free again once it has finished.
   mutating func sent(_ impression: Int32, _ intent: Intent, at time: Int64) -> Int32 {
     let i = Int(impression)

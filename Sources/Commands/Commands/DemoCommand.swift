@@ -26,7 +26,8 @@ package enum DemoCommand {
     "demo", "the whole system on generated traffic, killed in the middle, every count checked",
     discussion: """
       Starts a real server on a temporary directory and clicks signed links over real sockets: repeats, forgeries, paused \
-      and unknown ads, HEAD and prefetch, one viral ad. The server is killed with SIGKILL and started again. Then every \
+      and unknown ads, HEAD and prefetch, one viral ad; beside them batches of clicks that are up to a day late, some sent \
+      twice. The server is killed with SIGKILL and started again. Then every \
       count per ad and minute is compared with the browsers' own ledger; the exit status is 3 where one differs. \
       On a terminal the server stays up for ten minutes or until Ctrl-C. Nothing is left behind.
       """,
@@ -66,6 +67,9 @@ package enum DemoCommand {
   private static func show(_ result: DemoResult, _ console: Console) -> ExitStatus {
     console.print("")
     for line in result.report.lines { console.print(line) }
+    console.print(
+      "\(result.batches) batches of late clicks, sent again \(result.batchRepeats) times: \(result.lateClicks) clicks "
+        + "counted, \(result.refusedLines) wrong lines refused")
     console.print("")
     guard result.isExact else {
       console.print("WRONG: the counts differ from the browsers' ledger")
