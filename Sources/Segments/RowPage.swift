@@ -24,7 +24,7 @@ enum RowPage {
     let version = unsafe rows.high[0] >> 12 & 15
     var others: UInt64 = 0
     for i in 0..<rows.count {
-      unsafe others |= (rows.high[i] >> 12 & 15) ^ version | (rows.low[i] >> 62) ^ 2
+      unsafe others |= ((rows.high[i] >> 12 & 15) ^ version) | ((rows.low[i] >> 62) ^ 2)
     }
     return others == 0 ? version : nil
   }
