@@ -68,18 +68,16 @@ final class LateBatches: Sendable {
 
   /// Lines, and the clicks in them.
   private struct Batch {
-    var lines = ""
+    var lines: [UInt8] = []
     var clicks: [(impression: ImpressionID, ad: Ledger.Ad, time: Int64)] = []
 
     init(_ ads: [AdID], _ minter: LinkMinter, _ ledger: Ledger, _ generator: inout SplitMix64) {
       let now = KernelTime().wall()
       /// A click that happened `ago` ms ago, up to ten seconds after its impression was minted.
-      func line(_ ad: AdID, ago: Int64, forged: Bool = false) -> ImpressionID {
+      func line(_ ad: AdID, ago: Int64, fault: LinkFault = .none) -> ImpressionID {
         let time = now - ago
         let impression = minter.impression(at: time - Int64(generator.below(10_000)))
-        let signature = minter.signature(ad: ad, impression: impression)
-        lines += "{\"adId\":\"\(ad)\",\"impressionId\":\"\(impression)\",\"time\":\(time),"
-        lines += "\"signature\":\"\(forged ? String(signature.reversed()) : signature)\"}\n"
+        minter.appendLine(ad: Array(ad.text.utf8), impression: impression, time: time, fault: fault, to: &lines)
         return impression
       }
       for _ in 0..<LateBatches.clicks {
@@ -90,11 +88,11 @@ final class LateBatches: Sendable {
         clicks.append((line(ad, ago: ago), ledger.ad(ad), now - ago))
       }
       let nobody = AdID("nobody")!
-      for _ in 0..<4 { _ = line(ads[0], ago: 200_000, forged: true) }
+      for _ in 0..<4 { _ = line(ads[0], ago: 200_000, fault: .forgedSignature) }
       for _ in 0..<3 { _ = line(nobody, ago: 200_000) }
       for _ in 0..<2 { _ = line(ads[0], ago: 3 * 86_400_000) }
       for _ in 0..<2 { _ = line(ads[0], ago: -600_000) }
-      lines += "{\"adId\":\"\(ads[0])\"}\n"
+      lines += "{\"adId\":\"\(ads[0])\"}\n".utf8
       for click in clicks { ledger.settled(click.impression, ad: click.ad, at: click.time) }
     }
   }
@@ -135,7 +133,7 @@ final class LateBatches: Sendable {
         let response = try HTTPClient(address).request(
           "POST", "/api/v1/clicks",
           headers: [("Authorization", "Bearer \(token)"), ("Content-Type", "application/x-ndjson")],
-          body: Array(batch.lines.utf8))
+          body: batch.lines)
         if response.status == 200 {
           return (try JSONDecoder().decode(Answer.self, from: Data(response.body)), retries)
         }

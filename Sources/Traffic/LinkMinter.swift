@@ -62,11 +62,6 @@ package final class LinkMinter {
     ImpressionID.version7(at: time, random: (generator.next(), generator.next()))
   }
 
-  /// The signature of a link as hex digits, over the impression's hyphenated text.
-  package func signature(ad: AdID, impression: ImpressionID) -> String {
-    key.sign(ad: ad.text, impression: "\(impression)").description
-  }
-
   /// A fresh impression of another ad server: 128 random bits without a minting time.
   package func untimedImpression() -> ImpressionID {
     var id = ImpressionID(high: generator.next(), low: generator.next())
