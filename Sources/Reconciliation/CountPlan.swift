@@ -25,7 +25,7 @@ struct CountPlan: Sendable {
   let granules: [UInt32]
   let granuleShift: UInt32
 
-  private static let granuleBits = 17
+  private static let granuleBits = 16
   /// The most parts: their numbers have 16 bits, and each has an open block of memory.
   static let mostParts = 4096
 

@@ -19,8 +19,10 @@ import Segments
   var hasMore: Bool { nextPage < pages.count }
 
   /// An input that decodes into the pool's pages `slots`.
-  init(_ segment: Segment, _ fields: SegmentFields, shift: UInt64, _ pool: RowPool, slots: Range<Int>) throws {
-    pages = try SegmentPages(segment, fields)
+  init(
+    _ segment: Segment, _ fields: SegmentFields, shift: UInt64, _ pool: RowPool, slots: Range<Int>, ahead: Int
+  ) throws {
+    pages = try SegmentPages(segment, fields, ahead: ahead)
     windows = pool.windows[slots]
     start = slots.lowerBound * RowVector.capacity
     next = start

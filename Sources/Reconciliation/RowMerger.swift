@@ -41,20 +41,24 @@ import Segments
   /// First copies of an unfinished page, for the next batch.
   private var carried: RowBatch?
 
-  /// Bytes that an input takes for each page that it decodes at a time, with what reading it takes.
-  static let pageBytes = RowPool.pageBytes + 24_576
-  /// The most pages that an input decodes at a time.
+  /// The most pages that an input decodes at a time, and reads at a time.
   private static let mostPages = 8
+  private static let mostAhead = 16
+  /// Bytes of decoded pages that a core's second cache is hoped to hold.
+  private static let cachedBytes = 1_536 << 10
 
   /// A merge of `segments`, in the order of their positions, in about `memory` bytes.
   init(_ segments: [Segment], lookBack: [Segment], _ fields: SegmentFields, memory: Int) throws {
-    let pages = max(1, min(Self.mostPages, memory / (max(1, segments.count) * Self.pageBytes)))
+    let inputCount = max(1, segments.count)
+    let pages = max(1, min(Self.mostPages, min(memory / 2, Self.cachedBytes) / (inputCount * RowPool.pageBytes)))
+    let ahead = min(
+      Self.mostAhead, (memory - pages * inputCount * RowPool.pageBytes) / (inputCount * SegmentPages.aheadBytes))
     let pool = RowPool(pages: pages * segments.count)
     let first = segments.first?.summary.positions.lowerBound ?? 0
     inputs = try segments.enumerated().map { i, segment in
       try MergeInput(
         segment, fields, shift: segment.summary.positions.lowerBound - first, pool,
-        slots: (i * pages)..<((i + 1) * pages))
+        slots: (i * pages)..<((i + 1) * pages), ahead: ahead)
     }
     self.pool = pool
     self.fields = fields

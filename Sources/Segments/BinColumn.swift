@@ -19,9 +19,11 @@ enum BinColumn {
 
   private static func lanes(_ count: Int) -> Int { (count + lane - 1) / lane }
 
-  /// Writes 1...1,024 numbers, each in a bin of the model. Returns the bytes written; nil where a number is in none.
+  /// Writes 1...1,024 numbers, each in a bin of the model. Returns the bytes written; nil where a number is in none. `index`
+  /// is of the same model.
   static func encode(
-    _ values: UnsafePointer<UInt64>, _ count: Int, _ model: BinModel, to memory: UnsafeMutableRawPointer
+    _ values: UnsafePointer<UInt64>, _ count: Int, _ model: BinModel, _ index: BinIndex? = nil,
+    to memory: UnsafeMutableRawPointer
   ) -> Int? {
     if let constant = model.constant {
       for i in 0..<count where unsafe values[i] != constant { return nil }
@@ -36,7 +38,13 @@ enum BinColumn {
       for lane in 0..<lanes {
         if lane > 0 { unsafe memory.unsafeStoreLE(UInt16(written), 2 * (lane - 1)) }
         var bits = unsafe BitWriter(memory + streams + written)
-        for i in (lane * Self.lane)..<min(count, (lane + 1) * Self.lane) {
+        let range = (lane * Self.lane)..<min(count, (lane + 1) * Self.lane)
+        if let index {
+          if unsafe !index.encode(values, range, to: &bits) { isKnown = false }
+          written += bits.finish()
+          continue
+        }
+        for i in range {
           let value = unsafe values[i]
           let bin = unsafe BinModel.bin(of: value, lowers)
           let distance = unsafe value &- lowers[bin]

@@ -47,6 +47,10 @@ enum RowPage {
   private let memory: UnsafeMutableRawPointer
   private let capacity: Int
   private let numbers: UnsafeMutablePointer<UInt64>
+  /// Pages so far, and what finds bins once there have been enough of them to be worth it.
+  private var pages = 0
+  private var indices: (code: BinIndex?, time: BinIndex?, delay: BinIndex?, position: BinIndex?) = (nil, nil, nil, nil)
+  private static let pagesBeforeIndex = 16
   /// The captured columns of the page encoded last.
   private(set) var strings: [UInt8] = []
 
@@ -71,6 +75,13 @@ enum RowPage {
   mutating func encode(_ rows: RowVector) -> UnsafeRawBufferPointer? {
     let count = rows.count
     let version = RowPage.version(rows)
+    pages += 1
+    if pages == Self.pagesBeforeIndex {
+      func index(_ model: BinModel) -> BinIndex? { model.count > 1 ? BinIndex(model) : nil }
+      indices = (
+        index(columns.code), index(columns.eventTime), index(columns.eventDelay), index(columns.position)
+      )
+    }
     let ends = unsafe memory + RowPage.headBytes
     var place = 0
     var used = RowPage.headBytes + 4 * columns.count
@@ -96,20 +107,20 @@ enum RowPage {
       WordColumn.encode(
         rows.low, high: rows.high, count, bits: version == nil ? 64 : 62, to: memory + used))
     for i in 0..<count { unsafe numbers[i] = unsafe UInt64(rows.code[i]) }
-    unsafe end(BinColumn.encode(numbers, count, columns.code, to: memory + used))
+    unsafe end(BinColumn.encode(numbers, count, columns.code, indices.code, to: memory + used))
     if version == 7 {
       for i in 0..<count {
         unsafe numbers[i] = unsafe RowPage.biased(rows.eventTime[i] &- Int64(rows.high[i] >> 16))
       }
-      unsafe end(BinColumn.encode(numbers, count, columns.eventDelay, to: memory + used))
+      unsafe end(BinColumn.encode(numbers, count, columns.eventDelay, indices.delay, to: memory + used))
     } else {
       for i in 0..<count { unsafe numbers[i] = unsafe RowPage.biased(rows.eventTime[i]) }
-      unsafe end(BinColumn.encode(numbers, count, columns.eventTime, to: memory + used))
+      unsafe end(BinColumn.encode(numbers, count, columns.eventTime, indices.time, to: memory + used))
     }
     for i in 0..<count {
       unsafe numbers[i] = RowPage.biased(Int64(rows.position[i]) - Int64(positions.position(rows.eventTime[i])))
     }
-    unsafe end(BinColumn.encode(numbers, count, columns.position, to: memory + used))
+    unsafe end(BinColumn.encode(numbers, count, columns.position, indices.position, to: memory + used))
     for i in 0..<count { unsafe numbers[i] = unsafe UInt64(rows.source[i]) }
     unsafe end(BinColumn.encode(numbers, count, columns.source, to: memory + used))
     guard isKnown else { return nil }

@@ -47,16 +47,25 @@ import Bytes
   deinit { unsafe memory.deallocate() }
 }
 
-/// Decodes pages of a segment, several in one read.
+/// Decodes pages of a segment in order, some at a time; from files that are read and not mapped, more are read ahead.
 package final class SegmentPages {
   package let segment: Segment
   private let fields: SegmentFields
   private let positions: PositionTable?
 
-  /// A reader of these fields, and of the ids.
-  package init(_ segment: Segment, _ fields: SegmentFields) throws {
+  /// Bytes read ahead, and of which pages.
+  private var ahead: [UInt8] = []
+  private var aheadPages = 0..<0
+  private let pagesAhead: Int
+
+  /// Bytes that a page takes that is read ahead, about.
+  package static let aheadBytes = 20 << 10
+
+  /// A reader of these fields, and of the ids. `ahead` pages are read at a time.
+  package init(_ segment: Segment, _ fields: SegmentFields, ahead: Int) throws {
     self.segment = segment
     self.fields = fields
+    pagesAhead = max(1, ahead)
     positions = fields.contains(.position) ? try segment.positionTable() : nil
   }
 
@@ -69,18 +78,35 @@ package final class SegmentPages {
   /// Fills `windows` with the rows of `pages`, as many of them. Throws `FormatError` where one is damaged or is not what
   /// its fence says.
   package func read(_ pages: Range<Int>, into windows: ArraySlice<RowVector>) throws {
-    try unsafe segment.withPageBytes(pages) { bytes in
-      for (page, rows) in zip(pages, windows) {
-        let offset = segment.starts[page] - segment.starts[pages.lowerBound]
-        let reader = unsafe try segment.reader(page, UnsafeRawBufferPointer(rebasing: bytes[offset...]))
-        do throws(Fault) {
-          try reader.read(fields, positions, into: rows)
-          guard unsafe rows.high[0] == segment.fences[page] else {
-            throw Fault("the page does not begin as its fence says")
-          }
-        } catch { throw segment.formatError(error, page: page) }
+    guard segment.access == .read else {
+      return try unsafe segment.withPageBytes(pages) { bytes in
+        for (page, rows) in zip(pages, windows) { try unsafe read(page, from: bytes, of: pages.lowerBound, into: rows) }
       }
     }
+    for (page, rows) in zip(pages, windows) {
+      if !aheadPages.contains(page) {
+        aheadPages = page..<min(page + pagesAhead, segment.pages)
+        try unsafe segment.withPageBytes(aheadPages) { bytes in
+          ahead.removeAll(keepingCapacity: true)
+          unsafe ahead.append(contentsOf: bytes)
+        }
+      }
+      try unsafe ahead.withUnsafeBytes { bytes in
+        try unsafe read(page, from: bytes, of: aheadPages.lowerBound, into: rows)
+      }
+    }
+  }
+
+  /// Decodes a page from bytes that begin with page `first`.
+  private func read(_ page: Int, from bytes: UnsafeRawBufferPointer, of first: Int, into rows: RowVector) throws {
+    let offset = segment.starts[page] - segment.starts[first]
+    let reader = unsafe try segment.reader(page, UnsafeRawBufferPointer(rebasing: bytes[offset...]))
+    do throws(Fault) {
+      try reader.read(fields, positions, into: rows)
+      guard unsafe rows.high[0] == segment.fences[page] else {
+        throw Fault("the page does not begin as its fence says")
+      }
+    } catch { throw segment.formatError(error, page: page) }
   }
 
   /// Rows or pages are not in order, whatever the checksums say.
