@@ -30,7 +30,10 @@ let modules: [(name: String, imports: [String])] = [
       "Reconciliation",
     ]
   ),
-  ("Shards", ["Bytes", "Platform", "Clicks", "Files", "Minutes", "Store"]),
+  (
+    "Shards",
+    ["Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Minutes", "Store"]
+  ),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store", "Shards"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
@@ -94,7 +97,9 @@ let package = Package(
         name: "Simulation", dependencies: ["Bytes", "Platform"], path: "Tests/Simulation", swiftSettings: settings),
       .target(
         name: "StoreHarness",
-        dependencies: ["Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Store", "Simulation"],
+        dependencies: [
+          "Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Store", "Shards", "Simulation",
+        ],
         path: "Tests/StoreHarness", swiftSettings: settings),
       // The long runs of `Tests/campaign`.
       .executableTarget(
@@ -126,7 +131,8 @@ let package = Package(
           + ($0.name == "BenchTests" ? ["tally", "CAllocations"] : []),
         // Files of earlier versions, which their tests find by themselves.
         exclude: [
-          "ClickLogTests", "ColumnsTests", "FilesTests", "MinutesTests", "RunsTests", "SegmentsTests", "StoreTests",
+          "ClickLogTests", "ColumnsTests", "FilesTests", "MinutesTests", "RunsTests", "SegmentsTests", "ShardsTests",
+          "StoreTests",
         ].contains($0.name) ? ["Golden"] : [],
         swiftSettings: settings)
     }

@@ -48,6 +48,13 @@ package struct Benchmark: Sendable {
           [(1, 3_000), (20, 3_000), (270, 2_000), (4096, 250)]))
       return { try benchmark.run(options.time) }
     },
+    Benchmark(name: "hot-ads", summary: "one ad all of the traffic against 10,000, over 1, 2 and 4 shards: clicks/s") {
+      options in
+      let benchmark = HotAdsBenchmark(
+        clicks: options.scale.pick(20_000, 400_000, 1_200_000),
+        shards: options.scale.pick([1, 3], [1, 2, 4], [1, 2, 4]))
+      return { try benchmark.run(options.time) }
+    },
     Benchmark(name: "recover", summary: "opening a store whose log holds N clicks: s, clicks/s") { options in
       let benchmark = try RecoverBenchmark(clicks: options.scale.pick(5_000, 500_000, 4_000_000), options.time)
       return { try benchmark.run(options.time) }

@@ -14,6 +14,7 @@ package enum FileMagic: String, CaseIterable, Sendable {
   case segment = "TALLYSEG"
   case run = "TALLYRUN"
   case dictionary = "TALLYDIC"
+  case routes = "TALLYHOT"
 }
 
 /// The 128 bits that tell one store's files from another's.

@@ -49,6 +49,8 @@ package protocol FileSystem: AnyObject, Sendable {
   func remove(_ path: String) throws(SystemError)
   /// Creates one directory; it is not an error that it exists.
   func createDirectory(_ path: String) throws(SystemError)
+  /// Removes an empty directory; a file system that cannot leaves it there.
+  func removeDirectory(_ path: String) throws(SystemError)
   func synchronizeDirectory(_ path: String) throws(SystemError)
   /// Names inside a directory, sorted, without `.` and `..`.
   func list(_ path: String) throws(SystemError) -> [String]
@@ -101,6 +103,16 @@ extension File {
 }
 
 extension FileSystem {
+  package func removeDirectory(_ path: String) throws(SystemError) {}
+
+  /// Removes a file, or a directory with all that is in it; nothing where there is none. A crash leaves a part.
+  package func removeTree(_ path: String) throws(SystemError) {
+    guard exists(path) else { return }
+    guard let names = try? list(path) else { return try remove(path) }
+    for name in names { try removeTree("\(path)/\(name)") }
+    try removeDirectory(path)
+  }
+
   /// The whole of a small file.
   package func contents(_ path: String) throws(SystemError) -> [UInt8] {
     let file = try open(path, .read)

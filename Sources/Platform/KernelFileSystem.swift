@@ -52,6 +52,10 @@ package final class KernelFileSystem: FileSystem {
     return names.sorted()
   }
 
+  package func removeDirectory(_ path: String) throws(SystemError) {
+    if unsafe rmdir(path) != 0 { throw SystemError("rmdir", path, code: errno) }
+  }
+
   package func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
   package func availableSpace(at path: String) throws(SystemError) -> UInt64 {

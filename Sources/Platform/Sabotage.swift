@@ -86,6 +86,14 @@
   case keepLastCopy
   /// A recount forgets the counts that it put aside.
   case forgetSpilledCounts
+  /// A committer counts what is another shard's.
+  case trustRoutes
+  /// A hot interval begins among minting times that were decided already.
+  case intervalAtOnce
+  /// New routes are in force before they are on disk.
+  case routesNotSynced
+  /// What is decided moves ahead while new routes are being written.
+  case decideWhileWriting
 }
 
 #if Sabotage

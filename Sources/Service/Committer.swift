@@ -12,16 +12,29 @@ package final class Committer: Sendable {
   private let rings: [CommitRing]
   private let shard: Int
   private let routes: RouteBoard
+  private let hot: HotReports?
+  private let policy: HotPolicy
+  private let handedBack = Atomic<UInt64>(0)
+  private let undecided = Atomic<UInt64>(0)
   /// Rung by a loop that has published.
   package let published = Doorbell()
   private let stopping = Atomic<Bool>(false)
   private let thread = Mutex<Thread?>(nil)
 
-  /// A committer of shard `shard` for the clicks of `rings`.
-  package init(rings: [CommitRing], shard: Int, routes: RouteBoard) {
+  /// A committer of shard `shard` for the clicks of `rings`, which reports the ads that get many.
+  package init(
+    rings: [CommitRing], shard: Int, routes: RouteBoard, reports: HotReports? = nil, policy: HotPolicy = HotPolicy()
+  ) {
+    hot = reports
+    self.policy = policy
     self.rings = rings
     self.shard = shard
     self.routes = routes
+  }
+
+  /// Clicks that were another shard's, and clicks whose minting time lies beyond what is decided.
+  package var strays: (handedBack: UInt64, undecided: UInt64) {
+    (handedBack.load(ordering: .relaxed), undecided.load(ordering: .relaxed))
   }
 
   /// Starts the thread, which owns the shard from now on.
@@ -51,6 +64,8 @@ package final class Committer: Sendable {
     let limit = shard.batchLimit
     batch.reserveCapacity(limit)
     let idle = max(10, shard.options.markAfter) * 1_000_000
+    // Every door ends in a committer, so here each click is seen once.
+    var meter = hot.map { HotMeter(self.shard, $0, policy) }
     var maintained = shard.environment.time.monotonic()
     var first = 0
     while true {
@@ -59,23 +74,29 @@ package final class Committer: Sendable {
       first = rings.isEmpty ? 0 : (first + 1) % rings.count
       places.removeAll(keepingCapacity: true)
       parts.removeAll(keepingCapacity: true)
-      let routes = self.routes.current
+      var routes = self.routes.current
       for offset in rings.indices {
         let i = (first + offset) % rings.count
         let count = min(rings[i].publishedEnd - taken[i], limit - batch.count)
         guard count > 0 else { continue }
         for ticket in taken[i]..<(taken[i] + count) {
           let request = rings[i].request(ticket)
-          switch routes.admit(request.identity, to: self.shard) {
+          switch self.routes.admit(request.identity, to: self.shard, by: &routes) {
           case .here:
+            meter?.add(request.identity.ad)
             batch.append(request)
             places.append((i, ticket))
-          case .elsewhere: rings[i].setAnswer(.misrouted, at: ticket)
-          case .undecided: rings[i].setAnswer(ClickAnswer(.unrecorded), at: ticket)
+          case .elsewhere:
+            handedBack.add(1, ordering: .relaxed)
+            rings[i].setAnswer(.misrouted, at: ticket)
+          case .undecided:
+            undecided.add(1, ordering: .relaxed)
+            rings[i].setAnswer(ClickAnswer(.unrecorded), at: ticket)
           }
         }
         parts.append((i, taken[i] + count))
       }
+      meter?.turn(shard.environment.time.monotonic() / 1_000_000)
       if parts.isEmpty {
         if stopping.load(ordering: .sequentiallyConsistent) { break }
         shard.maintain()

@@ -47,6 +47,7 @@ extension ServiceContext {
     batches(&writer)
     connections(&writer)
     log(&writer)
+    routes(&writer)
     upkeep(&writer)
     cache(&writer)
     process(&writer)

@@ -2,12 +2,15 @@ import Bytes
 import Files
 import Minutes
 import Platform
+import Shards
 import Store
 
 /// What operators may do to a running service and see of it; the admin routes are its door. Any thread may use it.
 package final class Operations: Sendable {
   /// What was asked for.
   package let jobs: Jobs
+  /// Which ads are hot.
+  package let hotAds: HotAds
   private let cores: [ShardCore]
   private let files: any FileSystem
   private let upkeeper: Upkeeper
@@ -16,6 +19,7 @@ package final class Operations: Sendable {
 
   init(_ context: ServiceContext, _ upkeeper: Upkeeper, checks: Worker<Void>) {
     jobs = Jobs(prefix: context.requestPrefix, clock: { [clock = context.clock] in clock.now() })
+    hotAds = context.hotAds
     cores = context.cores
     files = context.environment.files
     self.upkeeper = upkeeper

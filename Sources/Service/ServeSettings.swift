@@ -29,6 +29,8 @@ package struct ServeSettings: Sendable {
   package var adminListen = "127.0.0.1:8081"
   /// Shards of a new store.
   package var shards = 2
+  /// Clicks a second from which an ad is spread over all shards; 0: none ever is.
+  package var hotThreshold: Int64 = 1_000
   /// Event loops, each a thread.
   package var loops = 1
   /// Least time between two syncs of a shard's log.

@@ -10,6 +10,7 @@ import Synchronization
 //
 //   event loops ──rings──▶ committers (own their shard)        slot keeper: log slots ahead of need
 //        │  ╰──pieces──▶ batch workers ──rings──▶ committers     live: changed points ──▶ streams of the loops
+//        │                    │   ╰─reports─▶ routes: which ads are hot, and ROUTES
 //        │                    │   ╰──manifest, maps──▶ upkeep: checkpoints, segments, merges, retention
 //        │  ╰──queue──▶ catalog thread ──queue──▶ query worker; upkeep; checks: whole files, when an operator asks
 //        ╰─ answers come back through the rings, or through a loop's mailbox
@@ -40,6 +41,7 @@ package final class Server {
   private var live: LivePublisher?
   private var keeper: SlotKeeper?
   private var upkeeper: Upkeeper?
+  private var routeKeeper: RouteKeeper?
   private var checks: Worker<Void>?
 
   /// Slots of each ring: more than any loop can have waiting.
@@ -91,13 +93,15 @@ package final class Server {
     let batchRings = bells.map { bell in
       store.shards.map { _ in CommitRing(capacity: Self.batchRingCapacity, answered: bell) }
     }
-    let routes = RouteBoard(shards: store.shards.count)
+    let hotAds = try openRoutes(store)
     let committers = store.shards.indices.map { shard in
-      Committer(rings: (rings + batchRings).map { $0[shard] }, shard: shard, routes: routes)
+      Committer(
+        rings: (rings + batchRings).map { $0[shard] }, shard: shard, routes: hotAds.board,
+        reports: store.shards.count > 1 && settings.hotThreshold > 0 ? hotAds.reports : nil, policy: hotAds.policy)
     }
     let context = ServiceContext(
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
-      routes: routes, catalog: Worker("catalog"), queries: Worker("queries"), report: report)
+      hotAds: hotAds, catalog: Worker("catalog"), queries: Worker("queries"), report: report)
     self.context = context
 
     let (door, live) = openDoors(context, Array(zip(batchRings, bells)), keys)
@@ -112,6 +116,9 @@ package final class Server {
     let keeper = SlotKeeper(context.pools)
     try keeper.start()
     self.keeper = keeper
+    let routes = RouteKeeper(hotAds, report: report)
+    try routes.start()
+    routeKeeper = routes
     let upkeeper = Upkeeper(context)
     try upkeeper.start(Once(store.shards.map(\.upkeep)))
     self.upkeeper = upkeeper
@@ -144,6 +151,16 @@ package final class Server {
     context.add(door, live)
     (self.door, self.live) = (door, live)
     return (door, live)
+  }
+
+  private func openRoutes(_ store: Store) throws -> HotAds {
+    let cores = store.shards.map(\.core)
+    return try HotAds(
+      environment, store, HotPolicy(threshold: Double(settings.hotThreshold)), reporters: store.shards.count
+    ) { error in
+      // Nobody knows which routes a restart will find.
+      for core in cores { core.fail(error) }
+    }
   }
 
   private func listen(_ eventLoops: [EventLoop]) throws {
@@ -209,6 +226,8 @@ package final class Server {
     live = nil
     door?.stop()
     door = nil
+    routeKeeper?.stop()
+    routeKeeper = nil
     upkeeper?.stop()
     upkeeper = nil
     checks?.stop()

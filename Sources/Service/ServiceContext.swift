@@ -21,6 +21,8 @@ package final class ServiceContext: Sendable {
   package let cores: [ShardCore]
   /// Where clicks go.
   package let routes: RouteBoard
+  /// Who changes that.
+  package let hotAds: HotAds
   /// What the manifests say, for whoever must not wait for them.
   let disks: DiskBoard
   /// The catalog's own thread.
@@ -40,7 +42,7 @@ package final class ServiceContext: Sendable {
 
   init(
     settings: ServeSettings, environment: Environment, clock: LogicalClock, committers: [Committer], shards: [Shard],
-    routes: RouteBoard,
+    hotAds: HotAds,
     catalog: Worker<CatalogState>, queries: Worker<Void>, report: @escaping @Sendable (String) -> Void
   ) {
     self.settings = settings
@@ -51,7 +53,8 @@ package final class ServiceContext: Sendable {
     conditions = shards.map(\.condition)
     pools = shards.map(\.slots)
     cores = shards.map(\.core)
-    self.routes = routes
+    self.hotAds = hotAds
+    routes = hotAds.board
     disks = DiskBoard(cores)
     disks.refresh()
     self.catalog = catalog

@@ -10,7 +10,7 @@ package struct StoredFile: Sendable {
   package var kind: StoreFile.Kind
   package var number: UInt64
   package var bytes: UInt64
-  /// Inside the shard's directory.
+  /// Inside the data directory.
   package var path: String
   /// Of a run that is open.
   package var run: RunDescriptor?
@@ -24,11 +24,14 @@ package struct StoredFile: Sendable {
     for table in version.tables.values { for run in table.runs { runs[run.file.reference.number] = run.descriptor } }
     var segments: [UInt64: SegmentSummary] = [:]
     for segment in version.segments { segments[segment.file.reference.number] = segment.summary }
+    let folders = core.directory.split(separator: "/").suffix(2)
+    let directory =
+      folders.first!.hasPrefix(StoreFiles.layoutPrefix) ? folders.joined(separator: "/") : String(folders.last!)
     return core.manifest.state.files.map { file in
       let number = file.reference.number
       return StoredFile(
-        kind: file.kind, number: number, bytes: file.reference.bytes, path: StoreFiles.path(file.kind, number),
-        run: runs[number], segment: segments[number])
+        kind: file.kind, number: number, bytes: file.reference.bytes,
+        path: "\(directory)/\(StoreFiles.path(file.kind, number))", run: runs[number], segment: segments[number])
     }
   }
 }

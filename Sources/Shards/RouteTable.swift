@@ -45,8 +45,8 @@ package struct RouteTable: Sendable {
   private let slots: [Int32]
   private let entries: [(ad: AdKey, intervals: [HotInterval])]
 
-  /// An impression may be minted this far in the future, ms: a click on it is taken that much before its minting time (R12).
-  package static let mintTolerance: Int64 = 60_000
+  /// An impression may be minted this long after its click, ms, by clocks that differ (R12).
+  package static let mintTolerance = EventTimeLimits.mintTolerance
 
   /// A table of `shards` shards. The intervals of each ad ascend and do not touch.
   package init(shards: Int, version: UInt64 = 0, hot: [AdKey: [HotInterval]] = [:]) {

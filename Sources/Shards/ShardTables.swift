@@ -41,6 +41,7 @@ package struct ShardTables: Sendable {
   /// The ad's clicks in buckets of `seconds`, 60, 3,600 or 86,400, for each shard that can hold it: each at one batch
   /// boundary. Throws `FormatError` where a file is damaged, `SystemError` where the disk does not answer.
   package func series(of ad: AdKey, from: Minute, to: Minute, bucketSeconds: UInt32) throws -> [Part] {
+    for shard in shards(holding: ad) { if let error = unreadable[shard] { throw error } }
     guard let table = routes?.table else {
       return try tables.enumerated().map { shard, table in
         Part(shard: shard, series: try table.series(of: ad, from: from, to: to, bucketSeconds: bucketSeconds))
@@ -48,7 +49,6 @@ package struct ShardTables: Sendable {
     }
     let home = table.home(of: ad)
     let spread = table.spreadFrom(ad).map { Minute(containing: $0) }
-    for shard in table.shards(holding: ad) { if let error = unreadable[shard] { throw error } }
     return try table.shards(holding: ad).map { shard in
       var series = try tables[shard].series(of: ad, from: from, to: to, bucketSeconds: bucketSeconds)
       if shard != home, let spread { series.closedThrough = max(series.closedThrough, spread) }

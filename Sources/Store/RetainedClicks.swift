@@ -11,6 +11,14 @@ extension ShardRecovery {
   package func forEachClick(
     _ files: any FileSystem, store: StoreID, _ visit: (_ position: UInt64, Click) throws -> Void
   ) throws {
+    try forEachTimedClick(files, store: store) { position, click, _ in try visit(position, click) }
+  }
+
+  /// The same, with the running time at which each click was received.
+  package func forEachTimedClick(
+    _ files: any FileSystem, store: StoreID,
+    _ visit: (_ position: UInt64, Click, _ runningTime: UInt64) throws -> Void
+  ) throws {
     for segment in version.segments {
       var rows: [SegmentRow] = []
       rows.reserveCapacity(segment.summary.rows)
@@ -22,11 +30,12 @@ extension ShardRecovery {
         guard Int(row.code) < minutes.ads.count else {
           throw FormatError(file: segment.file.path, offset: 0, reason: "code \(row.code) has no ad")
         }
+        let step = times.step(at: row.position)
         try visit(
           row.position,
           Click(
             impression: row.impression, ad: minutes.ads.key(row.code), eventTime: row.eventTime,
-            receiveTime: times.receiveTime(at: row.position), source: row.source))
+            receiveTime: step?.receiveTime ?? 0, source: row.source), step?.runningTime ?? 0)
       }
     }
     let sealed = manifest?.state.sealed ?? 0
@@ -40,7 +49,7 @@ extension ShardRecovery {
             throw FormatError(
               file: path, offset: UInt64(offset + FrameHeader.size + at), reason: "an unknown source or flag")
           }
-          try visit(frame.firstPosition + UInt64(i), click)
+          try visit(frame.firstPosition + UInt64(i), click, frame.runningTime)
         }
       }
     }
@@ -59,9 +68,9 @@ extension ShardRecovery {
 
     init(_ steps: [SegmentStep]) { self.steps = steps }
 
-    mutating func receiveTime(at position: UInt64) -> Int64 {
+    mutating func step(at position: UInt64) -> SegmentStep? {
       while at + 1 < steps.count, steps[at + 1].position <= position { at += 1 }
-      return steps.isEmpty ? 0 : steps[at].receiveTime
+      return steps.isEmpty ? nil : steps[at]
     }
   }
 }

@@ -63,5 +63,6 @@ package final class ShardCore: Sendable {
     }
   }
 
-  func fail(_ error: SystemError) { condition.set(.failed("\(error)")) }
+  /// Ends recording for good (K8): what counts with the log, like the routes, is not known to be on disk.
+  package func fail(_ error: SystemError) { condition.set(.failed("\(error)")) }
 }

@@ -31,6 +31,8 @@ package struct ShardRecovery: ~Copyable {
   package private(set) var damaged: [(file: StoreFile, reason: String)] = []
   /// Newest logical time in log and manifest, ms since 1970.
   package private(set) var logicalTime: Int64 = 0
+  /// The latest minting time of any raw click that is there, ms since 1970; `.min` without one.
+  package private(set) var newestMinting: Int64 = .min
   /// Running time of the last frame, ms.
   package private(set) var runningTime: UInt64 = 0
   /// What was wrong and is repaired by going on: one copy of a manifest, a torn tail.
@@ -102,6 +104,7 @@ package struct ShardRecovery: ~Copyable {
     let opened = try Version.open(
       files, directory: directory, store: store, state: state, access: options.access, sparing: options.rebuild)
     version = opened.version
+    newestMinting = version.segments.compactMap(\.summary.mintingTimes?.upperBound).max() ?? .min
     dictionaries = opened.dictionaries
     damaged = opened.damaged
     let start = state.extents.first?.firstPosition ?? state.applied
@@ -194,6 +197,7 @@ package struct ShardRecovery: ~Copyable {
           reason: "an unknown source or flag")
       }
       let position = positions.lowerBound + UInt64(i)
+      if let minted = click.impression.mintedAt { newestMinting = max(newestMinting, minted) }
       let isWritten = position < state.applied && click.minute.index < state.closedThrough
       if isWritten && !sabotaged(.replayClosed) {
         minutes.skip()

@@ -10,16 +10,18 @@ package final class Store {
   package let identity: StoreIdentity
   package let clock: LogicalClock
   package let shards: [Shard]
+  /// Where the shards stand.
+  package var root: String { identity.root(in: path) }
   /// What was wrong on disk and is repaired by having been opened.
   package let notes: [String]
 
-  /// Newest logical time that a shard had recorded when the store was opened, ms since 1970.
-  package let recordedTime: Int64
+  /// The latest minting time of any raw click that was there when the store was opened, ms since 1970; `.min` without one.
+  package let newestMinting: Int64
 
   private init(
-    path: String, identity: StoreIdentity, clock: LogicalClock, shards: [Shard], notes: [String], recordedTime: Int64
+    path: String, identity: StoreIdentity, clock: LogicalClock, shards: [Shard], notes: [String], newestMinting: Int64
   ) {
-    self.recordedTime = recordedTime
+    self.newestMinting = newestMinting
     self.path = path
     self.identity = identity
     self.clock = clock
@@ -35,10 +37,12 @@ package final class Store {
   ) throws -> Store {
     let files = environment.files
     let identity = try identify(files, path) ?? create(environment, path, shards: shards)
+    let root = identity.root(in: path)
+    try removeOtherLayouts(files, path, identity)
     // The store's clock starts from the newest time of all shards, so the first pass only reads.
     let recoveries = try forEachShard(identity.shards, concurrently) { number in
-      let directory = "\(path)/\(StoreFiles.shard(number))"
-      try prepare(files, directory, in: path)
+      let directory = identity.directory(of: number, in: path)
+      try prepare(files, directory, in: root)
       return Recovered(
         try ShardRecovery.read(environment, directory: directory, store: identity.id, options: options))
     }
@@ -49,19 +53,22 @@ package final class Store {
         shard: try Shard.open(
           recoveries[number].box.take(), environment, store: identity.id, options: options, clock: clock))
     }
+    Upkeep.shareThread(opened.map(\.shard.upkeep))
     return Store(
       path: path, identity: identity, clock: clock, shards: opened.map(\.shard), notes: recoveries.flatMap(\.notes),
-      recordedTime: newest)
+      newestMinting: recoveries.map(\.newestMinting).max() ?? .min)
   }
 
   /// A shard as it was read back, on its way from one thread to another.
   private struct Recovered: Sendable {
     var logicalTime: Int64
+    var newestMinting: Int64
     var notes: [String]
     var box: Box
 
     init(_ recovery: consuming ShardRecovery) {
       logicalTime = recovery.logicalTime
+      newestMinting = recovery.newestMinting
       notes = recovery.notes
       box = Box(recovery)
     }
@@ -102,7 +109,7 @@ package final class Store {
   ) throws -> StoreIdentity {
     guard let identity = try identify(environment.files, path) else { throw NoStore(path: path) }
     for number in 0..<identity.shards {
-      let directory = "\(path)/\(StoreFiles.shard(number))"
+      let directory = identity.directory(of: number, in: path)
       try body(
         number,
         ShardRecovery.read(
@@ -117,7 +124,7 @@ package final class Store {
     options: ShardOptions = ShardOptions()
   ) throws -> ShardRecovery {
     try ShardRecovery.read(
-      environment, directory: "\(path)/\(StoreFiles.shard(shard))", store: identity.id, options: options,
+      environment, directory: identity.directory(of: shard, in: path), store: identity.id, options: options,
       identities: false)
   }
 
@@ -127,7 +134,9 @@ package final class Store {
     guard files.exists(file) else {
       // Without its identity nothing else can be believed; a directory with shards but no STORE has lost it.
       let log = "\(path)/\(StoreFiles.shard(0))/\(StoreFiles.log)"
-      if files.exists(log), try !files.list(log).isEmpty {
+      let hasLog = try files.exists(log) && !files.list(log).isEmpty
+      let layouts = files.exists(path) ? try files.list(path).filter { $0.hasPrefix(StoreFiles.layoutPrefix) } : []
+      if hasLog || !layouts.isEmpty {
         throw FormatError(file: file, offset: 0, reason: "missing, but the directory holds a store's shards")
       }
       return nil
@@ -150,6 +159,19 @@ package final class Store {
     return identity
   }
 
+  /// Removes what a rewriting has left: the shards of an older layout behind the switch, those of a newer one before it.
+  package static func removeOtherLayouts(
+    _ files: any FileSystem, _ path: String, _ identity: StoreIdentity
+  ) throws {
+    for name in try files.list(path) {
+      let isOther =
+        name.hasPrefix(StoreFiles.layoutPrefix)
+        ? name != StoreFiles.layout(identity.layout) || identity.layout == 0
+        : identity.layout > 0 && (StoreFiles.isShard(name) || name == StoreFiles.routes)
+      if isOther { try files.removeTree("\(path)/\(name)") }
+    }
+  }
+
   private static func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
@@ -157,7 +179,7 @@ package final class Store {
 
   /// Makes a shard's directories where they are missing, and empties `tmp`. Names that a killed process left without a
   /// sync look like all others, so they are synced again: `STORE` and the shard in the parent, `log` in the shard.
-  private static func prepare(_ files: any FileSystem, _ directory: String, in parent: String) throws {
+  package static func prepare(_ files: any FileSystem, _ directory: String, in parent: String) throws {
     let log = "\(directory)/\(StoreFiles.log)"
     let temporary = "\(directory)/\(StoreFiles.temporary)"
     let folders = ["\(directory)", log, temporary] + StoreFiles.directories.map { "\(directory)/\($0)" }

@@ -7,6 +7,8 @@ import Platform
 package enum StoreFiles {
   package static let store = "STORE"
   package static let lock = "LOCK"
+  /// The hot intervals of a store of several shards.
+  package static let routes = "ROUTES"
   package static let catalog = "catalog.sqlite"
   package static let adminToken = "admin.token"
   package static let log = "log"
@@ -14,6 +16,17 @@ package enum StoreFiles {
 
   /// A shard's directory: `shard-00`.
   package static func shard(_ number: Int) -> String { "shard-" + pad(number, 2) }
+
+  /// Whether a name is that of a shard's directory.
+  package static func isShard(_ name: String) -> Bool {
+    name.hasPrefix("shard-") && Int(name.dropFirst(6)).map { shard($0) == name } ?? false
+  }
+
+  /// The directory of the shards of a store that was rewritten: `layout-0001`.
+  package static func layout(_ number: UInt32) -> String { layoutPrefix + pad(Int(number), 4) }
+
+  /// Begins the name of every such directory.
+  package static let layoutPrefix = "layout-"
 
   /// A manifest's copy: `MANIFEST-7.a`.
   package static func manifest(_ number: UInt64, copy: ManifestCopy) -> String { "MANIFEST-\(number).\(copy.rawValue)" }
@@ -106,19 +119,23 @@ package enum ManifestCopy: String, CaseIterable, Sendable {
   case b
 }
 
-/// The `STORE` file: who this data directory is. Written once, never changed.
+/// The `STORE` file: who this data directory is, and where its shards stand. Written once, and again when the store is
+/// rewritten to another number of shards, which is what makes the new ones the store.
 ///
-/// One header page; the type's fields: 56 u32 shards.
+/// One header page; the type's fields: 56 u32 shards, 60 u32 layout.
 package struct StoreIdentity: Equatable, Sendable {
   package var id: StoreID
   package var shards: Int
   package var created: Int64
+  /// How often the store was rewritten to another number of shards.
+  package var layout: UInt32
 
   /// Most shards of a store.
   package static let shardLimit = 64
 
-  package init(id: StoreID, shards: Int, created: Int64) {
+  package init(id: StoreID, shards: Int, created: Int64, layout: UInt32 = 0) {
     self.id = id
+    self.layout = layout
     self.shards = shards
     self.created = created
   }
@@ -127,6 +144,7 @@ package struct StoreIdentity: Equatable, Sendable {
   package var page: [UInt8] {
     unsafe FileHeader(magic: .store, store: id, number: 0, created: created).page { base in
       unsafe base.unsafeStoreLE(UInt32(shards), FileHeader.typeFields)
+      unsafe base.unsafeStoreLE(layout, FileHeader.typeFields + 4)
     }
   }
 
@@ -142,6 +160,13 @@ package struct StoreIdentity: Equatable, Sendable {
     guard 1...Self.shardLimit ~= shards else {
       throw FormatError(file: path, offset: UInt64(FileHeader.typeFields), reason: "\(shards) shards")
     }
-    self.init(id: header.store, shards: shards, created: header.created)
+    self.init(id: header.store, shards: shards, created: header.created, layout: fields.next(UInt32.self)!)
   }
+
+  /// The directory in which the shards and `ROUTES` stand: the data directory itself, or one in it for a store that was
+  /// rewritten.
+  package func root(in path: String) -> String { layout == 0 ? path : "\(path)/\(StoreFiles.layout(layout))" }
+
+  /// The directory of a shard.
+  package func directory(of shard: Int, in path: String) -> String { "\(root(in: path))/\(StoreFiles.shard(shard))" }
 }

@@ -53,12 +53,32 @@ package final class Upkeep {
     weak var upkeep: Upkeep?
   }
 
-  /// What cannot wait for the end of a merge.
+  /// The backgrounds of the other shards, where one thread drives them all.
+  private var neighbours: [Pause] = []
+
+  /// The background of each shard looks after the others in the pauses of its merges. One thread must drive all of them.
+  static func shareThread(_ all: [Upkeep]) {
+    for upkeep in all {
+      upkeep.neighbours = all.filter { $0 !== upkeep }.map { other in
+        let pause = Pause()
+        pause.upkeep = other
+        return pause
+      }
+    }
+  }
+
+  /// What cannot wait for the end of a merge, here and in the other shards.
   private func urgent() {
-    guard isInterruptible, core.environment.time.monotonic() >= retryAt else { return }
-    if case .failed = core.condition.state { return }
+    for neighbour in neighbours { neighbour.upkeep?.doUrgent() }
+    guard isInterruptible else { return }
     isInterruptible = false
     defer { isInterruptible = true }
+    doUrgent()
+  }
+
+  private func doUrgent() {
+    guard core.environment.time.monotonic() >= retryAt else { return }
+    if case .failed = core.condition.state { return }
     if isCheckpointDue { attempt(.checkpoint) }
     if isSealDue { attempt(.seal) }
   }

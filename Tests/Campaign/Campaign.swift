@@ -29,13 +29,18 @@ struct Turn: Sendable {
     Turn(name: "T5") { ErrorCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T4") { try DamageCampaign.run(seed: $0, sparse: 1, random: 3_000) },
     Turn(name: "T3") { try RotCampaign.run(seed: $0, sample: 16, allBits: true, stride: 4) },
+    Turn(name: "routes") { seed in (0..<100).reduce(Findings()) { $0 + RoutesCampaign.run(seed: seed &* 100 &+ $1) } },
+    Turn(name: "routes, crashes") { RoutesCampaign.crash(seed: $0) },
     Turn(name: "horizon") { seed in (0..<50).reduce(Findings()) { $0 + HorizonCampaign.run(seed: seed &* 50 &+ $1) } },
   ]
 }
 
 extension UInt64 {
   /// The script that a seed chooses.
-  fileprivate var scenario: Scenario { Scenario.all[Int(self % UInt64(Scenario.all.count))] }
+  fileprivate var scenario: Scenario {
+    let all = Scenario.all + Scenario.sharded
+    return all[Int(self % UInt64(all.count))]
+  }
 }
 
 /// What all threads have found.

@@ -113,7 +113,7 @@ import Testing
           switch routes.admit(click, to: shard) {
           case .here: #expect(minted < 3_000 && table.route(click) == shard)
           case .elsewhere: #expect(minted < 3_000 && table.route(click) != shard)
-          case .undecided: #expect(minted >= 3_000)
+          case .undecided(let time): #expect(minted >= 3_000 && time == minted)
           }
         }
       }

@@ -38,7 +38,7 @@ package enum CrashCampaign {
     _ scenario: Scenario, seed: UInt64, stride: Int = 1, depth: Int = 1, limit: Int = 5
   ) -> Findings {
     var findings = Findings()
-    let whole = Run(SimulatedMachine(seed: seed))
+    let whole = Run(SimulatedMachine(seed: seed), shards: scenario.shards)
     whole.perform(scenario)
     findings.runs += 1
     findings.violations += (whole.faults + whole.check()).map { "\(scenario), no crash: \($0)" }
@@ -46,7 +46,7 @@ package enum CrashCampaign {
     let calls = whole.machine.disk.operationCount
     for index in Swift.stride(from: Int(seed % UInt64(stride)), to: calls, by: stride) {
       for inFlight in [true, false] {
-        let run = Run(SimulatedMachine(seed: seed))
+        let run = Run(SimulatedMachine(seed: seed), shards: scenario.shards)
         run.machine.disk.faults = FaultPlan(crashAt: index, inFlight: inFlight)
         run.perform(scenario)
         findings.runs += 1

@@ -47,7 +47,7 @@ package enum ErrorCampaign {
     }
     let machine = SimulatedMachine(seed: seed)
     machine.disk.faults = FaultPlan(fault)
-    let first = Run(machine)
+    let first = Run(machine, shards: scenario.shards)
     first.perform(scenario)
     guard machine.disk.faultsInjected > 0 else { return nil }
     findings.runs += 1

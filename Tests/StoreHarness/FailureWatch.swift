@@ -1,5 +1,6 @@
 import Platform
 import Simulation
+import Store
 import Synchronization
 
 /// Stands beside the disk and remembers which write or sync of log or manifest failed. From then on, until the process
@@ -13,8 +14,11 @@ final class FailureWatch: Sendable {
 
   private let state = Mutex(State())
 
-  /// Whether log or manifest have failed in this life of the process.
-  var hasFailed: Bool { state.withLock { !$0.failed.isEmpty } }
+  /// Whether log or manifest of a shard have failed in this life of the process.
+  func hasFailed(shard: Int) -> Bool {
+    let directory = "/\(StoreFiles.shard(shard))/"
+    return state.withLock { $0.failed.contains { $0.contains(directory) } }
+  }
 
   /// What was done against the rule.
   var violations: [String] { state.withLock { $0.violations } }

@@ -26,7 +26,7 @@ package enum KillCampaign {
     var generator = SeededGenerator(seed: seed &+ UInt64(index))
     let machine = SimulatedMachine(seed: seed)
     machine.disk.faults = FaultPlan(crashAt: index, inFlight: inFlight)
-    let first = Run(machine)
+    let first = Run(machine, shards: scenario.shards)
     first.perform(scenario)
     findings.runs += 1
     func report(_ faults: [String], _ after: String) { findings.violations += faults.map { "\(place)\(after): \($0)" } }
@@ -64,7 +64,7 @@ package enum KillCampaign {
 extension Scenario {
   /// I/O calls of the script where nothing goes wrong.
   func calls(seed: UInt64) -> Int {
-    let run = Run(SimulatedMachine(seed: seed))
+    let run = Run(SimulatedMachine(seed: seed), shards: shards)
     run.perform(self)
     return run.machine.disk.operationCount
   }

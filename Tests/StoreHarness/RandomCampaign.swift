@@ -12,6 +12,8 @@ package enum RandomCampaign {
     var generator = SeededGenerator(seed: seed)
     var machine = SimulatedMachine(seed: seed)
     var ledger = ClientLedger()
+    // One history in three is that of several shards.
+    let shards = seed % 3 == 2 ? 2 + Int(seed / 3 % 2) : 1
     var sight = Sight()
     // Some lives are long: days are rolled up, and raw clicks retire.
     var patience: Int64 = 120_000_000
@@ -21,7 +23,7 @@ package enum RandomCampaign {
 
     for life in 1...(1 + generator.small(in: 0...5)) {
       machine.disk.faults = plan(&generator)
-      let run = Run(machine, ledger: ledger)
+      let run = Run(machine, ledger: ledger, shards: shards)
       run.observe(sight)
       let scenario = Scenario("life \(life)", steps(&generator, &patience))
       run.perform(scenario)

@@ -3,6 +3,7 @@ import ClickLog
 import Clicks
 import Platform
 import Runs
+import Shards
 import Simulation
 import Store
 
@@ -22,14 +23,19 @@ package final class Run {
   private let watch = FailureWatch()
   private let began: (monotonic: Int64, wall: Int64)
   private var next: UInt64
-  private var lastState: ManifestState?
+  /// Of each shard, at the last opening.
+  private var lastStates: [ManifestState] = []
+  /// Shards of a new store.
+  private let shards: Int
   package static let path = "/data"
 
   private let options: ShardOptions
 
   package init(
-    _ machine: SimulatedMachine, ledger: ClientLedger = ClientLedger(), options: ShardOptions = Scenario.options
+    _ machine: SimulatedMachine, ledger: ClientLedger = ClientLedger(), options: ShardOptions = Scenario.options,
+    shards: Int = 1
   ) {
+    self.shards = shards
     self.machine = machine
     self.options = options
     self.ledger = ledger
@@ -47,15 +53,15 @@ package final class Run {
     guard store == nil else { return true }
     watch.startAnew()
     do {
-      let opened = try Store.open(machine.environment, Self.path, options: options)
-      let state = opened.shards[0].state
-      if let lastState {
-        if state.epoch <= lastState.epoch { violations.append("epoch \(state.epoch) after \(lastState.epoch)") }
-        if state.lastGeneration <= lastState.lastGeneration, case .recording = opened.shards[0].condition.state {
+      let opened = try Store.open(machine.environment, Self.path, shards: shards, options: options)
+      let states = opened.shards.map(\.state)
+      for ((state, last), shard) in zip(zip(states, lastStates), opened.shards) {
+        if state.epoch <= last.epoch { violations.append("epoch \(state.epoch) after \(last.epoch)") }
+        if state.lastGeneration <= last.lastGeneration, case .recording = shard.condition.state {
           violations.append("an opening goes on in generation \(state.lastGeneration)")
         }
       }
-      lastState = state
+      lastStates = states
       store = opened
       refusal = nil
       return true
@@ -79,39 +85,45 @@ package final class Run {
   package func observe(_ sight: Sight) { observed = observed.joined(with: sight) }
 
   private func note() {
-    guard let shard = store?.shards[0] else { return }
-    let summary = shard.live.summary
-    observe(Sight(position: summary.position, closedThrough: summary.closedThrough))
+    guard let store else { return }
+    let summaries = store.shards.map(\.live.summary)
+    observe(Sight(positions: summaries.map(\.position), closedThrough: summaries.map(\.closedThrough)))
   }
 
   package func perform(_ step: Step) {
-    guard let shard = store?.shards[0] else { return }
+    guard let store else { return }
     switch step {
-    case .commit(let count): commit((0..<count).map { _ in fresh() }, shard)
-    case .repeats(let count): commit((0..<count).map { again($0) }, shard)
+    case .commit(let count): commit((0..<count).map { _ in fresh() })
+    case .repeats(let count): commit((0..<count).map { again($0) })
     case .twins(let count):
-      commit((0..<count).flatMap { _ in [ClickIdentity](repeating: fresh(), count: 2) }, shard)
+      commit((0..<count).flatMap { _ in [ClickIdentity](repeating: fresh(), count: 2) })
     case .wait(let milliseconds):
       machine.time.advance(milliseconds: milliseconds)
       ledger.pass(milliseconds)
-      shard.maintain()
-      work(shard)
+      for shard in store.shards {
+        shard.maintain()
+        work(shard)
+      }
     case .late(let count, let minutes):
       let time = machine.time.wall() - minutes * 60_000
-      commit((0..<count).map { _ in fresh() }, shard, at: time)
+      commit((0..<count).map { _ in fresh() }, at: time)
     case .settle:
-      // What fails is the background's to note; here it is tried once.
-      try? shard.upkeep.settle()
-      shard.maintain()
+      for shard in store.shards {
+        // What fails is the background's to note; here it is tried once.
+        try? shard.upkeep.settle()
+        shard.maintain()
+      }
     case .prepare:
-      if shard.slots.needsPreparation { try? shard.slots.prepare() }
-      shard.maintain()
+      for shard in store.shards {
+        if shard.slots.needsPreparation { try? shard.slots.prepare() }
+        shard.maintain()
+      }
     case .restart:
-      shard.close()
-      store = nil
+      for shard in store.shards { shard.close() }
+      self.store = nil
       open()
     case .kill:
-      store = nil
+      self.store = nil
       open()
     case .capacity(let bytes):
       // What is used stays used: the limit says how much more fits.
@@ -124,18 +136,18 @@ package final class Run {
 
   /// Sends every click whose fate is unknown again, and some that are known.
   package func retry() {
-    guard let shard = store?.shards[0] else { return }
+    guard let store else { return }
     let unknown = ledger.open.filter { ledger.isRecent($0) }.sorted { $0.impression.low < $1.impression.low }
     let known = ledger.counted.keys.filter { ledger.isRecent($0) }.sorted { $0.impression.low < $1.impression.low }
       .prefix(20)
     for batch in [unknown, Array(known)] where !batch.isEmpty {
       for start in stride(from: 0, to: batch.count, by: 300) {
-        commit(Array(batch[start..<min(start + 300, batch.count)]), shard)
+        commit(Array(batch[start..<min(start + 300, batch.count)]))
       }
     }
     let unsettled = ledger.open.filter { ledger.isRecent($0) }
     // A read that the crash cut off leaves the shard recording, and its click unsettled.
-    if case .recording = shard.condition.state, !unsettled.isEmpty, !machine.disk.isCrashed {
+    if store.shards.allSatisfy({ $0.condition.state == .recording }), !unsettled.isEmpty, !machine.disk.isCrashed {
       violations.append("\(unsettled.count) clicks are unsettled after a retry")
     }
     note()
@@ -148,17 +160,30 @@ package final class Run {
     if steps == 1_000 { violations.append("the background finds no end") }
   }
 
-  private func commit(_ identities: [ClickIdentity], _ shard: Shard, at time: Int64 = ClickRequest.onReceipt) {
+  /// Commits a batch in each shard that has some of the clicks.
+  private func commit(_ identities: [ClickIdentity], at time: Int64 = ClickRequest.onReceipt) {
+    guard let store else { return }
     machine.time.advance(milliseconds: 1)
     let before = ledger.open
     ledger.send(identities)
+    let table = RouteTable(shards: store.shards.count)
+    var parts = [[ClickIdentity]](repeating: [], count: store.shards.count)
+    for identity in identities { parts[table.route(identity)].append(identity) }
+    for (number, part) in parts.enumerated() where !part.isEmpty || parts.count == 1 {
+      commit(part, number, store.shards[number], at: time, before)
+    }
+  }
+
+  private func commit(
+    _ identities: [ClickIdentity], _ number: Int, _ shard: Shard, at time: Int64, _ before: Set<ClickIdentity>
+  ) {
     let batch = identities.map { ClickRequest(identity: $0, eventTime: time) }
     var left = [Bool](repeating: false, count: batch.count)
     var seen: Set<ClickIdentity> = []
     let isFirst = identities.map { seen.insert($0).inserted }
     shard.commit(batch.span) { index, answer in
       let identity = identities[index]
-      if watch.hasFailed, answer.verdict == .valid || answer.verdict == .duplicate {
+      if watch.hasFailed(shard: number), answer.verdict == .valid || answer.verdict == .duplicate {
         violations.append("answered \(answer.verdict.name) after a failed write or sync")
       }
       if !left[index] {
@@ -187,27 +212,38 @@ package final class Run {
   /// Compares what the disk holds with the ledger and with what readers saw.
   package func check() -> [String] {
     do {
-      let found = try Contents(machine.environment, Self.path)
-      var faults = ledger.check(found.clicks, found.rows, retired: found.base) + found.inconsistent
-      if found.retired + UInt64(found.clicks.count) < observed.position {
-        faults.append(
-          "a reader saw position \(observed.position), the log ends at \(found.retired) + \(found.clicks.count)")
+      let count = try Store.identify(machine.environment.files, Self.path)?.shards ?? 1
+      let found = try (0..<count).map { try Contents(machine.environment, Self.path, shard: $0) }
+      var (rows, base) = ([Row: UInt64](), [Row: UInt64]())
+      for part in found {
+        rows.merge(part.rows, uniquingKeysWith: +)
+        base.merge(part.base, uniquingKeysWith: +)
       }
-      if let state = found.state, state.closedThrough < observed.closedThrough.index {
-        faults.append("a reader saw minutes before \(observed.closedThrough) closed, they are not any more")
+      var faults = ledger.check(found.flatMap(\.clicks), rows, retired: base) + found.flatMap(\.inconsistent)
+      for ((part, position), closed) in zip(zip(found, observed.positions), observed.closedThrough) {
+        if part.retired + UInt64(part.clicks.count) < position {
+          faults.append("a reader saw position \(position), the log ends at \(part.retired) + \(part.clicks.count)")
+        }
+        if let state = part.state, state.closedThrough < closed.index {
+          faults.append("a reader saw minutes before \(closed) closed, they are not any more")
+        }
       }
       return faults
     } catch { return ["the store cannot be read: \(error)"] }
   }
 }
 
-/// How far a reader has seen log and time go; neither may go back (K5).
+/// How far a reader has seen log and time of each shard go; neither may go back (K5).
 package struct Sight: Sendable {
-  package var position: UInt64 = 0
-  package var closedThrough = Minute(index: .min)
+  package var positions: [UInt64] = []
+  package var closedThrough: [Minute] = []
 
   func joined(with other: Sight) -> Sight {
-    Sight(position: max(position, other.position), closedThrough: max(closedThrough, other.closedThrough))
+    func join<T: Comparable>(_ a: [T], _ b: [T]) -> [T] {
+      zip(a, b).map { max($0, $1) } + (a.count > b.count ? a.dropFirst(b.count) : b.dropFirst(a.count))
+    }
+    return Sight(
+      positions: join(positions, other.positions), closedThrough: join(closedThrough, other.closedThrough))
   }
 }
 
@@ -223,10 +259,10 @@ package struct Contents: Equatable {
   /// The state of the manifest, without what each opening changes.
   package var state: ManifestState?
 
-  /// Reads without changing anything.
-  package init(_ environment: Environment, _ path: String) throws {
+  /// Reads one shard without changing anything.
+  package init(_ environment: Environment, _ path: String, shard: Int = 0) throws {
     guard let identity = try Store.identify(environment.files, path) else { return }
-    let directory = "\(path)/\(StoreFiles.shard(0))"
+    let directory = identity.directory(of: shard, in: path)
     let recovery = try ShardRecovery.read(
       environment, directory: directory, store: identity.id, options: Scenario.options)
     state = recovery.manifest?.state

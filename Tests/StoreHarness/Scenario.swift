@@ -37,7 +37,9 @@ package enum Step: Sendable {
 package struct Scenario: Sendable, CustomStringConvertible {
   package var name: String
   package var steps: [Step]
-  package var description: String { name }
+  /// Shards of the store.
+  package var shards = 1
+  package var description: String { shards == 1 ? name : "\(name), \(shards) shards" }
 
   package init(_ name: String, _ steps: [Step]) {
     self.name = name
@@ -68,7 +70,20 @@ package struct Scenario: Sendable, CustomStringConvertible {
   }
 
   /// Of a script that makes many files every push crashes at one call in eight; the long campaigns at each.
-  package var stride: Int { steps.contains { if case .settle = $0 { true } else { false } } ? 8 : 1 }
+  package var stride: Int {
+    let makesFiles = steps.contains { if case .settle = $0 { true } else { false } }
+    return (makesFiles ? 8 : 1) * (shards > 1 ? 6 : 1)
+  }
+
+  /// Some of the scripts on several shards, which crash one in the middle of what another does.
+  package static let sharded: [Scenario] = [
+    ("commits with repeats", 2), ("slot switch", 2), ("good restarts", 3), ("kills, clicks copied forward", 3),
+    ("checkpoints and late clicks", 2), ("seals, slots used again", 2), ("kills around checkpoints", 2),
+  ].map { name, shards in
+    var scenario = all.first { $0.name == name }!
+    scenario.shards = shards
+    return scenario
+  }
 
   /// The scripts that every push runs.
   package static let all: [Scenario] = [

@@ -3,7 +3,7 @@ import StoreHarness
 import Testing
 
 @Suite struct CrashTests {
-  @Test(arguments: Scenario.all)
+  @Test(arguments: Scenario.all + Scenario.sharded)
   func everyCrashPointIsSurvived(scenario: Scenario) {
     let findings = CrashCampaign.run(scenario, seed: 1, stride: scenario.stride)
     print("T1 \(scenario): \(findings)")

@@ -66,6 +66,11 @@
       case .recycleBeforeSeal: script("kills around checkpoints")
       case .replayClosed: script("kills around checkpoints")
       case .floorTooHigh: script("seals, slots used again")
+      case .trustRoutes, .intervalAtOnce, .decideWhileWriting:
+        Campaign(name: "routes") {
+          (1...200).lazy.map { RoutesCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+        }
+      case .routesNotSynced: Campaign(name: "routes, crashes") { RoutesCampaign.crash(seed: 1, limit: 1).violations }
       case .noGenerationSeed: Campaign(name: "frame checksum", run: frameChecksum)
       case .trustTag: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: 2) }
       case .forgetOverflow: Campaign(name: "dedup window") { try dedupWindow(from: 0, tags: .max) }

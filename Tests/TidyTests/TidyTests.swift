@@ -53,8 +53,11 @@ import Testing
     let words = [
       "fdatasync(", "pwrite(", "clock_gettime(", "Date()", "SystemRandomNumberGenerator", "UInt64.random(in",
     ]
-    let engine = ["Files", "Columns", "Runs", "Segments", "ClickLog", "Dedup", "Minutes", "Store", "Query", "Clicks", "Reconciliation"]
-      .map { "Sources/\($0)/" }
+    let engine = [
+      "Files", "Columns", "Runs", "Segments", "ClickLog", "Dedup", "Minutes", "Store", "Query", "Clicks",
+      "Reconciliation",
+    ]
+    .map { "Sources/\($0)/" }
     for (path, lines) in try sources(["Sources"]) where engine.contains(where: path.hasPrefix) {
       for (number, line) in lines.enumerated() where !line.trimmingPrefix(while: { $0 == " " }).hasPrefix("//") {
         for word in words { #expect(!line.contains(word), "\(path):\(number + 1) has \(word)") }
@@ -87,7 +90,7 @@ import Testing
     let files = KernelFileSystem()
     for page in [
       "conventions.md", "click-log.md", "manifest.md", "sealed-file.md", "dictionary.md", "columns.md", "run.md",
-      "segment.md",
+      "segment.md", "routes.md",
     ] {
       #expect(files.exists("\(Self.root)/Formats/\(page)"), "Formats/\(page) is missing")
     }

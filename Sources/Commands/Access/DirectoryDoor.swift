@@ -57,7 +57,11 @@ package final class DirectoryDoor: Door {
         return LiveTable.empty
       }
     }
-    return ShardTables(tables, routes: RouteBoard(shards: identity.shards), unreadable: unreadable)
+    // Without them every shard is asked, which is right as well.
+    let routes = try? RoutesFile.read(
+      environment.files, identity.root(in: path), store: identity.id, shards: identity.shards)
+    let board = routes.map { RouteBoard(RouteBoard.Routes($0.table)) }
+    return ShardTables(tables, routes: board, unreadable: unreadable)
   }
 
   package func ask(_ ask: Ask) throws -> Reply {

@@ -14,7 +14,7 @@ package enum StatCommand {
     discussion: """
       Clicks made durable a second; median and 99th percentile of write and sync, upper bounds by powers of two; rows in \
       memory alone; seconds since the end of closed time; clicks that a restart would replay; segments, runs and their bytes; \
-      merges, and steps of the background that failed. On a directory that no server holds, one line of what is there.
+      merges, and steps of the background that failed; hot ads. On a directory that no server holds, one line of what is there.
       """,
     options: [count.declaration, Option<String>.format.declaration] + Target.adminOptions,
     examples: ["tally stat", "tally stat --count 60 --format json"]
@@ -142,6 +142,8 @@ struct StatLine {
   /// In the time of the line.
   var merges: Double?
   var failures: Double?
+  /// Ads whose impressions go to all shards.
+  var hotAds = 0.0
 
   init() {}
 
@@ -163,6 +165,7 @@ struct StatLine {
     bytes = now["tally_file_bytes"]
     merges = change("tally_upkeep_merges_total")
     failures = change("tally_upkeep_failures_total")
+    hotAds = now["tally_hot_ads"]
   }
 
   /// The upper bound of the bucket that holds the quantile; `counts` are cumulative.
@@ -173,7 +176,7 @@ struct StatLine {
 
   private static let columns = [
     ("CLICKS/S", 9), ("P50", 8), ("P99", 8), ("LIVE ROWS", 10), ("CLOSED", 8), ("REPLAY", 9), ("SEGMENTS", 9),
-    ("RUNS", 6), ("BYTES", 10), ("MERGES", 7), ("FAILED", 7),
+    ("RUNS", 6), ("BYTES", 10), ("MERGES", 7), ("FAILED", 7), ("HOT", 5),
   ]
 
   static var head: String { line(columns.map(\.0)) }
@@ -193,7 +196,7 @@ struct StatLine {
     }
     return Self.line([
       whole(clicks), time(median), time(high), whole(liveRows), closedAgo.map { "\(Int64($0))s" } ?? "-", whole(replay),
-      whole(segments), whole(runs), whole(bytes), whole(merges), whole(failures),
+      whole(segments), whole(runs), whole(bytes), whole(merges), whole(failures), whole(hotAds),
     ])
   }
 
@@ -211,7 +214,7 @@ struct StatLine {
       "clicksPerSecond": number(clicks), "commitP50Seconds": number(median), "commitP99Seconds": number(high),
       "liveRows": number(liveRows), "closedAgoSeconds": number(closedAgo), "replayClicks": number(replay),
       "segments": number(segments), "runs": number(runs), "bytes": number(bytes), "merges": number(merges),
-      "failures": number(failures),
+      "failures": number(failures), "hotAds": number(hotAds),
     ])
   }
 }

@@ -56,7 +56,7 @@ extension FileInspector {
     case .run: try inspectRun(path)
     case .segment: try inspectSegment(path)
     case .dictionary: try inspectDictionary(path, file)
-    case .store, .logSlot, .manifest: break
+    case .store, .logSlot, .manifest, .routes: break
     }
     writer.end(
       Int(footer.offset),
@@ -73,7 +73,7 @@ extension FileInspector {
       ]
     case .segment: return SegmentPart(rawValue: kind)?.name ?? "unknown"
     case .dictionary: names = [0: "keys"]
-    case .store, .logSlot, .manifest: names = [:]
+    case .store, .logSlot, .manifest, .routes: names = [:]
     }
     return names[kind] ?? "unknown"
   }

@@ -3,6 +3,7 @@ import ClickLog
 import Clicks
 import Files
 import Platform
+import Shards
 import Store
 
 // A file is known by its first eight bytes, not by its name. Its first page is shown field by field even where its
@@ -35,6 +36,7 @@ struct FileInspector<Writer: InspectionWriter> {
       case .logSlot: try inspectSlot(file)
       case .manifest: try inspectManifest(path)
       case .segment, .run, .dictionary: try inspectSealed(path, magic)
+      case .routes: try inspectRoutes(path)
       }
     } catch let error as FormatError {
       writer.damage(error)
@@ -53,6 +55,7 @@ struct FileInspector<Writer: InspectionWriter> {
     case .segment: "raw segment"
     case .run: "minute run"
     case .dictionary: "ad dictionary"
+    case .routes: "hot intervals"
     }
   }
 
@@ -69,7 +72,7 @@ struct FileInspector<Writer: InspectionWriter> {
       page.starts(with: "SQLite format 3".utf8)
       ? "an SQLite database, which the catalog is; `sqlite3` reads it"
       : page.isEmpty ? "it is empty" : "it starts with \(start)"
-    throw Failure("\(path): not a STORE, MANIFEST, log slot, segment, run or dictionary file: \(hint)")
+    throw Failure("\(path): not a STORE, ROUTES, MANIFEST, log slot, segment, run or dictionary file: \(hint)")
   }
 
   private mutating func inspectSlot(_ file: any File) throws {
@@ -96,6 +99,27 @@ struct FileInspector<Writer: InspectionWriter> {
       previousGeneration: header.previousGeneration, durable: 0)
     _ = try reader.judge(tail, of: extent)
     writer.end(tail.offset, tail.reason)
+  }
+
+  private mutating func inspectRoutes(_ path: String) throws {
+    let reading = try RoutesFile.read(try files.contents(path), path, store: nil, shards: nil)
+    var offset = FileHeader.size
+    for (ad, intervals) in reading.table.hot.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      for interval in intervals {
+        writer.part(
+          InspectedPart(
+            offset, "interval",
+            [
+              ("ad key", "\(ad)"), ("from", TimeRange.text(interval.start)),
+              ("to", interval.isOpen ? "open" : TimeRange.text(interval.end)),
+            ]))
+        offset += RoutesFile.entryBytes
+      }
+    }
+    // The other copy is good enough for a server, not for who looks at the bytes.
+    if let fault = reading.repaired.first {
+      throw FormatError(file: path, offset: 0, reason: "one of the two copies is damaged: \(fault)")
+    }
   }
 
   private mutating func inspectManifest(_ path: String) throws {

@@ -25,8 +25,13 @@ enum HeaderFields {
     fields.number(48, "block bytes", UInt32.self)
     fields.number(52, "flags", UInt32.self)
     switch magic {
-    case .store: fields.number(56, "shards", UInt32.self)
+    case .store:
+      fields.number(56, "shards", UInt32.self)
+      fields.number(60, "layout", UInt32.self)
     case .manifest: break
+    case .routes:
+      fields.number(56, "shards", UInt32.self)
+      fields.number(60, "intervals", UInt32.self)
     case .run:
       fields.number(56, "table", UInt32.self)
       fields.number(60, "bucket seconds", UInt32.self)

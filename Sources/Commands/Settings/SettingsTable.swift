@@ -173,6 +173,10 @@ package enum SettingsTable {
       "shards", .count(1...Int64(StoreIdentity.shardLimit)), "shards of a new store; tally reshard changes a store",
       show: { "\($0.shards)" }, set: { $0.shards = Int($1) }),
     Setting(
+      "hot-threshold", .count(0...1_000_000_000, "CLICKS"),
+      "clicks a second from which an ad is spread over all shards; 0 spreads none",
+      show: { "\($0.hotThreshold)" }, set: { $0.hotThreshold = $1 }),
+    Setting(
       "durability", synced, "clicks are answered once they are on disk (sync)",
       show: { _ in "sync" }, set: { _, _ in }),
     Setting(

@@ -54,7 +54,7 @@ struct Repair {
     let files = environment.files
     guard let identity = try Store.identify(files, path) else { return false }
     for number in 0..<identity.shards {
-      let directory = "\(path)/\(StoreFiles.shard(number))"
+      let directory = identity.directory(of: number, in: path)
       guard file.hasPrefix(directory + "/") else { continue }
       let state = try Manifest.read(files, directory: directory, store: identity.id)?.state ?? ManifestState()
       guard state.minutesFrom > .min else { return false }

@@ -23,7 +23,7 @@ extension Verifier {
   /// log that are in no segment.
   mutating func compare(shard number: Int, of identity: StoreIdentity, _ log: [AdMinute: UInt64]) throws {
     var report = report
-    let directory = "\(path)/\(StoreFiles.shard(number))"
+    let directory = identity.directory(of: number, in: path)
     do {
       let recovery = try Store.read(environment, path, identity, shard: number)
       try Self.compare(recovery, log, directory, &report)

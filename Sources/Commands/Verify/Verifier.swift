@@ -8,6 +8,7 @@ import Platform
 import Runs
 import Segments
 import Service
+import Shards
 import Store
 
 // What is checked, in this order, each on the ground of the one before:
@@ -46,10 +47,26 @@ package struct Verifier {
     for number in 0..<identity.shards {
       // Damage of one shard says nothing about the others.
       let before = report.damage.count
-      let log = try check(shard: "\(path)/\(StoreFiles.shard(number))", identity.id)
+      let log = try check(shard: identity.directory(of: number, in: path), identity.id)
       if report.damage.count == before { try compare(shard: number, of: identity, log) }
     }
+    try checkRoutes(identity)
     try checkCatalog()
+  }
+
+  /// Where several shards have clicks, ROUTES says which.
+  private mutating func checkRoutes(_ identity: StoreIdentity) throws {
+    let root = identity.root(in: path)
+    let file = "\(root)/\(StoreFiles.routes)"
+    guard files.exists(file) else {
+      if identity.shards > 1 { report.note("\(file): missing; a server makes it where no click was counted") }
+      return
+    }
+    do {
+      let reading = try RoutesFile.read(files, root, store: identity.id, shards: identity.shards)!
+      for fault in reading.repaired { report.note("repaired from the other copy: \(fault)") }
+      report.add(.init(path: file, kind: "hot intervals", bytes: try files.open(file, .read).size()))
+    } catch { try report.damaged(by: error) }
   }
 
   /// Returns the clicks of the log that are in no segment.

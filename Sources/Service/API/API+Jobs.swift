@@ -11,7 +11,7 @@ import Store
 
 extension API {
   /// Whom operators ask; a directory that nobody serves has no such thing.
-  private func running() throws(Problem) -> Operations {
+  func running() throws(Problem) -> Operations {
     guard let operations else { throw .notServing }
     return operations
   }
@@ -62,7 +62,7 @@ extension API {
   private static func json(_ file: StoredFile, _ shard: Int) -> JSONValue {
     var members: [JSONValue.Member] = [
       .init("shard", .integer(shard)), .init("kind", .string(file.kind.name)), .init("number", .integer(file.number)),
-      .init("path", .string("\(StoreFiles.shard(shard))/\(file.path)")), .init("bytes", .integer(file.bytes)),
+      .init("path", .string(file.path)), .init("bytes", .integer(file.bytes)),
     ]
     if let run = file.run {
       let width = Int64(run.bucketSeconds)

@@ -108,6 +108,7 @@ package final class API {
     case .createToken: .done(try createToken(request))
     case .revokeToken: .done(try revokeToken(name, request))
     case .shards: .query(try listShards(request))
+    case .hotAds: .done(try listHotAds(request))
     case .flush: .done(try begin(.flush, request))
     case .sealLog: .done(try begin(.sealLog, request))
     case .compact: .done(try begin(.compact, request))

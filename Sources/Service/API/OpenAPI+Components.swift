@@ -80,6 +80,14 @@ extension OpenAPI {
         "rolledUp":{"type":["string","null"],"format":"date-time","description":"Days before have hour and day rows."},
         "minutesFrom":{"type":["string","null"],"format":"date-time","description":"Minute rows before are gone."},
         "files":{"$ref":"#/components/schemas/FileSums"}}},
+      "HotAds":{"type":"object","required":["threshold","shards","version","hotAds"],"properties":{
+        "threshold":{"type":"integer","description":"Clicks a second."},"shards":{"type":"integer"},
+        "version":{"type":"integer","description":"Goes up with each change of the routes."},
+        "hotAds":{"type":"array","items":{"type":"object","required":["adId","adKey","hot","clicksPerSecond","home","intervals"],"properties":{
+          "adId":{"type":["string","null"]},"adKey":{"type":"string"},"hot":{"type":"boolean"},"clicksPerSecond":{"type":"integer"},
+          "home":{"type":"integer","description":"The shard of its other impressions."},
+          "intervals":{"type":"array","items":{"type":"object","required":["from","to"],"properties":{
+            "from":{"type":"string","format":"date-time"},"to":{"type":["string","null"],"format":"date-time"}}}}}}}}},
       "FileSums":{"type":"object","description":"Files of each kind.","additionalProperties":{"type":"object","properties":{"files":{"type":"integer"},"bytes":{"type":"integer"}}}},
       "File":{"type":"object","required":["shard","kind","number","path","bytes"],"properties":{
         "shard":{"type":"integer"},"kind":{"enum":["segment","run","base","dictionary","external"]},

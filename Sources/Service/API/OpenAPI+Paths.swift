@@ -130,6 +130,12 @@ extension OpenAPI {
         "200":{"description":"The shards.","content":{"application/json":{"schema":{"type":"object","required":["shards"],"properties":{"shards":{"type":"array","items":{"$ref":"#/components/schemas/Shard"}}}}}}},
         "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
         "403":{"$ref":"#/components/responses/Forbidden"}}}},
+    "/admin/v1/hot-ads":{"get":{"operationId":"hotAds","tags":["admin"],"summary":"Busy ads, and those whose impressions go to all shards",
+      "description":"The busiest first. An interval is of minting times; a hot ad's last one has no end yet.",
+      "responses":{
+        "200":{"description":"The ads.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/HotAds"}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"}}}},
     "/admin/v1/files":{"get":{"operationId":"files","tags":["admin"],"summary":"Every immutable file",
       "responses":{
         "200":{"description":"The files that the manifests list.","content":{"application/json":{"schema":{"type":"object","required":["files"],"properties":{"files":{"type":"array","items":{"$ref":"#/components/schemas/File"}}}}}}},

@@ -9,14 +9,14 @@ package enum Route: Sendable, CaseIterable {
   case specification
   case ingest
   case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream
-  case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, files
+  case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, hotAds, files
   case flush, sealLog, compact, retain, verify, listJobs, getJob
 
   /// GET stands for HEAD too.
   package var method: Method {
     switch self {
-    case .specification, .listAds, .getAd, .aggregates, .stream, .listKeys, .listTokens, .shards, .files, .listJobs,
-      .getJob:
+    case .specification, .listAds, .getAd, .aggregates, .stream, .listKeys, .listTokens, .shards, .hotAds, .files,
+      .listJobs, .getJob:
       .get
     case .ingest, .importAds, .addKey, .retireKey, .createToken, .flush, .sealLog, .compact, .retain, .verify: .post
     case .putAd: .put
@@ -39,6 +39,7 @@ package enum Route: Sendable, CaseIterable {
     case .listTokens, .createToken: "/admin/v1/tokens"
     case .revokeToken: "/admin/v1/tokens/{id}"
     case .shards: "/admin/v1/shards"
+    case .hotAds: "/admin/v1/hot-ads"
     case .files: "/admin/v1/files"
     case .flush: "/admin/v1/flush"
     case .sealLog: "/admin/v1/seal-log"
@@ -57,8 +58,8 @@ package enum Route: Sendable, CaseIterable {
     case .listAds, .importAds, .getAd, .putAd, .deleteAd: ("ads", .ads)
     case .ingest: ("ingest", .ingest)
     case .aggregates, .stream: ("read", .read)
-    case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .files, .flush, .sealLog,
-      .compact, .retain, .verify, .listJobs, .getJob:
+    case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .hotAds, .files, .flush,
+      .sealLog, .compact, .retain, .verify, .listJobs, .getJob:
       ("admin", .admin)
     }
   }

@@ -1,0 +1,259 @@
+import Bytes
+import Clicks
+import Files
+import Platform
+import Store
+import Synchronization
+
+// The coordinator of routes: the one place that changes them. A step, about once a second:
+//
+//   1. rates: the reports of all committers, summed
+//   2. the judge says which ads turn hot or cold
+//   3. none: what is decided moves ahead, to `lead` from now
+//      some: it is frozen where it ends, which is at least mint tolerance + 1 s in the future. There the intervals begin or
+//            end; ROUTES is replaced and synced; only then does the new table stand on the board
+//
+// While ROUTES is being written nothing new is decided, so nobody can have counted by the older table what the newer one
+// sends elsewhere, however long the disk takes and whatever a crash leaves: a restart finds the old table, or the new one
+// whose change lies behind everything that was ever decided by the old one.
+
+/// What the committers tell of busy ads, and what the coordinator knows. Any thread may use it.
+package final class HotReports: Sendable {
+  private struct Report {
+    var rates: [AdKey: Double]
+    var time: Int64
+  }
+
+  private let reports: Mutex<[Report?]>
+
+  /// A report that is older than this has no say, ms.
+  static let age: Int64 = 3_000
+
+  /// For `reporters` threads.
+  package init(_ reporters: Int) { reports = Mutex([Report?](repeating: nil, count: reporters)) }
+
+  /// The clicks a second of the busiest ads of one thread, at a time in ms.
+  package func put(_ reporter: Int, _ rates: [AdKey: Double], at time: Int64) {
+    reports.withLock { $0[reporter] = Report(rates: rates, time: time) }
+  }
+
+  /// The sum over all threads.
+  package func sum(at time: Int64) -> [AdKey: Double] {
+    reports.withLock { reports in
+      var sum: [AdKey: Double] = [:]
+      for case let report? in reports where time - report.time < Self.age {
+        sum.merge(report.rates, uniquingKeysWith: +)
+      }
+      return sum
+    }
+  }
+}
+
+/// The clicks of one thread, as it counts them for its reports.
+package struct HotMeter {
+  private var sketch = HeavyHitters()
+  private var began: Int64?
+  private let reporter: Int
+  private let reports: HotReports
+
+  /// A window, ms.
+  static let window: Int64 = 1_000
+  /// Fewer clicks a second are not worth a report.
+  private let minimum: Double
+
+  /// The meter of thread `reporter`. What has less than a hundredth of the threshold in this thread is left out.
+  package init(_ reporter: Int, _ reports: HotReports, _ policy: HotPolicy) {
+    self.reporter = reporter
+    self.reports = reports
+    minimum = policy.threshold / 100
+  }
+
+  /// One click.
+  package mutating func add(_ ad: AdKey) { sketch.add(ad) }
+
+  /// Reports once a window is full; to be called now and then with the time in ms.
+  package mutating func turn(_ now: Int64) {
+    guard let start = began, now >= start else {
+      began = now
+      return
+    }
+    guard now - start >= Self.window else { return }
+    let seconds = Double(now - start) / 1_000
+    var rates: [AdKey: Double] = [:]
+    for (ad, clicks) in sketch.heaviest(atLeast: max(1, Int(minimum * seconds))) {
+      rates[ad] = Double(clicks) / seconds
+    }
+    reports.put(reporter, rates, at: now)
+    sketch.removeAll()
+    began = now
+  }
+}
+
+/// Changes the routes of an open store. One thread drives it; anybody may look at `status`.
+package final class HotAds: Sendable {
+  /// What operators see.
+  package struct Status: Sendable {
+    /// The busiest ads that were looked at last, and those that are hot.
+    package var rates: [(ad: AdKey, rate: Double, isHot: Bool)] = []
+    /// Intervals that began or ended since the start.
+    package var changes: UInt64 = 0
+    /// Intervals that were not begun, since `ROUTES` is full or cannot be written now.
+    package var refused: UInt64 = 0
+    /// Why `ROUTES` could not be written last; nil after a success.
+    package var lastError: String?
+  }
+
+  package let policy: HotPolicy
+  package let board: RouteBoard
+  package let reports: HotReports
+  private let environment: Environment
+  private let directory: String
+  private let store: StoreID
+  private let clock: LogicalClock
+  private let failed: @Sendable (SystemError) -> Void
+  /// Of the thread that takes the steps.
+  private let state: Mutex<(judge: HotJudge, hasFailed: Bool)>
+  /// Apart, since a step may wait for the disk.
+  private let shown: Mutex<Status>
+
+  /// How far ahead of the logical clock routes are decided, ms: an interval begins and ends at least so far in the future. Ten
+  /// seconds more than an impression needs, for a disk that takes its time.
+  package static let lead: Int64 = RouteTable.mintTolerance + 11_000
+
+  /// Opens the routes of `store`, held by whoever calls. `failed` is told when nothing may be counted any more.
+  ///
+  /// Throws `FormatError` where `ROUTES` is damaged, or missing although clicks may have gone by it.
+  package init(
+    _ environment: Environment, _ store: Store, _ policy: HotPolicy, reporters: Int,
+    failed: @escaping @Sendable (SystemError) -> Void
+  ) throws {
+    self.environment = environment
+    self.policy = policy
+    self.failed = failed
+    directory = store.root
+    self.store = store.identity.id
+    clock = store.clock
+    reports = HotReports(reporters)
+    let reading = try Self.open(environment, store)
+    let table = reading.table
+    let hot = table.hot.filter { $0.value.last!.isOpen }.keys
+    state = Mutex((HotJudge(policy, hot: Array(hot)), false))
+    shown = Mutex(Status(lastError: reading.repaired.first))
+    // What was counted before the store was closed was decided then, whatever the clocks said.
+    let start = max(clock.now() + Self.lead, store.newestMinting + 1)
+    let changes = table.shards > 1 && (policy.threshold > 0 || !hot.isEmpty)
+    board = RouteBoard(RouteBoard.Routes(table, decidedThrough: changes ? start : .max))
+  }
+
+  /// Reads `ROUTES`, or makes it for a store without a click. One copy that is damaged is mended.
+  private static func open(_ environment: Environment, _ store: Store) throws -> RoutesFile.Reading {
+    let (files, shards) = (environment.files, store.shards.count)
+    let found = try RoutesFile.read(files, store.root, store: store.identity.id, shards: shards)
+    if let found, found.repaired.isEmpty { return found }
+    if found == nil, shards > 1, store.shards.contains(where: { $0.position > 0 }) {
+      throw FormatError(
+        file: "\(store.root)/\(StoreFiles.routes)", offset: 0,
+        reason: "missing, but \(shards) shards have clicks that may have gone by it")
+    }
+    let table = found?.table ?? RouteTable(shards: shards)
+    do throws(RoutesFile.Failure) {
+      try RoutesFile.write(table, files, store.root, store: store.identity.id, created: store.clock.now())
+    } catch {
+      switch error {
+      case .kept(let error), .unknown(let error): throw error
+      }
+    }
+    return found ?? RoutesFile.Reading(table: table)
+  }
+
+  /// What operators see.
+  package var status: Status { shown.withLock { $0 } }
+
+  /// One look; about once a second.
+  package func step() {
+    state.withLock { state in
+      guard !state.hasFailed else { return }
+      guard board.current.decidedThrough < .max else { return }
+      // Rates and cooling down by the clock that nobody sets; minting times by the logical one.
+      let running = environment.time.monotonic() / 1_000_000
+      let turn = state.judge.look(reports.sum(at: running), now: running)
+      var (done, refused, problem) = (HotJudge.Turn(), 0, SystemError?.none)
+      if !turn.isEmpty {
+        board.decide(through: clock.now() + Self.lead)
+        let current = board.freeze()
+        let changed = current.table.changed(turn, from: current.decidedThrough)
+        refused = changed.refused
+        do throws(RoutesFile.Failure) {
+          if let table = changed.table { try replace(by: table) }
+          done = changed.done
+          state.judge.turned(done)
+          board.thaw()
+        } catch {
+          switch error {
+          case .kept(let error):
+            problem = error
+            refused += changed.done.hot.count
+            board.thaw()
+          case .unknown(let error):
+            // What is decided stays frozen, and no shard counts any more.
+            problem = error
+            state.hasFailed = true
+            failed(error)
+          }
+        }
+      }
+      if !state.hasFailed { board.decide(through: clock.now() + Self.lead) }
+      let rates = state.judge.rates
+      shown.withLock { shown in
+        shown.rates = rates
+        shown.refused += UInt64(refused)
+        shown.changes += UInt64(done.hot.count + done.cold.count)
+        if !done.isEmpty || problem != nil { shown.lastError = problem.map { "\($0)" } }
+      }
+    }
+  }
+
+  /// Puts `table` on disk, then on the board.
+  private func replace(by table: RouteTable) throws(RoutesFile.Failure) {
+    try RoutesFile.write(table, environment.files, directory, store: store, created: clock.now())
+    board.publish(table)
+  }
+}
+
+extension RouteTable {
+  /// The table in which these ads turn hot or cold at the minting time `border`, from which on nothing is decided; nil where
+  /// nothing changes. With it what was done, and how many intervals found no room.
+  package func changed(
+    _ turn: HotJudge.Turn, from border: Int64
+  ) -> (table: RouteTable?, done: HotJudge.Turn, refused: Int) {
+    var next = hot
+    var done = HotJudge.Turn()
+    var room = RoutesFile.limit - hot.values.reduce(0) { $0 + $1.count }
+    var refused = 0
+    // Sabotage: an interval that begins among what is decided already.
+    let border = sabotaged(.intervalAtOnce) ? border - HotAds.lead : border
+    for ad in turn.hot {
+      var intervals = next[ad] ?? []
+      if let last = intervals.last, last.end >= border {
+        // Its end lies ahead: it does not end.
+        intervals[intervals.count - 1].end = .max
+      } else if room > 0 {
+        intervals.append(HotInterval(start: border))
+        room -= 1
+      } else {
+        refused += 1
+        continue
+      }
+      next[ad] = intervals
+      done.hot.append(ad)
+    }
+    for ad in turn.cold {
+      guard var intervals = next[ad], let last = intervals.last, last.isOpen else { continue }
+      intervals[intervals.count - 1].end = max(border, last.start + 1)
+      next[ad] = intervals
+      done.cold.append(ad)
+    }
+    guard !done.isEmpty else { return (nil, done, refused) }
+    return (RouteTable(shards: shards, version: version + 1, hot: next), done, refused)
+  }
+}

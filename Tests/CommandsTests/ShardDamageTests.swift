@@ -1,0 +1,74 @@
+import Clicks
+import Commands
+import Platform
+import Service
+import Shards
+import Store
+import Testing
+
+/// Damage of one shard says nothing about the others: they are verified and asked as before.
+@Suite struct ShardDamageTests {
+  /// A store of three shards with clicks of three ads, each in a shard of its own; returns the ads by shard.
+  private func fill(_ session: Session) throws -> [String] {
+    var options = ShardOptions()
+    options.slotBytes = 65_536
+    options.manifestBytes = 32_768
+    options.expectedImpressions = 1_000
+    options.diskReserve = 0
+    let store = try Store.open(.kernel, session.data, shards: 3, options: options)
+    let routes = try HotAds(.kernel, store, HotPolicy(), reporters: 1) { Issue.record("\($0)") }
+    let table = routes.board.table
+    let ads = (0..<3).map { shard in
+      (0..<1_000).lazy.map { "ad-\($0)" }.first { table.home(of: AdKey(AdID($0)!)) == shard }!
+    }
+    for (shard, ad) in ads.enumerated() {
+      #expect(
+        session.run("ads put \(ad) https://x.example --advertiser acme --data-dir DATA").status == .done)
+      let key = AdKey(AdID(ad)!)
+      let batch = (0..<(10 + UInt64(shard))).map {
+        ClickRequest(identity: ClickIdentity(ad: key, impression: ImpressionID(high: $0, low: $0)))
+      }
+      store.shards[shard].commit(batch.span) { #expect($1.verdict == .valid) }
+      store.shards[shard].close()
+    }
+    return ads
+  }
+
+  @Test func theOthersAreReadAndVerified() throws {
+    let session = try Session()
+    let ads = try fill(session)
+    let slot = "\(session.data)/shard-01/log/slot-000"
+    try Session.flip(slot, at: 4_096 + 200)
+    let verified = session.run("verify --data-dir DATA")
+    #expect(verified.status == .differs)
+    let findings = verified.talk.split(separator: "\n").filter { $0.contains("DAMAGE") }
+    #expect(findings.count == 1 && findings[0].contains(slot), "\(verified.talk)")
+    for (shard, ad) in ads.enumerated() {
+      let asked = session.run("query \(ad) --data-dir DATA --format json")
+      if shard == 1 {
+        #expect(asked.status == .failed && asked.talk.contains(slot), "\(asked)")
+      } else {
+        #expect(asked.status == .done && asked.output.contains("\"total\":\(10 + shard)"), "\(asked)")
+        #expect(asked.output.contains("\"asOf\":\"\(shard):\(10 + shard)\""), "\(asked)")
+      }
+    }
+    try Session.flip(slot, at: 4_096 + 200)
+    #expect(session.run("verify --data-dir DATA").status == .done)
+  }
+
+  @Test func rottenRoutesAreNamedAndEveryShardIsAsked() throws {
+    let session = try Session()
+    let ads = try fill(session)
+    let routes = "\(session.data)/ROUTES"
+    try Session.flip(routes, at: 60)
+    let mended = session.run("verify --data-dir DATA")
+    #expect(mended.status == .done && mended.talk.contains("repaired from the other copy"), "\(mended.talk)")
+    #expect(session.run(["inspect", routes]).status == .differs)
+    try Session.flip(routes, at: 8_192 + 60)
+    let verified = session.run("verify --data-dir DATA")
+    #expect(verified.status == .differs && verified.talk.contains("DAMAGE: \(routes): at byte 12"), "\(verified.talk)")
+    // Every shard is asked where nobody knows which can hold the ad.
+    let asked = session.run("query \(ads[2]) --data-dir DATA --format json")
+    #expect(asked.status == .done && asked.output.contains("\"total\":12"), "\(asked)")
+  }
+}

@@ -1,0 +1,74 @@
+import Clicks
+import Glibc
+import HTTP
+import Platform
+import Service
+import Testing
+
+/// An ad turns hot in a running service, and its impressions go to all shards.
+@Suite struct HotAdTests {
+  @Test func aBusyAdIsSpreadAndCountsOnce() throws {
+    let service = try TestService {
+      $0.shards = 3
+      $0.hotThreshold = 10
+    }
+    defer { service.stop() }
+    var counted = 0
+    func click(minted: Int64) throws -> String? {
+      let answer = try service.click(id: TestService.impression(mintedIn: minted))
+      if answer.verdict == "valid" { counted += 1 }
+      return answer.verdict
+    }
+    func hot() throws -> JSONValue? {
+      let answer = try service.api("GET", "/admin/v1/hot-ads", admin: true)
+      guard answer.status == 200, case .array(let ads)? = try JSONReader.read(answer.body)["hotAds"] else { return nil }
+      return ads.first { $0["hot"] == .bool(true) }
+    }
+    #expect(try hot() == nil)
+    let isHot = try eventually(20) {
+      for _ in 0..<20 { #expect(try click(minted: 0) == "valid") }
+      usleep(50_000)
+      return try hot() != nil
+    }
+    #expect(isHot)
+    let found = try #require(try hot())
+    #expect(found["adId"] == .string("active") && found["adKey"] == .string("\(AdKey(AdID("active")!))"))
+    #expect(try service.metrics()["tally_hot_ads"] == 1)
+    // Until the interval begins, at least 61 s after it was decided, everything stays at home.
+    #expect(try click(minted: 59_000) == "valid")
+    #expect(try service.series().asOf.split(separator: ",").count == 3)
+    #expect(try service.series().total == counted)
+    func positions() throws -> [Int] {
+      try service.series().asOf.split(separator: ",").map { Int($0.split(separator: ":")[1]) ?? -1 }
+    }
+    #expect(try positions().count { $0 > 0 } == 1)
+
+    // Impressions of a machine whose clock is almost a minute ahead are the first to be spread.
+    let isSpread = try eventually(20) {
+      usleep(500_000)
+      for _ in 0..<10 { #expect(try click(minted: 59_500) == "valid") }
+      return try positions().allSatisfy { $0 > 0 }
+    }
+    #expect(isSpread)
+    let id = TestService.impression(mintedIn: 59_500)
+    #expect(try service.click(id: id).verdict == "valid")
+    #expect(try service.click(id: id).verdict == "duplicate")
+    counted += 1
+    let before = try service.series()
+    #expect(before.total == counted && (try positions().reduce(0, +)) == counted)
+
+    // The interval is there after a restart, and so is what was counted.
+    try service.restart()
+    #expect(try service.series().total == counted && service.series().asOf == before.asOf)
+    #expect(try service.click(id: id).verdict == "duplicate")
+    #expect(try hot() != nil && service.total() == counted)
+  }
+
+  @Test func aThresholdOfZeroSpreadsNothing() throws {
+    let service = try TestService { $0.hotThreshold = 0 }
+    defer { service.stop() }
+    for _ in 0..<50 { _ = try service.click() }
+    let answer = try service.api("GET", "/admin/v1/hot-ads", admin: true)
+    #expect(answer.text.contains("\"threshold\":0") && answer.text.contains("\"hotAds\":[]"), "\(answer.text)")
+  }
+}
