@@ -3,7 +3,9 @@
 
 It runs under the Python that has the engines, a process for each engine and round:
 
-    columnar.py duckdb|clickhouse DATA DIRECTORY [--queries N]
+    columnar.py duckdb|clickhouse|polars DATA DIRECTORY [--queries N]
+
+Polars has no files of its own; it recounts the clicks alone.
 
 Answers are compared with what numpy makes of the same columns: an engine that is fast and wrong ends with an error.
 """
@@ -45,6 +47,21 @@ class Data:
         first = int(self.dense["minute"][0])
         length = int(numpy.searchsorted(self.dense["ad"], 1)) or len(self.dense["ad"])
         return self.dense["clicks"][ad * length + start - first:ad * length + end - first]
+
+
+def memory(what):
+    """MB that this process takes, of /proc: VmRSS now, VmHWM at most."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(what + ":")) / 1000
+
+
+def recounted(figures, body):
+    """Time and memory of a recount; memory is what it takes beyond what the process had."""
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+    before = memory("VmRSS")
+    figures["time@day"] = timed(body)
+    figures["memory@day"] = memory("VmHWM") - before
 
 
 def timed(body):
@@ -105,8 +122,59 @@ class DuckDB:
         _, figures["bytes@clicks-by-ad"] = self.load("clicks-ad", data.clicks, "ad, event_ms")
         figures["load@minutes"], figures["bytes@minutes"] = self.load("minutes", data.minutes)
         figures["load@dense"], figures["bytes@dense"] = self.load("dense", data.dense)
+        self.recount(data, figures)
         self.open("dense")
         return figures
+
+    def recount(self, data, figures):
+        """Of each identity the click with the lowest row number; the table is in its file, synced."""
+        self.open("clicks")
+
+        def body():
+            self.connection.execute(
+                "CREATE TABLE counts AS SELECT ad, minute, count(*) AS clicks FROM "
+                "(SELECT ad, arg_min(event_ms, rowid) // 60000 AS minute FROM rows GROUP BY ad, id_high, id_low) "
+                "GROUP BY ad, minute ORDER BY ad, minute")
+            self.connection.execute("CHECKPOINT")
+
+        recounted(figures, body)
+        answer = self.connection.execute("SELECT count(*), sum(clicks) FROM counts").fetchone()
+        expect_counts(data, *answer)
+        self.connection.close()
+
+
+class Polars:
+    """Columns in memory; the table ends as a Parquet file, synced."""
+
+    def __init__(self, directory):
+        import polars
+        self.polars = polars
+        self.path = os.path.join(directory, "counts.parquet")
+
+    def measure(self, data):
+        polars = self.polars
+        figures = {}
+        frame = polars.DataFrame(data.clicks)
+
+        def body():
+            # Rows of a group keep their order, so the first is the one with the lowest number.
+            table = (
+                frame.lazy().group_by("ad", "id_high", "id_low").agg(polars.col("event_ms").first())
+                .group_by("ad", (polars.col("event_ms") // 60_000).alias("minute")).agg(polars.len().alias("clicks"))
+                .sort("ad", "minute").collect())
+            table.write_parquet(self.path)
+            with open(self.path, "rb+") as file:
+                os.fsync(file.fileno())
+            self.table = table
+
+        recounted(figures, body)
+        expect_counts(data, self.table.height, self.table["clicks"].sum())
+        return figures
+
+
+def expect_counts(data, rows, clicks):
+    expect(int(rows) == len(data.minutes["ad"]), f"{rows} rows of the recount")
+    expect(int(clicks) == int(data.minutes["clicks"].sum(dtype="u8")), f"{clicks} clicks of the recount")
 
 
 class ClickHouse:
@@ -163,7 +231,22 @@ class ClickHouse:
             figures[f"load@{name}"], figures[f"bytes@{name}"], _ = self.load(name, columns, rows, "ad, minute")
             _, figures[f"bytes@{name}-tuned"], _ = self.load(f"{name}_tuned", columns, tuned, "ad, minute")
             self.session.query(f"DROP TABLE bench.{name}_tuned SYNC")
+        self.recount(data, figures)
         return figures
+
+    def recount(self, data, figures):
+        """Of each identity the click with the lowest row number, from a table in the order of arrival; the result is synced."""
+        clicks = {**data.clicks, "number": numpy.arange(len(data.clicks["ad"]), dtype="<u4")}
+        self.load("arrived", clicks, ["Int64", "UInt32", "UInt64", "UInt64", "UInt32"], "number")
+        self.session.query(
+            "CREATE TABLE bench.counts (ad UInt32, minute UInt32, clicks UInt32) ENGINE = MergeTree ORDER BY (ad, minute) "
+            "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1")
+        recounted(figures, lambda: self.session.query(
+            "INSERT INTO bench.counts SELECT ad, minute, count() FROM "
+            "(SELECT ad, intDiv(argMin(event_ms, number), 60000) AS minute FROM bench.arrived GROUP BY ad, id_high, id_low) "
+            "GROUP BY ad, minute"))
+        rows, clicks = self.session.query("SELECT count(), sum(clicks) FROM bench.counts", "CSV").data().split(",")
+        expect_counts(data, rows, clicks)
 
 
 def ask(engine, data, queries, figures):
@@ -201,15 +284,16 @@ def ask(engine, data, queries, figures):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("engine", choices=["duckdb", "clickhouse"])
+    parser.add_argument("engine", choices=["duckdb", "clickhouse", "polars"])
     parser.add_argument("data")
     parser.add_argument("directory")
     parser.add_argument("--queries", type=int, default=300)
     options = parser.parse_args()
     data = Data(options.data)
-    engine = {"duckdb": DuckDB, "clickhouse": ClickHouse}[options.engine](options.directory)
+    engine = {"duckdb": DuckDB, "clickhouse": ClickHouse, "polars": Polars}[options.engine](options.directory)
     figures = engine.measure(data)
-    ask(engine, data, options.queries, figures)
+    if options.engine != "polars":
+        ask(engine, data, options.queries, figures)
     print(json.dumps({name: float(value) for name, value in figures.items()}))
 
 
