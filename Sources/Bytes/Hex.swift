@@ -43,6 +43,26 @@
     }
   }
 
+  /// The number that eight digits of either case spell, all at once; nil where one is none. `digits` is the text as it is
+  /// loaded from memory, its first character in the lowest byte.
+  ///
+  /// With bytes below 0x80, adding 0x80 - n sets the high bit of those that are at least n and carries into no other.
+  @inlinable @inline(__always)
+  package static func word(_ digits: UInt64) -> UInt32? {
+    let low: UInt64 = 0x0101_0101_0101_0101
+    let high: UInt64 = 0x8080_8080_8080_8080
+    let plain = digits & ~high
+    let lower = plain | low &* 0x20
+    let isDigit = (plain &+ low &* (0x80 - 0x30)) & ~(plain &+ low &* (0x80 - 0x3A)) & high
+    let isLetter = (lower &+ low &* (0x80 - 0x61)) & ~(lower &+ low &* (0x80 - 0x67)) & high
+    guard digits & high | ~(isDigit | isLetter) & high == 0 else { return nil }
+    var value = (plain & (low &* 0x0F)) &+ (isLetter >> 7) &* 9
+    value = value.byteSwapped
+    value = (value | value >> 4) & 0x00FF_00FF_00FF_00FF
+    value = (value | value >> 8) & 0x0000_FFFF_0000_FFFF
+    return UInt32(truncatingIfNeeded: value | value >> 16)
+  }
+
   /// The lower-case digit of a value below 16.
   @inlinable @inline(__always)
   package static func digit(_ value: UInt8) -> UInt8 {

@@ -18,26 +18,40 @@ package struct ImpressionID: Hashable, Sendable {
 
   /// Reads 32 hex digits, or 8-4-4-4-12 of them with hyphens. Nil for anything else.
   package init?(_ text: UnsafeRawBufferPointer) {
-    let hyphens: Bool
+    guard let base = text.baseAddress else { return nil }
+    let first: UInt32?, second: UInt32?, third: UInt32?, fourth: UInt32?
     switch text.count {
-    case 32: hyphens = false
-    case 36: hyphens = true
+    case 32:
+      first = unsafe Self.digits(base, 0)
+      second = unsafe Self.digits(base, 8)
+      third = unsafe Self.digits(base, 16)
+      fourth = unsafe Self.digits(base, 24)
+    case 36:
+      guard unsafe text[8] == 0x2D, unsafe text[13] == 0x2D, unsafe text[18] == 0x2D, unsafe text[23] == 0x2D else {
+        return nil
+      }
+      first = unsafe Self.digits(base, 0)
+      second = unsafe Self.digits(base, 9, 14)
+      third = unsafe Self.digits(base, 19, 24)
+      fourth = unsafe Self.digits(base, 28)
     default: return nil
     }
-    var words: (UInt64, UInt64) = (0, 0)
-    var digits = 0
-    for i in 0..<text.count {
-      let character = unsafe text[i]
-      if hyphens, i == 8 || i == 13 || i == 18 || i == 23 {
-        guard character == 0x2D else { return nil }
-        continue
-      }
-      guard let value = Hex.value(of: character) else { return nil }
-      if digits < 16 { words.0 = words.0 << 4 | UInt64(value) } else { words.1 = words.1 << 4 | UInt64(value) }
-      digits += 1
-    }
-    guard digits == 32 else { return nil }
-    self.init(high: words.0, low: words.1)
+    guard let first, let second, let third, let fourth else { return nil }
+    self.init(high: UInt64(first) << 32 | UInt64(second), low: UInt64(third) << 32 | UInt64(fourth))
+  }
+
+  /// The number of the eight digits at `offset`.
+  @inline(__always)
+  private static func digits(_ base: UnsafeRawPointer, _ offset: Int) -> UInt32? {
+    unsafe Hex.word(UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+  }
+
+  /// The number of the four digits at `one` and the four at `other`.
+  @inline(__always)
+  private static func digits(_ base: UnsafeRawPointer, _ one: Int, _ other: Int) -> UInt32? {
+    let low = UInt32(littleEndian: unsafe base.loadUnaligned(fromByteOffset: one, as: UInt32.self))
+    let high = UInt32(littleEndian: unsafe base.loadUnaligned(fromByteOffset: other, as: UInt32.self))
+    return Hex.word(UInt64(high) << 32 | UInt64(low))
   }
 
   /// The same from a string.

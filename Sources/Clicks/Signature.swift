@@ -73,11 +73,10 @@ package struct Signature: Sendable, CustomStringConvertible {
   package init?(_ text: UnsafeRawBufferPointer) {
     guard text.count == 64 else { return nil }
     let ok = unsafe withUnsafeMutableBytes(of: &words) { out in
-      for i in 0..<32 {
-        guard let high = unsafe Hex.value(of: text[2 * i]), let low = unsafe Hex.value(of: text[2 * i + 1]) else {
-          return false
-        }
-        unsafe out[i] = high << 4 | low
+      for i in 0..<8 {
+        let digits = unsafe text.loadUnaligned(fromByteOffset: 8 * i, as: UInt64.self)
+        guard let word = Hex.word(UInt64(littleEndian: digits)) else { return false }
+        unsafe out.storeBytes(of: word.bigEndian, toByteOffset: 4 * i, as: UInt32.self)
       }
       return true
     }

@@ -43,6 +43,6 @@ package final class Thread: Sendable {
     while unsafe nanosleep(&left, &rest) != 0, errno == EINTR { left = rest }
   }
 
-  /// Makes the calling thread give way to all others: nice 10, of this thread alone.
-  package static func giveWay() { tally_nice(10) }
+  /// Makes the calling thread give way to all others: nice 10 unless another value is given, of this thread alone.
+  package static func giveWay(nice: Int32 = 10) { tally_nice(nice) }
 }

@@ -8,8 +8,13 @@ import Synchronization
 /// and looks after the shard when nothing comes. What arrives during a sync is the next batch: group commit needs no
 /// other clock here, since the loops pace themselves (R1). Each batch begins with the routes as they are then: what is
 /// another shard's goes back uncounted (R12).
+///
+/// Clicks of browsers come first: somebody waits for each. Batches of other programs take what is left of a commit, at least
+/// a sixteenth, and at most a quarter while browsers click, so that the commits these wait for stay short.
 package final class Committer: Sendable {
   private let rings: [CommitRing]
+  /// How many of the rings, the last ones, bring batches.
+  private let bulk: Int
   private let shard: Int
   private let routes: RouteBoard
   private let hot: HotReports?
@@ -21,13 +26,19 @@ package final class Committer: Sendable {
   private let stopping = Atomic<Bool>(false)
   private let thread = Mutex<Thread?>(nil)
 
-  /// A committer of shard `shard` for the clicks of `rings`, which reports the ads that get many.
+  /// After so many commits without a click of a browser batches may have whole commits.
+  private static let quietCommits = 32
+
+  /// A committer of shard `shard` for the clicks of `rings`, which reports the ads that get many; the last `bulk` of the
+  /// rings bring batches.
   package init(
-    rings: [CommitRing], shard: Int, routes: RouteBoard, reports: HotReports? = nil, policy: HotPolicy = HotPolicy()
+    rings: [CommitRing], bulk: Int = 0, shard: Int, routes: RouteBoard, reports: HotReports? = nil,
+    policy: HotPolicy = HotPolicy()
   ) {
     hot = reports
     self.policy = policy
     self.rings = rings
+    self.bulk = bulk
     self.shard = shard
     self.routes = routes
   }
@@ -68,17 +79,26 @@ package final class Committer: Sendable {
     var meter = hot.map { HotMeter(self.shard, $0, policy) }
     var maintained = shard.environment.time.monotonic()
     var first = 0
+    let interactive = rings.count - bulk
+    // Commits since the last one with a browser's click.
+    var quiet = Self.quietCommits
     while true {
       batch.removeAll(keepingCapacity: true)
       // Each batch begins with another ring, so that a full one cannot starve the rest.
-      first = rings.isEmpty ? 0 : (first + 1) % rings.count
+      first &+= 1
       places.removeAll(keepingCapacity: true)
       parts.removeAll(keepingCapacity: true)
       var routes = self.routes.current
+      var room = bulk == 0 ? limit : limit - limit / 16
       for offset in rings.indices {
-        let i = (first + offset) % rings.count
-        let count = min(rings[i].publishedEnd - taken[i], limit - batch.count)
+        let isBulk = offset >= interactive
+        let i = isBulk ? interactive + (first &+ offset) % bulk : (first &+ offset) % interactive
+        if offset == interactive {
+          room = quiet < Self.quietCommits ? min(limit, batch.count + max(1, limit / 4)) : limit
+        }
+        let count = min(rings[i].publishedEnd - taken[i], room - batch.count)
         guard count > 0 else { continue }
+        if !isBulk { quiet = 0 }
         for ticket in taken[i]..<(taken[i] + count) {
           let request = rings[i].request(ticket)
           switch self.routes.admit(request.identity, to: self.shard, by: &routes) {
@@ -104,6 +124,7 @@ package final class Committer: Sendable {
         _ = published.wait(nanoseconds: idle) { hasWork(taken) || stopping.load(ordering: .sequentiallyConsistent) }
         continue
       }
+      quiet = min(quiet + 1, Self.quietCommits)
       if !batch.isEmpty {
         shard.commit(batch.span) { rings[places[$0].ring].setAnswer($1, at: places[$0].ticket) }
       }

@@ -96,7 +96,7 @@ package final class Server {
     let hotAds = try openRoutes(store)
     let committers = store.shards.indices.map { shard in
       Committer(
-        rings: (rings + batchRings).map { $0[shard] }, shard: shard, routes: hotAds.board,
+        rings: (rings + batchRings).map { $0[shard] }, bulk: batchRings.count, shard: shard, routes: hotAds.board,
         reports: store.shards.count > 1 && settings.hotThreshold > 0 ? hotAds.reports : nil, policy: hotAds.policy)
     }
     let context = ServiceContext(

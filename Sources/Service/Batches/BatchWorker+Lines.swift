@@ -112,6 +112,7 @@ extension BatchWorker {
     var isProgress = false
     for shard in lanes.indices where lanes[shard].hasAnswers {
       found = true
+      seen[shard] = nil
       var lane = lanes[shard]
       lane.collect { if settle($0, $1, $2, shard) { isProgress = true } }
       lanes[shard] = lane
@@ -157,7 +158,10 @@ extension BatchWorker {
   private func unrecorded(_ batch: Batch, _ line: WaitingLine, _ request: ClickRequest, _ shard: Int) {
     if batch.isOrphaned || batch.failure != nil { return giveUp(batch, line, "") }
     var line = line
-    switch context.conditions[shard].state {
+    // Asked once for all lines that come back together.
+    let state = seen[shard] ?? context.conditions[shard].state
+    seen[shard] = state
+    switch state {
     case .failed: return giveUp(batch, line, "the log has stopped until the server is started again")
     case .waiting: break
     case .recording:

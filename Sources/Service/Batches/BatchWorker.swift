@@ -46,6 +46,8 @@ final class BatchWorker: @unchecked Sendable {
   var batches: [Batch?] = []
   /// Lines to be passed on again: those that the log had no room for, and those that another shard must take.
   var retries: [(line: WaitingLine, request: ClickRequest)] = []
+  /// What the shards said of themselves since their last answers were taken.
+  var seen: [Int: ShardCondition.State] = [:]
   var parked: [ParkedLine] = []
   var wanted: Set<AdKey> = []
   var counts = BatchCounts()
@@ -108,6 +110,8 @@ final class BatchWorker: @unchecked Sendable {
   // MARK: - The thread
 
   private func run() {
+    // Where the cores are taken, a click goes before a line of a batch, and that before a merge.
+    Thread.giveWay(nice: 5)
     var wasDraining = false
     while true {
       let isStopping = readMail()
