@@ -20,19 +20,21 @@ let modules: [(name: String, imports: [String])] = [
   ("ClickLog", ["Bytes", "Platform", "Clicks", "Files"]),
   ("Runs", ["Bytes", "Platform", "Files", "Columns"]),
   ("Segments", ["Bytes", "Platform", "Clicks", "Files", "Columns"]),
+  ("Corrections", ["Bytes", "Platform", "Clicks", "Files"]),
   ("Dedup", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   ("Minutes", ["CPlatform", "Bytes", "Platform", "Clicks", "Files", "Runs"]),
   ("Reconciliation", ["Bytes", "Platform", "Clicks", "Files", "Columns", "Runs", "Segments"]),
   (
     "Store",
     [
-      "Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Dedup", "Minutes",
+      "Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Corrections", "Dedup",
+      "Minutes",
       "Reconciliation",
     ]
   ),
   (
     "Shards",
-    ["Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Minutes", "Store"]
+    ["Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Corrections", "Minutes", "Store"]
   ),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store", "Shards"]),
@@ -50,15 +52,15 @@ let modules: [(name: String, imports: [String])] = [
   (
     "Service",
     [
-      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Minutes", "Store",
-      "Shards", "Catalog", "Query",
+      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Corrections",
+      "Minutes", "Reconciliation", "Store", "Shards", "Catalog", "Query",
     ]
   ),
   (
     "Commands",
     [
-      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Minutes",
-      "Store", "Shards", "Catalog", "Query", "Traffic", "Demo", "Bench", "Service",
+      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments",
+      "Corrections", "Minutes", "Store", "Shards", "Catalog", "Query", "Traffic", "Demo", "Bench", "Service",
     ]
   ),
 ]
@@ -98,7 +100,8 @@ let package = Package(
       .target(
         name: "StoreHarness",
         dependencies: [
-          "Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Store", "Shards", "Simulation",
+          "Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Corrections", "Store", "Shards",
+          "Simulation",
         ],
         path: "Tests/StoreHarness", swiftSettings: settings),
       // The long runs of `Tests/campaign`.
@@ -131,7 +134,8 @@ let package = Package(
           + ($0.name == "BenchTests" ? ["tally", "CAllocations"] : []),
         // Files of earlier versions, which their tests find by themselves.
         exclude: [
-          "ClickLogTests", "ColumnsTests", "FilesTests", "MinutesTests", "RunsTests", "SegmentsTests", "ShardsTests",
+          "ClickLogTests", "ColumnsTests", "CorrectionsTests", "FilesTests", "MinutesTests", "RunsTests",
+          "SegmentsTests", "ShardsTests",
           "StoreTests",
         ].contains($0.name) ? ["Golden"] : [],
         swiftSettings: settings)

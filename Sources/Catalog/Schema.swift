@@ -3,6 +3,7 @@
 //
 //   step   brings
 //   1      ads, signing keys, tokens
+//   2      jobs that have ended, schedules
 
 /// The catalog's schema and the way from any older one to it.
 package enum Schema {
@@ -45,7 +46,25 @@ package enum Schema {
       created_at    INTEGER NOT NULL,
       revoked_at    INTEGER
     ) STRICT;
+    """,
     """
+    CREATE TABLE job (
+      sequence     INTEGER PRIMARY KEY,           -- the newest has the highest
+      id           TEXT    NOT NULL,
+      kind         TEXT    NOT NULL,
+      scheduled_at INTEGER,                       -- null: somebody asked for it
+      queued_at    INTEGER NOT NULL,
+      started_at   INTEGER NOT NULL,
+      finished_at  INTEGER NOT NULL,
+      result       TEXT,                          -- JSON; null where it failed
+      error        TEXT
+    ) STRICT;
+    CREATE INDEX job_by_id ON job (id);
+    CREATE TABLE schedule (
+      kind       TEXT    PRIMARY KEY,
+      first_seen INTEGER NOT NULL
+    ) STRICT;
+    """,
   ]
 
   /// Brings an open database to the newest version, all steps in one transaction; refuses other applications' files and

@@ -15,6 +15,7 @@ package enum FileMagic: String, CaseIterable, Sendable {
   case run = "TALLYRUN"
   case dictionary = "TALLYDIC"
   case routes = "TALLYHOT"
+  case corrections = "TALLYCOR"
 }
 
 /// The 128 bits that tell one store's files from another's.

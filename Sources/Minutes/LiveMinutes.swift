@@ -31,6 +31,9 @@ package struct LiveMinutes {
   /// Rows (ad, minute) that have a click.
   package var rowCount: Int { minutes.reduce(0) { $0 + $1.ads } }
 
+  /// Clicks in all maps here.
+  package var clicks: UInt64 { minutes.reduce(0) { $0 + $1.total } }
+
   /// The newest minute with a click.
   package var newest: Minute? { times.last }
 
@@ -143,6 +146,9 @@ package final class FrozenMinutes: Sendable {
 
   /// Rows in all maps.
   package var rowCount: Int { minutes.reduce(0) { $0 + $1.ads } }
+
+  /// Clicks in all maps.
+  package var clicks: UInt64 { minutes.reduce(0) { $0 + $1.total } }
 
   /// The points of an ad's code in `from ..< to`, oldest first.
   package func series(of code: UInt32, from: Minute, to: Minute) -> [(minute: Minute, clicks: UInt64)] {

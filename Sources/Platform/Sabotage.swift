@@ -94,6 +94,26 @@
   case routesNotSynced
   /// What is decided moves ahead while new routes are being written.
   case decideWhileWriting
+  /// Raw clicks retire before what came since the last recount is compared with them.
+  case retireBeforeRecount
+  /// Raw clicks leave their repeats in BASE rows as well.
+  case repeatsIntoBase
+  /// A rebuild counts the repeats again that recounts removed.
+  case repeatsReturn
+  /// A merge of correction files forgets which clicks count no longer.
+  case dropMergedRepeats
+  /// A recount writes the value that it computed at its position, whatever came after.
+  case recountAbsolute
+  /// A recount's mark becomes durable before its rows.
+  case markWithoutRows
+  /// A recount takes away a repeat that an earlier one took away.
+  case removeRepeatsTwice
+  /// A recount leaves hours and days as they were.
+  case recountForgetsRollUps
+  /// A recount finds repeats among the new clicks alone.
+  case noLookBack
+  /// A repeat in an open minute is passed over for good.
+  case forgetOpenRepeats
 }
 
 #if Sabotage

@@ -8,12 +8,14 @@ import Store
 //   shard 1 ─ points, asOf, closedThrough ─┼─▶ sum by minute ─▶ status ─▶ filter ─▶ total ─▶ fill ─▶ page
 //                                          └─ closedThrough: the least of them (R4); asOf: all of them (K5)
 
-/// How final a point is. Later versions add those that are recounted or sealed.
+/// How final a point is, the least final first.
 package enum PointStatus: String, Sendable, CaseIterable {
   /// Its minute is still open.
   case provisional
   /// Watermark and lateness have passed it.
   case closed
+  /// It was recounted from the raw clicks, and no click has come since.
+  case reconciled
 }
 
 /// The clicks of one minute, hour or day.
@@ -41,6 +43,8 @@ package struct Series: Sendable {
   package var next: String?
   /// Minutes before this one are closed.
   package var completeThrough: Minute
+  /// Minutes before this one were recounted at least once.
+  package var reconciledThrough: Minute
   /// Position after the last click that the answer reflects, for each shard that can hold the ad.
   package var asOf: [UInt64]
   /// The numbers of these shards.
@@ -71,14 +75,16 @@ package struct Series: Sendable {
     let counts = parts.count == 1 ? parts[0].points : Self.sum(parts.map(\.points))
     self.init(
       query, counts: counts, completeThrough: parts.map(\.closedThrough).min() ?? Minute(index: 0),
-      asOf: parts.map(\.asOf))
+      recounted: Recounted(parts), asOf: parts.map(\.asOf))
   }
 
   /// The page of `query` over its counts, oldest first, each bucket once, under its first minute.
   package init(
-    _ query: SeriesQuery, counts: [(minute: Minute, clicks: UInt64)], completeThrough: Minute, asOf: [UInt64]
+    _ query: SeriesQuery, counts: [(minute: Minute, clicks: UInt64)], completeThrough: Minute,
+    recounted: Recounted = Recounted([]), asOf: [UInt64]
   ) {
     self.query = query
+    reconciledThrough = recounted.through
     self.completeThrough = completeThrough
     self.asOf = asOf
     shards = Array(asOf.indices)
@@ -89,7 +95,9 @@ package struct Series: Sendable {
     let wanted = counts.prefix { $0.minute < end }
     total = wanted.reduce(0) { $0 + $1.clicks }
     func point(_ minute: Minute, _ clicks: UInt64) -> Point {
-      Point(minute: minute, clicks: clicks, status: minute < complete ? .closed : .provisional)
+      guard minute < complete else { return Point(minute: minute, clicks: clicks, status: .provisional) }
+      let end = Minute(index: minute.index + width)
+      return Point(minute: minute, clicks: clicks, status: recounted.holds(minute..<end) ? .reconciled : .closed)
     }
     let rest = wanted.drop { $0.minute < query.start }
     var following: Minute?
@@ -126,5 +134,34 @@ package struct Series: Sendable {
       }
     }
     return sum
+  }
+}
+
+/// Which minutes of an ad are recounted, over all shards that can hold it.
+package struct Recounted: Sendable {
+  /// Minutes before this one were, at least once.
+  package var through = Minute(index: .min)
+  /// Those among them that a click has changed since, ascending.
+  private var changed: [Minute] = []
+  /// Some shard has too many of them to tell.
+  private var isUnknown = false
+
+  /// What the shards say together.
+  package init(_ parts: [LiveTable.Series]) {
+    guard let least = parts.map(\.recountedThrough).min() else { return }
+    through = least
+    changed = parts.flatMap(\.changed).sorted()
+    isUnknown = parts.contains(where: \.isChangeUnknown)
+  }
+
+  /// Whether all of these minutes are, and none has changed since.
+  func holds(_ minutes: Range<Minute>) -> Bool {
+    guard minutes.upperBound <= through, !isUnknown else { return false }
+    var (low, end) = (0, changed.count)
+    while low < end {
+      let middle = (low + end) / 2
+      if changed[middle] < minutes.lowerBound { low = middle + 1 } else { end = middle }
+    }
+    return low == changed.count || changed[low] >= minutes.upperBound
   }
 }

@@ -29,7 +29,7 @@ extension Series {
       text += "{\"adId\":\"\(query.adID)\",\"from\":\"\(query.from)\",\"to\":\"\(query.to)\"".utf8
       text +=
         ",\"granularity\":\"\(query.granularity.rawValue)\",\"completeThrough\":\(quoted(completeThroughText))".utf8
-      text += ",\"reconciledThrough\":null,\"asOf\":\"\(asOfText)\",\"total\":\(total)".utf8
+      text += ",\"reconciledThrough\":\(quoted(reconciledThroughText)),\"asOf\":\"\(asOfText)\",\"total\":\(total)".utf8
       text += ",\"next\":\(quoted(next)),\"series\":[".utf8
       for (index, point) in points.enumerated() {
         if index > 0 { text.append(UInt8(ascii: ",")) }
@@ -58,6 +58,9 @@ extension Series {
   /// `completeThrough` as it is written; nil where no minute was ever closed.
   package var completeThroughText: String? { completeThrough.index > 0 ? completeThrough.description : nil }
 
+  /// `reconciledThrough` as it is written; nil where nothing was ever recounted.
+  package var reconciledThroughText: String? { reconciledThrough.index > 0 ? reconciledThrough.description : nil }
+
   /// `asOf` as it is written: `0:8812345,1:8790021`.
   package var asOfText: String { zip(shards, asOf).map { "\($0):\($1)" }.joined(separator: ",") }
 
@@ -72,7 +75,7 @@ extension Series {
     var bytes = Array(head.utf8)
     bytes.reserveCapacity(bytes.count + points.count * 17)
     for point in points {
-      bytes.append(point.status == .closed ? 1 : 0)
+      bytes.append(point.status == .provisional ? 0 : point.status == .closed ? 1 : 2)
       for word in [UInt64(bitPattern: point.minute.index), point.clicks] {
         for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
       }

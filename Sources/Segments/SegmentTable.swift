@@ -166,4 +166,32 @@ package final class SegmentSumCursor {
     defer { index += 1 }
     return rows[index]
   }
+
+  /// Goes on to the first row that is not before this key, and says how many clicks it has if it is of the key; 0 if there
+  /// is none. Keys must ascend from call to call, and `next` goes on behind them.
+  package func clicks(of code: UInt32, minute: Int64) throws -> UInt64 {
+    func isBehind(_ row: (code: UInt32, minute: Int64)) -> Bool { (row.code, row.minute) > (code, minute) }
+    let fences = segment.sums.fences
+    // The last block that begins at or before the key, if it lies ahead of the one at hand.
+    var (low, end) = (block, fences.count)
+    while low < end {
+      let middle = (low + end) / 2
+      if isBehind((fences[middle].code, fences[middle].minute)) { end = middle } else { low = middle + 1 }
+    }
+    if low > block {
+      block = low - 1
+      index = rows.count
+      guard try next() != nil else { return 0 }
+      index = 0
+    }
+    var (first, last) = (index, rows.count)
+    while first < last {
+      let middle = (first + last) / 2
+      let row = rows[middle]
+      if (row.code, row.minute.index) < (code, minute) { first = middle + 1 } else { last = middle }
+    }
+    index = first
+    guard index < rows.count, rows[index].code == code, rows[index].minute.index == minute else { return 0 }
+    return rows[index].clicks
+  }
 }

@@ -8,6 +8,7 @@ package enum JobKind: String, CaseIterable, Sendable {
   case compact
   case retain
   case verify
+  case reconcile
 }
 
 /// Something that was asked for and takes a while: what it is, how far it is, what came of it.
@@ -19,12 +20,15 @@ package struct Job: Sendable {
   package var id: String
   package var kind: JobKind
   package var state = State.queued
-  /// Logical ms since 1970.
+  /// The time of the schedule that it was begun for; nil where somebody asked for it. Logical ms since 1970, like all
+  /// times.
+  package var scheduled: Int64?
   package var queued: Int64
   package var started: Int64?
   package var finished: Int64?
-  /// Steps done so far: merges, or files that were read.
+  /// Steps done so far: merges, files, or clicks that were read; and of how many, where that is known.
   package var steps: UInt64 = 0
+  package var total: UInt64?
   /// What it did; nil until it is done.
   package var result: JSONValue?
   /// Why it failed.
@@ -34,8 +38,10 @@ package struct Job: Sendable {
   package var json: JSONValue {
     .object([
       "id": .string(id), "kind": .string(kind.rawValue), "state": .string(state.rawValue),
+      "scheduled": .optional(scheduled.map { Timestamp.format($0) }),
       "queued": .string(Timestamp.format(queued)), "started": .optional(started.map { Timestamp.format($0) }),
-      "finished": .optional(finished.map { Timestamp.format($0) }), "steps": .integer(steps), "result": result ?? .null,
+      "finished": .optional(finished.map { Timestamp.format($0) }), "steps": .integer(steps),
+      "total": total.map { .integer($0) } ?? .null, "result": result ?? .null,
       "error": .optional(error),
     ])
   }
@@ -51,6 +57,7 @@ package final class Jobs: Sendable {
   private let state = Mutex(State())
   private let prefix: String
   private let clock: @Sendable () -> Int64
+  private let ended: @Sendable (Job) -> Void
 
   /// Jobs that are kept.
   package static let limit = 100
@@ -58,9 +65,18 @@ package final class Jobs: Sendable {
   /// - Parameters:
   ///   - prefix: begins each id: unlike for each start, so that no id means another job later.
   ///   - clock: the logical time, ms since 1970.
-  package init(prefix: String, clock: @escaping @Sendable () -> Int64) {
+  ///   - ended: told of each job that has come to its end.
+  package init(
+    prefix: String, clock: @escaping @Sendable () -> Int64, ended: @escaping @Sendable (Job) -> Void = { _ in }
+  ) {
     self.prefix = prefix
     self.clock = clock
+    self.ended = ended
+  }
+
+  /// Whether a job of this kind waits or runs.
+  package func isBusy(_ kind: JobKind) -> Bool {
+    state.withLock { state in state.jobs.contains { $0.kind == kind && $0.finished == nil } }
   }
 
   /// Every job, the newest first.
@@ -70,7 +86,7 @@ package final class Jobs: Sendable {
   package func job(_ id: String) -> Job? { state.withLock { state in state.jobs.first { $0.id == id } } }
 
   /// A new job that waits; nil where all that are kept wait or run.
-  package func add(_ kind: JobKind) -> Job? {
+  package func add(_ kind: JobKind, scheduled: Int64? = nil) -> Job? {
     let now = clock()
     return state.withLock { state in
       if state.jobs.count >= Self.limit {
@@ -78,7 +94,7 @@ package final class Jobs: Sendable {
         state.jobs.remove(at: oldest)
       }
       state.count += 1
-      let job = Job(id: "\(prefix)\(state.count)", kind: kind, queued: now)
+      let job = Job(id: "\(prefix)\(state.count)", kind: kind, scheduled: scheduled, queued: now)
       state.jobs.append(job)
       return job
     }
@@ -93,8 +109,13 @@ package final class Jobs: Sendable {
     }
   }
 
-  /// So many steps are done.
-  package func progress(_ id: String, steps: UInt64) { change(id) { $0.steps = steps } }
+  /// So many steps are done, of `total` where that is known.
+  package func progress(_ id: String, steps: UInt64, of total: UInt64? = nil) {
+    change(id) {
+      $0.steps = steps
+      $0.total = total
+    }
+  }
 
   /// The job has ended.
   package func finish(_ id: String, _ result: Result<JSONValue, any Error>) {
@@ -110,6 +131,7 @@ package final class Jobs: Sendable {
         job.error = "\(error)"
       }
     }
+    if let job = job(id) { ended(job) }
   }
 
   private func change(_ id: String, _ body: (inout Job) -> Void) {

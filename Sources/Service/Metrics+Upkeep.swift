@@ -1,4 +1,5 @@
 import Clicks
+import Corrections
 import Store
 
 // The background: how far the files of each shard are, what they weigh, what was done for it.
@@ -43,7 +44,45 @@ extension ServiceContext {
     perShard("tally_log_retired_position", "gauge", "Raw clicks below this position are gone.") {
       known[$0]?.state.retired
     }
+    books(&writer, counters)
     files(&writer, known)
+  }
+
+  /// Double entry, and what recounts found.
+  private func books(_ writer: inout MetricsWriter, _ counters: [UpkeepCounters]) {
+    func perShard(_ name: String, _ type: String, _ help: String, _ value: (UpkeepCounters) -> Int64) {
+      writer.family(name, type, help)
+      for (shard, counters) in counters.enumerated() { writer.sample(name, "shard=\"\(shard)\"", value(counters)) }
+    }
+    perShard("tally_books_drift_clicks", "gauge", "Clicks that the table has more (or fewer) than were accepted.") {
+      $0.books.drift
+    }
+    perShard("tally_books_drift_base_clicks", "gauge", "The same of base rows and raw clicks that are gone.") {
+      $0.books.baseDrift
+    }
+    perShard("tally_recount_drift_rows", "gauge", "Rows that the last recount found wrong, late repeats apart.") {
+      Int64(clamping: $0.recounts.lastDrift)
+    }
+    perShard("tally_recount_runs_total", "counter", "Recounts.") { Int64(clamping: $0.recounts.runs) }
+    perShard("tally_recount_rows_total", "counter", "Rows that recounts compared.") {
+      Int64(clamping: $0.recounts.rows)
+    }
+    perShard("tally_recount_repeats_total", "counter", "Clicks that recounts took away as repeats.") {
+      Int64(clamping: $0.recounts.repeats)
+    }
+    writer.family("tally_recount_corrected_rows_total", "counter", "Changes of rows by recounts, by their reason.")
+    for (shard, counters) in counters.enumerated() {
+      for reason in CorrectionReason.allCases {
+        writer.sample(
+          "tally_recount_corrected_rows_total", "shard=\"\(shard)\",reason=\"\(reason.name)\"",
+          counters.recounts.corrected[reason] ?? 0)
+      }
+    }
+    writer.family("tally_recount_through_seconds", "gauge", "Minutes before this time are recounted, since 1970.")
+    for (shard, disk) in disks.disks.enumerated() {
+      guard let through = disk?.state.recounted.through, through > 0 else { continue }
+      writer.sample("tally_recount_through_seconds", "shard=\"\(shard)\"", through * 60)
+    }
   }
 
   private func files(_ writer: inout MetricsWriter, _ known: [ShardFigures.Disk?]) {

@@ -1,9 +1,11 @@
 import Bytes
+import Catalog
 import Files
 import Minutes
 import Platform
 import Shards
 import Store
+import Synchronization
 
 /// What operators may do to a running service and see of it; the admin routes are its door. Any thread may use it.
 package final class Operations: Sendable {
@@ -18,7 +20,11 @@ package final class Operations: Sendable {
   private let checks: Worker<Void>
 
   init(_ context: ServiceContext, _ upkeeper: Upkeeper, checks: Worker<Void>) {
-    jobs = Jobs(prefix: context.requestPrefix, clock: { [clock = context.clock] in clock.now() })
+    jobs = Jobs(prefix: context.requestPrefix, clock: { [clock = context.clock] in clock.now() }) {
+      [catalog = context.catalog] job in
+      // A job whose end cannot be kept has ended all the same.
+      _ = catalog.submit { state in try? state.catalog.add(JobRecord(job)) }
+    }
     hotAds = context.hotAds
     cores = context.cores
     files = context.environment.files
@@ -27,8 +33,9 @@ package final class Operations: Sendable {
   }
 
   /// Starts a job; nil where too many are waiting.
-  package func begin(_ kind: JobKind) -> Job? {
-    guard let job = jobs.add(kind) else { return nil }
+  package func begin(_ kind: JobKind, scheduled: Int64? = nil) -> Job? {
+    if kind == .reconcile { return beginReconcile(RecountRequest(), scheduled: scheduled) }
+    guard let job = jobs.add(kind, scheduled: scheduled) else { return nil }
     if let request = UpkeepRequest(rawValue: kind.rawValue) {
       upkeeper.ask { [self] upkeeps, goesOn in
         run(job) {
@@ -42,6 +49,54 @@ package final class Operations: Sendable {
       jobs.finish(job.id, .failure(Stopping()))
     }
     return job
+  }
+
+  /// Starts a recount; nil where too many jobs are waiting.
+  package func beginReconcile(_ request: RecountRequest, scheduled: Int64? = nil) -> Job? {
+    guard let job = jobs.add(.reconcile, scheduled: scheduled) else { return nil }
+    upkeeper.ask { [self] upkeeps, goesOn in
+      run(job) {
+        try request.perform(upkeeps) { done, total in
+          jobs.progress(job.id, steps: done, of: total)
+          return goesOn()
+        }
+      }
+    }
+    return job
+  }
+
+  /// Starts a check of every file and, with `isDeep`, a recount that changes nothing; nil where too many jobs are waiting.
+  package func beginVerify(isDeep: Bool) -> Job? {
+    guard isDeep else { return begin(.verify) }
+    guard let job = jobs.add(.verify) else { return nil }
+    let isTaken = checks.submit { [self] _ in
+      jobs.begin(job.id)
+      do {
+        let files = try verify(job.id)
+        upkeeper.ask { [self] upkeeps, goesOn in
+          jobs.finish(
+            job.id,
+            Result {
+              let recount = try RecountRequest(isDry: true).perform(upkeeps) { done, total in
+                jobs.progress(job.id, steps: done, of: total)
+                return goesOn()
+              }
+              return Self.joined(files, recount)
+            })
+        }
+      } catch { jobs.finish(job.id, .failure(error)) }
+    }
+    if !isTaken { jobs.finish(job.id, .failure(Stopping())) }
+    return job
+  }
+
+  /// The answer of a deep check: sound where every file holds and no row differs.
+  private static func joined(_ files: JSONValue, _ recount: JSONValue) -> JSONValue {
+    guard case .object(let members) = files else { return files }
+    let isClean = recount["rowsCorrected"] == .integer(0) && recount["complete"] == .bool(true)
+    return .object(
+      members.map { $0.name == "sound" ? .init("sound", .bool($0.value == .bool(true) && isClean)) : $0 }
+        + [.init("recount", recount)])
   }
 
   private struct Stopping: Error, CustomStringConvertible {
@@ -81,6 +136,7 @@ package final class Operations: Sendable {
       for key in version.tables.keys.sorted() {
         for run in version.table(key).runs { try check(run.file.reference.bytes) { try run.verify() } }
       }
+      for file in version.corrections { try check(file.reference.bytes) { try file.verify() } }
       for file in core.manifest.state.files(.dictionary) { try check(file.reference.bytes) { try verify(file, core) } }
     }
     return .object([
@@ -97,6 +153,16 @@ package final class Operations: Sendable {
       if core.manifest.state.files.contains(file) { throw error }
     }
   }
+
+  // MARK: - Schedules
+
+  private let schedulers = Mutex<Scheduler?>(nil)
+
+  /// What is done by schedule from now on.
+  func use(_ scheduler: Scheduler?) { schedulers.withLock { $0 = scheduler } }
+
+  /// How the schedules stand.
+  var standings: [Scheduler.Standing] { schedulers.withLock { $0 }?.standings ?? [] }
 
   // MARK: - Views
 

@@ -63,6 +63,10 @@ package struct ServeSettings: Sendable {
   package var drainTimeout: Int64 = 10_000_000_000
   /// Whether answers to clicks name their verdict (`X-Tally-Verdict`) and event time (`X-Tally-Time`).
   package var verdictHeader = false
+  /// When everything that raw clicks are kept of is recounted; nil for never.
+  package var reconcileSchedule = try? ScheduleText.read("17 3 * * *")
+  /// The scheduled recount begins up to this much later, ms.
+  package var reconcileJitter: Int64 = 60_000
   /// Memory of each loop for ads.
   package var catalogCache = 64 << 20
   /// Log slots, dedup horizon, lateness, retention, disk reserve, the clock; the background keeps to a budget.

@@ -13,6 +13,7 @@ import Synchronization
 //        │                    │   ╰─reports─▶ routes: which ads are hot, and ROUTES
 //        │                    │   ╰──manifest, maps──▶ upkeep: checkpoints, segments, merges, retention
 //        │  ╰──queue──▶ catalog thread ──queue──▶ query worker; upkeep; checks: whole files, when an operator asks
+//        │  ╰──scheduler: begins jobs when it is time
 //        ╰─ answers come back through the rings, or through a loop's mailbox
 //
 // Stopping goes against the way of a click: loops drain first, so that every click they took still gets its barrier.
@@ -43,6 +44,7 @@ package final class Server {
   private var upkeeper: Upkeeper?
   private var routeKeeper: RouteKeeper?
   private var checks: Worker<Void>?
+  private var scheduler: Scheduler?
 
   /// Slots of each ring: more than any loop can have waiting.
   private static let ringCapacity = 8192
@@ -125,11 +127,15 @@ package final class Server {
     let checks = Worker<Void>("checks")
     try checks.start { Thread.giveWay() }
     self.checks = checks
-    try startCatalog(
-      catalog, context, Operations(context, upkeeper, checks: checks), Array(zip(handlers, eventLoops)), door)
+    let operations = Operations(context, upkeeper, checks: checks)
+    // Before the catalog has a thread of its own.
+    let scheduler = try schedule(catalog, context, operations)
+    self.scheduler = scheduler
+    try startCatalog(catalog, context, operations, Array(zip(handlers, eventLoops)), door)
     try context.queries.start { () }
     for (number, worker) in door.workers.enumerated() { try worker.start(number) }
     try live.start()
+    try scheduler.start()
     context.beginServing()
     for (index, loop) in eventLoops.enumerated() {
       loops.append((loop, try Thread("loop-\(index)") { loop.run() }))
@@ -161,6 +167,36 @@ package final class Server {
       // Nobody knows which routes a restart will find.
       for core in cores { core.fail(error) }
     }
+  }
+
+  /// What is done by schedule: the deep recount.
+  private func schedule(
+    _ catalog: Catalog, _ context: ServiceContext, _ operations: Operations
+  ) throws -> Scheduler {
+    var entries: [Scheduler.Entry] = []
+    let clock = context.clock
+    if let given = settings.reconcileSchedule {
+      guard let zone = ZoneFile.find(given.zone, environment.files) else {
+        throw UnknownZone(name: given.zone)
+      }
+      let seed = environment.chance.next()
+      entries.append(
+        Scheduler.Entry(
+          kind: .reconcile,
+          schedule: Schedule(
+            given.cron, zone: given.zone, offset: { zone.offset(at: $0) }, jitter: settings.reconcileJitter, seed: seed)
+        ))
+    }
+    let last = try entries.map { try catalog.lastScheduled($0.kind.rawValue, now: clock.now()) }
+    let scheduler = Scheduler(entries, last: last, operations: operations) { clock.now() }
+    operations.use(scheduler)
+    return scheduler
+  }
+
+  /// The system does not know the time zone of a schedule.
+  private struct UnknownZone: Error, CustomStringConvertible {
+    var name: String
+    var description: String { "reconcile-schedule: \(ZoneFile.directory) has no time zone \(name)" }
   }
 
   private func listen(_ eventLoops: [EventLoop]) throws {
@@ -228,6 +264,8 @@ package final class Server {
     door = nil
     routeKeeper?.stop()
     routeKeeper = nil
+    scheduler?.stop()
+    scheduler = nil
     upkeeper?.stop()
     upkeeper = nil
     checks?.stop()

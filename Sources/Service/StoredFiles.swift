@@ -45,6 +45,7 @@ extension StoreFile.Kind {
     case .base: "base"
     case .dictionary: "dictionary"
     case .external: "external"
+    case .corrections: "corrections"
     }
   }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import ClickLog
 import Clicks
+import Corrections
 import Files
 import Minutes
 import Platform
@@ -200,7 +201,10 @@ package struct Resharding {
       let recovery = try Store.read(environment, path, old.identity, shard: shard, options: options)
       var writers = try (0..<table.shards).map { try SpoolWriter(files, "\(spools)/\(shard)-\($0)") }
       let ahead = old.newestRunning - old.running[shard]
-      try recovery.forEachTimedClick(files, store: old.identity.id) { _, click, running in
+      // Clicks that recounts took away count no longer, and stay behind.
+      let removed = Set(try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position))
+      try recovery.forEachTimedClick(files, store: old.identity.id) { position, click, running in
+        guard !removed.contains(position) else { return }
         try writers[table.route(click.identity)].add(SpooledClick(click, runningTime: running + ahead))
         done += 1
         if done % 8_192 == 0 { progress("reading", done, old.rawClicks) }
@@ -241,7 +245,18 @@ package struct Resharding {
       }
     }
     let clicks = store.shards.reduce(0) { $0 + $1.position }
-    guard clicks == old.clicks else { throw Refusal.differs("\(clicks) clicks of \(old.clicks)") }
+    let due = old.clicks - (try removedRepeats(old))
+    guard clicks == due else { throw Refusal.differs("\(clicks) clicks of \(due)") }
+  }
+
+  /// Clicks that recounts of the old shards took away.
+  private func removedRepeats(_ old: Old) throws -> UInt64 {
+    var count: UInt64 = 0
+    for shard in 0..<old.identity.shards {
+      let recovery = try Store.read(environment, path, old.identity, shard: shard, options: options)
+      count += recovery.version.corrections.reduce(0) { $0 + UInt64($1.repeatCount) }
+    }
+    return count
   }
 
   /// Rows of external tables, under the names they have. Verdicts are kept as sums of their own, whose later versions are

@@ -51,7 +51,10 @@ package struct ShardTables: Sendable {
     let spread = table.spreadFrom(ad).map { Minute(containing: $0) }
     return try table.shards(holding: ad).map { shard in
       var series = try tables[shard].series(of: ad, from: from, to: to, bucketSeconds: bucketSeconds)
-      if shard != home, let spread { series.closedThrough = max(series.closedThrough, spread) }
+      if shard != home, let spread {
+        series.closedThrough = max(series.closedThrough, spread)
+        series.recountedThrough = max(series.recountedThrough, spread)
+      }
       return Part(shard: shard, series: series)
     }
   }

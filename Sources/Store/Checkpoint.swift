@@ -92,6 +92,7 @@ extension Upkeep {
     _ rows: [LiveRow], day: Int64, isRolledUp: Bool, _ frozen: LiveTable.Frozen, _ made: inout Made
   ) throws {
     count { $0.lateRows += UInt64(rows.count) }
+    made.late += rows
     try writeChange(
       rows.map { RunChange(code: $0.code, bucket: $0.minute, change: Int64($0.clicks)) }, .minutes, frozen, &made)
     guard isRolledUp, !sabotaged(.forgetRollUps) else { return }

@@ -1,5 +1,6 @@
 import Bytes
 import Clicks
+import Corrections
 import Files
 import Minutes
 import Platform
@@ -29,6 +30,8 @@ extension Upkeep {
     }
     plan.segments = version.segments.map { UInt64($0.summary.rows) }
     plan.dictionaries = dictionaries.map(\.count)
+    plan.recountedSegments = version.segments.count { $0.summary.positions.upperBound <= state.recounted.position }
+    plan.corrections = version.corrections.map { $0.rowCount + $0.repeatCount }
     return plan.next()
   }
 
@@ -47,6 +50,7 @@ extension Upkeep {
       case .patches(let key, let day): try mergePatches(key, day, &made)
       case .segments(let range): try mergeSegments(range, &made)
       case .dictionaries(let count): try mergeDictionaries(count, &made)
+      case .corrections(let indices): try mergeCorrections(indices, &made)
       }
     } catch {
       discard(made)
@@ -169,6 +173,19 @@ extension Upkeep {
     count { $0.segmentBytes += reference.bytes }
     try opened(.segment, reference, &made)
     let removed = inputs.map { StoreFile(kind: .segment, reference: $0.file.reference) }
+    try install(made, removing: removed, files: inputs.map(\.file))
+  }
+
+  private func mergeCorrections(_ indices: [Int], _ made: inout Made) throws {
+    let inputs = indices.map { core.live.version.corrections[$0] }
+    var rows: [Correction] = []
+    var repeats: [RecordedRepeat] = []
+    for input in inputs {
+      try input.forEachRow { rows.append($0) }
+      try input.forEachRepeat { repeats.append($0) }
+    }
+    try writeCorrections(rows, sabotaged(.dropMergedRepeats) ? [] : repeats, paced, &made)
+    let removed = inputs.map { StoreFile(kind: .corrections, reference: $0.reference) }
     try install(made, removing: removed, files: inputs.map(\.file))
   }
 

@@ -23,6 +23,8 @@ package enum CompactionTask: Equatable, Sendable {
   case segments(Range<Int>)
   /// The last dictionary files become one: how many of them.
   case dictionaries(Int)
+  /// Files of corrections become one: their indices.
+  case corrections([Int])
 }
 
 /// What the plan sees.
@@ -51,6 +53,11 @@ package struct CompactionPlan: Sendable {
   package var segments: [UInt64] = []
   /// Codes of each dictionary file, by first code.
   package var dictionaries: [Int] = []
+  /// So many of the segments, from the first on, hold clicks below the recount's mark alone. None of them is merged with
+  /// one behind: what was recounted stays apart from what was not.
+  package var recountedSegments = 0
+  /// Entries of each file of corrections.
+  package var corrections: [Int] = []
   package var closedThrough = Int64.min
   package var rolledUp = Int64.min
   package var now: Int64 = 0
@@ -64,12 +71,15 @@ package struct CompactionPlan: Sendable {
   private static let wideTiers: [Int64] = [8, 32, 512]
   private static let restMilliseconds: Int64 = 6 * 3_600_000
   private static let dictionaryFanIn = 16
+  private static let correctionFanIn = 16
+  /// Entries of corrections that are merged in memory, at most.
+  private static let correctionLimit = 1 << 20
 
   package init() {}
 
   /// The next merge, or nil where everything is as merged as it can be.
   package func next() -> CompactionTask? {
-    rollUp() ?? patches() ?? minutes() ?? dictionaryTail() ?? neighbours() ?? wide() ?? fold()
+    rollUp() ?? patches() ?? minutes() ?? dictionaryTail() ?? correctionFiles() ?? neighbours() ?? wide() ?? fold()
   }
 
   static func perDay(_ key: RunTableKey) -> Int64 { 86_400 / Int64(key.bucketSeconds) }
@@ -170,6 +180,15 @@ package struct CompactionPlan: Sendable {
     return .dictionaries(count)
   }
 
+  /// The sixteen smallest files, where they fit into memory together.
+  private func correctionFiles() -> CompactionTask? {
+    let smallest = corrections.indices.sorted { corrections[$0] < corrections[$1] }.prefix(Self.correctionFanIn)
+    guard smallest.count == Self.correctionFanIn,
+      smallest.reduce(0, { $0 + corrections[$1] }) <= Self.correctionLimit
+    else { return nil }
+    return .corrections(smallest.sorted())
+  }
+
   private func neighbours() -> CompactionTask? {
     guard segments.count >= segmentFanIn else { return nil }
     var best: (largest: UInt64, start: Int)?
@@ -178,6 +197,7 @@ package struct CompactionPlan: Sendable {
       let total = group.reduce(0, +)
       let largest = group.max()!
       guard total <= segmentLimit, largest * 2 <= total else { continue }
+      if start < recountedSegments, start + segmentFanIn > recountedSegments { continue }
       if largest < best?.largest ?? .max { best = (largest, start) }
     }
     return best.map { .segments($0.start..<($0.start + segmentFanIn)) }

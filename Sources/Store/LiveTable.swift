@@ -16,12 +16,34 @@ package final class LiveTable: Sendable {
     var frozen: FrozenMinutes?
     var version: Version
     var closedThrough: Int64
+    /// How far recounts have come.
+    var mark: RecountMark
+    /// Rows that clicks at or above the mark's position changed, as far as runs hold them.
+    var changed: ChangedRows
+    /// The same for the mark that a recount under way will set.
+    var changedSince: ChangedRows?
+
+    /// Which minutes of an ad are recounted, where `live` are its clicks in memory.
+    func recounted(
+      _ code: UInt32?, _ range: Range<Int64>, live: [(minute: Minute, clicks: UInt64)]
+    ) -> (through: Minute, changed: [Minute]) {
+      let through = Minute(index: mark.through)
+      guard let code else { return (through, []) }
+      let late = live.lazy.map(\.minute.index).filter { $0 < mark.through }
+      let minutes = Set(late).union(changed.minutes(of: code, in: range))
+      return (through, minutes.sorted().map { Minute(index: $0) })
+    }
   }
 
   private let state: Mutex<State>
 
-  init(_ minutes: LiveMinutes, version: Version = Version(), closedThrough: Int64) {
-    state = Mutex(State(minutes: minutes, frozen: nil, version: version, closedThrough: closedThrough))
+  init(
+    _ minutes: LiveMinutes, version: Version = Version(), closedThrough: Int64, mark: RecountMark = RecountMark(),
+    changed: ChangedRows = ChangedRows()
+  ) {
+    state = Mutex(
+      State(
+        minutes: minutes, frozen: nil, version: version, closedThrough: closedThrough, mark: mark, changed: changed))
   }
 
   /// A table without clicks.
@@ -36,6 +58,12 @@ package final class LiveTable: Sendable {
     package var asOf: UInt64
     /// Minutes before this one are closed.
     package var closedThrough: Minute
+    /// Minutes before this one were recounted, but for those of `changed`.
+    package var recountedThrough = Minute(index: .min)
+    /// Minutes that a click has changed since, ascending.
+    package var changed: [Minute] = []
+    /// There are too many of those: any may have changed.
+    package var isChangeUnknown = false
   }
 
   /// The ad's points in `from ..< to`. Throws `FormatError` where a file is damaged, `SystemError` where the disk does not
@@ -59,6 +87,11 @@ package final class LiveTable: Sendable {
         if let frozen = state.frozen {
           series.points = Self.sum(series.points, frozen.series(of: code, from: from, to: to))
         }
+      }
+      series.recountedThrough = Minute(index: state.mark.through)
+      if from < to {
+        series.isChangeUnknown = state.changed.isFull
+        (series.recountedThrough, series.changed) = state.recounted(code, from.index..<to.index, live: series.points)
       }
       return (series, code, state.version)
     }
@@ -152,6 +185,11 @@ package final class LiveTable: Sendable {
     }
     merged.append(contentsOf: a[i...])
     return merged
+  }
+
+  /// The ad of a code that was given.
+  package func key(of code: UInt32) -> AdKey? {
+    state.withLock { Int(code) < $0.minutes.ads.count ? $0.minutes.ads.key(code) : nil }
   }
 
   /// Whether the ad was ever clicked.
@@ -277,10 +315,33 @@ package final class LiveTable: Sendable {
     }
   }
 
-  /// From now on readers see `version`. With `closedThrough` it is a checkpoint's, and holds what was frozen.
-  func publish(_ version: Version, closedThrough: Int64? = nil) {
+  /// A recount begins: what late clicks change from now on, it does not know of.
+  func beginRecount() { state.withLock { $0.changedSince = ChangedRows() } }
+
+  /// It has come to its end, or was given up.
+  func endRecount() { state.withLock { $0.changedSince = nil } }
+
+  /// What the books say at one moment: every click is in the version's runs or in memory.
+  func books() -> (position: UInt64, inMemory: UInt64, version: Version) {
+    state.withLock { ($0.minutes.position, $0.minutes.clicks + ($0.frozen?.clicks ?? 0), $0.version) }
+  }
+
+  /// From now on readers see `version`. With `closedThrough` it is a checkpoint's, holds what was frozen, and changes the
+  /// rows `late` of minutes that were closed before. With `mark` it is a recount's.
+  func publish(
+    _ version: Version, closedThrough: Int64? = nil, late: [LiveRow] = [], mark: RecountMark? = nil
+  ) {
     state.withLock { state in
       state.version = version
+      for row in late {
+        if row.minute < state.mark.through { state.changed.insert(row.code, row.minute) }
+        state.changedSince?.insert(row.code, row.minute)
+      }
+      if let mark {
+        state.mark = mark
+        state.changed = state.changedSince ?? state.changed
+        state.changedSince = nil
+      }
       guard let closedThrough else { return }
       state.closedThrough = max(state.closedThrough, closedThrough)
       state.frozen = nil

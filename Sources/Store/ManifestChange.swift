@@ -41,6 +41,10 @@ package enum ManifestChange: Equatable, Sendable {
   case minutesFrom(minute: Int64)
   /// An external table has this number and name.
   case table(number: UInt32, name: String)
+  /// The shard was recounted so far, by its `run`th recount that changed something or came to its end.
+  case recounted(RecountMark, run: UInt64)
+  /// Minute rows of so many clicks have gone with the minute retention, in all.
+  case dropped(clicks: UInt64)
 
   private enum Tag: UInt8 {
     case epoch = 1
@@ -59,6 +63,8 @@ package enum ManifestChange: Equatable, Sendable {
     case rolledUp = 14
     case minutesFrom = 15
     case table = 16
+    case recounted = 24
+    case dropped = 25
   }
 
   /// Appends the bytes of the change.
@@ -125,6 +131,15 @@ package enum ManifestChange: Equatable, Sendable {
       tag = .table
       body.append(number)
       body.append(Array(name.utf8))
+    case .recounted(let mark, let run):
+      tag = .recounted
+      body.append(run)
+      body.append(mark.position)
+      body.append(mark.floor)
+      body.append(mark.through)
+    case .dropped(let clicks):
+      tag = .dropped
+      body.append(clicks)
     }
     writer.append(tag.rawValue)
     writer.append(UInt8(0))
@@ -190,6 +205,12 @@ package enum ManifestChange: Equatable, Sendable {
         return nil
       }
       return .table(number: number, name: String(decoding: name, as: UTF8.self))
+    case .recounted:
+      guard let run = body.next(UInt64.self), let position = body.next(UInt64.self),
+        let floor = body.next(UInt64.self), let through = body.next(Int64.self)
+      else { return nil }
+      return .recounted(RecountMark(position: position, floor: floor, through: through), run: run)
+    case .dropped: return body.next().map { .dropped(clicks: $0) }
     }
   }
 }

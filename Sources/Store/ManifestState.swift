@@ -32,6 +32,11 @@ package struct ManifestState: Equatable, Sendable {
   package var files: [StoreFile] = []
   /// The highest file number ever given.
   package var lastFile: UInt64 = 0
+  /// How far the shard was recounted, and by which run last.
+  package var recounted = RecountMark()
+  package var lastRecount: UInt64 = 0
+  /// Clicks of minute rows that are gone.
+  package var dropped: UInt64 = 0
   /// External tables by their numbers.
   package var tables: [UInt32: String] = [:]
 
@@ -97,6 +102,12 @@ package struct ManifestState: Equatable, Sendable {
         throw ManifestFault("table \(number), \(name), is there already")
       }
       tables[number] = name
+    case .recounted(let mark, let run):
+      guard run >= lastRecount, mark.follows(recounted), mark.position <= sealed else {
+        throw ManifestFault("recount \(run) to \(mark) after \(lastRecount) to \(recounted), sealed to \(sealed)")
+      }
+      (recounted, lastRecount) = (mark, run)
+    case .dropped(let clicks): dropped = max(dropped, clicks)
     }
   }
 
@@ -139,6 +150,8 @@ package struct ManifestState: Equatable, Sendable {
     if retired > 0 { changes.append(.retired(to: retired)) }
     if rolledUp > .min { changes.append(.rolledUp(before: rolledUp)) }
     if minutesFrom > .min { changes.append(.minutesFrom(minute: minutesFrom)) }
+    if lastRecount > 0 { changes.append(.recounted(recounted, run: lastRecount)) }
+    if dropped > 0 { changes.append(.dropped(clicks: dropped)) }
     for file in files { changes.append(.addFile(file)) }
     if lastFile > (files.last?.reference.number ?? 0) { changes.append(.lastFile(lastFile)) }
     for number in tables.keys.sorted() { changes.append(.table(number: number, name: tables[number]!)) }

@@ -42,7 +42,7 @@ final class PacedFileSystem: FileSystem {
   }
 
   /// Accounts for `bytes` and sleeps as long as they are ahead of the budget. Throws once the work is called off.
-  fileprivate func spend(_ bytes: Int, _ path: String) throws(SystemError) {
+  func spend(_ bytes: Int, _ path: String) throws(SystemError) {
     if interruption.isRequested { throw SystemError("merge", path, code: Interruption.code) }
     let now = time.monotonic()
     let pause = state.withLock { state -> Int64 in

@@ -68,12 +68,14 @@ extension Upkeep {
     }
   }
 
-  /// What the closed minutes must hold: BASE, the sums of every segment, and the log beyond the last segment.
+  /// What the closed minutes must hold: BASE, the sums of every segment, and the log beyond the last segment, less the
+  /// clicks that recounts took away.
   private func due(_ state: ManifestState, _ version: Version) throws -> RowStream {
     let minutes = state.minutesFrom..<max(state.minutesFrom, state.closedThrough)
     let streams =
       [try RowStream(version.table(.base)), RowStream(try logSums(state))] + version.segments.map { RowStream($0) }
-    return try RowStream.sum(streams).limited(to: minutes)
+    let repeats = sabotaged(.repeatsReturn) ? [] : try version.repeats(in: state.retired..<state.sealed)
+    return try RowStream.sum(streams).less(RowStream(repeats), file: core.directory).limited(to: minutes)
   }
 
   /// Clicks of the log from the sealed position to the applied one.

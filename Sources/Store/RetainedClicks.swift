@@ -6,24 +6,26 @@ import Platform
 import Segments
 
 extension ShardRecovery {
-  /// Every raw click that is kept, in the order of the log: from the segments, then from the log behind them. The rows of one
+  /// Every raw click that is kept, from `position` on, in the order of the log: from the segments, then from the log behind
+  /// them. The rows of one
   /// segment are in memory at once. Throws `FormatError` where something is damaged.
   package func forEachClick(
-    _ files: any FileSystem, store: StoreID, _ visit: (_ position: UInt64, Click) throws -> Void
+    _ files: any FileSystem, store: StoreID, from position: UInt64 = 0,
+    _ visit: (_ position: UInt64, Click) throws -> Void
   ) throws {
-    try forEachTimedClick(files, store: store) { position, click, _ in try visit(position, click) }
+    try forEachTimedClick(files, store: store, from: position) { position, click, _ in try visit(position, click) }
   }
 
   /// The same, with the running time at which each click was received.
   package func forEachTimedClick(
-    _ files: any FileSystem, store: StoreID,
+    _ files: any FileSystem, store: StoreID, from position: UInt64 = 0,
     _ visit: (_ position: UInt64, Click, _ runningTime: UInt64) throws -> Void
   ) throws {
-    for segment in version.segments {
+    for segment in version.segments where segment.summary.positions.upperBound > position {
       var rows: [SegmentRow] = []
       rows.reserveCapacity(segment.summary.rows)
       let cursor = segment.cursor()
-      while let row = try cursor.next() { rows.append(row) }
+      while let row = try cursor.next() { if row.position >= position { rows.append(row) } }
       rows.sort { $0.position < $1.position }
       var times = StepTimes(try steps(of: segment))
       for row in rows {
@@ -38,7 +40,7 @@ extension ShardRecovery {
             receiveTime: step?.receiveTime ?? 0, source: row.source), step?.runningTime ?? 0)
       }
     }
-    let sealed = manifest?.state.sealed ?? 0
+    let sealed = max(manifest?.state.sealed ?? 0, position)
     for (extent, end, _) in tails {
       let path = "\(directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))"
       let reader = try LogReader(files, path, extent: extent, store: store)

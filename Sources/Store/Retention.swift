@@ -1,4 +1,5 @@
 import Clicks
+import Corrections
 import Files
 import Platform
 import Runs
@@ -6,8 +7,9 @@ import Segments
 
 // What is too old goes, oldest first, each in one record.
 //
-//   raw       a segment whose last click was received longer ago than the raw retention. Its sums go to BASE rows in the
-//             same record, so that   table(ad, minute) = BASE + Σ retained raw   holds for ever (R6)
+//   raw       a segment whose last click was received longer ago than the raw retention. It is recounted first, and its sums
+//             less its repeats go to BASE rows in the same record, so that   table(ad, minute) = BASE + Σ distinct retained raw
+//             holds for ever (R6)
 //   minutes   base runs older than the minute retention, once their hours and days are written; those stay
 //
 // Age is what is younger of the bucket's time and the time it was written, so that imported history stays (R16).
@@ -46,8 +48,13 @@ extension Upkeep {
   }
 
   func retireRaw() throws {
+    guard expiredSegments > 0 else { return }
+    // Up to now: a repeat that came since the last recount is one of a click that is about to go.
+    if !sabotaged(.retireBeforeRecount) || core.manifest.state.recounted.position == 0 { try recount(.changes) }
     while expiredSegments > 0 {
       let segment = core.live.version.segments[0]
+      // A click of a minute that is still open cannot be recounted yet, nor retire.
+      guard segment.summary.positions.upperBound <= core.manifest.state.recounted.floor else { return }
       var made = Made()
       do {
         if !sabotaged(.retireWithoutBase) { try writeBase(segment, &made) }
@@ -61,18 +68,21 @@ extension Upkeep {
     }
   }
 
-  /// Adds a segment's sums to the BASE rows, one patch a day.
+  /// Adds a segment's sums, less the repeats that recounts found in it, to the BASE rows, one patch a day.
   private func writeBase(_ segment: Segment, _ made: inout Made) throws {
     var days: Set<Int64> = []
     try segment.forEachSum { days.insert(Self.day(of: $0.minute.index)) }
+    let repeats = try core.live.version.repeats(in: segment.summary.positions)
+    let sums = sabotaged(.repeatsIntoBase) ? [] : repeats
     let table = core.live.version.table(.base)
     for day in days.sorted() {
       try writePatch(
         .base, to: table, window: day * 1_440..<(day + 1) * 1_440, position: segment.summary.positions.upperBound, &made
       ) { change in
-        try segment.forEachSum { sum in
-          if Self.day(of: sum.minute.index) == day {
-            try change(RunChange(code: sum.code, bucket: sum.minute.index, change: Int64(sum.clicks)))
+        let distinct = try RowStream(segment).less(RowStream(sums), file: segment.file.path)
+        while let row = try distinct.next() {
+          if Self.day(of: row.bucket) == day {
+            try change(RunChange(code: row.code, bucket: row.bucket, change: Int64(row.count)))
           }
         }
       }
@@ -82,8 +92,9 @@ extension Upkeep {
   func dropMinutes() throws {
     let runs = expiredRuns
     guard let end = runs.map(\.window.upperBound).max() else { return }
+    let dropped = runs.reduce(Int64(core.manifest.state.dropped)) { $0 + $1.descriptor.total }
     try install(
       Made(), removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, files: runs.map(\.file),
-      [.minutesFrom(minute: end)])
+      [.minutesFrom(minute: end), .dropped(clicks: UInt64(max(0, dropped)))])
   }
 }

@@ -61,7 +61,8 @@ package struct RowStream {
     }
   }
 
-  private init(next: @escaping () throws -> RowCount?) { self.next = next }
+  /// Rows that `next` makes, in order, each key once, none with 0 clicks.
+  package init(next: @escaping () throws -> RowCount?) { self.next = next }
 
   /// The rows of several streams; those of one key are added.
   package static func sum(_ streams: [RowStream]) throws -> RowStream {
@@ -85,6 +86,34 @@ package struct RowStream {
     RowStream(next: { [next] in
       while let row = try next() { if buckets.contains(row.bucket) { return row } }
       return nil
+    })
+  }
+
+  /// The rows less those of `other`, which has no key that these lack. Throws `FormatError` for `file` where one would fall
+  /// below zero.
+  package func less(_ other: RowStream, file: String) throws -> RowStream {
+    var taken = try other.next()
+    func fault(_ row: RowCount) -> FormatError {
+      FormatError(
+        file: file, offset: 0, reason: "more repeats than clicks of ad code \(row.code) in bucket \(row.bucket)")
+    }
+    return RowStream(next: { [next] in
+      while true {
+        guard var row = try next() else {
+          if let taken { throw fault(taken) }
+          return nil
+        }
+        if let less = taken {
+          if RowCount.precedes(less, row) { throw fault(less) }
+          if !RowCount.precedes(row, less) {
+            guard less.count <= row.count else { throw fault(less) }
+            row.count -= less.count
+            taken = try other.next()
+            if row.count == 0 { continue }
+          }
+        }
+        return row
+      }
     })
   }
 

@@ -41,7 +41,9 @@ extension Shard {
     let core = ShardCore(
       environment: environment, directory: directory, store: store, options: options, clock: clock,
       manifest: SharedManifest(manifest),
-      live: LiveTable(recovery.minutes, version: recovery.version, closedThrough: state.closedThrough), slots: slots,
+      live: LiveTable(
+        recovery.minutes, version: recovery.version, closedThrough: state.closedThrough, mark: state.recounted,
+        changed: recovery.changed), slots: slots,
       recoveredRunning: recovery.runningTime)
     let index = opening.index
     let damaged = recovery.damaged

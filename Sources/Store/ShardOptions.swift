@@ -32,6 +32,12 @@ package struct ShardOptions: Sendable {
   package var runTiers: [Int64] = [10, 60, 360, 1_440, 5_760, 23_040]
   /// Patches of one day and table that are merged into one.
   package var patchFanIn = 8
+  /// What changed is recounted this often; 0: only when it is asked for.
+  package var recountInterval: Int64 = 600_000
+  /// Rows that a recount compares between two looks at what cannot wait.
+  package var recountPause = 4_096
+  /// Changes of rows that one record of a recount carries, about.
+  package var recountChunk = 1 << 18
   /// Raw clicks are kept this long after they were received.
   package var rawRetention: Int64 = 7 * 86_400_000
   /// Minute rows are kept this long; hours and days for ever.

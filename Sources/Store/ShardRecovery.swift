@@ -27,6 +27,8 @@ package struct ShardRecovery: ~Copyable {
   package private(set) var minutes = LiveMinutes()
   /// The immutable files.
   package private(set) var version = Version()
+  /// Rows that were recounted and have changed since, as far as runs hold them.
+  private(set) var changed = ChangedRows()
   /// Derived files that are damaged and left out; only where the options ask for that.
   package private(set) var damaged: [(file: StoreFile, reason: String)] = []
   /// Newest logical time in log and manifest, ms since 1970.
@@ -50,7 +52,9 @@ package struct ShardRecovery: ~Copyable {
 
   /// What readers would see of the shard, for queries on a directory that no server holds.
   package var live: LiveTable {
-    LiveTable(minutes, version: version, closedThrough: manifest?.state.closedThrough ?? .min)
+    LiveTable(
+      minutes, version: version, closedThrough: manifest?.state.closedThrough ?? .min,
+      mark: manifest?.state.recounted ?? RecountMark(), changed: changed)
   }
 
   /// Reads the shard in `directory`; without `identities` for readers alone, who need no dedup index. Throws `FormatError` where acknowledged data is damaged or foreign, `SystemError` where
@@ -114,6 +118,7 @@ package struct ShardRecovery: ~Copyable {
         reason: "the log starts at position \(start), but clicks from \(state.logFloor) on are nowhere else")
     }
     minutes = LiveMinutes(ads: opened.ads, position: start)
+    changed = try version.changedRows(since: state.recounted)
     if identities { try remember(version.segments) }
   }
 
@@ -201,6 +206,10 @@ package struct ShardRecovery: ~Copyable {
       let isWritten = position < state.applied && click.minute.index < state.closedThrough
       if isWritten && !sabotaged(.replayClosed) {
         minutes.skip()
+        let mark = state.recounted
+        if position >= mark.position, click.minute.index < mark.through, let code = minutes.ads.code(of: click.ad) {
+          changed.insert(code, click.minute.index)
+        }
       } else {
         minutes.apply(ad: click.ad, minute: click.minute)
       }

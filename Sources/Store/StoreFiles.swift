@@ -84,6 +84,8 @@ package struct StoreFile: Hashable, Sendable {
     case dictionary = 4
     /// Rows of an external table. Primary.
     case external = 5
+    /// What recounts changed, and which clicks count no longer. Primary.
+    case corrections = 6
 
     package var directory: String {
       switch self {
@@ -92,6 +94,7 @@ package struct StoreFile: Hashable, Sendable {
       case .base: "base"
       case .dictionary: "dict"
       case .external: "ext"
+      case .corrections: "corr"
       }
     }
 
@@ -100,6 +103,7 @@ package struct StoreFile: Hashable, Sendable {
       case .segment: "seg"
       case .run, .base, .external: "run"
       case .dictionary: "dic"
+      case .corrections: "cor"
       }
     }
 
@@ -108,6 +112,7 @@ package struct StoreFile: Hashable, Sendable {
       case .segment: .segment
       case .run, .base, .external: .run
       case .dictionary: .dictionary
+      case .corrections: .corrections
       }
     }
   }

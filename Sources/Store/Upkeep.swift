@@ -1,4 +1,5 @@
 import Clicks
+import Corrections
 import Files
 import Minutes
 import Platform
@@ -19,7 +20,7 @@ import Segments
 
 /// The background of one shard.
 package final class Upkeep {
-  let core: ShardCore
+  package let core: ShardCore
   /// Files of merges are written within the budget.
   private(set) var paced: any FileSystem
   /// A long merge is under way whose inputs no checkpoint changes: what is urgent may be done in its pauses.
@@ -31,6 +32,8 @@ package final class Upkeep {
   private var nextFile: UInt64
   private var sealedAt: Int64
   private var retainedAt: Int64?
+  /// When the last incremental recount was tried, monotonic ns.
+  var recountedAt: Int64
   private var retryAt: Int64 = 0
   /// What the background has done, for metrics.
   package private(set) var counters = UpkeepCounters()
@@ -41,11 +44,13 @@ package final class Upkeep {
     paced = core.environment.files
     nextFile = core.manifest.state.lastFile + 1
     sealedAt = core.environment.time.monotonic()
+    recountedAt = sealedAt
     let pause = Pause()
     paced = PacedFileSystem.pace(core.environment, core.options.budget, until: core.interruption) {
       pause.upkeep?.urgent()
     }
     pause.upkeep = self
+    audit()
   }
 
   /// Leads from a pause back to the background that pauses, on its own thread.
@@ -68,7 +73,7 @@ package final class Upkeep {
   }
 
   /// What cannot wait for the end of a merge, here and in the other shards.
-  private func urgent() {
+  func urgent() {
     for neighbour in neighbours { neighbour.upkeep?.doUrgent() }
     guard isInterruptible else { return }
     isInterruptible = false
@@ -89,6 +94,7 @@ package final class Upkeep {
   enum Step: Equatable {
     case checkpoint
     case seal
+    case recount
     case retain
     case compact(CompactionTask)
   }
@@ -96,6 +102,7 @@ package final class Upkeep {
   private func due() -> Step? {
     if isCheckpointDue { return .checkpoint }
     if isSealDue { return .seal }
+    if isRecountDue { return .recount }
     let now = core.environment.time.monotonic()
     if now - (retainedAt ?? .min / 2) >= 600_000_000_000, hasExpired { return .retain }
     return nextCompaction().map { .compact($0) }
@@ -143,6 +150,7 @@ package final class Upkeep {
     switch step {
     case .checkpoint: try checkpoint()
     case .seal: try seal()
+    case .recount: try recount(.changes)
     case .retain: try retain()
     case .compact(let task): try compact(task)
     }
@@ -215,6 +223,8 @@ package final class Upkeep {
     var added = Version.Added()
     /// A dictionary of codes behind the last one.
     var dictionary: DictionaryPart?
+    /// Rows of minutes that were closed before, which late clicks change.
+    var late: [LiveRow] = []
   }
 
   /// Opens a run that was just written.
@@ -229,6 +239,9 @@ package final class Upkeep {
     case .run, .base, .external:
       made.added.runs.append(
         (kind, try Run.open(files, path, store: core.store, reference: reference, access: core.options.access)))
+    case .corrections:
+      made.added.corrections.append(
+        try CorrectionFile.open(files, path, store: core.store, reference: reference, access: core.options.access))
     case .dictionary: break
     }
   }
@@ -247,7 +260,7 @@ package final class Upkeep {
   /// Slots whose clicks are all sealed and below the replay floor go in the same record.
   func install(
     _ made: Made, removing removed: [StoreFile] = [], files: [SealedFile] = [], closedThrough: Int64? = nil,
-    _ changes: [ManifestChange] = []
+    mark: RecountMark? = nil, _ changes: [ManifestChange] = []
   ) throws(SystemError) {
     var freed: [UInt32] = []
     var logStart: UInt64 = 0
@@ -275,7 +288,10 @@ package final class Upkeep {
       throw error
     }
     if let dictionary = made.dictionary { dictionaries.append(dictionary) }
-    core.live.publish(core.live.version.changed(removing: files, adding: made.added), closedThrough: closedThrough)
+    core.live.publish(
+      core.live.version.changed(removing: files, adding: made.added), closedThrough: closedThrough, late: made.late,
+      mark: mark)
+    audit()
     if !freed.isEmpty { core.leave(freed, logStart: logStart) }
   }
 }
@@ -292,6 +308,10 @@ package struct UpkeepCounters: Sendable {
   package var failures: UInt64 = 0
   /// Why the last step failed; nil after a success.
   package var lastError: String?
+  /// What recounts did.
+  package var recounts = RecountCounters()
+  /// Double entry after the last change of files.
+  package var books = DoubleEntry()
 
   package init() {}
 }

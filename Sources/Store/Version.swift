@@ -1,3 +1,4 @@
+import Corrections
 import Files
 import Platform
 import Runs
@@ -10,10 +11,13 @@ package final class Version: Sendable {
   package let tables: [RunTableKey: RunTable]
   /// The raw clicks at rest, by position; they tile `retired ..< sealed`.
   package let segments: [Segment]
+  /// What recounts changed, in no particular order.
+  package let corrections: [CorrectionFile]
 
-  init(tables: [RunTableKey: RunTable] = [:], segments: [Segment] = []) {
+  init(tables: [RunTableKey: RunTable] = [:], segments: [Segment] = [], corrections: [CorrectionFile] = []) {
     self.tables = tables
     self.segments = segments
+    self.corrections = corrections
   }
 
   /// The runs of a table.
@@ -33,7 +37,7 @@ package final class Version: Sendable {
 
   /// Every open file.
   package var files: [SealedFile] {
-    segments.map(\.file) + tables.keys.sorted().flatMap { tables[$0]!.runs.map(\.file) }
+    segments.map(\.file) + tables.keys.sorted().flatMap { tables[$0]!.runs.map(\.file) } + corrections.map(\.file)
   }
 
   /// This version without the files `removed`, and with `added`. The removed ones go with their last reader.
@@ -58,12 +62,14 @@ package final class Version: Sendable {
       segments.insert(segment, at: at)
     }
     for file in removed { file.makeObsolete() }
-    return Version(tables: tables, segments: segments)
+    let corrections = corrections.filter { !numbers.contains($0.reference.number) } + added.corrections
+    return Version(tables: tables, segments: segments, corrections: corrections)
   }
 
   /// What a change brings.
   struct Added {
     var runs: [(StoreFile.Kind, Run)] = []
     var segments: [Segment] = []
+    var corrections: [CorrectionFile] = []
   }
 }

@@ -1,5 +1,6 @@
 import Bytes
 import Clicks
+import Corrections
 import Files
 import Minutes
 import Platform
@@ -24,6 +25,7 @@ extension Version {
   ) throws -> Opened {
     var tables: [RunTableKey: RunTable] = [:]
     var segments: [Segment] = []
+    var corrections: [CorrectionFile] = []
     var parts: [(part: DictionaryPart, keys: [UInt64])] = []
     var damaged: [(StoreFile, String)] = []
     for file in state.files {
@@ -31,6 +33,9 @@ extension Version {
       switch file.kind {
       case .segment:
         segments.append(try Segment.open(files, path, store: store, reference: file.reference, access: access))
+      case .corrections:
+        corrections.append(
+          try CorrectionFile.open(files, path, store: store, reference: file.reference, access: access))
       case .dictionary:
         let part = try AdDictionary.read(files, path, store: store, reference: file.reference)
         parts.append(
@@ -51,7 +56,7 @@ extension Version {
     try checkTiles(segments, state, directory)
     parts.sort { $0.part.firstCode < $1.part.firstCode }
     return Opened(
-      version: Version(tables: tables, segments: segments), ads: try codes(parts, directory),
+      version: Version(tables: tables, segments: segments, corrections: corrections), ads: try codes(parts, directory),
       dictionaries: parts.map(\.part), damaged: damaged)
   }
 

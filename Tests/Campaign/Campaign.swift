@@ -25,6 +25,10 @@ struct Turn: Sendable {
     Turn(name: "kill") { KillCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T2") { seed in (0..<200).reduce(Findings()) { $0 + RandomCampaign.run(seed: ~seed &* 200 &+ $1) } },
     Turn(name: "T12") { seed in (0..<50).reduce(Findings()) { $0 + MetamorphicCampaign.run(seed: seed &* 50 &+ $1) } },
+    Turn(name: "T16") { seed in (0..<100).reduce(Findings()) { $0 + RecountCampaign.run(seed: seed &* 100 &+ $1) } },
+    Turn(name: "T16 crashes") {
+      RecountCampaign.crash(seed: $0, stride: 17) + RecountCampaign.errors(seed: $0, stride: 41)
+    },
     Turn(name: "T13") { RebuildCampaign.run(seed: $0) },
     Turn(name: "T5") { ErrorCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T4") { try DamageCampaign.run(seed: $0, sparse: 1, random: 3_000) },

@@ -76,8 +76,8 @@ import Testing
     #expect(result.status == .failed)
     #expect(
       result.talk.contains(
-        "note.txt: not a STORE, ROUTES, MANIFEST, log slot, segment, run or dictionary file: it starts with 68656c6c6f2c2068"
-      ))
+        "note.txt: not a STORE, ROUTES, MANIFEST, log slot, segment, run, dictionary or corrections file: "
+          + "it starts with 68656c6c6f2c2068"))
     #expect(session.run("keys add --data-dir DATA").status == .done)
     #expect(session.run("inspect DATA/catalog.sqlite").talk.contains("SQLite"))
     #expect(session.run("inspect DIR/none").status == .failed)

@@ -88,7 +88,7 @@ import Testing
 
   @Test(arguments: Route.allCases)
   func unknownAndDoubleParametersAreNamed(_ route: Route) throws {
-    if route == .aggregates || route == .stream { harness.put("n1") }
+    if [.aggregates, .stream, .corrections].contains(route) { harness.put("n1") }
     let answer = harness.send(route.method, Self.target(route) + "?frm=1&x=2", token: harness.admin, admin: true)
     #expect(
       answer.status == 400 && answer.problem == "invalid-parameter" && answer.faults == ["frm", "x"], "\(answer.text)")

@@ -60,12 +60,14 @@ final class APIHarness {
   /// The time on the store's clock, as an answer writes it.
   var now: Int64 { store.clock.now() }
 
-  /// Commits `count` clicks of an ad on a shard.
-  func click(_ ad: String, _ count: Int, shard: Int = 0) throws {
+  /// Commits `count` clicks of an ad on a shard, which happened at `time`.
+  func click(_ ad: String, _ count: Int, shard: Int = 0, at time: Int64 = ClickRequest.onReceipt) throws {
     let key = AdKey(try #require(AdID(ad)))
     let batch = (0..<count).map { _ in
       clicks += 1
-      return ClickRequest(identity: ClickIdentity(ad: key, impression: ImpressionID(high: clicks, low: clicks)))
+      return ClickRequest(
+        identity: ClickIdentity(ad: key, impression: ImpressionID(high: clicks, low: clicks)),
+        eventTime: time)
     }
     store.shards[shard].commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
   }

@@ -101,6 +101,14 @@ final class TestService {
     isRunning = false
   }
 
+  /// Makes schedules believe that they were first seen so many ms earlier. The server must be stopped.
+  func rewindSchedules(by milliseconds: Int64) throws {
+    let database = try Database.open(
+      "\(dataDirectory)/\(StoreFiles.catalog)", .readWrite, files: KernelFileSystem())
+    try database.run(
+      "UPDATE schedule SET first_seen = first_seen - ?", [.integer(milliseconds)], doing: "rewinding schedules")
+  }
+
   func restart() throws {
     stop()
     try start()

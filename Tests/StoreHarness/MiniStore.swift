@@ -31,7 +31,7 @@ package struct MiniStore {
   }
 
   private static let steps: [Step] =
-    [.commit(4), .wait(36_000_000), .commit(2), .settle, .late(2, minutes: 600), .settle, .prepare]
+    [.commit(4), .wait(36_000_000), .commit(2), .settle, .late(2, minutes: 600), .settle, .damage, .recount, .prepare]
     + [.commit(3), .repeats(1), .wait(60)] + Array(repeating: .commit(2), count: 9)
     + [.kill, .prepare] + Array(repeating: .commit(30), count: 16)
     + [.prepare, .wait(200_000), .commit(3), .wait(60), .commit(2), .wait(60)]

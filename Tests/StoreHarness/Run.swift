@@ -113,6 +113,22 @@ package final class Run {
         try? shard.upkeep.settle()
         shard.maintain()
       }
+    case .damage:
+      for shard in store.shards {
+        let rows = (try? shard.live.rows()) ?? []
+        let closed = rows.filter { $0.minute < shard.live.summary.closedThrough }
+        var changes: [(ad: AdKey, bucket: Int64, change: Int64)] = []
+        for (row, change) in zip(closed, [5, -1, -100, 3] as [Int64]) {
+          changes.append((row.ad, row.minute.index, change))
+          changes.append((row.ad, row.minute.index + 1, 2))
+        }
+        try? shard.upkeep.plant(changes)
+      }
+    case .recount:
+      for shard in store.shards {
+        _ = try? shard.upkeep.recount(.deep(nil))
+        shard.maintain()
+      }
     case .prepare:
       for shard in store.shards {
         if shard.slots.needsPreparation { try? shard.slots.prepare() }
@@ -254,6 +270,8 @@ package struct Contents: Equatable {
   /// How many raw clicks are gone, and the rows that they left.
   package var retired: UInt64 = 0
   package var base: [Row: UInt64] = [:]
+  /// Positions of the clicks that recounts took away.
+  package var removed: [UInt64] = []
   /// What disagrees inside the store.
   package var inconsistent: [String] = []
   /// The state of the manifest, without what each opening changes.
@@ -296,7 +314,7 @@ package struct Contents: Equatable {
     try checkRecount(recovery)
   }
 
-  /// Rows of retired clicks and clicks that are kept make the table together (R6).
+  /// Rows of retired clicks and clicks that are kept, less the repeats that recounts removed, make the table together (R6).
   private mutating func checkRecount(_ recovery: borrowing ShardRecovery) throws {
     var recount: [Row: UInt64] = [:]
     for run in recovery.version.table(.base).runs {
@@ -306,6 +324,14 @@ package struct Contents: Equatable {
     }
     base = recount
     for click in clicks { recount[Row(ad: click.ad, minute: click.minute), default: 0] += 1 }
+    for row in try recovery.version.repeats(in: retired..<UInt64.max) {
+      let key = Row(ad: recovery.minutes.ads.key(row.code), minute: Minute(index: row.bucket))
+      let left = Int64(recount[key] ?? 0) - Int64(row.count)
+      if left < 0 { inconsistent.append("more removed repeats than clicks in \(key)") }
+      recount[key] = left > 0 ? UInt64(left) : nil
+    }
+    for file in recovery.version.corrections { try file.verify() }
+    removed = try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position)
     if recount != rows { inconsistent.append("BASE rows and raw clicks are not the table") }
   }
 

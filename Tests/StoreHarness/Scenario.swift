@@ -21,6 +21,10 @@ package enum Step: Sendable {
   case late(Int, minutes: Int64)
   /// The background does all it can do, due or not.
   case settle
+  /// Rows of closed minutes become wrong: too many, too few, and one of no click.
+  case damage
+  /// All raw clicks are recounted, and rows corrected.
+  case recount
   /// The background thread makes a slot if one is needed.
   case prepare
   /// The process ends in good order and starts again.
@@ -60,6 +64,9 @@ package struct Scenario: Sendable, CustomStringConvertible {
     options.dedupLimit = 1 << 20
     options.segmentRows = 40
     options.sealAfter = 400_000
+    options.recountInterval = 0
+    options.recountPause = 1
+    options.recountChunk = 4
     options.segmentFanIn = 3
     options.segmentLimit = 1_000
     options.runTiers = [2, 6, 60, 1_440, 2_880]

@@ -45,6 +45,18 @@ import Testing
     #expect(plan.next() == .merge(.minutes, window: 0..<10))
   }
 
+  @Test func whatIsRecountedStaysApart() {
+    var plan = CompactionPlan()
+    plan.segments = [UInt64](repeating: 10, count: 16)
+    plan.recountedSegments = 9
+    #expect(plan.next() == nil)
+    plan.recountedSegments = 16
+    #expect(plan.next() == .segments(0..<16))
+    plan.segments = [10]
+    plan.corrections = [UInt64](repeating: 5, count: 15).map(Int.init) + [1 << 19, 3]
+    #expect(plan.next() == .corrections(Array(0..<15) + [16]))
+  }
+
   @Test func patchesOfADayBecomeOne() {
     var plan = Self.plan([Self.shape(0, 1_440)], (0..<8).map { Self.shape(100 + $0, 30, bytes: 10) })
     (plan.closedThrough, plan.rolledUp) = (3_000, 1)
@@ -143,6 +155,10 @@ import Testing
       let sum = plan.dictionaries.suffix(count).reduce(0, +)
       plan.dictionaries.removeLast(count)
       plan.dictionaries.append(sum)
+    case .corrections(let indices):
+      let sum = indices.reduce(0) { $0 + plan.corrections[$1] }
+      for index in indices.reversed() { plan.corrections.remove(at: index) }
+      plan.corrections.append(sum)
     }
   }
 }

@@ -74,11 +74,12 @@ import Testing
         .addFile(StoreFile(kind: .segment, reference: SealedReference(number: 1, bytes: 2, digest: 3)))
       ), ("removeFile", .removeFile(number: 1)), ("lastFile", .lastFile(1)), ("sealed", .sealed(to: 1)),
       ("retired", .retired(to: 1)), ("rolledUp", .rolledUp(before: 1)), ("minutesFrom", .minutesFrom(minute: 1)),
-      ("table", .table(number: 1, name: "sink")),
+      ("table", .table(number: 1, name: "sink")), ("recounted", .recounted(RecountMark(), run: 1)),
+      ("dropped", .dropped(clicks: 1)),
     ]
     for (name, kind) in [
       ("segment", StoreFile.Kind.segment), ("run", .run), ("base", .base), ("dictionary", .dictionary),
-      ("external", .external),
+      ("external", .external), ("corrections", .corrections),
     ] {
       #expect(constants.removeValue(forKey: name) == Int(kind.rawValue), "\(name)")
     }

@@ -63,6 +63,16 @@
       case .retireInsideHorizon:
         Campaign(name: "T2") { (1...600).lazy.map { RandomCampaign.run(seed: $0).violations }.first { $0 != [] } ?? [] }
       case .retireWithoutBase: script("raw clicks retire")
+      case .markWithoutRows:
+        Campaign(name: "T16 crashes") {
+          (1...3).lazy.map { RecountCampaign.crash(seed: $0, stride: 7, limit: 1).violations }.first { $0 != [] } ?? []
+        }
+      case .retireBeforeRecount, .repeatsIntoBase, .repeatsReturn, .dropMergedRepeats, .recountAbsolute,
+        .removeRepeatsTwice,
+        .recountForgetsRollUps, .noLookBack, .forgetOpenRepeats:
+        Campaign(name: "T16") {
+          (1...300).lazy.map { RecountCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+        }
       case .recycleBeforeSeal: script("kills around checkpoints")
       case .replayClosed: script("kills around checkpoints")
       case .floorTooHigh: script("seals, slots used again")

@@ -55,7 +55,7 @@ import Testing
     ]
     let engine = [
       "Files", "Columns", "Runs", "Segments", "ClickLog", "Dedup", "Minutes", "Store", "Query", "Clicks",
-      "Reconciliation",
+      "Reconciliation", "Corrections",
     ]
     .map { "Sources/\($0)/" }
     for (path, lines) in try sources(["Sources"]) where engine.contains(where: path.hasPrefix) {
@@ -90,7 +90,7 @@ import Testing
     let files = KernelFileSystem()
     for page in [
       "conventions.md", "click-log.md", "manifest.md", "sealed-file.md", "dictionary.md", "columns.md", "run.md",
-      "segment.md", "routes.md",
+      "segment.md", "routes.md", "corrections.md",
     ] {
       #expect(files.exists("\(Self.root)/Formats/\(page)"), "Formats/\(page) is missing")
     }

@@ -12,15 +12,22 @@ enum RemoteJob {
   }
 
   /// Asks for a job of `kind` and waits for its end, with a line on a terminal. Throws `Failure` where it failed.
-  static func run(_ kind: JobKind, _ door: any Door, _ console: Console) throws -> JSONValue {
-    var job = try door.ask(Ask(.post, ["admin", "v1", kind.rawValue])).json()
+  static func run(_ kind: JobKind, _ door: any Door, _ console: Console, body: JSONValue = .object([])) throws
+    -> JSONValue
+  {
+    var job = try door.ask(Ask(.post, ["admin", "v1", kind.rawValue], json: body)).json()
     let id = job.shown("id")
     defer { console.clearProgress() }
     while true {
       switch job.shown("state") {
       case "done": return job["result"] ?? .null
       case "failed": throw Failure("\(kind.rawValue): \(job.shown("error"))")
-      default: console.progress("\(kind.rawValue): \(job.shown("state")), \(job.shown("steps")) steps done")
+      default:
+        if let done = UInt64(job.shown("steps")), let total = UInt64(job.shown("total")) {
+          console.progress(ProgressBar.line(kind.rawValue, done, total))
+        } else {
+          console.progress("\(kind.rawValue): \(job.shown("state")), \(job.shown("steps")) steps done")
+        }
       }
       Thread.sleep(nanoseconds: interval)
       job = try door.ask(Ask(.get, ["admin", "v1", "jobs", id])).json()

@@ -5,7 +5,9 @@ package enum CommandTable {
       SignCommand.command, QueryCommand.command, StatCommand.command, LoadCommand.command, BenchCommand.command,
       InspectCommand.command,
       VerifyCommand.command,
-    ] + UpkeepCommands.all + [ReshardCommand.command] + ConfigCommands.all + [VersionCommand.command, help]
+    ] + UpkeepCommands.all + ReconcileCommands.all + [ReshardCommand.command] + ConfigCommands.all + [
+      VersionCommand.command, help,
+    ]
 
   /// Listed like any other; the parser answers it itself.
   private static let help = Command(

@@ -12,7 +12,7 @@ package enum UpkeepCommands {
     "accept-clock",
   ]
 
-  private static let options: [OptionDeclaration] =
+  static let options: [OptionDeclaration] =
     Target.adminOptions + [Option<String>.format.declaration, Settings.configOption.declaration]
     + SettingsTable.all.filter { settings.contains($0.name) }.map(\.option)
 
@@ -61,6 +61,18 @@ package enum UpkeepCommands {
   private static func perform(
     _ request: UpkeepRequest, _ arguments: Arguments, _ console: Console
   ) throws -> JSONValue {
+    let report = try withStore(arguments, console) { store in
+      try UpkeepReport.perform(request, store.shards.map(\.upkeep), store.shards.map(\.core)) { merges in
+        console.progress("\(request.rawValue): \(merges) merges done")
+        return true
+      }
+    }
+    console.clearProgress()
+    return report.json
+  }
+
+  /// Opens the directory that is meant as a server would, under its lock, and closes it behind `body`.
+  static func withStore<R>(_ arguments: Arguments, _ console: Console, _ body: (Store) throws -> R) throws -> R {
     let path = arguments[Target.dataDirectory] ?? "."
     let files = console.environment.files
     guard files.exists("\(path)/\(StoreFiles.store)") else { throw NoStore(path: path) }
@@ -81,12 +93,7 @@ package enum UpkeepCommands {
         shard.close()
       }
     }
-    let report = try UpkeepReport.perform(request, store.shards.map(\.upkeep), store.shards.map(\.core)) { merges in
-      console.progress("\(request.rawValue): \(merges) merges done")
-      return true
-    }
-    console.clearProgress()
-    return report.json
+    return try body(store)
   }
 
   private static func table(_ result: JSONValue) -> Table {

@@ -8,19 +8,24 @@ package enum VerifyCommand {
   private static let acceptLoss = Option(
     toggle: "accept-loss", "repairs also where hours and days of minutes that are gone already would be lost")
 
+  private static let deep = Option(
+    toggle: "deep", "compares every raw click that is kept with all others, and says which range that was")
+
   package static let command = Command(
     "verify", "checks every checksum of a data directory and counts its clicks again",
     discussion: """
-      The directory must not be held by a server. Where something is damaged, file and offset are named and the status \
+      The directory must not be held by a server; with --deep, or --addr, a server checks itself and recounts without changing \
+      anything. Where something is damaged, file and offset are named and the status \
       is 3. What a crash leaves behind, and the next start repairs, is told and is no damage. \
       Counts by minute, hour and day follow from raw clicks and base rows, so --repair makes them anew; segments, base rows, \
       dictionaries and the log are the only copy of what they hold, and come back from a backup alone.
       """,
     options: [
-      Target.dataDirectory.declaration, repair.declaration, acceptLoss.declaration, Option<String>.format.declaration,
-    ],
+      repair.declaration, acceptLoss.declaration, deep.declaration, Option<String>.format.declaration,
+    ] + Target.adminOptions,
     examples: ["tally verify --data-dir /var/lib/tally", "tally verify --repair"]
   ) { arguments, console in
+    if arguments[toggle: deep], try RemoteJob.isMeant(arguments) { return try check(arguments, console) }
     let path = arguments[Target.dataDirectory] ?? "."
     let files = console.environment.files
     guard files.exists("\(path)/\(StoreFiles.store)") || files.exists("\(path)/\(StoreFiles.shard(0))") else {
@@ -28,7 +33,8 @@ package enum VerifyCommand {
     }
     let lock = try hold(path, console)
     defer { withExtendedLifetime(lock) {} }
-    var report = try verify(path, console)
+    let isDeep = arguments[toggle: deep]
+    var report = try verify(path, isDeep: isDeep, console)
     if arguments[toggle: repair], !report.damage.isEmpty {
       guard lock != nil else { throw Failure("\(path) cannot be written, so it cannot be repaired", .refused) }
       tell(report, console)
@@ -36,7 +42,7 @@ package enum VerifyCommand {
         show(report, arguments, console)
         return .differs
       }
-      report = try verify(path, console)
+      report = try verify(path, isDeep: isDeep, console)
     }
     show(report, arguments, console)
     tell(report, console)
@@ -45,8 +51,23 @@ package enum VerifyCommand {
     return .done
   }
 
-  private static func verify(_ path: String, _ console: Console) throws -> VerifyReport {
-    var verifier = Verifier(console.environment, path)
+  /// A running server checks itself.
+  private static func check(_ arguments: Arguments, _ console: Console) throws -> ExitStatus {
+    let result = try RemoteJob.run(
+      .verify, Target.open(arguments, console), console, body: .object([.init("deep", .bool(true))]))
+    if arguments.format == .json { console.print(result) }
+    for finding in result["damage"]?.elements ?? [] {
+      console.note("DAMAGE: \(finding.shown("file")): at byte \(finding.shown("offset")): \(finding.shown("reason"))")
+    }
+    let recount = result["recount"] ?? .null
+    console.note(
+      "\(recount.shown("rawClicks")) raw clicks recounted, of the minutes \(recount.shown("from")) to "
+        + "\(recount.shown("to")): \(recount.shown("rowsCorrected")) rows differ")
+    return result["sound"] == .bool(true) ? .done : .differs
+  }
+
+  private static func verify(_ path: String, isDeep: Bool, _ console: Console) throws -> VerifyReport {
+    var verifier = Verifier(console.environment, path, isDeep: isDeep)
     try verifier.run()
     return verifier.report
   }

@@ -29,6 +29,10 @@ extension ManifestChange {
     case .retired(let position): "raw clicks below position \(position) are gone; their sums are base rows"
     case .rolledUp(let day): "days before \(TimeRange.day(day)) have hour and day rows"
     case .minutesFrom(let minute): "minute rows before \(TimeRange.minute(minute)) are gone"
+    case .recounted(let mark, let run):
+      "recount \(run): every click below position \(mark.position) of a minute before \(TimeRange.minute(mark.through)) "
+        + "counts once; the next one begins at position \(mark.floor)"
+    case .dropped(let clicks): "minute rows of \(clicks) clicks are gone"
     case .table(let number, let name): "external table \(number) is called \(name)"
     }
   }

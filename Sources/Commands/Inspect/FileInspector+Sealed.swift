@@ -1,6 +1,7 @@
 import Bytes
 import Clicks
 import Columns
+import Corrections
 import Files
 import Minutes
 import Runs
@@ -34,7 +35,7 @@ extension SealedFile {
 
 extension FileInspector {
   /// Entries of a long list that are shown.
-  private static var shownEntries: Int { 8 }
+  static var shownEntries: Int { 8 }
   /// Blocks that are taken apart.
   private static var shownBlocks: Int { 2 }
 
@@ -56,6 +57,7 @@ extension FileInspector {
     case .run: try inspectRun(path)
     case .segment: try inspectSegment(path)
     case .dictionary: try inspectDictionary(path, file)
+    case .corrections: try inspectCorrections(path)
     case .store, .logSlot, .manifest, .routes: break
     }
     writer.end(
@@ -73,12 +75,13 @@ extension FileInspector {
       ]
     case .segment: return SegmentPart(rawValue: kind)?.name ?? "unknown"
     case .dictionary: names = [0: "keys"]
+    case .corrections: names = [1: "runs", 2: "rows", 3: "repeats"]
     case .store, .logSlot, .manifest, .routes: names = [:]
     }
     return names[kind] ?? "unknown"
   }
 
-  private mutating func more(_ offset: UInt64, _ count: Int, _ what: String) {
+  mutating func more(_ offset: UInt64, _ count: Int, _ what: String) {
     if count > Self.shownEntries {
       writer.part(InspectedPart(offset, "and \(count - Self.shownEntries) more \(what)"))
     }

@@ -35,7 +35,7 @@ struct FileInspector<Writer: InspectionWriter> {
       case .store: _ = try StoreIdentity(page: try files.contents(path), path: path)
       case .logSlot: try inspectSlot(file)
       case .manifest: try inspectManifest(path)
-      case .segment, .run, .dictionary: try inspectSealed(path, magic)
+      case .segment, .run, .dictionary, .corrections: try inspectSealed(path, magic)
       case .routes: try inspectRoutes(path)
       }
     } catch let error as FormatError {
@@ -56,6 +56,7 @@ struct FileInspector<Writer: InspectionWriter> {
     case .run: "minute run"
     case .dictionary: "ad dictionary"
     case .routes: "hot intervals"
+    case .corrections: "corrections"
     }
   }
 
@@ -72,7 +73,8 @@ struct FileInspector<Writer: InspectionWriter> {
       page.starts(with: "SQLite format 3".utf8)
       ? "an SQLite database, which the catalog is; `sqlite3` reads it"
       : page.isEmpty ? "it is empty" : "it starts with \(start)"
-    throw Failure("\(path): not a STORE, ROUTES, MANIFEST, log slot, segment, run or dictionary file: \(hint)")
+    throw Failure(
+      "\(path): not a STORE, ROUTES, MANIFEST, log slot, segment, run, dictionary or corrections file: \(hint)")
   }
 
   private mutating func inspectSlot(_ file: any File) throws {

@@ -57,6 +57,10 @@ enum HeaderFields {
     case .dictionary:
       fields.number(56, "first code", UInt32.self)
       fields.number(60, "ads", UInt32.self)
+    case .corrections:
+      fields.number(56, "rows", UInt64.self)
+      fields.number(64, "repeats", UInt64.self)
+      fields.number(72, "change of minute rows", Int64.self)
     case .logSlot:
       fields.number(56, "generation", UInt64.self)
       fields.number(64, "first position", UInt64.self)

@@ -203,6 +203,17 @@ package enum SettingsTable {
       show: { DurationText.write($0.shardOptions.minuteRetention * millisecond) },
       set: { $0.shardOptions.minuteRetention = $1 / millisecond }),
     Setting(
+      "reconcile-schedule", schedule,
+      "when all raw clicks are recounted: minute hour day month weekday, UTC or with CRON_TZ=ZONE before it",
+      show: { $0.reconcileSchedule?.text ?? "off" }, set: { $0.reconcileSchedule = $1 }),
+    Setting(
+      "reconcile-jitter", .duration(0...6 * hour), "the scheduled recount begins up to this much later",
+      show: { DurationText.write($0.reconcileJitter * millisecond) }, set: { $0.reconcileJitter = $1 / millisecond }),
+    Setting(
+      "reconcile-interval", .duration(0...day), "what clicks have changed is recounted this often; 0 only on request",
+      show: { DurationText.write($0.shardOptions.recountInterval * millisecond) },
+      set: { $0.shardOptions.recountInterval = $1 / millisecond }),
+    Setting(
       "background-rate", .size(0...1 << 40), "bytes a second that merges may read and write; 0 sets no limit",
       show: { SizeText.write(Int64($0.shardOptions.budget.bytesPerSecond)) },
       set: { $0.shardOptions.budget.bytesPerSecond = Int($1) }),
@@ -220,6 +231,10 @@ package enum SettingsTable {
     if text == "reject" { return nil }
     if let fault = TargetURL.fault(in: text) { throw ValueFault("must be reject or a URL, which \(fault)") }
     return text
+  }
+
+  private static let schedule = ValueReader<ScheduleText?>("CRON|off") { text throws(ValueFault) in
+    do throws(Cron.Fault) { return try ScheduleText.read(text) } catch { throw ValueFault(error.description) }
   }
 
   private static let synced = ValueReader<String>("sync") { text throws(ValueFault) in

@@ -9,6 +9,7 @@ import Store
 // The recount. Whatever the runs hold has to follow from what is primary, row by row:
 //
 //     minutes   runs + memory  =  BASE rows + sums of the segments + the log behind them      (R6)
+//                                 − the repeats that recounts removed
 //     hours     hour rows      =  minute rows of rolled-up days, summed
 //     days      day rows       =  the same
 //
@@ -56,14 +57,17 @@ extension Verifier {
     sources += version.segments.map { RowStream($0) }
     var sum: UInt64 = 0
     var unknown: UInt32?
+    let removed = try version.recordedRepeats(in: 0..<UInt64.max)
     let due = try RowStream.sum(sources).passing { row in
       sum &+= row.count
       if Int(row.code) >= ads.count { unknown = unknown ?? row.code }
-    }
+    }.less(RowStream(try version.repeats(in: state.retired..<UInt64.max)), file: directory)
     try compare("minute", 60, have.limited(to: kept), due.limited(to: kept), ads, directory, &report) {
       "the table has \($0), BASE and raw clicks \($1)"
     }
     if let unknown { report.damaged(directory, nil, "code \(unknown) has clicks, but no dictionary has its ad") }
+    // Repeats of clicks that have retired are in no BASE row.
+    sum &+= UInt64(removed.count { $0.position < state.retired })
     if sum != recovery.nextPosition {
       report.damaged(directory, nil, "\(sum) clicks are there up to position \(recovery.nextPosition)")
     }

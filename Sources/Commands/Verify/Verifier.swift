@@ -2,6 +2,7 @@ import Bytes
 import Catalog
 import ClickLog
 import Clicks
+import Corrections
 import Files
 import Minutes
 import Platform
@@ -27,9 +28,13 @@ package struct Verifier {
   /// What was found so far.
   package internal(set) var report = VerifyReport()
 
-  package init(_ environment: Environment, _ path: String) {
+  /// Whether every raw click is compared with all others as well.
+  private let isDeep: Bool
+
+  package init(_ environment: Environment, _ path: String, isDeep: Bool = false) {
     self.environment = environment
     self.path = path
+    self.isDeep = isDeep
   }
 
   /// Checks everything. Throws `NoStore` where there is nothing to check, and what the disk refuses.
@@ -49,6 +54,7 @@ package struct Verifier {
       let before = report.damage.count
       let log = try check(shard: identity.directory(of: number, in: path), identity.id)
       if report.damage.count == before { try compare(shard: number, of: identity, log) }
+      if isDeep, report.damage.count == before { try recount(shard: number, of: identity) }
     }
     try checkRoutes(identity)
     try checkCatalog()
@@ -215,6 +221,10 @@ package struct Verifier {
         let run = try Run.open(files, path, store: store, reference: file.reference, access: .read)
         try run.verify()
         entry.rows = run.descriptor.rows
+      case .corrections:
+        let found = try CorrectionFile.open(files, path, store: store, reference: file.reference, access: .read)
+        try found.verify()
+        entry.rows = UInt64(found.rowCount + found.repeatCount)
       case .dictionary:
         let sealed = try SealedFile.open(
           files, path, as: .dictionary, store: store, reference: file.reference, access: .read)

@@ -32,6 +32,8 @@ package struct VerifyReport: Sendable {
   /// Raw clicks in log and segments, and rows of the tables that were counted again.
   package var clicks: UInt64 = 0
   package var rows = 0
+  /// Raw clicks that were compared with all others; 0 where that was not asked for.
+  package var recounted: UInt64 = 0
 
   package init() {}
 
@@ -58,6 +60,7 @@ package struct VerifyReport: Sendable {
   package var json: JSONValue {
     .object([
       "sound": .bool(damage.isEmpty), "clicks": .integer(clicks), "rows": .integer(rows),
+      "recounted": .integer(recounted),
       "files": .array(
         files.map {
           .object([

@@ -1,3 +1,4 @@
+import Catalog
 import Clicks
 import Runs
 import Store
@@ -7,7 +8,7 @@ import Store
 //   POST /admin/v1/compact   ─▶ 202, Location: /admin/v1/jobs/{id}, the job as it stands
 //   GET  /admin/v1/jobs/{id} ─▶ queued ─▶ running ─▶ done, with its result, or failed, with the reason
 //
-// Jobs live as long as the service; the last hundred are kept.
+// The last hundred of this start are in memory, those before in the catalog.
 
 extension API {
   /// Whom operators ask; a directory that nobody serves has no such thing.
@@ -26,17 +27,49 @@ extension API {
     return .json(202, job.json, headers: [("Location", "/admin/v1/jobs/\(job.id)")])
   }
 
+  func beginVerify(_ request: APIRequest) throws(Problem) -> APIResponse {
+    _ = try request.values()
+    var fields = Fields(try request.document(mayBeEmpty: true), known: ["deep"])
+    let isDeep = fields.truth("deep") ?? false
+    try fields.check()
+    guard let job = try running().beginVerify(isDeep: isDeep) else { throw .overloaded }
+    return .json(202, job.json, headers: [("Location", "/admin/v1/jobs/\(job.id)")])
+  }
+
+  /// The jobs of this start, the newest first, then those that earlier ones left.
   func listJobs(_ request: APIRequest) throws(Problem) -> APIResponse {
     _ = try request.values()
-    return .json(200, .object(["jobs": .array(try running().jobs.all.map(\.json))]))
+    let jobs = try running().jobs.all
+    let ids = Set(jobs.map(\.id))
+    let kept = try inCatalog { () throws(CatalogError) in try catalog.jobs(limit: Jobs.limit) }
+    return .json(
+      200, .object(["jobs": .array(jobs.map(\.json) + kept.filter { !ids.contains($0.id) }.map(\.json))]))
+  }
+
+  /// What is done by itself, and when.
+  func listSchedules(_ request: APIRequest) throws(Problem) -> APIResponse {
+    _ = try request.values()
+    let standings = try running().standings
+    return .json(
+      200,
+      .object([
+        "schedules": .array(
+          standings.map {
+            .object([
+              "kind": .string($0.kind.rawValue), "cron": .string($0.cron), "timeZone": .string($0.zone),
+              "next": .string(Timestamp.format($0.next)), "last": .optional($0.last.map { Timestamp.format($0) }),
+            ])
+          })
+      ]))
   }
 
   func getJob(_ id: String, _ request: APIRequest) throws(Problem) -> APIResponse {
     _ = try request.values()
-    guard let job = try running().jobs.job(id) else {
-      throw .notFound("there is no job of this id; the last \(Jobs.limit) since the start are kept")
+    if let job = try running().jobs.job(id) { return .json(200, job.json) }
+    guard let kept = try inCatalog({ () throws(CatalogError) in try catalog.job(id) }) else {
+      throw .notFound("there is no job of this id; the last \(Catalog.keptJobs) are kept")
     }
-    return .json(200, job.json)
+    return .json(200, kept.json)
   }
 
   // MARK: - Shards and files

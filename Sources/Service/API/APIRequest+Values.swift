@@ -70,6 +70,14 @@ struct Fields {
     return nil
   }
 
+  /// Whether a member is true; nil where it is absent.
+  mutating func truth(_ name: String) -> Bool? {
+    guard let value = members[name] else { return nil }
+    if case .bool(let truth) = value { return truth }
+    fault(name, "must be true or false, not \(value.kind)")
+    return nil
+  }
+
   /// The texts of a member that is an array of them; nil where it is absent.
   mutating func strings(_ name: String) -> [String]? {
     guard let value = members[name] else { return nil }

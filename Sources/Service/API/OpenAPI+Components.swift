@@ -54,14 +54,14 @@ extension OpenAPI {
         "to":{"type":"string","format":"date-time","description":"The minute after the last one, after rounding."},
         "granularity":{"enum":["minute","hour","day"]},
         "completeThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it are closed; null where none ever was."},
-        "reconciledThrough":{"type":["string","null"],"format":"date-time"},
+        "reconciledThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it were recounted from the raw clicks; null where none ever was."},
         "asOf":{"type":"string","description":"The position of each shard that the answer reflects.","examples":["0:8812345,1:8790021"]},
         "total":{"type":"integer","description":"Clicks of the whole range, not of this page alone, with the status that was asked for."},
         "next":{"type":["string","null"],"description":"The cursor of the next page."},
         "series":{"type":"array","items":{"type":"object","description":"The time is named after the granularity.","required":["clicks","status"],"properties":{
           "minute":{"type":"string","format":"date-time"},"hour":{"type":"string","format":"date-time"},
           "day":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
-          "status":{"enum":["provisional","closed"],"description":"The lowest of its minutes."}}}}}},
+          "status":{"enum":["provisional","closed","reconciled"],"description":"The lowest of its minutes. A reconciled point that a later click changes is closed again until the next recount."}}}}}},
       "Key":{"type":"object","required":["kid","createdAt","retiredAt"],"properties":{
         "kid":{"$ref":"#/components/schemas/Name"},"createdAt":{"type":"string","format":"date-time"},
         "retiredAt":{"type":["string","null"],"format":"date-time"}}},
@@ -90,7 +90,7 @@ extension OpenAPI {
             "from":{"type":"string","format":"date-time"},"to":{"type":["string","null"],"format":"date-time"}}}}}}}}},
       "FileSums":{"type":"object","description":"Files of each kind.","additionalProperties":{"type":"object","properties":{"files":{"type":"integer"},"bytes":{"type":"integer"}}}},
       "File":{"type":"object","required":["shard","kind","number","path","bytes"],"properties":{
-        "shard":{"type":"integer"},"kind":{"enum":["segment","run","base","dictionary","external"]},
+        "shard":{"type":"integer"},"kind":{"enum":["segment","run","base","dictionary","external","corrections"]},
         "number":{"type":"integer"},"path":{"type":"string"},"bytes":{"type":"integer"},
         "run":{"type":"object","properties":{
           "table":{"type":"integer"},"bucketSeconds":{"type":"integer"},"from":{"type":["string","null"],"format":"date-time"},
@@ -99,13 +99,24 @@ extension OpenAPI {
         "segment":{"type":"object","properties":{
           "firstPosition":{"type":"integer"},"endPosition":{"type":"integer"},"rows":{"type":"integer"},
           "eventTimes":{"$ref":"#/components/schemas/Times"},"receiveTimes":{"$ref":"#/components/schemas/Times"}}}}},
+      "Correction":{"type":"object","required":["minute","granularity","from","to","change","reason","credit","run","position","time"],"properties":{
+        "minute":{"type":"string","format":"date-time","description":"The beginning of the row's minute, hour or day."},
+        "granularity":{"enum":["minute","hour","day"]},"from":{"type":"integer"},"to":{"type":"integer"},
+        "change":{"type":"integer"},"reason":{"enum":["missing","phantom","damage","late-repeat"]},
+        "credit":{"type":"boolean"},"run":{"type":"integer"},"position":{"type":"integer"},
+        "time":{"type":"string","format":"date-time"}}},
+      "Schedule":{"type":"object","required":["kind","cron","timeZone","next","last"],"properties":{
+        "kind":{"type":"string"},"cron":{"type":"string"},"timeZone":{"type":"string"},
+        "next":{"type":"string","format":"date-time"},"last":{"type":["string","null"],"format":"date-time"}}},
       "Times":{"type":"array","description":"Least and greatest.","items":{"type":["string","null"],"format":"date-time"}},
-      "Job":{"type":"object","required":["id","kind","state","queued","started","finished","steps","result","error"],"properties":{
-        "id":{"type":"string"},"kind":{"enum":["flush","seal-log","compact","retain","verify"]},
-        "state":{"enum":["queued","running","done","failed"]},"queued":{"type":"string","format":"date-time"},
+      "Job":{"type":"object","required":["id","kind","state","scheduled","queued","started","finished","steps","total","result","error"],"properties":{
+        "id":{"type":"string"},"kind":{"enum":["flush","seal-log","compact","retain","verify","reconcile"]},
+        "state":{"enum":["queued","running","done","failed"]},
+        "scheduled":{"type":["string","null"],"format":"date-time","description":"The time of the schedule that it was begun for; null where somebody asked for it."},"queued":{"type":"string","format":"date-time"},
         "started":{"type":["string","null"],"format":"date-time"},"finished":{"type":["string","null"],"format":"date-time"},
-        "steps":{"type":"integer","description":"Merges done, or files read."},
-        "result":{"type":["object","null"],"description":"What was done. Of verify: sound, files, bytes, damage. Of the others: counts, bytes written, and the files of each kind before and after.",
+        "steps":{"type":"integer","description":"Merges done, or files or clicks read."},
+        "total":{"type":["integer","null"],"description":"Of how many, where that is known."},
+        "result":{"type":["object","null"],"description":"What was done. Of verify: sound, files, bytes, damage, and recount where it is deep. Of reconcile: complete, dryRun, from, to, rawClicks, rowsChecked, clicks, rowsCorrected, corrected by reason, clicksAdded, clicksRemoved, repeatsRemoved, and the first corrections as samples. Of the others: counts, bytes written, and the files of each kind before and after.",
           "properties":{"before":{"$ref":"#/components/schemas/FileSums"},"after":{"$ref":"#/components/schemas/FileSums"}}},
         "error":{"type":["string","null"]}}}}}
     """#

@@ -88,6 +88,21 @@ extension OpenAPI {
           "304":{"$ref":"#/components/responses/NotModified"},"400":{"$ref":"#/components/responses/Problem"},
           "401":{"$ref":"#/components/responses/Unauthorized"},"403":{"$ref":"#/components/responses/Forbidden"},
           "404":{"$ref":"#/components/responses/Problem"}}}},
+    "/api/v1/ads/{adId}/corrections":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
+      "get":{"operationId":"corrections","tags":["query"],"summary":"What recounts changed in the counts of an ad",
+        "description":"Every change of a row, the oldest first; of more than limit the latest.",
+        "parameters":[
+          {"name":"from","in":"query","description":"Rows from this minute on; the default is all. The forms of aggregates.","schema":{"type":"string"},"example":"-24h"},
+          {"name":"to","in":"query","description":"The moment after the last one; the default is now.","schema":{"type":"string"},"example":"now"},
+          {"name":"limit","in":"query","schema":{"type":"integer","minimum":1,"maximum":10000,"default":1000}}],
+        "responses":{
+          "200":{"description":"The corrections.","content":{"application/json":{"schema":{"type":"object","required":["adId","from","to","total","change","corrections"],"properties":{
+            "adId":{"$ref":"#/components/schemas/Name"},"from":{"type":"string","format":"date-time"},"to":{"type":"string","format":"date-time"},
+            "total":{"type":"integer","description":"Corrections of the whole range."},
+            "change":{"type":"integer","description":"Clicks that they added to minute rows in all."},
+            "corrections":{"type":"array","items":{"$ref":"#/components/schemas/Correction"}}}}}}},
+          "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+          "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"}}}},
     "/admin/v1/keys":{
       "get":{"operationId":"listKeys","tags":["admin"],"summary":"Signing keys, newest first, without their secrets",
         "responses":{
@@ -163,9 +178,26 @@ extension OpenAPI {
         "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}},
     "/admin/v1/verify":{"post":{"operationId":"verify","tags":["admin"],"summary":"Read and check every immutable file",
       "description":"Checksums, order, sums of every block. The result names each damage. The recount of the tables is what tally verify does on a stopped store.",
+      "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"deep":{"type":["boolean","null"],"description":"Recount the raw clicks as well, without changing anything."}}}}}},
       "responses":{"202":{"$ref":"#/components/responses/Job"},
         "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
-        "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}},
+        "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},
+        "415":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/reconcile":{"post":{"operationId":"reconcile","tags":["admin"],"summary":"Recount the raw clicks and correct every row that differs",
+      "description":"Without times all minutes that raw clicks are kept of, and their hours and days. Keeps to the background's budget.",
+      "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{
+        "from":{"type":["string","null"],"description":"The first moment. The forms of aggregates."},"to":{"type":["string","null"],"description":"The moment after the last."},
+        "dryRun":{"type":["boolean","null"],"description":"Only say what would be changed."},
+        "changes":{"type":["boolean","null"],"description":"Only what clicks have changed since the last recount."}}}}}},
+      "responses":{"202":{"$ref":"#/components/responses/Job"},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},
+        "415":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/schedules":{"get":{"operationId":"schedules","tags":["admin"],"summary":"What is done by itself, and when",
+      "responses":{
+        "200":{"description":"The schedules.","content":{"application/json":{"schema":{"type":"object","required":["schedules"],"properties":{"schedules":{"type":"array","items":{"$ref":"#/components/schemas/Schedule"}}}}}}},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"}}}},
     "/admin/v1/jobs":{"get":{"operationId":"listJobs","tags":["admin"],"summary":"Jobs since the start, newest first",
       "responses":{
         "200":{"description":"The last hundred.","content":{"application/json":{"schema":{"type":"object","required":["jobs"],"properties":{"jobs":{"type":"array","items":{"$ref":"#/components/schemas/Job"}}}}}}},

@@ -8,17 +8,19 @@ import HTTP
 package enum Route: Sendable, CaseIterable {
   case specification
   case ingest
-  case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream
+  case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream, corrections
   case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, hotAds, files
-  case flush, sealLog, compact, retain, verify, listJobs, getJob
+  case flush, sealLog, compact, retain, verify, reconcile, listJobs, getJob, schedules
 
   /// GET stands for HEAD too.
   package var method: Method {
     switch self {
-    case .specification, .listAds, .getAd, .aggregates, .stream, .listKeys, .listTokens, .shards, .hotAds, .files,
-      .listJobs, .getJob:
+    case .specification, .listAds, .getAd, .aggregates, .stream, .corrections, .listKeys, .listTokens, .shards, .hotAds,
+      .files, .listJobs, .getJob, .schedules:
       .get
-    case .ingest, .importAds, .addKey, .retireKey, .createToken, .flush, .sealLog, .compact, .retain, .verify: .post
+    case .ingest, .importAds, .addKey, .retireKey, .createToken, .flush, .sealLog, .compact, .retain, .verify,
+      .reconcile:
+      .post
     case .putAd: .put
     case .deleteAd, .revokeToken: .delete
     }
@@ -34,6 +36,7 @@ package enum Route: Sendable, CaseIterable {
     case .getAd, .putAd, .deleteAd: "/api/v1/ads/{adId}"
     case .aggregates: "/api/v1/ads/{adId}/aggregates"
     case .stream: "/api/v1/ads/{adId}/stream"
+    case .corrections: "/api/v1/ads/{adId}/corrections"
     case .listKeys, .addKey: "/admin/v1/keys"
     case .retireKey: "/admin/v1/keys/{kid}:retire"
     case .listTokens, .createToken: "/admin/v1/tokens"
@@ -46,8 +49,10 @@ package enum Route: Sendable, CaseIterable {
     case .compact: "/admin/v1/compact"
     case .retain: "/admin/v1/retain"
     case .verify: "/admin/v1/verify"
+    case .reconcile: "/admin/v1/reconcile"
     case .listJobs: "/admin/v1/jobs"
     case .getJob: "/admin/v1/jobs/{id}"
+    case .schedules: "/admin/v1/schedules"
     }
   }
 
@@ -57,9 +62,9 @@ package enum Route: Sendable, CaseIterable {
     case .specification: nil
     case .listAds, .importAds, .getAd, .putAd, .deleteAd: ("ads", .ads)
     case .ingest: ("ingest", .ingest)
-    case .aggregates, .stream: ("read", .read)
+    case .aggregates, .stream, .corrections: ("read", .read)
     case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .hotAds, .files, .flush,
-      .sealLog, .compact, .retain, .verify, .listJobs, .getJob:
+      .sealLog, .compact, .retain, .verify, .reconcile, .listJobs, .getJob, .schedules:
       ("admin", .admin)
     }
   }

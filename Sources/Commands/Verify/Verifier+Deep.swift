@@ -1,0 +1,48 @@
+import Clicks
+import Platform
+import Store
+
+// `--deep`: every raw click that is kept is compared with all others. What the other checks found to be right, sums for
+// rows and rows for sums, rests on clicks that count once; this looks whether they do.
+
+extension Verifier {
+  /// Rows that are spelled out.
+  private static let findingLimit = 100
+
+  /// Recounts shard `number`, whose files all hold.
+  mutating func recount(shard number: Int, of identity: StoreIdentity) throws {
+    let directory = "\(path)/\(StoreFiles.shard(number))"
+    do {
+      let recovery = try Store.read(environment, path, identity, shard: number)
+      let ads = recovery.minutes.ads
+      let check = try recovery.deepCheck(environment.files, store: identity.id)
+      report.recounted += check.rawClicks
+      for row in check.missed.prefix(Self.findingLimit) {
+        report.damaged(
+          directory, nil,
+          "ad key \(ads.key(row.code)), minute \(TimeRange.minute(row.bucket)): \(row.count) repeats of earlier clicks count"
+        )
+      }
+      if check.missed.count > Self.findingLimit {
+        report.damaged(directory, nil, "and repeats count in \(check.missed.count - Self.findingLimit) more rows")
+      }
+      for position in check.strange.prefix(Self.findingLimit) {
+        report.damaged(directory, nil, "the repeat recorded at position \(position) is a click of another row")
+      }
+      tell(check, directory)
+    } catch { try report.damaged(by: error) }
+  }
+
+  private mutating func tell(_ check: DeepCheck, _ directory: String) {
+    guard let received = check.receiveTimes, let happened = check.eventTimes else {
+      return report.note("\(directory): no raw clicks are kept, so none were recounted")
+    }
+    let minutes = [happened.lowerBound, happened.upperBound].map { TimeRange.minute(Minute(containing: $0).index) }
+    report.note(
+      "\(directory): \(check.rawClicks) raw clicks recounted, received \(TimeRange.text(received.lowerBound)) to "
+        + "\(TimeRange.text(received.upperBound)), of the minutes \(minutes[0]) to \(minutes[1])")
+    if check.pending > 0 {
+      report.note("\(directory): \(check.pending) repeats came since the last recount; the next one takes them away")
+    }
+  }
+}

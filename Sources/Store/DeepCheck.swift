@@ -1,0 +1,70 @@
+import Clicks
+import Files
+import Platform
+import Reconciliation
+import Segments
+
+// A recount that changes nothing, of a shard that nobody holds: every raw click that is kept is compared with all others,
+// and what counts twice is told. Sums and rows are held against each other elsewhere; this is about identities alone.
+//
+//     repeats below the floor of the last recount    are recorded, all of them      otherwise the table counts them
+//     repeats above it                               are found by the next recount  no fault yet
+
+/// What came of it.
+package struct DeepCheck: Sendable {
+  /// Raw clicks that were read, and when they were received and happened; nil where none are kept.
+  package var rawClicks: UInt64 = 0
+  package var receiveTimes: ClosedRange<Int64>?
+  package var eventTimes: ClosedRange<Int64>?
+  /// Clicks per row that a recount should have taken away and did not.
+  package var missed: [RowCount] = []
+  /// Repeats that came since the last recount.
+  package var pending: UInt64 = 0
+  /// Positions of recorded repeats whose click is another one's than the record says.
+  package var strange: [UInt64] = []
+}
+
+extension ShardRecovery {
+  /// Compares every raw click that is kept. Counts that do not fit into memory go to the shard's `tmp`.
+  package func deepCheck(_ files: any FileSystem, store: StoreID) throws -> DeepCheck {
+    var check = DeepCheck()
+    let state = manifest?.state ?? ManifestState()
+    let recorded = try version.recordedRepeats(in: state.retired..<UInt64.max)
+    var known: [UInt64: (code: UInt32, minute: Int64)] = [:]
+    for found in recorded { known[found.position] = (found.code, found.minute) }
+    var missed: [(code: UInt32, minute: Int64)] = []
+    let settings = RecountSettings(files: files, temporary: "\(directory)/\(StoreFiles.temporary)")
+    let recount = try Recount.run(version.segments, settings) { found in
+      if let record = known[found.position] {
+        if record != (found.code, found.minute.index) { check.strange.append(found.position) }
+      } else if found.position < state.recounted.floor, found.minute.index < state.recounted.through,
+        found.minute.index >= state.minutesFrom
+      {
+        missed.append((found.code, found.minute.index))
+      } else {
+        check.pending += 1
+      }
+    }
+    check.rawClicks = recount.summary.rows
+    check.missed = RowCount.counted(missed)
+    func join(_ a: ClosedRange<Int64>?, _ b: ClosedRange<Int64>) -> ClosedRange<Int64> {
+      a.map { min($0.lowerBound, b.lowerBound)...max($0.upperBound, b.upperBound) } ?? b
+    }
+    for segment in version.segments {
+      check.receiveTimes = join(check.receiveTimes, segment.summary.receiveTimes)
+      check.eventTimes = join(check.eventTimes, segment.summary.eventTimes)
+    }
+    var seen: Set<ClickIdentity> = []
+    try forEachClick(files, store: store, from: state.sealed) { _, click in
+      check.rawClicks += 1
+      check.receiveTimes = join(check.receiveTimes, click.receiveTime...click.receiveTime)
+      check.eventTimes = join(check.eventTimes, click.eventTime...click.eventTime)
+      let isNew = seen.insert(click.identity).inserted
+      guard let code = minutes.ads.code(of: click.ad) else { return }
+      if try !isNew || version.segments.contains(where: { try $0.contains(code: code, impression: click.impression) }) {
+        check.pending += 1
+      }
+    }
+    return check
+  }
+}

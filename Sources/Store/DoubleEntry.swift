@@ -1,0 +1,95 @@
+import Corrections
+import Runs
+import Segments
+
+// Every click is in the books twice: once as a position of the log, once as a count. After each change of files
+//
+//     accepted   position  =  clicks of minute runs + clicks of dropped minutes + clicks in memory + removed repeats
+//     retired    position  =  clicks of BASE runs + removed repeats below it
+//
+// has to hold. All of it is in headers that are in memory, so it costs nothing to look.
+
+/// The two sides of a shard's books.
+package struct DoubleEntry: Equatable, Sendable {
+  /// Clicks accepted: the position.
+  package var accepted: UInt64 = 0
+  /// Clicks in minute runs. Below zero only where runs are damaged.
+  package var counted: Int64 = 0
+  /// Clicks in minute rows that are gone.
+  package var dropped: UInt64 = 0
+  /// Clicks in memory, not in a run yet.
+  package var inMemory: UInt64 = 0
+  /// Clicks that recounts took away.
+  package var repeats: UInt64 = 0
+  /// Raw clicks that are gone, and those that BASE runs have of them.
+  package var retired: UInt64 = 0
+  package var base: Int64 = 0
+  package var retiredRepeats: UInt64 = 0
+
+  package init() {}
+
+  /// Clicks that the table has too many, or, below zero, too few.
+  package var drift: Int64 {
+    counted &+ Int64(dropped) &+ Int64(inMemory) &+ Int64(repeats) &- Int64(accepted)
+  }
+
+  /// The same for BASE rows.
+  package var baseDrift: Int64 { base &+ Int64(retiredRepeats) &- Int64(retired) }
+
+  /// The books of `version` under `state`, with what is in memory beside it.
+  package init(_ version: Version, _ state: ManifestState, position: UInt64, inMemory: UInt64) throws {
+    accepted = position
+    self.inMemory = inMemory
+    counted = version.table(.minutes).runs.reduce(0) { $0 &+ $1.descriptor.total }
+    dropped = state.dropped
+    repeats = version.corrections.reduce(0) { $0 + UInt64($1.repeatCount) }
+    retired = state.retired
+    base = version.table(.base).runs.reduce(0) { $0 &+ $1.descriptor.total }
+    retiredRepeats = try version.corrections.reduce(0) { $0 + UInt64(try $1.repeats(below: state.retired)) }
+  }
+}
+
+extension Upkeep {
+  /// Looks whether both sides agree, for metrics and whoever reads them. A file of corrections that cannot be read leaves the
+  /// books as they were: whoever needs it says so.
+  func audit() {
+    let (position, inMemory, version) = core.live.books()
+    guard let books = try? DoubleEntry(version, core.manifest.state, position: position, inMemory: inMemory) else {
+      return
+    }
+    count { $0.books = books }
+  }
+}
+
+extension Version {
+  /// The clicks with positions in `positions` that recounts have taken away, by position.
+  package func recordedRepeats(in positions: Range<UInt64>) throws -> [RecordedRepeat] {
+    var found: [RecordedRepeat] = []
+    for file in corrections { try file.forEachRepeat(in: positions) { found.append($0) } }
+    return found.sorted { $0.position < $1.position }
+  }
+
+  /// The same as clicks per row, in order.
+  package func repeats(in positions: Range<UInt64>) throws -> [RowCount] {
+    RowCount.counted(try recordedRepeats(in: positions).map { ($0.code, $0.minute) })
+  }
+
+  /// Rows of recounted minutes in which clicks of segments at or above the mark count.
+  func changedRows(since mark: RecountMark) throws -> ChangedRows {
+    var changed = ChangedRows()
+    guard mark.through > .min else { return changed }
+    for segment in segments where segment.summary.positions.upperBound > mark.position {
+      if segment.summary.positions.lowerBound >= mark.position {
+        try segment.forEachSum {
+          if $0.minute.index < mark.through { changed.insert($0.code, $0.minute.index) }
+        }
+        continue
+      }
+      let cursor = segment.cursor()
+      while let row = try cursor.next() {
+        if row.position >= mark.position, row.minute.index < mark.through { changed.insert(row.code, row.minute.index) }
+      }
+    }
+    return changed
+  }
+}

@@ -1,0 +1,90 @@
+import Corrections
+
+/// What a recount came to.
+package struct RecountReport: Sendable {
+  /// How far it came: position X, and the minutes that were closed there.
+  package var mark: RecountMark
+  /// The minutes whose rows were compared; nil where there was nothing to compare.
+  package var minutes: Range<Int64>?
+  /// Raw clicks that were read.
+  package var rawClicks: UInt64 = 0
+  /// Minute rows compared, and their clicks as they have to be.
+  package var rows: UInt64 = 0
+  package var clicks: UInt64 = 0
+  /// Hour and day rows compared.
+  package var rollUpRows: UInt64 = 0
+  /// Changes of rows, by reason.
+  package var corrected: [CorrectionReason: UInt64] = [:]
+  /// Clicks that minute rows gained and lost.
+  package var added: UInt64 = 0
+  package var removed: UInt64 = 0
+  /// Clicks that count no longer.
+  package var repeats: UInt64 = 0
+  /// The first corrections, to be shown.
+  package var samples: [Correction] = []
+
+  package static let sampleLimit = 100
+
+  package init(mark: RecountMark) { self.mark = mark }
+
+  /// Whether every row was right.
+  package var isClean: Bool { corrections == 0 }
+
+  /// Changes of rows.
+  package var corrections: UInt64 { corrected.values.reduce(0, +) }
+
+  mutating func add(_ correction: Correction) {
+    corrected[correction.reason, default: 0] += 1
+    if correction.bucketSeconds == 60 {
+      if correction.change > 0 { added += correction.change.magnitude } else { removed += correction.change.magnitude }
+    }
+    if samples.count < Self.sampleLimit { samples.append(correction) }
+  }
+
+  /// What the recounts of several shards came to.
+  package static func + (a: RecountReport, b: RecountReport) -> RecountReport {
+    var sum = a
+    sum.mark.position += b.mark.position
+    sum.mark.floor += b.mark.floor
+    sum.mark.through = min(a.mark.through, b.mark.through)
+    if let (x, y) = a.minutes.flatMap({ x in b.minutes.map { (x, $0) } }) {
+      sum.minutes = min(x.lowerBound, y.lowerBound)..<max(x.upperBound, y.upperBound)
+    } else {
+      sum.minutes = a.minutes ?? b.minutes
+    }
+    sum.rawClicks += b.rawClicks
+    sum.rows += b.rows
+    sum.clicks += b.clicks
+    sum.rollUpRows += b.rollUpRows
+    sum.corrected.merge(b.corrected, uniquingKeysWith: +)
+    sum.added += b.added
+    sum.removed += b.removed
+    sum.repeats += b.repeats
+    sum.samples += b.samples.prefix(sampleLimit - a.samples.count)
+    return sum
+  }
+}
+
+/// What the recounts of a shard did since it was opened.
+package struct RecountCounters: Sendable {
+  package var runs: UInt64 = 0
+  package var rows: UInt64 = 0
+  /// Changes of rows by reason.
+  package var corrected: [CorrectionReason: UInt64] = [:]
+  package var added: UInt64 = 0
+  package var removed: UInt64 = 0
+  package var repeats: UInt64 = 0
+  /// Rows that the last recount found wrong other than by late repeats.
+  package var lastDrift: UInt64 = 0
+
+  mutating func add(_ report: RecountReport, isDry: Bool) {
+    runs += 1
+    rows += report.rows
+    lastDrift = report.corrections - (report.corrected[.lateRepeat] ?? 0)
+    guard !isDry else { return }
+    corrected.merge(report.corrected, uniquingKeysWith: +)
+    added += report.added
+    removed += report.removed
+    repeats += report.repeats
+  }
+}

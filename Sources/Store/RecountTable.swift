@@ -1,0 +1,193 @@
+import Bytes
+import Clicks
+import Platform
+import Reconciliation
+import Runs
+import Segments
+
+// What is due of a version, and what it says. Clicks are counted once in
+//
+//     deep       BASE + first copies among the segments' rows − recorded repeats whose first copy has retired
+//     changes    BASE + sums of the segments − recorded repeats − repeats found now
+//
+// and compared in two passes where only changes are asked for: all rows of minutes that have closed since the last recount,
+// then, of older minutes, the rows in which clicks have come since. The second looks each up: there are few.
+
+/// The table of a version at position X, to be held against its raw clicks.
+struct RecountTable {
+  private let version: Version
+  private let state: ManifestState
+  private let target: RecountMark
+  private let scope: RecountScope
+  /// The minutes whose rows are compared.
+  let minutes: Range<Int64>
+
+  init(_ version: Version, _ state: ManifestState, target: RecountMark, scope: RecountScope) {
+    self.version = version
+    self.state = state
+    self.target = target
+    self.scope = scope
+    guard target.through > .min else {
+      minutes = 0..<0
+      return
+    }
+    // Of a day that has lost its minutes nothing can be said.
+    let kept = state.minutesFrom == .min ? Int64.min : Upkeep.day(of: state.minutesFrom + 1_439) * 1_440
+    switch scope {
+    case .changes: minutes = min(kept, target.through)..<target.through
+    case .deep(let wanted):
+      let first = version.segments.map { Minute(containing: $0.summary.eventTimes.lowerBound).index }.min()
+      let start = max(kept, Upkeep.day(of: first ?? target.through) * 1_440)
+      // Of older minutes BASE rows say what is due; they are compared where they are asked for.
+      minutes =
+        wanted.map { $0.clamped(to: min(kept, target.through)..<target.through) }
+        ?? min(start, target.through)..<target.through
+    }
+  }
+
+  /// Whether everything that changed since the last recount is compared.
+  var isWhole: Bool { if case .deep(.some) = scope { false } else { true } }
+
+  private struct Found {
+    var counts: RowStream
+    /// Repeats that no run has recorded, by row and position.
+    var new: [RemovedRepeat]
+    /// Clicks that `counts` has and that count no longer, by row.
+    var taken: [RowCount]
+  }
+
+  func compare(to upkeep: Upkeep, _ pause: RecountPause, _ books: inout RecountBooks) throws {
+    books.report.minutes = minutes
+    let fresh = scope == .changes ? max(minutes.lowerBound, state.recounted.through) : minutes.lowerBound
+    let stream = min(fresh, minutes.upperBound)..<minutes.upperBound
+    let found = try find(stream, upkeep, pause, &books)
+    books.repeatsFound = found.new.filter { stream.contains($0.minute.index) }
+    /// A row of the table beside what is due.
+    func row(_ key: RowCount, _ stored: UInt64, _ due: UInt64, _ books: inout RecountBooks) throws {
+      try pause.row()
+      books.add(key, stored: stored, due: due)
+      if books.isFull, !books.isDry { try upkeep.write(&books) }
+    }
+    let due = try RowStream.sum([RowStream(version.table(.base)).limited(to: stream), found.counts.limited(to: stream)])
+      .less(RowStream(found.taken.filter { stream.contains($0.bucket) }), file: upkeep.core.directory)
+    let have = try RowStream(version.table(.minutes).limited(to: stream)).limited(to: stream)
+    try RowStream.compare(have, due) { try row($0, $1, $2, &books) }
+    books.finishPass()
+    if case .changes = scope, state.recounted.through > minutes.lowerBound {
+      let late = minutes.lowerBound..<min(state.recounted.through, minutes.upperBound)
+      books.repeatsFound = found.new.filter { late.contains($0.minute.index) }
+      try compareLate(in: late, found.taken, upkeep.core.directory) { try row($0, $1, $2, &books) }
+      books.finishPass()
+    }
+  }
+
+  /// Segments with clicks that the last recount has not settled.
+  private var unsettled: [Segment] {
+    version.segments.filter { $0.summary.positions.upperBound > state.recounted.floor }
+  }
+
+  /// Counts and repeats; the counts are whole for the minutes in `stream`.
+  private func find(
+    _ stream: Range<Int64>, _ upkeep: Upkeep, _ pause: RecountPause, _ books: inout RecountBooks
+  ) throws -> Found {
+    let counted: [Segment]
+    switch scope {
+    case .changes: counted = unsettled
+    case .deep(nil): counted = version.segments
+    case .deep(.some):
+      let overlapping = version.segments.indices.filter { overlaps(version.segments[$0], minutes) }
+      counted = overlapping.isEmpty ? [] : Array(version.segments[overlapping.first!...overlapping.last!])
+    }
+    let before = counted.first.map { first in
+      version.segments.filter { $0.summary.positions.lowerBound < first.summary.positions.lowerBound }
+    }
+    var repeats: [RemovedRepeat] = []
+    let recount = try Recount.run(
+      counted, lookBack: sabotaged(.noLookBack) ? [] : before ?? [], upkeep.recountSettings(pause)
+    ) { repeats.append($0) }
+    books.report.rawClicks = recount.summary.rows
+
+    let recorded = try version.recordedRepeats(in: state.retired..<target.position)
+    let known = sabotaged(.removeRepeatsTwice) ? [] : Set(recorded.map(\.position))
+    let new = repeats.filter { !known.contains($0.position) && minutes.contains($0.minute.index) }
+      .sorted { ($0.code, $0.minute, $0.position) < ($1.code, $1.minute, $1.position) }
+    if case .deep = scope {
+      // What the recount left out is left out; an earlier run's repeat that it takes for the first copy is not.
+      let left = Set(repeats.map(\.position))
+      let range = counted.first.map { $0.summary.positions.lowerBound..<counted.last!.summary.positions.upperBound }
+      let orphans = recorded.filter { !left.contains($0.position) && range?.contains($0.position) ?? false }
+      let counts = recount.counts()
+      return Found(
+        counts: RowStream(next: { [recount] in
+          _ = recount  // Its files go with it.
+          return try counts.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) }
+        }), new: new, taken: RowCount.counted(orphans.map { ($0.code, $0.minute) }))
+    }
+    let taken = recorded.map { ($0.code, $0.minute) } + new.map { ($0.code, $0.minute.index) }
+    return Found(
+      counts: try RowStream.sum(version.segments.filter { overlaps($0, stream) }.map { RowStream($0) }), new: new,
+      taken: RowCount.counted(taken))
+  }
+
+  private func overlaps(_ segment: Segment, _ minutes: Range<Int64>) -> Bool {
+    let times = segment.summary.eventTimes
+    return Minute(containing: times.lowerBound).index < minutes.upperBound
+      && Minute(containing: times.upperBound).index >= minutes.lowerBound
+  }
+
+  /// The rows in `minutes` that clicks of unsettled segments count in.
+  private func compareLate(
+    in minutes: Range<Int64>, _ taken: [RowCount], _ file: String, _ row: (RowCount, UInt64, UInt64) throws -> Void
+  ) throws {
+    let keys = try RowStream.sum(unsettled.filter { overlaps($0, minutes) }.map { RowStream($0) }).limited(to: minutes)
+    let sums = version.segments.filter { overlaps($0, minutes) }.map { $0.sumCursor() }
+    let (base, table) = (version.table(.base), version.table(.minutes))
+    var at = 0
+    while let key = try keys.next() {
+      let range = key.bucket..<(key.bucket + 1)
+      var due = try base.series(of: key.code, in: range).first?.count ?? 0
+      for cursor in sums { due += try cursor.clicks(of: key.code, minute: key.bucket) }
+      while at < taken.count, RowCount.precedes(taken[at], key) { at += 1 }
+      if at < taken.count, taken[at].code == key.code, taken[at].bucket == key.bucket {
+        guard taken[at].count <= due else {
+          throw FormatError(
+            file: file, offset: 0, reason: "more repeats than clicks of ad code \(key.code) in minute \(key.bucket)")
+        }
+        due -= taken[at].count
+      }
+      try row(key, try table.series(of: key.code, in: range).first?.count ?? 0, due)
+    }
+  }
+}
+
+extension RowCount {
+  /// How often each key stands in `keys`, in order.
+  static func counted(_ keys: [(code: UInt32, minute: Int64)]) -> [RowCount] {
+    var rows: [RowCount] = []
+    for key in keys.sorted(by: { ($0.code, $0.minute) < ($1.code, $1.minute) }) {
+      if let last = rows.last, last.code == key.code, last.bucket == key.minute {
+        rows[rows.count - 1].count += 1
+      } else {
+        rows.append(RowCount(code: key.code, bucket: key.minute, count: 1))
+      }
+    }
+    return rows
+  }
+}
+
+extension RunTable {
+  /// The runs that may hold rows of `buckets`.
+  func limited(to buckets: Range<Int64>) -> RunTable {
+    var table = self
+    table.remove(Set(runs.filter { !$0.window.overlaps(buckets) }.map(\.file.reference.number)))
+    return table
+  }
+}
+
+extension Upkeep {
+  fileprivate func recountSettings(_ pause: RecountPause) -> RecountSettings {
+    RecountSettings(
+      files: paced, temporary: "\(core.directory)/\(StoreFiles.temporary)",
+      shouldStop: { pause.shouldStop() }, progress: { pause.progress($0, $1) })
+  }
+}

@@ -1,0 +1,100 @@
+import Clicks
+import Platform
+import Simulation
+import Store
+
+/// T16: whatever was wrong, missing or counted again, a recount makes every row the fold of distinct clicks, with clicks
+/// coming in the middle of it, and a second one changes nothing.
+package enum RecountCampaign {
+  /// The life of one seed, to its end.
+  package static func run(seed: UInt64, steps: Int = 60) -> Findings {
+    var findings = Findings()
+    let run = RecountRun(seed: seed)
+    run.live(steps: steps)
+    run.finish()
+    findings.runs += 1
+    findings.recoveries += run.recounts
+    findings.faultsInjected += Int(run.corrections)
+    findings.violations += run.violations.map { "seed \(seed): \($0)" }
+    return findings
+  }
+
+  /// The same with a crash at every `stride`th I/O call. What survives is opened and recounted; every row has to be the fold
+  /// of the log's distinct clicks then.
+  package static func crash(seed: UInt64, steps: Int = 40, stride: Int, limit: Int = 3) -> Findings {
+    var findings = Findings()
+    let whole = RecountRun(seed: seed)
+    whole.live(steps: steps)
+    let calls = whole.machine.disk.operationCount
+    for index in Swift.stride(from: Int(seed % UInt64(stride)), to: calls, by: stride) {
+      let run = RecountRun(seed: seed)
+      run.machine.disk.faults = FaultPlan(crashAt: index, inFlight: index % 2 == 0)
+      run.live(steps: steps)
+      findings.runs += 1
+      for survival in [Survival.nothing, .everything, .random(seed ^ UInt64(index)), .torn(UInt64(index))] {
+        findings.crashPoints += 1
+        let after = RecountRun(seed: seed &+ 1, machine: run.machine.crashed(survival))
+        let place = "seed \(seed), crash at call \(index), \(survival)"
+        let before = log(after.machine, run.logged)
+        guard after.open() else {
+          findings.violations.append("\(place): \(after.violations)")
+          continue
+        }
+        after.finish(before)
+        findings.recoveries += 1
+        findings.violations += after.violations.map { "\(place): \($0)" }
+        if findings.violations.count >= limit { return findings }
+      }
+    }
+    return findings
+  }
+
+  /// The same with an I/O call that fails, once or for good, and a process that goes on; then a new one on a sound disk.
+  package static func errors(seed: UInt64, steps: Int = 40, stride: Int, limit: Int = 3) -> Findings {
+    var findings = Findings()
+    let whole = RecountRun(seed: seed)
+    whole.live(steps: steps)
+    let calls = whole.machine.disk.operationCount
+    for index in Swift.stride(from: Int(seed % UInt64(stride)), to: calls, by: stride) {
+      for fault in ErrorCampaign.faults(at: index, seed: seed).enumerated().filter({ $0.offset % 3 == index % 3 }).map(
+        \.element)
+      {
+        let run = RecountRun(seed: seed)
+        run.machine.disk.faults = FaultPlan(fault)
+        run.live(steps: steps)
+        guard run.machine.disk.faultsInjected > 0 else { continue }
+        findings.runs += 1
+        findings.faultsInjected += run.machine.disk.faultsInjected
+        let after = RecountRun(seed: seed &+ 1, machine: run.machine.crashed(.everything))
+        let before = log(after.machine, run.logged)
+        if after.open() { after.finish(before) }
+        findings.recoveries += 1
+        findings.violations += (run.violations + after.violations).map {
+          "seed \(seed), \(fault.effect) at \(index)\(fault.sticky ? " and later" : ""): \($0)"
+        }
+        if findings.violations.count >= limit { return findings }
+      }
+    }
+    return findings
+  }
+
+  /// The clicks that count, in the order of the log: those that have retired, as they were answered, and what is kept.
+  private static func log(
+    _ machine: SimulatedMachine, _ answered: [(identity: ClickIdentity, minute: Minute)]
+  ) -> [(identity: ClickIdentity, minute: Minute)] {
+    guard let found = try? Contents(machine.environment, Run.path) else { return [] }
+    return answered.prefix(Int(found.retired)) + found.clicks.map { ($0.identity, $0.minute) }
+  }
+
+  /// Two lives of one seed leave the same files of corrections, byte for byte.
+  package static func repeated(seed: UInt64, steps: Int = 60) -> [String] {
+    let runs = (0..<2).map { _ in
+      let run = RecountRun(seed: seed)
+      run.live(steps: steps)
+      return run
+    }
+    let files = runs.map { run in run.machine.disk.files().map(\.path).filter { $0.contains("/corr/") } }
+    if files[0] != files[1] { return ["seed \(seed): other files of corrections"] }
+    return files[0].filter { runs[0].machine.disk.bytes(of: $0) != runs[1].machine.disk.bytes(of: $0) }
+  }
+}
