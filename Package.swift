@@ -35,6 +35,7 @@ let modules: [(name: String, imports: [String])] = [
     ["Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Minutes", "Store"]
   ),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
+  ("Importing", ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Catalog"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store", "Shards"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   (
@@ -58,7 +59,7 @@ let modules: [(name: String, imports: [String])] = [
     "Commands",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Minutes",
-      "Store", "Shards", "Catalog", "Query", "Traffic", "Demo", "Bench", "Service",
+      "Store", "Shards", "Catalog", "Importing", "Query", "Traffic", "Demo", "Bench", "Service",
     ]
   ),
 ]
@@ -103,7 +104,8 @@ let package = Package(
         path: "Tests/StoreHarness", swiftSettings: settings),
       // The long runs of `Tests/campaign`.
       .executableTarget(
-        name: "campaign", dependencies: ["Platform", "Simulation", "StoreHarness"], path: "Tests/Campaign",
+        name: "campaign", dependencies: ["Bytes", "Platform", "Clicks", "Store", "Simulation", "StoreHarness"],
+        path: "Tests/Campaign",
         swiftSettings: settings),
       .target(
         name: "ProcessHarness",

@@ -41,6 +41,8 @@ package enum ManifestChange: Equatable, Sendable {
   case minutesFrom(minute: Int64)
   /// An external table has this number and name.
   case table(number: UInt32, name: String)
+  /// A source of clicks is durable so far in this shard; of many sources those that moved last are kept.
+  case progress(SourceProgress)
 
   private enum Tag: UInt8 {
     case epoch = 1
@@ -59,6 +61,7 @@ package enum ManifestChange: Equatable, Sendable {
     case rolledUp = 14
     case minutesFrom = 15
     case table = 16
+    case progress = 17
   }
 
   /// Appends the bytes of the change.
@@ -125,6 +128,12 @@ package enum ManifestChange: Equatable, Sendable {
       tag = .table
       body.append(number)
       body.append(Array(name.utf8))
+    case .progress(let progress):
+      tag = .progress
+      body.append(progress.high.byteSwapped)
+      body.append(progress.low.byteSwapped)
+      body.append(progress.lines)
+      body.append(progress.bytes)
     }
     writer.append(tag.rawValue)
     writer.append(UInt8(0))
@@ -190,6 +199,11 @@ package enum ManifestChange: Equatable, Sendable {
         return nil
       }
       return .table(number: number, name: String(decoding: name, as: UTF8.self))
+    case .progress:
+      guard let high = body.next(UInt64.self), let low = body.next(UInt64.self), let lines = body.next(UInt64.self),
+        let bytes = body.next(UInt64.self)
+      else { return nil }
+      return .progress(SourceProgress(high: high.byteSwapped, low: low.byteSwapped, lines: lines, bytes: bytes))
     }
   }
 }

@@ -34,6 +34,8 @@ package struct ManifestState: Equatable, Sendable {
   package var lastFile: UInt64 = 0
   /// External tables by their numbers.
   package var tables: [UInt32: String] = [:]
+  /// How far sources of clicks are durable.
+  package var sources = SourceTable()
 
   package init() {}
 
@@ -97,6 +99,7 @@ package struct ManifestState: Equatable, Sendable {
         throw ManifestFault("table \(number), \(name), is there already")
       }
       tables[number] = name
+    case .progress(let progress): sources.note(progress)
     }
   }
 
@@ -142,6 +145,7 @@ package struct ManifestState: Equatable, Sendable {
     for file in files { changes.append(.addFile(file)) }
     if lastFile > (files.last?.reference.number ?? 0) { changes.append(.lastFile(lastFile)) }
     for number in tables.keys.sorted() { changes.append(.table(number: number, name: tables[number]!)) }
+    for progress in sources.sources { changes.append(.progress(progress)) }
     if lastGeneration > (extents.map(\.generation).max() ?? 0) { changes.append(.lastGeneration(lastGeneration)) }
     return changes
   }

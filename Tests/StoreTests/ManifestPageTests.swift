@@ -75,6 +75,7 @@ import Testing
       ), ("removeFile", .removeFile(number: 1)), ("lastFile", .lastFile(1)), ("sealed", .sealed(to: 1)),
       ("retired", .retired(to: 1)), ("rolledUp", .rolledUp(before: 1)), ("minutesFrom", .minutesFrom(minute: 1)),
       ("table", .table(number: 1, name: "sink")),
+      ("progress", .progress(SourceProgress(high: 1, low: 2, lines: 3, bytes: 4))),
     ]
     for (name, kind) in [
       ("segment", StoreFile.Kind.segment), ("run", .run), ("base", .base), ("dictionary", .dictionary),

@@ -30,6 +30,14 @@ extension ManifestChange {
     case .rolledUp(let day): "days before \(TimeRange.day(day)) have hour and day rows"
     case .minutesFrom(let minute): "minute rows before \(TimeRange.minute(minute)) are gone"
     case .table(let number, let name): "external table \(number) is called \(name)"
+    case .progress(let progress): progress.words
     }
+  }
+}
+
+extension SourceProgress {
+  /// The progress in words.
+  var words: String {
+    "source \(Hex.encode(high))\(Hex.encode(low)) is durable through line \(lines), byte \(bytes)"
   }
 }
