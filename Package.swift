@@ -37,6 +37,7 @@ let modules: [(name: String, imports: [String])] = [
     ["Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Corrections", "Minutes", "Store"]
   ),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
+  ("Importing", ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Catalog"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store", "Shards"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   (
@@ -60,7 +61,8 @@ let modules: [(name: String, imports: [String])] = [
     "Commands",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments",
-      "Corrections", "Minutes", "Store", "Shards", "Catalog", "Query", "Traffic", "Demo", "Bench", "Service",
+      "Corrections", "Minutes", "Store", "Shards", "Catalog", "Importing", "Query", "Traffic", "Demo", "Bench",
+      "Service",
     ]
   ),
 ]
@@ -106,7 +108,8 @@ let package = Package(
         path: "Tests/StoreHarness", swiftSettings: settings),
       // The long runs of `Tests/campaign`.
       .executableTarget(
-        name: "campaign", dependencies: ["Platform", "Simulation", "StoreHarness"], path: "Tests/Campaign",
+        name: "campaign", dependencies: ["Bytes", "Platform", "Clicks", "Store", "Simulation", "StoreHarness"],
+        path: "Tests/Campaign",
         swiftSettings: settings),
       .target(
         name: "ProcessHarness",

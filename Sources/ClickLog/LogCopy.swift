@@ -27,7 +27,8 @@ package enum LogCopy {
     placed: (_ firstPosition: UInt64, _ records: UInt32, _ offset: Int) -> Void
   ) throws -> End {
     var copy = End(offset: SlotHeader.framesStart, checksum: header.previousChecksum, frames: 0)
-    var buffer = AlignedBuffer(capacity: FrameHeader.frameBytes(payload: LogWriter.maximumRecords * RecordFormat.size))
+    var buffer = AlignedBuffer(
+      capacity: FrameHeader.frameBytes(payload: LogWriter.maximumRecords * RecordFormat.size + 4096))
     _ = unsafe try source.walk(to: end) { frame, payload, _ in
       guard frame.kind == .data else { return }
       var renewed = frame
@@ -41,7 +42,7 @@ package enum LogCopy {
       unsafe (buffer.base + FrameHeader.size).copyMemory(from: payload.baseAddress!, byteCount: payload.count)
       copy.checksum = unsafe renewed.seal(buffer.mutableBytes(size))
       unsafe try target.writeAll(buffer.bytes(size), at: UInt64(copy.offset))
-      placed(frame.firstPosition, frame.records, copy.offset)
+      if frame.records > 0 { placed(frame.firstPosition, frame.records, copy.offset) }
       copy.offset += size
       copy.frames += 1
     }

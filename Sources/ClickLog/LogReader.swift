@@ -135,10 +135,10 @@ package struct LogReader {
       return "position \(frame.firstPosition) where \(tail.nextPosition) is due"
     }
     guard frame.previousChecksum == tail.checksum else { return "the chain of checksums is broken" }
-    guard Int(frame.payloadBytes) == Int(frame.records) * RecordFormat.size else {
-      return "records do not fill the payload"
+    guard Int(frame.payloadBytes) >= Int(frame.records) * RecordFormat.size else {
+      return "records do not fit into the payload"
     }
-    guard frame.kind == .data || frame.records == 0 else { return "records in a frame that has none" }
+    guard frame.kind == .data || frame.payloadBytes == 0 else { return "records in a frame that has none" }
     return nil
   }
 

@@ -41,6 +41,7 @@ package struct LogWriter: ~Copyable {
   private var lastIsPromised: Bool
   private var buffer: AlignedBuffer
   private var pending = 0
+  private var annex: [UInt8] = []
   private var base: Int64 = 0
 
   /// Most records in one frame.
@@ -79,10 +80,10 @@ package struct LogWriter: ~Copyable {
     lastIsPromised = true
   }
 
-  /// Whether a frame of `records` fits into the slot, with the page that closes it kept free.
-  package func hasRoom(for records: Int) -> Bool {
+  /// Whether a frame of `records` and an annex fits into the slot, with the page that closes it kept free.
+  package func hasRoom(for records: Int, annex: Int = 0) -> Bool {
     guard let slot else { return false }
-    return offset + FrameHeader.frameBytes(payload: records * RecordFormat.size) + FrameHeader.alignment
+    return offset + FrameHeader.frameBytes(payload: records * RecordFormat.size + annex) + FrameHeader.alignment
       <= Int(slot.header.slotBytes)
   }
 
@@ -108,21 +109,28 @@ package struct LogWriter: ~Copyable {
     return unsafe RecordFormat.read(UnsafeRawPointer(buffer.base + at), base: base)
   }
 
-  /// Writes the pending records as one frame and syncs it. Returns where the frame starts.
+  /// The frame that the next `commit` writes carries `annex` behind its records.
+  package mutating func attach(_ annex: FrameAnnex) { self.annex = annex.bytes }
+
+  /// Writes the pending records, or an annex alone, as one frame and syncs it. Returns where the frame starts.
   package mutating func commit(_ stamp: FrameStamp) throws(SystemError) -> Int {
-    precondition(pending > 0)
+    precondition(pending > 0 || !annex.isEmpty)
     var stamp = stamp
-    stamp.logicalTime = base
+    if pending > 0 { stamp.logicalTime = base }
     let start = offset
     try write(.data, records: pending, stamp)
     nextPosition += UInt64(pending)
     pending = 0
+    annex.removeAll(keepingCapacity: true)
     lastIsPromised = false
     return start
   }
 
   /// Forgets the pending records: their positions will be given again.
-  package mutating func discard() { pending = 0 }
+  package mutating func discard() {
+    pending = 0
+    annex.removeAll(keepingCapacity: true)
+  }
 
   /// Writes a frame without records whose promise covers everything before it, unless the last frame did so already or
   /// the slot has no room. It bounds the doubt whether a damaged last frame was ever acknowledged.
@@ -141,7 +149,8 @@ package struct LogWriter: ~Copyable {
   private mutating func write(_ kind: FrameKind, records: Int, _ stamp: FrameStamp) throws(SystemError) {
     if let failure { throw failure }
     guard let (file, header) = slot else { preconditionFailure("a writer without a slot has no room") }
-    let payload = records * RecordFormat.size
+    let recordBytes = records * RecordFormat.size
+    let payload = recordBytes + (kind == .data ? annex.count : 0)
     var frame = FrameHeader(
       kind: kind, schema: RecordFormat.schema, generation: header.generation, firstPosition: nextPosition,
       records: UInt32(records), payloadBytes: UInt32(payload),
@@ -153,7 +162,11 @@ package struct LogWriter: ~Copyable {
     if sabotaged(.promiseTooHigh) {
       frame.promise = LogAddress(generation: header.generation, offset: offset + size + FrameHeader.alignment)
     }
-    buffer.reserve(size, keeping: FrameHeader.size + payload)
+    buffer.reserve(size, keeping: FrameHeader.size + recordBytes)
+    if kind == .data, !annex.isEmpty {
+      let place = unsafe buffer.base + FrameHeader.size + recordBytes
+      unsafe annex.withUnsafeBytes { unsafe place.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    }
     let sealed = unsafe frame.seal(buffer.mutableBytes(size))
     do throws(SystemError) {
       unsafe try Self.persist(file, buffer.bytes(size), at: UInt64(offset))

@@ -21,6 +21,14 @@
   package internal(set) var time: Int64 = 0
   package internal(set) var signature: Signature?
   package internal(set) var kid: UnsafeRawBufferPointer?
+
+  /// A time in one of the forms above, without quotes, in ms since 1970; nil for anything else.
+  package static func time(_ text: UnsafeRawBufferPointer) -> Int64? {
+    unsafe Timestamp.parse(text) ?? LineScan.epoch(text)
+  }
+
+  /// What a time has to be, in words that go behind a field's name.
+  package static var timeRule: StaticString { LineScan.timeRule }
 }
 
 /// Why a line is no click: what is wrong and with which field.

@@ -23,10 +23,18 @@ import Glibc
   private let scratch: UnsafeMutablePointer<UInt8>
   private let names: [[UInt8]]
   private let unknown: UnknownNames
+  /// Members that are handed out as they stand there, for logs whose ids are derived from them; nil: lines have ids.
+  private let idFrom: [[UInt8]]?
+  /// Their values in the line read last, good until the line changes; nil where one is missing.
+  package private(set) var collected: [UnsafeRawBufferPointer?] = unsafe []
 
-  /// A reader. `names` gives members other names than the interface does.
-  package init(_ unknown: UnknownNames = .refuse, names: [ClickLineFault.Field: String] = [:]) {
+  /// A reader. `names` gives members other names than the interface does. With `idFrom` lines need no impression id; the
+  /// values of these members are collected.
+  package init(
+    _ unknown: UnknownNames = .refuse, names: [ClickLineFault.Field: String] = [:], idFrom: [String]? = nil
+  ) {
     self.unknown = unknown
+    self.idFrom = idFrom.map { $0.map { Array($0.utf8) } }
     self.names = ClickLineFault.Field.allCases.dropLast().map { Array((names[$0] ?? "\($0.name)").utf8) }
     // A decoded text is never longer than the text it came from.
     unsafe scratch = .allocate(capacity: Self.maximumLine)
@@ -48,6 +56,7 @@ import Glibc
       base: start.assumingMemoryBound(to: UInt8.self), count: line.count, scratch: scratch)
     var click = ClickLine()
     var seen: UInt8 = 0
+    if let idFrom { unsafe collected = [UnsafeRawBufferPointer?](repeating: nil, count: idFrom.count) }
     scan.skipSpace()
     guard scan.take(UInt8(ascii: "{")) else { throw LineScan.noObject }
     scan.skipSpace()
@@ -58,6 +67,8 @@ import Glibc
         scan.skipSpace()
         guard scan.take(UInt8(ascii: ":")) else { throw ClickLineFault(.line, "is not JSON: no : behind a name") }
         scan.skipSpace()
+        let collects = idFrom.flatMap { names in names.firstIndex { unsafe Self.same($0, name) } }
+        let valueStart = scan.offset
         if let field = unsafe field(called: name) {
           guard seen & 1 << field.rawValue == 0 else { throw ClickLineFault(field, "is given twice") }
           seen |= 1 << field.rawValue
@@ -68,6 +79,9 @@ import Glibc
           throw ClickLineFault(
             .line, "has an unknown member; known are adId, impressionId, time, signature, kid")
         }
+        if let collects {
+          unsafe collected[collects] = UnsafeRawBufferPointer(rebasing: line[valueStart..<scan.offset])
+        }
         scan.skipSpace()
       } while scan.take(UInt8(ascii: ","))
       guard scan.take(UInt8(ascii: "}")) else {
@@ -77,6 +91,7 @@ import Glibc
     scan.skipSpace()
     guard scan.isAtEnd else { throw ClickLineFault(.line, "has text behind the object") }
     for field in [ClickLineFault.Field.adID, .impressionID, .time] where seen & 1 << field.rawValue == 0 {
+      if field == .impressionID, idFrom != nil { continue }
       throw ClickLineFault(field, "is missing")
     }
     return click
@@ -84,13 +99,18 @@ import Glibc
 
   @inline(__always)
   private func field(called name: UnsafeRawBufferPointer) -> ClickLineFault.Field? {
-    for i in names.indices where names[i].count == name.count {
-      let same = unsafe names[i].withUnsafeBytes {
-        unsafe name.count == 0 || memcmp($0.baseAddress!, name.baseAddress!, name.count) == 0
-      }
-      if same { return ClickLineFault.Field(rawValue: UInt8(truncatingIfNeeded: i)) }
+    for i in names.indices {
+      if unsafe Self.same(names[i], name) { return ClickLineFault.Field(rawValue: UInt8(truncatingIfNeeded: i)) }
     }
     return nil
+  }
+
+  @inline(__always)
+  private static func same(_ name: [UInt8], _ text: UnsafeRawBufferPointer) -> Bool {
+    guard name.count == text.count else { return false }
+    return unsafe name.withUnsafeBytes {
+      unsafe text.count == 0 || memcmp($0.baseAddress!, text.baseAddress!, text.count) == 0
+    }
   }
 
   @inline(__always)

@@ -16,7 +16,7 @@ import Glibc
 
   static let noObject = ClickLineFault(.line, "is not a JSON object")
   private static let tooShort = ClickLineFault(.line, "is not JSON: it ends too early")
-  private static let timeRule: StaticString =
+  static let timeRule: StaticString =
     "must be RFC 3339 (2026-11-23T17:00:00Z), or seconds or milliseconds since 1970 without an exponent"
 
   init(base: UnsafePointer<UInt8>, count: Int, scratch: UnsafeMutablePointer<UInt8>) {
@@ -26,6 +26,9 @@ import Glibc
   }
 
   var isAtEnd: Bool { position == count }
+
+  /// Where in the line it is.
+  var offset: Int { position }
 
   /// The next byte; 0, which is no part of any JSON, at the end.
   @inline(__always)
@@ -203,15 +206,13 @@ import Glibc
       return time
     }
     let text = try unsafe string(.time)
-    guard let time = unsafe Timestamp.parse(text) ?? Self.epoch(text) else {
-      throw ClickLineFault(.time, Self.timeRule)
-    }
+    guard let time = unsafe ClickLine.time(text) else { throw ClickLineFault(.time, Self.timeRule) }
     return time
   }
 
   /// Seconds or, from 10^11 on, milliseconds since 1970 as milliseconds; what lies below a millisecond is cut off. Nil for
   /// anything but a decimal number of at most 15 digits before its point.
-  private static func epoch(_ text: UnsafeRawBufferPointer) -> Int64? {
+  static func epoch(_ text: UnsafeRawBufferPointer) -> Int64? {
     var i = 0
     let isNegative = unsafe text.count > 0 && text[0] == UInt8(ascii: "-")
     if isNegative { i = 1 }

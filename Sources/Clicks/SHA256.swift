@@ -27,6 +27,15 @@ import COpenSSL
     return UInt64(bigEndian: digest.0)
   }
 
+  /// The first 128 bits of the digest of an array's bytes.
+  package func first128(_ bytes: [UInt8]) -> (high: UInt64, low: UInt64) {
+    var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    unsafe bytes.withUnsafeBytes { input in
+      unsafe withUnsafeMutableBytes(of: &digest) { unsafe hash(input, into: $0) }
+    }
+    return (UInt64(bigEndian: digest.0), UInt64(bigEndian: digest.1))
+  }
+
   /// The digest of an array's bytes, 32 bytes.
   package func digest(_ bytes: [UInt8]) -> [UInt8] {
     var out = [UInt8](repeating: 0, count: 32)

@@ -114,6 +114,20 @@
   case noLookBack
   /// A repeat in an open minute is passed over for good.
   case forgetOpenRepeats
+  /// An event time from the future moves the watermark beyond the clock.
+  case watermarkNotCapped
+  /// The watermark follows the clock although clicks move it.
+  case heartbeatEarly
+  /// Clicks that the dedup index no longer knows are not looked up in segments.
+  case skipLookups
+  /// The dedup index forgets clicks that are in no segment yet.
+  case expireBeforeSeal
+  /// A source's progress is believed before its clicks are synced.
+  case progressBeforeSync
+  /// A source's progress goes on past clicks that could not be recorded.
+  case progressOfUnrecorded
+  /// Slots are used again although the manifest does not know what their frames said of sources.
+  case forgetProgress
 }
 
 #if Sabotage

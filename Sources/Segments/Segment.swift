@@ -177,7 +177,13 @@ package final class Segment: Sendable {
     _ impression: ImpressionID, _ reader: RowPageReader, _ visit: (SegmentRow) throws -> Bool
   ) throws -> Bool {
     let range = try reader.find(high: impression.high)
-    if range.isEmpty { return true }
+    return range.isEmpty ? true : try find(impression, reader, in: range, visit)
+  }
+
+  /// The same among the rows of a page that have the id's high half.
+  func find(
+    _ impression: ImpressionID, _ reader: RowPageReader, in range: Range<Int>, _ visit: (SegmentRow) throws -> Bool
+  ) throws -> Bool {
     let lows = try reader.lows()
     for row in range where lows.low(row) == impression.low {
       let time = try reader.eventTime(at: row, high: impression.high)

@@ -28,6 +28,7 @@ extension ServiceContext {
     perShard("tally_table_late_rows_total", "counter", "Rows changed after their time was closed.") {
       counters[$0].lateRows
     }
+    eventTime(&writer)
     perShard("tally_table_live_rows", "gauge", "Rows of ad and time that are in memory alone.") {
       UInt64(summaries[$0].rows)
     }
@@ -82,6 +83,40 @@ extension ServiceContext {
     for (shard, disk) in disks.disks.enumerated() {
       guard let through = disk?.state.recounted.through, through > 0 else { continue }
       writer.sample("tally_recount_through_seconds", "shard=\"\(shard)\"", through * 60)
+    }
+  }
+
+  /// How far event time is, and what came after it.
+  private func eventTime(_ writer: inout MetricsWriter) {
+    let counters = conditions.map(\.counters)
+    let now = clock.now()
+    func perShard(_ name: String, _ type: String, _ help: String, _ value: (Int) -> UInt64) {
+      writer.family(name, type, help)
+      for shard in counters.indices { writer.sample(name, "shard=\"\(shard)\"", value(shard)) }
+    }
+    func ages(_ name: String, _ help: String, _ since: (Int) -> Int64?) {
+      writer.family(name, "gauge", help)
+      for shard in counters.indices {
+        guard let since = since(shard) else { continue }
+        writer.seconds(name, "shard=\"\(shard)\"", nanoseconds: max(0, now - since) * 1_000_000)
+      }
+    }
+    ages("tally_event_time_lag_seconds", "How far the watermark of event time is behind the clock.") { shard in
+      let watermark = cores[shard].watermark.value(at: now)
+      return watermark > 0 ? watermark : nil
+    }
+    ages("tally_log_floor_age_seconds", "Age of the oldest click that a restart reads again.") {
+      counters[$0].floorTime ?? now
+    }
+    perShard("tally_table_late_clicks_total", "counter", "Clicks counted after their minute was closed.") {
+      counters[$0].late
+    }
+    perShard("tally_lookup_clicks_total", "counter", "Clicks looked up in segments.") { counters[$0].lookups }
+    perShard("tally_lookup_found_total", "counter", "Clicks that a look-up found counted already.") {
+      counters[$0].lookupHits
+    }
+    perShard("tally_lookup_errors_total", "counter", "Segments that a look-up could not read.") {
+      counters[$0].lookupErrors
     }
   }
 

@@ -11,6 +11,10 @@ package struct ShardFigures: Sendable {
   package var liveRows: Int
   /// Minutes before this one are closed.
   package var closedThrough: Minute
+  /// Event time, and when the oldest click was received that a restart reads again; ms since 1970. Nil where nothing is
+  /// known or nothing runs.
+  package var watermark: Int64?
+  package var floorTime: Int64?
   /// What the manifest says; nil where only the table is at hand.
   package var disk: Disk?
 
@@ -41,6 +45,9 @@ package struct ShardFigures: Sendable {
   package init(_ core: ShardCore) {
     self.init(core.live)
     disk = Disk(core)
+    let event = core.watermark.value(at: core.clock.now())
+    watermark = event > 0 ? event : nil
+    floorTime = core.condition.counters.floorTime
   }
 
   /// For programs.
@@ -52,6 +59,8 @@ package struct ShardFigures: Sendable {
     ]
     guard let disk else { return .object(members) }
     let state = disk.state
+    if let watermark { members.append(.init("watermark", .string(Timestamp.format(watermark)))) }
+    members.append(.init("floorReceived", .optional(floorTime.map { Timestamp.format($0) })))
     let rolledUp = state.rolledUp > .min ? Minute(index: state.rolledUp * 1_440) : nil
     members += [
       .init("applied", .integer(state.applied)), .init("sealed", .integer(state.sealed)),

@@ -47,7 +47,7 @@ extension Upkeep {
       core.verdicts.add(Dictionary(uniqueKeysWithValues: verdicts.map { ($0.key, $0.count) }))
       throw error
     }
-    count { $0.checkpoints += 1 }
+    noteCheckpoint()
   }
 
   /// Writes the keys of ads that no dictionary holds yet.

@@ -257,11 +257,20 @@ package final class LiveTable: Sendable {
 
   // MARK: - Writing
 
-  func apply(_ clicks: [(ad: AdKey, minute: Minute)]) {
+  /// Counts a durable batch. Returns how many of its clicks were late: their minute is closed.
+  func apply(_ clicks: [(ad: AdKey, minute: Minute)]) -> UInt64 {
     state.withLock { state in
-      for click in clicks { state.minutes.apply(ad: click.ad, minute: click.minute) }
+      var late: UInt64 = 0
+      for click in clicks {
+        state.minutes.apply(ad: click.ad, minute: click.minute)
+        if click.minute.index < state.closedThrough { late += 1 }
+      }
+      return late
     }
   }
+
+  /// Position after the last click that is counted.
+  var position: UInt64 { state.withLock { $0.minutes.position } }
 
   /// The codes of ads that have one, in one hold of the lock.
   func codes(of ads: [AdKey]) -> [UInt32?] {

@@ -45,6 +45,8 @@ package enum ManifestChange: Equatable, Sendable {
   case recounted(RecountMark, run: UInt64)
   /// Minute rows of so many clicks have gone with the minute retention, in all.
   case dropped(clicks: UInt64)
+  /// A source of clicks is durable so far in this shard; of many sources those that moved last are kept.
+  case progress(SourceProgress)
 
   private enum Tag: UInt8 {
     case epoch = 1
@@ -63,6 +65,7 @@ package enum ManifestChange: Equatable, Sendable {
     case rolledUp = 14
     case minutesFrom = 15
     case table = 16
+    case progress = 17
     case recounted = 24
     case dropped = 25
   }
@@ -140,6 +143,12 @@ package enum ManifestChange: Equatable, Sendable {
     case .dropped(let clicks):
       tag = .dropped
       body.append(clicks)
+    case .progress(let progress):
+      tag = .progress
+      body.append(progress.high.byteSwapped)
+      body.append(progress.low.byteSwapped)
+      body.append(progress.lines)
+      body.append(progress.bytes)
     }
     writer.append(tag.rawValue)
     writer.append(UInt8(0))
@@ -211,6 +220,11 @@ package enum ManifestChange: Equatable, Sendable {
       else { return nil }
       return .recounted(RecountMark(position: position, floor: floor, through: through), run: run)
     case .dropped: return body.next().map { .dropped(clicks: $0) }
+    case .progress:
+      guard let high = body.next(UInt64.self), let low = body.next(UInt64.self), let lines = body.next(UInt64.self),
+        let bytes = body.next(UInt64.self)
+      else { return nil }
+      return .progress(SourceProgress(high: high.byteSwapped, low: low.byteSwapped, lines: lines, bytes: bytes))
     }
   }
 }

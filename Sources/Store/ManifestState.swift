@@ -39,6 +39,8 @@ package struct ManifestState: Equatable, Sendable {
   package var dropped: UInt64 = 0
   /// External tables by their numbers.
   package var tables: [UInt32: String] = [:]
+  /// How far sources of clicks are durable.
+  package var sources = SourceTable()
 
   package init() {}
 
@@ -108,6 +110,7 @@ package struct ManifestState: Equatable, Sendable {
       }
       (recounted, lastRecount) = (mark, run)
     case .dropped(let clicks): dropped = max(dropped, clicks)
+    case .progress(let progress): sources.note(progress)
     }
   }
 
@@ -155,6 +158,7 @@ package struct ManifestState: Equatable, Sendable {
     for file in files { changes.append(.addFile(file)) }
     if lastFile > (files.last?.reference.number ?? 0) { changes.append(.lastFile(lastFile)) }
     for number in tables.keys.sorted() { changes.append(.table(number: number, name: tables[number]!)) }
+    for progress in sources.sources { changes.append(.progress(progress)) }
     if lastGeneration > (extents.map(\.generation).max() ?? 0) { changes.append(.lastGeneration(lastGeneration)) }
     return changes
   }

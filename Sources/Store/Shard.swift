@@ -3,7 +3,6 @@ import ClickLog
 import Clicks
 import Dedup
 import Files
-import Files
 import Minutes
 import Platform
 import Segments
@@ -32,6 +31,10 @@ package final class Shard {
   private var index: LogIndex
   private var dedup: DedupIndex
   private var horizon: HorizonWatermark
+  private var lookup: LifetimeLookup
+  private var receipts: ReceiptTimes
+  /// Every click below is in a segment that readers have, or retired.
+  private var sealedEnd: UInt64
   private let hasher: SipHash
   private var nextPosition: UInt64
   private var lastWork: Int64
@@ -41,6 +44,7 @@ package final class Shard {
   private var hashes: [UInt64] = []
   private var decided: [ClickAnswer] = []
   private var accepted: [(ad: AdKey, minute: Minute)] = []
+  private var newestEvent = Int64.min
 
   /// Most clicks in one batch of any shard.
   package static let maximumBatch = LogWriter.maximumRecords
@@ -49,7 +53,7 @@ package final class Shard {
   /// closes it.
   package var batchLimit: Int {
     let frame = slots.slotBytes - SlotHeader.framesStart - FrameHeader.alignment
-    return min(Self.maximumBatch, (frame - FrameHeader.size) / RecordFormat.size)
+    return min(Self.maximumBatch, (frame - FrameHeader.size - FrameAnnex.progressBytes) / RecordFormat.size)
   }
 
   init(
@@ -62,6 +66,9 @@ package final class Shard {
     wallHighest = wallAtStart
     nextPosition = recovery.nextPosition
     horizon = recovery.horizon
+    receipts = recovery.receipts
+    lookup = LifetimeLookup(maxFuture: core.options.maxFuture)
+    sealedEnd = core.manifest.state.sealed
     hasher = recovery.hasher
     self.writer = writer
     self.index = index
@@ -97,10 +104,13 @@ package final class Shard {
   // MARK: - Clicks
 
   /// Decides, writes, syncs, counts and answers a batch of at most `batchLimit` clicks. `answer` is called once for each
-  /// index, after the barrier.
-  package func commit(_ batch: Span<ClickRequest>, answer: (Int, ClickAnswer) -> Void) {
+  /// index, after the barrier. `progress`, which the batch completes, becomes durable with it, unless a click of it could
+  /// not be recorded.
+  package func commit(
+    _ batch: Span<ClickRequest>, progress: SourceProgress? = nil, answer: (Int, ClickAnswer) -> Void
+  ) {
     precondition(batch.count <= batchLimit)
-    guard ready(for: batch.count) else {
+    guard ready(for: batch.count, annex: progress == nil ? 0 : FrameAnnex.progressBytes) else {
       for i in 0..<batch.count { answer(i, ClickAnswer(.unrecorded)) }
       counters.unrecorded += UInt64(batch.count)
       condition.publish(counters)
@@ -112,8 +122,13 @@ package final class Shard {
       for i in 0..<batch.count where decided[i].verdict == .duplicate { answer(i, decided[i]) }
     }
     if sabotaged(.answerBeforeSync) { for i in 0..<batch.count { answer(i, decided[i]) } }
-    if sabotaged(.foldBeforeSync) { live.apply(accepted) }
-    if !accepted.isEmpty, !write(stamp) {
+    if sabotaged(.foldBeforeSync) { counters.late += live.apply(accepted) }
+    let carried = decided.contains { $0.verdict == .unrecorded } && !sabotaged(.progressOfUnrecorded) ? nil : progress
+    if let carried {
+      writer.attach(FrameAnnex(progress: [carried]))
+      if sabotaged(.progressBeforeSync) { core.sources.withLock { $0.note(carried) } }
+    }
+    if !accepted.isEmpty || carried != nil, !write(stamp) {
       for i in 0..<batch.count {
         let isSpared = sabotaged(.answerRepeatsAfterFailure) && decided[i].verdict == .duplicate
         answer(i, isSpared ? decided[i] : ClickAnswer(.unknown))
@@ -122,38 +137,62 @@ package final class Shard {
       condition.publish(counters)
       return
     }
-    if !sabotaged(.foldBeforeSync) { live.apply(accepted) }
+    if !sabotaged(.foldBeforeSync) { counters.late += live.apply(accepted) }
+    if let carried { core.sources.withLock { $0.note(carried) } }
+    if !accepted.isEmpty { core.watermark.note(newestEvent, at: stamp.logicalTime) }
     count()
     for i in 0..<batch.count { answer(i, decided[i]) }
   }
 
   /// Whether a batch can be written; goes to the next slot where this one is full.
-  private func ready(for count: Int) -> Bool {
+  private func ready(for count: Int, annex: Int) -> Bool {
     if case .failed = condition.state { return false }
-    return hasRoom(for: count) || switchSlot()
+    return writer.hasRoom(for: count, annex: annex) || switchSlot()
   }
-
-  private func hasRoom(for count: Int) -> Bool { writer.hasRoom(for: count) }
 
   private func decide(_ batch: Span<ClickRequest>, _ stamp: FrameStamp) {
     hashes.removeAll(keepingCapacity: true)
     decided.removeAll(keepingCapacity: true)
     accepted.removeAll(keepingCapacity: true)
-    dedup.expire(below: horizon.watermark(at: Int64(stamp.runningTime)))
+    newestEvent = .min
+    let version = live.version
+    let horizonEnd = expire(at: stamp.runningTime, version)
+    lookup.run(
+      batch, live, version.segments, known: dedup.watermark, knownTime: receipts.latest(before: dedup.watermark))
     for i in 0..<batch.count {
       let hash = hashed(batch[i].identity)
       dedup.prefetch(hash)
       hashes.append(hash)
     }
-    for i in 0..<batch.count { decided.append(decide(batch[i], hashes[i], stamp)) }
+    for i in 0..<batch.count {
+      switch lookup.earlier.isEmpty ? .none : lookup.earlier[i] {
+      case .none: decided.append(decide(batch[i], hashes[i], stamp, horizonEnd))
+      case .counted(let time): decided.append(ClickAnswer(.duplicate, eventTime: time))
+      case .unreadable: decided.append(ClickAnswer(.unrecorded))
+      }
+    }
   }
 
-  private func decide(_ request: ClickRequest, _ hash: UInt64, _ stamp: FrameStamp) -> ClickAnswer {
+  /// Lets the index forget what is beyond the horizon and in a segment of `version`, so that there is no gap between the two.
+  /// Returns the position where the horizon begins.
+  private func expire(at running: UInt64, _ version: Version) -> UInt64 {
+    sealedEnd = max(sealedEnd, version.segments.last?.summary.positions.upperBound ?? 0)
+    let horizonEnd = horizon.watermark(at: Int64(running))
+    dedup.expire(below: sabotaged(.expireBeforeSeal) ? horizonEnd : min(horizonEnd, sealedEnd))
+    return horizonEnd
+  }
+
+  private func decide(
+    _ request: ClickRequest, _ hash: UInt64, _ stamp: FrameStamp, _ horizonEnd: UInt64
+  ) -> ClickAnswer {
     let position = nextPosition + UInt64(accepted.count)
+    // An id from /click without a minting time is a repeat inside the horizon alone.
+    let isPlain = request.isBrowsers && request.identity.impression.mintedAt == nil
     var first: Click?
     let outcome: DedupIndex.Outcome
     do throws(SystemError) {
       outcome = try dedup.put(hash, position: position) { candidate throws(SystemError) -> Bool in
+        if isPlain, candidate < horizonEnd { return false }
         first = try recall(candidate, hash, request.identity)
         return first != nil || sabotaged(.trustTag)
       }
@@ -173,6 +212,7 @@ package final class Shard {
       let written = writer.append(click)
       precondition(written == position)
       accepted.append((click.ad, click.minute))
+      newestEvent = max(newestEvent, click.eventTime)
       return ClickAnswer(.valid, eventTime: click.eventTime)
     }
   }
@@ -235,10 +275,13 @@ package final class Shard {
     }
     lastWork = environment.time.monotonic()
     let (file, header) = writer.slot!
-    index.add(
-      firstPosition: nextPosition, records: records, generation: header.generation, offset: offset, file: file)
+    if records > 0 {
+      index.add(
+        firstPosition: nextPosition, records: records, generation: header.generation, offset: offset, file: file)
+    }
     horizon.note(nextPosition..<(nextPosition + UInt64(records)), at: Int64(stamp.runningTime))
     nextPosition += UInt64(records)
+    receipts.note(nextPosition, at: stamp.logicalTime)
     counters.commits += 1
     counters.bytesWritten += UInt64(writer.offset - offset)
     counters.commitNanoseconds.add(lastWork - began)
@@ -250,6 +293,9 @@ package final class Shard {
     for answer in decided where answer.verdict == .duplicate { counters.duplicates += 1 }
     for answer in decided where answer.verdict == .unrecorded { counters.unrecorded += 1 }
     counters.logOffset = UInt64(writer.offset)
+    counters.lookups = lookup.lookups
+    counters.lookupHits = lookup.hits
+    counters.lookupErrors = lookup.failures
     condition.publish(counters)
   }
 
@@ -322,10 +368,15 @@ package final class Shard {
     if case .failed = condition.state { return }
     reclaim()
     // Without a free slot this tells anew what keeps it from being made.
-    if case .waiting = condition.state, !hasRoom(for: batchLimit) { _ = switchSlot() }
+    if case .waiting = condition.state, !writer.hasRoom(for: batchLimit, annex: FrameAnnex.progressBytes) {
+      _ = switchSlot()
+    }
     do throws(SystemError) { try mark() } catch { fail(error) }
-    dedup.expire(below: horizon.watermark(at: Int64(runningTime)))
+    _ = expire(at: runningTime, live.version)
     index.forget(below: dedup.watermark)
+    let floor = core.floor.load(ordering: .relaxed)
+    counters.floorTime = floor < nextPosition ? receipts.time(of: floor) : nil
+    receipts.forget(below: min(floor, dedup.watermark))
     let figures = dedup.statistics
     counters.dedupKeys = figures.liveKeys
     counters.dedupBytes = figures.bytes

@@ -46,6 +46,14 @@ package struct ShardCounters: Sendable {
   package var commits: UInt64 = 0
   package var bytesWritten: UInt64 = 0
   package var readErrors: UInt64 = 0
+  /// Clicks whose minute was closed when they came.
+  package var late: UInt64 = 0
+  /// Clicks looked up in segments, those that were there, and segments that could not be read.
+  package var lookups: UInt64 = 0
+  package var lookupHits: UInt64 = 0
+  package var lookupErrors: UInt64 = 0
+  /// When the oldest click was received that a restart reads again, logical ms since 1970; nil where there is none.
+  package var floorTime: Int64?
   /// Byte in the current slot where the next frame goes.
   package var logOffset: UInt64 = 0
   /// Impressions in the dedup index, and its memory.

@@ -19,18 +19,29 @@ package final class ShardCore: Sendable {
   let recoveredRunning: UInt64
   /// Verdicts on their way into their tables, from any thread.
   package let verdicts = VerdictCounts()
+  /// How far event time has come.
+  package let watermark: Watermark
   /// Whether clicks are recorded, from any thread.
   package let condition = ShardCondition()
   /// Ends a long merge when the store closes.
   package let interruption = Interruption()
+
+  /// How far sources of clicks are durable.
+  let sources: Mutex<SourceTable>
+  /// Where replay starts, for whoever must not wait for the manifest.
+  let floor: Atomic<UInt64>
 
   /// Slots that the manifest no longer names, but the committer may still read.
   private let leaving = Mutex<(slots: [UInt32], logStart: UInt64)>(([], 0))
 
   init(
     environment: Environment, directory: String, store: StoreID, options: ShardOptions, clock: LogicalClock,
-    manifest: SharedManifest, live: LiveTable, slots: SlotPool, recoveredRunning: UInt64
+    manifest: SharedManifest, live: LiveTable, slots: SlotPool, recoveredRunning: UInt64, watermark: Int64,
+    sources: SourceTable
   ) {
+    self.sources = Mutex(sources)
+    self.watermark = Watermark(watermark, idleAfter: options.idleAfter, time: environment.time)
+    floor = Atomic(manifest.state.floor)
     self.recoveredRunning = recoveredRunning
     self.environment = environment
     self.directory = directory
@@ -61,6 +72,11 @@ package final class ShardCore: Sendable {
       leaving.slots = []
       return taken
     }
+  }
+
+  /// How far a source is durable in this shard; nil where nothing of it is known.
+  package func progress(ofSource high: UInt64, _ low: UInt64) -> SourceProgress? {
+    sources.withLock { $0.progress(ofSource: high, low) }
   }
 
   /// Ends recording for good (K8): what counts with the log, like the routes, is not known to be on disk.

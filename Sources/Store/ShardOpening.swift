@@ -44,7 +44,8 @@ extension Shard {
       live: LiveTable(
         recovery.minutes, version: recovery.version, closedThrough: state.closedThrough, mark: state.recounted,
         changed: recovery.changed), slots: slots,
-      recoveredRunning: recovery.runningTime)
+      recoveredRunning: recovery.runningTime, watermark: recovery.watermark,
+      sources: recovery.sources)
     let index = opening.index
     let damaged = recovery.damaged
     let shard = Shard(recovery, core: core, writer: opening.writer, index: index)
@@ -77,6 +78,8 @@ private struct Opening: ~Copyable {
   let last: (extent: LogExtent, end: LogExtent.End, tail: LogTail)?
   let nextPosition: UInt64
   let manifestSequence: UInt64
+  let sources: SourceTable
+  let sourceGeneration: UInt64
   var index: LogIndex
   /// The end of the chain that the new generation continues.
   var previous: (generation: UInt64, checksum: UInt32) = (0, 0)
@@ -97,6 +100,8 @@ private struct Opening: ~Copyable {
     last = recovery.tails.last
     nextPosition = recovery.nextPosition
     manifestSequence = recovery.manifest?.sequence ?? 0
+    sources = recovery.sources
+    sourceGeneration = recovery.sourceGeneration
     index = recovery.index
     let chain = recovery.tails.dropLast().last
     beforeLast = (chain?.extent.generation ?? 0, chain?.tail.checksum ?? 0)
@@ -107,7 +112,7 @@ private struct Opening: ~Copyable {
   private enum Fate {
     /// It stays as it is, closed.
     case keep
-    /// It holds no click: its slot is free.
+    /// It holds no click, and nothing of sources: its slot is free.
     case drop
     /// It holds few: they move into the new slot, and its own is free.
     case copy
@@ -115,7 +120,8 @@ private struct Opening: ~Copyable {
 
   private func fate(of state: ManifestState) -> Fate {
     guard let last, last.extent.end == nil else { return .keep }
-    if last.end.position == last.extent.firstPosition { return .drop }
+    // What it says of sources would be gone, and what older frames say would count again.
+    if last.end.position == last.extent.firstPosition, sourceGeneration != last.extent.generation { return .drop }
     return Int(last.end.offset) <= options.slotBytes / 2 ? .copy : .keep
   }
 
@@ -124,6 +130,7 @@ private struct Opening: ~Copyable {
     let epoch = state.epoch + (sabotaged(.noNewEpoch) && state.epoch > 0 ? 0 : 1)
     var changes: [ManifestChange] = epoch > state.epoch ? [.epoch(epoch)] : []
     changes.append(.logicalTime(clock.now()))
+    changes += sources.changes(since: state.sources)
     if sabotaged(.appendBehindCrash), let last, last.extent.end == nil {
       try goOn(in: last)
       return changes

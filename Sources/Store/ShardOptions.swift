@@ -16,8 +16,15 @@ package struct ShardOptions: Sendable {
   package var expectedImpressions = 1_000_000
   /// The dedup index never takes more; clicks beyond it are refused as unrecorded.
   package var dedupLimit = 4 << 30
-  /// A minute closes when the logical clock is this far past its end.
+  /// A minute closes when the watermark is this far past its end.
   package var allowedLateness: Int64 = 120_000
+  /// Without a click that moves it for this long, the watermark follows the clock.
+  package var idleAfter: Int64 = 10_000
+  /// Event times may be ahead of the clock by this much; what lets a click through sees to it.
+  package var maxFuture: Int64 = EventTimeLimits().maxFuture
+  /// A checkpoint is made at the latest after this long, or so many clicks.
+  package var checkpointInterval: Int64 = 60_000
+  package var checkpointClicks: UInt64 = 8_000_000
   /// An idle log marks everything durable after this long.
   package var markAfter: Int64 = 50
   /// Rows of a segment made from the log; also what is sealed at once.

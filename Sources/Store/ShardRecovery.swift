@@ -43,12 +43,25 @@ package struct ShardRecovery: ~Copyable {
   var index = LogIndex()
   var dedup: DedupIndex
   var horizon: HorizonWatermark
+  var receipts = ReceiptTimes()
+  /// How far sources of clicks are durable.
+  package private(set) var sources = SourceTable()
+  /// The newest generation with a frame that speaks of a source.
+  private(set) var sourceGeneration: UInt64 = 0
+  /// Newest event time in the log that is replayed, each capped by its receive time.
+  private var newestEvent = Int64.min
   let hasher: SipHash
   var dictionaries: [DictionaryPart] = []
   private let options: ShardOptions
 
   /// Position of the next click.
   package var nextPosition: UInt64 { minutes.position }
+
+  /// Where event time goes on from: the clicks that were replayed, and what was closed before.
+  var watermark: Int64 {
+    let closed = manifest?.state.closedThrough ?? .min
+    return max(newestEvent, closed > .min ? closed * 60_000 + options.allowedLateness : .min)
+  }
 
   /// What readers would see of the shard, for queries on a directory that no server holds.
   package var live: LiveTable {
@@ -90,6 +103,7 @@ package struct ShardRecovery: ~Copyable {
     if let manifest {
       notes += manifest.repaired.map { "repaired from the other copy: " + $0 }
       logicalTime = manifest.state.logicalTime
+      sources = manifest.state.sources
       try open(manifest.state, files, store)
       for extent in manifest.state.extents { try replay(extent, files, store) }
       guard minutes.position >= manifest.state.applied || sabotaged(.ignorePromise) else {
@@ -119,14 +133,21 @@ package struct ShardRecovery: ~Copyable {
     }
     minutes = LiveMinutes(ads: opened.ads, position: start)
     changed = try version.changedRows(since: state.recounted)
-    if identities { try remember(version.segments) }
+    for segment in version.segments {
+      receipts.note(segment.summary.positions.upperBound, at: segment.summary.receiveTimes.upperBound)
+    }
+    if identities { try remember(version.segments, state) }
   }
 
-  private mutating func remember(_ segments: [Segment]) throws {
-    guard let newest = segments.last?.summary.runningTimes.upperBound else { return }
+  private mutating func remember(_ segments: [Segment], _ state: ManifestState) throws {
     // Whatever was received longer ago than the horizon when the newest segment ended has expired since.
+    let newest = segments.last?.summary.runningTimes.upperBound ?? 0
     let reach = Int64(newest) - options.dedupHorizon - 2_000
     let recent = segments.drop { Int64($0.summary.runningTimes.upperBound) < reach }
+    let start = recent.first?.summary.positions.lowerBound ?? state.sealed
+    // The index knows every click from here on, and none before.
+    horizon = HorizonWatermark(timeToLive: options.dedupHorizon, from: start)
+    dedup.expire(below: start)
     for segment in recent {
       var failure: ShardError?
       try segment.forEachInLogOrder { row in
@@ -134,7 +155,7 @@ package struct ShardRecovery: ~Copyable {
         let position = row.position
         let running = Int64(row.runningTime)
         horizon.note(position..<(position + 1), at: running)
-        if position & 4095 == 0 { dedup.expire(below: horizon.watermark(at: running)) }
+        if position & 63 == 0 { dedup.expire(below: horizon.watermark(at: running)) }
         let hash = hasher.hash(minutes.ads.key(row.code).rawValue, row.impression.high, row.impression.low)
         let outcome = dedup.put(hash, position: position) { _ in false }
         if case .refused(let refusal) = outcome { failure = .dedupTooSmall("\(refusal)") }
@@ -180,6 +201,16 @@ package struct ShardRecovery: ~Copyable {
   private mutating func apply(
     _ frame: FrameHeader, _ payload: UnsafeRawBufferPointer, _ path: String, _ offset: Int
   ) throws {
+    do throws(AnnexFault) {
+      for progress in try unsafe FrameAnnex(payload, records: frame.records).progress {
+        sources.note(progress)
+        sourceGeneration = frame.generation
+      }
+    } catch {
+      throw FormatError(
+        file: path, offset: UInt64(offset + FrameHeader.size + Int(frame.records) * RecordFormat.size),
+        reason: error.description)
+    }
     guard frame.records > 0 else { return }
     let state = manifest!.state
     // Sealed clicks were received before: their running times are known already.
@@ -188,11 +219,12 @@ package struct ShardRecovery: ~Copyable {
     }
     runningTime = max(runningTime, frame.runningTime)
     let positions = frame.firstPosition..<(frame.firstPosition + UInt64(frame.records))
+    receipts.note(positions.upperBound, at: frame.logicalTime)
     let running = Int64(frame.runningTime)
     let unsealed = positions.clamped(to: state.sealed..<UInt64.max)
     if !unsealed.isEmpty {
       horizon.note(unsealed, at: running)
-      dedup.expire(below: horizon.watermark(at: running))
+      dedup.expire(below: min(horizon.watermark(at: running), state.sealed))
     }
     let base = payload.baseAddress!
     for i in 0..<Int(frame.records) {
@@ -203,6 +235,7 @@ package struct ShardRecovery: ~Copyable {
       }
       let position = positions.lowerBound + UInt64(i)
       if let minted = click.impression.mintedAt { newestMinting = max(newestMinting, minted) }
+      newestEvent = max(newestEvent, min(click.eventTime, click.receiveTime))
       let isWritten = position < state.applied && click.minute.index < state.closedThrough
       if isWritten && !sabotaged(.replayClosed) {
         minutes.skip()

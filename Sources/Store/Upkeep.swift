@@ -31,6 +31,7 @@ package final class Upkeep {
   var codes: Int { dictionaries.last.map { Int($0.firstCode) + $0.count } ?? 0 }
   private var nextFile: UInt64
   private var sealedAt: Int64
+  private var checkpointedAt: Int64
   private var retainedAt: Int64?
   /// When the last incremental recount was tried, monotonic ns.
   var recountedAt: Int64
@@ -45,6 +46,7 @@ package final class Upkeep {
     nextFile = core.manifest.state.lastFile + 1
     sealedAt = core.environment.time.monotonic()
     recountedAt = sealedAt
+    checkpointedAt = sealedAt
     let pause = Pause()
     paced = PacedFileSystem.pace(core.environment, core.options.budget, until: core.interruption) {
       pause.upkeep?.urgent()
@@ -108,10 +110,20 @@ package final class Upkeep {
     return nextCompaction().map { .compact($0) }
   }
 
-  private var isCheckpointDue: Bool { closable > core.manifest.state.closedThrough }
+  private var isCheckpointDue: Bool {
+    let state = core.manifest.state
+    if closable > state.closedThrough { return true }
+    let behind = core.live.position - state.applied
+    guard behind > 0 else { return false }
+    return behind >= core.options.checkpointClicks
+      || core.environment.time.monotonic() - checkpointedAt >= core.options.checkpointInterval * 1_000_000
+  }
 
-  /// Minutes before this one may close now.
-  var closable: Int64 { Minute(containing: core.clock.now() - core.options.allowedLateness).index }
+  /// Minutes before this one may close now: the watermark is the allowed lateness past them.
+  var closable: Int64 {
+    let watermark = core.watermark.value(at: core.clock.now())
+    return watermark > .min ? Minute(containing: watermark - core.options.allowedLateness).index : .min
+  }
 
   private var isSealDue: Bool {
     let state = core.manifest.state
@@ -179,6 +191,11 @@ package final class Upkeep {
     retainedAt = core.environment.time.monotonic()
     try retireRaw()
     try dropMinutes()
+  }
+
+  func noteCheckpoint() {
+    checkpointedAt = core.environment.time.monotonic()
+    counters.checkpoints += 1
   }
 
   func noteSeal() {
@@ -264,15 +281,19 @@ package final class Upkeep {
   ) throws(SystemError) {
     var freed: [UInt32] = []
     var logStart: UInt64 = 0
+    var floor: UInt64 = 0
     do throws(SystemError) {
       try core.manifest.change { state in
         var record = removed.map { ManifestChange.removeFile(number: $0.reference.number) }
         record += made.files.map { .addFile($0) }
         record += changes
+        // Before a slot is used again, the manifest knows what its frames said of sources.
+        if !sabotaged(.forgetProgress) { record += core.sources.withLock { $0.changes(since: state.sources) } }
         var next = state
         for change in record {
           do throws(ManifestFault) { try next.apply(change) } catch { preconditionFailure("manifest: \(error)") }
         }
+        floor = next.floor
         for extent in next.extents {
           let limit = sabotaged(.recycleBeforeSeal) ? next.floor : next.logFloor
           guard let end = extent.end, end.position <= limit else { break }
@@ -287,6 +308,7 @@ package final class Upkeep {
       if core.manifest.hasFailed { core.fail(error) }
       throw error
     }
+    core.floor.store(floor, ordering: .relaxed)
     if let dictionary = made.dictionary { dictionaries.append(dictionary) }
     core.live.publish(
       core.live.version.changed(removing: files, adding: made.added), closedThrough: closedThrough, late: made.late,

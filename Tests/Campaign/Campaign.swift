@@ -35,6 +35,11 @@ struct Turn: Sendable {
     Turn(name: "T3") { try RotCampaign.run(seed: $0, sample: 16, allBits: true, stride: 4) },
     Turn(name: "routes") { seed in (0..<100).reduce(Findings()) { $0 + RoutesCampaign.run(seed: seed &* 100 &+ $1) } },
     Turn(name: "routes, crashes") { RoutesCampaign.crash(seed: $0) },
+    Turn(name: "event time") { seed in
+      (0..<50).reduce(Findings()) { $0 + EventTimeCampaign.run(seed: seed &* 50 &+ $1) }
+    },
+    Turn(name: "progress") { seed in (0..<20).reduce(Findings()) { $0 + ProgressCampaign.run(seed: seed &* 20 &+ $1) }
+    },
     Turn(name: "horizon") { seed in (0..<50).reduce(Findings()) { $0 + HorizonCampaign.run(seed: seed &* 50 &+ $1) } },
   ]
 }
@@ -84,6 +89,16 @@ final class Score: Sendable {
 @main struct Campaign {
   static func main() throws {
     let arguments = CommandLine.arguments
+    if arguments.count == 6, let reach = ImportReach(arguments[3...]) {
+      switch arguments[1] {
+      case "write-clicks": return try reach.write(arguments[2])
+      case "check-clicks":
+        let faults = try reach.check(arguments[2])
+        faults.prefix(20).forEach { print($0) }
+        exit(faults.isEmpty ? 0 : 1)
+      default: break
+      }
+    }
     guard arguments.count == 4 || arguments.count == 5, let minutes = Double(arguments[1]),
       let seed = UInt64(arguments[2]),
       let threads = Int(arguments[3]), minutes > 0, threads > 0

@@ -41,10 +41,63 @@ import Testing
     let bytes = disk.bytes(of: "/slot-001")!
     let page = try FormatPage("click-log", from: #filePath)
     let written = ["slot header": 0, "data frame": 4096, "mark frame": 8192, "close frame": 12288]
-    #expect(Set(page.examples.keys) == Set(written.keys))
+    #expect(Set(page.examples.keys) == Set(written.keys).union(["frame with an annex"]))
     for (name, offset) in written {
       let due = HexDump.text(Array(bytes[offset..<(offset + 4096)]))
       #expect(page.examples[name].map(HexDump.text) == due, "\(name)")
+    }
+  }
+
+  private static let progress = SourceProgress(
+    high: 0x0011_2233_4455_6677, low: 0x8899_aabb_ccdd_eeff, lines: 32_768, bytes: 4 << 20)
+
+  @Test func theAnnexIsWrittenAndReadAsThePageSays() throws {
+    let disk = SimulatedDisk()
+    let header = SlotHeader(
+      store: Self.store, slot: 1, generation: 2, firstPosition: 3, epoch: 4, previousChecksum: 0xAABB_CCDD,
+      previousGeneration: 1, slotBytes: 65_536, created: 1_750_000_000_000)
+    disk.place(header.page + [UInt8](repeating: 0, count: 65_536 - 4096), at: "/slot-001")
+    let file = try disk.open("/slot-001", .readWrite)
+    var writer = LogWriter(
+      file: file, header: header, offset: SlotHeader.framesStart, nextPosition: 3, checksum: header.previousChecksum,
+      frameIndex: 0)
+    _ = writer.append(Self.clicks[0])
+    writer.attach(FrameAnnex(progress: [Self.progress]))
+    let stamp = FrameStamp(logicalTime: 0, runningTime: 1_000, manifestSequence: 5)
+    _ = try writer.commit(stamp)
+    let page = try FormatPage("click-log", from: #filePath)
+    let due = HexDump.text(Array(disk.bytes(of: "/slot-001")![4096..<8192]))
+    #expect(page.examples["frame with an annex"].map(HexDump.text) == due)
+
+    // An annex may stand alone, and the next frame has none.
+    writer.attach(FrameAnnex(progress: [Self.progress, Self.progress]))
+    _ = try writer.commit(stamp)
+    _ = writer.append(Self.clicks[1])
+    _ = try writer.commit(stamp)
+    var found: [(records: UInt32, annex: FrameAnnex)] = []
+    let tail = unsafe try LogReader(file).walk { frame, payload, _ in
+      found.append((frame.records, try unsafe FrameAnnex(payload, records: frame.records)))
+    }
+    #expect(found.map(\.records) == [1, 0, 1] && tail.nextPosition == 5)
+    #expect(found.map(\.annex.progress) == [[Self.progress], [Self.progress, Self.progress], []])
+  }
+
+  @Test func whatIsNoAnnexIsRefused() {
+    let bytes = FrameAnnex(progress: [Self.progress]).bytes
+    func read(_ bytes: [UInt8]) -> Result<FrameAnnex, AnnexFault> {
+      unsafe bytes.withUnsafeBytes { raw in
+        do throws(AnnexFault) { return .success(try unsafe FrameAnnex(raw, records: 0)) } catch {
+          return .failure(error)
+        }
+      }
+    }
+    #expect(read(bytes) == .success(FrameAnnex(progress: [Self.progress])))
+    #expect(read([]) == .success(FrameAnnex()))
+    for count in 1..<bytes.count { #expect((try? read(Array(bytes[..<count])).get()) == nil, "\(count) bytes") }
+    for (at, value) in [(0, 2), (1, 1), (2, 1), (3, 9), (4, 24), (4, 33), (4, 40), (7, 255)] as [(Int, UInt8)] {
+      var wrong = bytes
+      wrong[at] = value
+      #expect((try? read(wrong).get()) == nil, "byte \(at)")
     }
   }
 
@@ -104,7 +157,8 @@ import Testing
           "record schema": Int(RecordFormat.schema), "most records in a frame": LogWriter.maximumRecords,
           "least slot bytes": SlotPool.sizes.lowerBound, "most slot bytes": SlotPool.sizes.upperBound,
           "browser": Int(Click.Source.browser.rawValue), "batch": Int(Click.Source.batch.rawValue),
-          "imported": Int(Click.Source.imported.rawValue),
+          "imported": Int(Click.Source.imported.rawValue), "progress": Int(FrameAnnex.progressType),
+          "item head bytes": FrameAnnex.itemHead, "progress item bytes": FrameAnnex.progressBytes,
         ].withoutSpaces)
   }
 }

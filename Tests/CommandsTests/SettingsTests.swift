@@ -56,7 +56,7 @@ import Testing
       --on-log-failure exit --verdict-header --max-connections 8 --max-header 4KiB --max-body 9KiB --idle-timeout 10s \
       --drain-timeout 11s --loops 2 --catalog-cache 12MiB --shards 3 --durability sync --log-slot-size 128KiB \
       --disk-reserve 13MiB --accept-clock --raw-retention 14d --minute-retention 15d --background-rate 16MiB \
-      --background-cpu 17 --read-mode read --max-lateness 50h --max-future 4m \
+      --background-cpu 17 --read-mode read --max-lateness 50h --max-future 4m --heartbeat 3s --checkpoint-interval 40s \
       --max-batch 18MiB --max-batches 19 --max-streams 20 --batch-workers 2
       """.replacing("\n", with: " ")
     ).values
@@ -66,6 +66,8 @@ import Testing
     #expect(found.shardOptions.allowedLateness == 7000)
     #expect(found.maxBatch == 18 << 20 && found.maxBatches == 19 && found.maxStreams == 20 && found.batchWorkers == 2)
     #expect(found.eventTimes.maxLateness == 50 * 3_600_000 && found.eventTimes.maxFuture == 240_000)
+    #expect(found.shardOptions.maxFuture == 240_000 && found.shardOptions.idleAfter == 3_000)
+    #expect(found.shardOptions.checkpointInterval == 40_000)
     #expect(found.onBadSignature == .redirect && found.unknownAdURL == "https://x.example/")
     #expect(found.onLogFailure == .exit && found.verdictHeader)
     #expect(found.loopSettings.maxConnections == 8 && found.loopSettings.headLimit == 4096)

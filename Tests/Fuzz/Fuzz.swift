@@ -109,6 +109,10 @@ private func clickLines(_ input: UnsafeRawBufferPointer) {
 
 private func frame(_ input: UnsafeRawBufferPointer) {
   _ = unsafe FrameHeader.scan(input, generation: nil, limit: 1 << 20)
+  do throws(AnnexFault) {
+    let annex = try unsafe FrameAnnex(input, records: 0)
+    precondition(annex.bytes == unsafe Array(input))
+  } catch {}
 }
 
 private func manifest(_ input: UnsafeRawBufferPointer) {

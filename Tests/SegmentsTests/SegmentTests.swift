@@ -200,6 +200,40 @@ import Testing
     try place.open(1, sealed, .read).verify()
   }
 
+  /// A page is one of UUIDs only where every id has the same version and the variant of RFC 9562: bits that are left out must
+  /// be the same in all.
+  @Test func idsThatAlmostShareAVersionAreKeptWhole() throws {
+    for (first, second) in [(7, 5), (4, 6), (5, 7), (7, 7)] as [(UInt64, UInt64)] {
+      for low in [2, 0, 1, 3] as [UInt64] {
+        let place = try Place.simulated()
+        let ids = [
+          ImpressionID(high: 0x0197_6D9C_0080_0ABC | first << 12, low: 2 << 62 | 9),
+          ImpressionID(high: 0x0197_6D9C_0080_0ABC | second << 12, low: low << 62 | 9),
+        ]
+        var builder = SegmentBuilder(first: 0)
+        builder.step(receiveTime: 1, runningTime: 1)
+        for id in ids { builder.add(id, code: 3, eventTime: 1_750_000_000_000, source: .batch) }
+        let segment = try place.open(1, try builder.seal(to: place.target(1)).0, .read)
+        let found = segment.cursor()
+        var read: Set<ImpressionID> = []
+        while let row = try found.next() { read.insert(row.impression) }
+        #expect(read == Set(ids), "\(first), \(second), \(low)")
+        for id in ids { #expect(try segment.contains(code: 3, impression: id), "\(first), \(second), \(low)") }
+        // Many at once, absent ones among them.
+        var keys = ids.enumerated().map { SegmentKey(impression: $1, code: 3, tag: $0) }
+        keys.append(SegmentKey(impression: ids[0], code: 4, tag: 2))
+        keys.append(SegmentKey(impression: ImpressionID(high: 1, low: 1), code: 3, tag: 3))
+        keys.sort(by: SegmentKey.precedes)
+        var tags: Set<Int> = []
+        try segment.find(keys) { tag, row in
+          #expect(row.impression == ids[tag])
+          tags.insert(tag)
+        }
+        #expect(tags == [0, 1])
+      }
+    }
+  }
+
   @Test func anotherFileIsRefused() throws {
     var chance = Seeds.list(1)[0].generator
     let place = try Place.simulated()

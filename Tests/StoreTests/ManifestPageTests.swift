@@ -74,8 +74,9 @@ import Testing
         .addFile(StoreFile(kind: .segment, reference: SealedReference(number: 1, bytes: 2, digest: 3)))
       ), ("removeFile", .removeFile(number: 1)), ("lastFile", .lastFile(1)), ("sealed", .sealed(to: 1)),
       ("retired", .retired(to: 1)), ("rolledUp", .rolledUp(before: 1)), ("minutesFrom", .minutesFrom(minute: 1)),
-      ("table", .table(number: 1, name: "sink")), ("recounted", .recounted(RecountMark(), run: 1)),
-      ("dropped", .dropped(clicks: 1)),
+      ("table", .table(number: 1, name: "sink")),
+      ("progress", .progress(SourceProgress(high: 1, low: 2, lines: 3, bytes: 4))),
+      ("recounted", .recounted(RecountMark(), run: 1)), ("dropped", .dropped(clicks: 1)),
     ]
     for (name, kind) in [
       ("segment", StoreFile.Kind.segment), ("run", .run), ("base", .base), ("dictionary", .dictionary),

@@ -58,6 +58,14 @@
         Campaign(name: "T4") { try DamageCampaign.run(seed: 6, sparse: 64, random: 10, limit: 1).violations }
       case .watermarkEarly, .wallClockHorizon:
         Campaign(name: "horizon") { (1...5).flatMap { HorizonCampaign.run(seed: $0, steps: 200).violations } }
+      case .watermarkNotCapped, .heartbeatEarly, .skipLookups, .expireBeforeSeal:
+        Campaign(name: "event time") {
+          (1...40).lazy.map { EventTimeCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+        }
+      case .progressBeforeSync, .progressOfUnrecorded, .forgetProgress:
+        Campaign(name: "progress") {
+          (1...60).lazy.map { ProgressCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+        }
       case .olderRunWins, .lateRowsAsChanges: script("checkpoints and late clicks")
       case .forgetRollUps: script("a day is rolled up, then patched")
       case .retireInsideHorizon:

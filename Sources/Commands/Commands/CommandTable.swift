@@ -2,6 +2,7 @@
 package enum CommandTable {
   package static let all: [Command] =
     DemoCommand.commands + [ServeCommand.command] + AdsCommands.all + KeysCommands.all + TokensCommands.all + [
+      ImportCommand.command,
       SignCommand.command, QueryCommand.command, StatCommand.command, LoadCommand.command, BenchCommand.command,
       InspectCommand.command,
       VerifyCommand.command,

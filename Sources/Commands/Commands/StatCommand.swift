@@ -114,6 +114,9 @@ struct MetricsSample {
   /// The least sample of a family; nil without any.
   func least(_ name: String) -> Double? { labelled.filter { $0.name == name }.map(\.value).min() }
 
+  /// The greatest sample of a family; nil without any.
+  func greatest(_ name: String) -> Double? { labelled.filter { $0.name == name }.map(\.value).max() }
+
   /// A histogram's buckets by their upper bounds, ascending, over all shards.
   func buckets(_ name: String) -> [(bound: Double, count: Double)] {
     var counts: [Double: Double] = [:]
@@ -135,6 +138,9 @@ struct StatLine {
   var high: Double?
   var liveRows = 0.0
   var closedAgo: Double?
+  /// Seconds that event time is behind; clicks a second that came after their minute was closed.
+  var lag: Double?
+  var late: Double?
   var replay = 0.0
   var segments = 0.0
   var runs = 0.0
@@ -159,6 +165,8 @@ struct StatLine {
     high = Self.quantile(0.99, commits)
     liveRows = now["tally_table_live_rows"]
     closedAgo = now.least("tally_table_closed_time_seconds").map { Double(now.wall) / 1000 - $0 }
+    lag = now.greatest("tally_event_time_lag_seconds")
+    late = change("tally_table_late_clicks_total") / seconds
     replay = now["tally_log_replay_clicks"]
     segments = now.sum("tally_files", "kind=\"segment\"")
     runs = now.sum("tally_files", "kind=\"run\"")
@@ -175,8 +183,8 @@ struct StatLine {
   }
 
   private static let columns = [
-    ("CLICKS/S", 9), ("P50", 8), ("P99", 8), ("LIVE ROWS", 10), ("CLOSED", 8), ("REPLAY", 9), ("SEGMENTS", 9),
-    ("RUNS", 6), ("BYTES", 10), ("MERGES", 7), ("FAILED", 7), ("HOT", 5),
+    ("CLICKS/S", 9), ("P50", 8), ("P99", 8), ("LIVE ROWS", 10), ("LAG", 7), ("CLOSED", 8), ("LATE/S", 8), ("REPLAY", 9),
+    ("SEGMENTS", 9), ("RUNS", 6), ("BYTES", 10), ("MERGES", 7), ("FAILED", 7), ("HOT", 5),
   ]
 
   static var head: String { line(columns.map(\.0)) }
@@ -195,8 +203,9 @@ struct StatLine {
       return value < 0.01 ? "\(Int64((value * 1e6).rounded()))us" : "\(Int64((value * 1000).rounded()))ms"
     }
     return Self.line([
-      whole(clicks), time(median), time(high), whole(liveRows), closedAgo.map { "\(Int64($0))s" } ?? "-", whole(replay),
-      whole(segments), whole(runs), whole(bytes), whole(merges), whole(failures), whole(hotAds),
+      whole(clicks), time(median), time(high), whole(liveRows), lag.map { "\(Int64($0))s" } ?? "-",
+      closedAgo.map { "\(Int64($0))s" } ?? "-", whole(late), whole(replay), whole(segments), whole(runs), whole(bytes),
+      whole(merges), whole(failures), whole(hotAds),
     ])
   }
 
@@ -212,7 +221,8 @@ struct StatLine {
     }
     return .object([
       "clicksPerSecond": number(clicks), "commitP50Seconds": number(median), "commitP99Seconds": number(high),
-      "liveRows": number(liveRows), "closedAgoSeconds": number(closedAgo), "replayClicks": number(replay),
+      "liveRows": number(liveRows), "lagSeconds": number(lag), "closedAgoSeconds": number(closedAgo),
+      "lateClicksPerSecond": number(late), "replayClicks": number(replay),
       "segments": number(segments), "runs": number(runs), "bytes": number(bytes), "merges": number(merges),
       "failures": number(failures), "hotAds": number(hotAds),
     ])

@@ -34,6 +34,14 @@ extension ManifestChange {
         + "counts once; the next one begins at position \(mark.floor)"
     case .dropped(let clicks): "minute rows of \(clicks) clicks are gone"
     case .table(let number, let name): "external table \(number) is called \(name)"
+    case .progress(let progress): progress.words
     }
+  }
+}
+
+extension SourceProgress {
+  /// The progress in words.
+  var words: String {
+    "source \(Hex.encode(high))\(Hex.encode(low)) is durable through line \(lines), byte \(bytes)"
   }
 }

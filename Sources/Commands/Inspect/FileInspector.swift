@@ -84,6 +84,9 @@ struct FileInspector<Writer: InspectionWriter> {
       // The walk has checked the checksum: it is the first word of the frame.
       var found = InspectedFrame(
         header: frame, checksum: unsafe (payload.baseAddress! - FrameHeader.size).unsafeLoadLE(0), offset: offset)
+      do throws(AnnexFault) {
+        found.changes = try unsafe FrameAnnex(payload, records: frame.records).progress.map(\.words)
+      } catch { found.changes = [error.description] }
       if showsRecords {
         for i in 0..<Int(frame.records) {
           let at = i * RecordFormat.size

@@ -70,10 +70,10 @@ package struct Arguments: Sendable {
       let hint = Nearest.hint(parts[0], among: known)
       throw UsageError("unknown option \(parts[0])\(hint)", command: command.name)
     }
-    guard texts[option.name] == nil else {
+    guard texts[option.name] == nil || option.repeats else {
       throw UsageError("option \(parts[0]) stands there twice", command: command.name)
     }
-    let text: String
+    var text: String
     if parts.count == 2 {
       text = parts[1]
     } else if option.placeholder == nil {
@@ -83,6 +83,7 @@ package struct Arguments: Sendable {
     } else {
       throw UsageError("option \(parts[0]) needs a value, \(option.placeholder ?? "")", command: command.name)
     }
+    if let before = texts[option.name] { text = before + "," + text }
     do throws(ValueFault) { values[option.name] = try option.read(text) } catch {
       throw UsageError("option \(parts[0]) \(error.reason)", command: command.name)
     }

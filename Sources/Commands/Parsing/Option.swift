@@ -10,11 +10,13 @@ package struct Option<Value: Sendable>: Sendable {
   /// - Parameters:
   ///   - standard: the text of the value where none is given; nil for none.
   ///   - variable: the environment variable that is asked where the option is not given.
+  ///   - repeats: it may be given several times; the texts are then read as one, with commas between them.
   package init(
-    _ name: String, _ reader: ValueReader<Value>, _ help: String, standard: String? = nil, variable: String? = nil
+    _ name: String, _ reader: ValueReader<Value>, _ help: String, standard: String? = nil, variable: String? = nil,
+    repeats: Bool = false
   ) {
     declaration = OptionDeclaration(
-      name: name, placeholder: reader.placeholder, help: help, standard: standard, variable: variable
+      name: name, placeholder: reader.placeholder, help: help, standard: standard, variable: variable, repeats: repeats
     ) { text throws(ValueFault) in try reader.read(text) }
   }
 }
@@ -37,10 +39,12 @@ package struct OptionDeclaration: Sendable {
   package let help: String
   package let standard: String?
   package let variable: String?
+  /// Whether it may be given several times.
+  package let repeats: Bool
   package let read: @Sendable (String) throws(ValueFault) -> any Sendable
 
   package init(
-    name: String, placeholder: String?, help: String, standard: String?, variable: String?,
+    name: String, placeholder: String?, help: String, standard: String?, variable: String?, repeats: Bool = false,
     read: @escaping @Sendable (String) throws(ValueFault) -> any Sendable
   ) {
     self.name = name
@@ -48,6 +52,7 @@ package struct OptionDeclaration: Sendable {
     self.help = help
     self.standard = standard
     self.variable = variable
+    self.repeats = repeats
     self.read = read
   }
 }

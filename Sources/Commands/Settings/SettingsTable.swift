@@ -110,7 +110,19 @@ package enum SettingsTable {
     Setting(
       "max-future", .duration(0...hour), "clicks of batches that are further in the future are refused as in-future",
       show: { DurationText.write($0.eventTimes.maxFuture * millisecond) },
-      set: { $0.eventTimes.maxFuture = $1 / millisecond }),
+      set: {
+        $0.eventTimes.maxFuture = $1 / millisecond
+        $0.shardOptions.maxFuture = $1 / millisecond
+      }),
+    Setting(
+      "heartbeat", .duration(0...hour), "event time follows the clock when no click has moved it for this long",
+      show: { DurationText.write($0.shardOptions.idleAfter * millisecond) },
+      set: { $0.shardOptions.idleAfter = $1 / millisecond }),
+    Setting(
+      "checkpoint-interval", .duration(second...hour),
+      "counts go to disk this often, and whenever a minute closes; what a restart reads again",
+      show: { DurationText.write($0.shardOptions.checkpointInterval * millisecond) },
+      set: { $0.shardOptions.checkpointInterval = $1 / millisecond }),
     Setting(
       "on-bad-signature", .choice(ServeSettings.OnBadSignature.allCases.map(\.rawValue)),
       "a click with a wrong signature gets 403, or the uncounted redirect",

@@ -73,6 +73,8 @@ extension OpenAPI {
         "shard":{"type":"integer"},"position":{"type":"integer"},"clicks":{"type":"integer"},"ads":{"type":"integer"},
         "minutes":{"type":"integer","description":"In memory alone."},"liveRows":{"type":"integer","description":"Rows in memory alone."},
         "closedThrough":{"type":["string","null"],"format":"date-time"},
+        "watermark":{"type":"string","format":"date-time","description":"How far event time has come."},
+        "floorReceived":{"type":["string","null"],"format":"date-time","description":"When the oldest click came that a restart reads again."},
         "applied":{"type":"integer","description":"The tables on disk hold every click of a closed minute below this position."},
         "sealed":{"type":"integer","description":"Clicks below are in segments, or retired."},
         "retired":{"type":"integer","description":"Raw clicks below are gone."},

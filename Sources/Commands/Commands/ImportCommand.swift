@@ -1,0 +1,219 @@
+import Catalog
+import Clicks
+import Importing
+import Platform
+import Service
+import Shards
+import Store
+
+/// `tally import`: a log of clicks, from a file or from standard input.
+package enum ImportCommand {
+  private static let file = Operand<String>(.text("FILE"), "NDJSON, or CSV with a header; - is standard input")
+  private static let input = Option<String>(
+    "input", .choice(ImportFormat.allCases.map(\.rawValue)), "what the file is; without it its first character tells")
+  private static let history = Option(
+    toggle: "history", "takes clicks older than --max-lateness too, and those of ads that are paused now")
+  private static let map = Option<[ClickLineFault.Field: String]>(
+    "map", fieldNames, "the column, or member, that holds a field: adId, impressionId, time", repeats: true)
+  private static let idFrom = Option<ImportedID>(
+    "id-from", idSource, "derives ids for a log that has none: from each line, or from columns")
+  private static let source = Option<String>(
+    "source", .text("NAME"), "what progress and ids derived from lines know the file by; its own name if not given")
+  private static let delimiter = Option<String>(
+    "delimiter", .choice(["comma", "tab", "semicolon", "pipe"]), "between the fields of a line", standard: "comma")
+  private static let noHeader = Option(toggle: "no-header", "the first line is a click; columns are called 1, 2, 3 …")
+
+  private static let settings = [
+    "max-lateness", "max-future", "impression-lifetime", "shards", "log-slot-size", "disk-reserve", "dedup-horizon",
+    "read-mode", "accept-clock",
+  ]
+
+  package static let command = Command(
+    "import", "takes in a log of clicks, each under its own time",
+    discussion: """
+      A line is a JSON object or a row of a table, with adId, impressionId and time: RFC 3339, or seconds or milliseconds \
+      since 1970. A click counts once, however often its file is imported: ids are compared with all raw clicks that are \
+      kept. An import that was interrupted goes on where it was when it is called again. A running server gets the clicks \
+      through POST /api/v1/clicks; a directory that no server holds is written at full speed. Lines that are not counted \
+      are named, and with any of these the status is 1.
+      """,
+    operands: [file.declaration],
+    options: [
+      input.declaration, history.declaration, map.declaration, idFrom.declaration, source.declaration,
+      delimiter.declaration, noHeader.declaration, Option<String>.format.declaration,
+      Settings.configOption.declaration,
+    ] + Target.options + SettingsTable.all.filter { settings.contains($0.name) }.map(\.option),
+    examples: [
+      "tally import clicks.ndjson", "tally import old.csv --history --map adId=ad,time=ts --id-from line",
+      "zcat clicks.gz | tally import - --source clicks.gz",
+    ]
+  ) { arguments, console in
+    let values = try Settings(arguments, variables: console.variables, files: console.environment.files).values
+    var plan = ImportPlan()
+    plan.names = arguments[map] ?? [:]
+    plan.identity = arguments[idFrom] ?? .column
+    plan.hasHeader = !arguments[toggle: noHeader]
+    plan.delimiter = delimiters[arguments[delimiter] ?? "comma"] ?? UInt8(ascii: ",")
+    plan.limits = values.eventTimes
+    plan.limits.admitsHistory = arguments[toggle: history]
+    let path = arguments[file]
+    plan.source = arguments[source] ?? (path == "-" ? "-" : String(path.split(separator: "/").last ?? "-"))
+    let reading = try ImportReading(path, plan, arguments[input].flatMap { ImportFormat(rawValue: $0) }, console)
+    let report: ImportResult
+    if try Target.server(arguments) != nil {
+      if plan.limits.admitsHistory {
+        throw Failure("a running server takes no history; stop it, and import into its directory", .refused)
+      }
+      report = try RemoteImport.run(reading, try Target.open(arguments, console), console)
+    } else {
+      report = try DirectoryImport.run(reading, values, arguments[Target.dataDirectory] ?? "./data", console)
+    }
+    console.clearProgress()
+    return show(report, path, arguments, console)
+  }
+
+  private static func show(
+    _ report: ImportResult, _ path: String, _ arguments: Arguments, _ console: Console
+  ) -> ExitStatus {
+    let rejected = report.rejectedLines
+    switch arguments.format {
+    case .json:
+      let counts = report.rejectedCount.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, .integer($0.value)) }
+      let lines = report.rejected.map { one in
+        JSONValue.object([
+          "line": .integer(one.line), "code": .string(one.code), "detail": .string(one.detail),
+        ])
+      }
+      console.print(
+        JSONValue.object([
+          "lines": .integer(report.lines), "skipped": .integer(report.skipped), "accepted": .integer(report.accepted),
+          "duplicate": .integer(report.duplicate), "rejectedCount": .object(counts), "rejected": .array(lines),
+        ]))
+    case .table:
+      for one in report.rejected.prefix(20) {
+        console.note("\(path):\(one.line): \(one.detail.isEmpty ? "not counted" : one.detail) (\(one.code))")
+      }
+      if rejected > 20 { console.note("and \(rejected - 20) more lines were rejected") }
+      let codes = report.rejectedCount.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+      let before = report.skipped > 0 ? ", \(report.skipped) lines done before" : ""
+      console.print(
+        "\(report.accepted) accepted, \(report.duplicate) duplicate, \(rejected) rejected"
+          + (codes.isEmpty ? "" : " (\(codes.joined(separator: ", ")))") + before)
+    }
+    return rejected == 0 ? .done : .failed
+  }
+
+  private static let delimiters: [String: UInt8] = [
+    "comma": UInt8(ascii: ","), "tab": 0x09, "semicolon": UInt8(ascii: ";"), "pipe": UInt8(ascii: "|"),
+  ]
+
+  private static let fieldNames = ValueReader<[ClickLineFault.Field: String]>("FIELD=COLUMN") {
+    text throws(ValueFault) in
+    let fields: [ClickLineFault.Field] = [.adID, .impressionID, .time]
+    var names: [ClickLineFault.Field: String] = [:]
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard sides.count == 2, !sides[1].isEmpty, let field = fields.first(where: { "\($0.name)" == sides[0] }) else {
+        throw ValueFault("is \"\(part)\", not adId=…, impressionId=… or time=…")
+      }
+      guard names.updateValue(sides[1], forKey: field) == nil else { throw ValueFault("names \(sides[0]) twice") }
+    }
+    return names
+  }
+
+  private static let idSource = ValueReader<ImportedID>("line|COLUMN,…") { text throws(ValueFault) in
+    if text == "line" { return .line }
+    let columns = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard columns.allSatisfy({ !$0.isEmpty }), Set(columns).count == columns.count else {
+      throw ValueFault("is no list of different columns")
+    }
+    return .columns(columns)
+  }
+}
+
+/// A file that is being imported: how it is read, and from which byte on.
+struct ImportReading {
+  let path: String
+  private(set) var plan: ImportPlan
+  /// Bytes of the file; nil for standard input.
+  let size: UInt64?
+  /// Under which number shards know it.
+  let sourceID: (high: UInt64, low: UInt64)
+  private let file: (any File)?
+  private let console: Console
+  /// What was read of standard input to learn what it is.
+  private let head: [UInt8]
+
+  init(_ path: String, _ plan: ImportPlan, _ format: ImportFormat?, _ console: Console) throws {
+    self.path = path
+    self.console = console
+    if path == "-" {
+      file = nil
+      size = nil
+      var head: [UInt8] = []
+      while head.count < 8_192, case let more = console.input(8_192), !more.isEmpty { head += more }
+      self.head = head
+    } else {
+      let file = try console.environment.files.open(path, .read)
+      self.file = file
+      size = try file.size()
+      head = try file.bytes(at: 0, count: 8_192)
+    }
+    guard !head.starts(with: [0x1F, 0x8B]) else {
+      throw Failure("\(path) is compressed; try zcat FILE | tally import - --source NAME", .refused)
+    }
+    let first = head.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
+    self.plan = plan
+    self.plan.format = format ?? (first == UInt8(ascii: "{") ? .ndjson : .csv)
+    sourceID = self.plan.sourceID(firstBytes: head)
+  }
+
+  /// The lines from `offset` on, which is 0 for standard input.
+  func lines(from offset: UInt64) -> LineSource {
+    if let file { return LineSource(file, from: offset) }
+    var left = head[...]
+    let console = console
+    return unsafe LineSource { buffer in
+      if left.isEmpty { left = console.input(min(buffer.count, 1 << 18))[...] }
+      let count = min(left.count, buffer.count)
+      for (i, byte) in left.prefix(count).enumerated() { unsafe buffer[i] = byte }
+      left = left.dropFirst(count)
+      return count
+    }
+  }
+}
+
+/// How far an import is, for whoever watches.
+struct ImportProgress {
+  private let console: Console
+  private let size: UInt64?
+  private let began: Int64
+  private var shown: Int64
+  private var reported: Int64
+  private var first: UInt64 = 0
+
+  init(_ console: Console, size: UInt64?, from bytes: UInt64) {
+    self.console = console
+    self.size = size
+    first = bytes
+    began = console.environment.time.monotonic()
+    shown = began
+    reported = began
+  }
+
+  /// Shows how far it is: twice a second on a terminal, else every ten seconds.
+  mutating func tell(lines: UInt64, bytes: UInt64) {
+    let now = console.environment.time.monotonic()
+    let isDue = console.talksToTerminal ? now - shown >= 500_000_000 : now - reported >= 10_000_000_000
+    guard isDue else { return }
+    shown = now
+    reported = now
+    let seconds = max(0.001, Double(now - began) / 1e9)
+    var text = "\(lines) lines, \(Int64(Double(lines) / seconds)) a second"
+    if let size, size > 0, bytes > first {
+      let left = Double(size - min(size, bytes)) * seconds / Double(bytes - first)
+      text += ", \(bytes * 100 / size) %, \(Int64(left.rounded(.up))) s left"
+    }
+    if console.talksToTerminal { console.progress(text) } else { console.note(text) }
+  }
+}

@@ -1,0 +1,74 @@
+import Bytes
+import Clicks
+import Importing
+import Service
+
+/// An import through the batch door of a running server: lines are read and given ids here, and judged there. Nothing is
+/// skipped when it is called again: what is counted already is a duplicate.
+enum RemoteImport {
+  /// Clicks of one request.
+  private static let batch = 20_000
+
+  static func run(_ reading: ImportReading, _ door: any Door, _ console: Console) throws -> ImportResult {
+    let parser: ClickParser
+    do throws(ImportFault) { parser = try ClickParser(reading.plan) } catch {
+      throw Failure("\(reading.path): \(error)")
+    }
+    var report = ImportResult()
+    var body: [UInt8] = []
+    var numbers: [UInt64] = []
+    var number: UInt64 = 0
+    var bytes: UInt64 = 0
+    var progress = ImportProgress(console, size: reading.size, from: 0)
+    var lines = reading.lines(from: 0)
+    while unsafe try lines.next({ line, lineBytes in
+      number += 1
+      bytes += UInt64(lineBytes)
+      if number == 1, reading.plan.format == .csv, reading.plan.hasHeader {
+        do { return unsafe try parser.readHeader(line) } catch { throw Failure("\(reading.path): \(error)") }
+      }
+      if unsafe ClickLineReader.isBlank(line) { return }
+      report.lines += 1
+      do throws(ClickLineFault) {
+        let click = unsafe try parser.read(line, number: number)
+        body += "{\"adId\":\"".utf8
+        body += parser.adID
+        body += "\",\"impressionId\":\"\(click.impression)\",\"time\":\(milliseconds(click.time))}\n".utf8
+        numbers.append(number)
+      } catch { report.reject(number, ImportRejection.malformed.code, error.description) }
+    }) {
+      guard numbers.count == batch else { continue }
+      try send(&body, &numbers, door, &report)
+      progress.tell(lines: report.lines, bytes: bytes)
+    }
+    if !numbers.isEmpty { try send(&body, &numbers, door, &report) }
+    return report
+  }
+
+  /// The time as the door reads it: a number below 10^11 would be seconds.
+  private static func milliseconds(_ time: Int64) -> String {
+    abs(time) >= 100_000_000_000 ? "\(time)" : "\"\(Timestamp.format(time))\""
+  }
+
+  private static func send(
+    _ body: inout [UInt8], _ numbers: inout [UInt64], _ door: any Door, _ report: inout ImportResult
+  ) throws {
+    let answer = try door.ask(
+      Ask(.post, ["api", "v1", "clicks"], contentType: "application/x-ndjson", body: body)
+    ).json()
+    func count(_ value: JSONValue?) -> UInt64 { value?.text.flatMap { UInt64($0) } ?? 0 }
+    report.accepted += count(answer["accepted"])
+    report.duplicate += count(answer["duplicate"])
+    for member in answer["rejectedCount"]?.members ?? [] {
+      report.rejectedCount[member.name, default: 0] += count(member.value)
+    }
+    for one in answer["rejected"]?.elements ?? [] {
+      let line = Int(count(one["line"]))
+      guard numbers.indices.contains(line - 1), report.rejected.count < ImportResult.spelledOut else { continue }
+      report.rejected.append(
+        .init(line: numbers[line - 1], code: one.shown("code"), detail: one.shown("detail")))
+    }
+    body.removeAll(keepingCapacity: true)
+    numbers.removeAll(keepingCapacity: true)
+  }
+}
