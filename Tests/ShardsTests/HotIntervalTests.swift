@@ -11,6 +11,11 @@ import Testing
     #expect(findings.violations == [], "\(seed)")
   }
 
+  @Test(arguments: Seeds.list(10))
+  func routesThatWereTakenLongAgoHarmNothing(_ seed: Seed) {
+    #expect(RoutesCampaign.held(seed: seed.value).violations == [], "\(seed)")
+  }
+
   @Test(arguments: [1, 2] as [UInt64])
   func everyCrashPointOfAScriptIsSurvived(_ seed: UInt64) {
     let findings = RoutesCampaign.crash(seed: seed, stride: 4)

@@ -63,6 +63,19 @@ package enum RoutesCampaign {
     return findings
   }
 
+  /// A committer holds the routes that it took while new ones were being written, and uses them long after.
+  package static func held(seed: UInt64) -> Findings {
+    var findings = Findings()
+    let run = RoutedRun(SimulatedMachine(seed: seed), shards: 2)
+    run.perform([
+      .clicks(6, mintedIn: 0), .hot([0, 1, 2]), .wait(15_000), .clicks(30, mintedIn: 60_000), .refresh, .repeats(40),
+      .refresh, .repeats(40),
+    ])
+    findings.runs += 1
+    findings.violations += run.faults + run.check()
+    return findings
+  }
+
   /// Opens, retries, sends everything once more after each hot interval may have begun, and checks.
   private static func settle(_ run: RoutedRun, _ findings: inout Findings, _ place: String) {
     guard run.open() else {

@@ -84,7 +84,9 @@
       case .recycleBeforeSeal: script("kills around checkpoints")
       case .replayClosed: script("kills around checkpoints")
       case .floorTooHigh: script("seals, slots used again")
-      case .trustRoutes, .intervalAtOnce, .decideWhileWriting:
+      case .decideWhileWriting:
+        Campaign(name: "routes, held") { (1...20).flatMap { RoutesCampaign.held(seed: $0).violations } }
+      case .trustRoutes, .intervalAtOnce:
         Campaign(name: "routes") {
           (1...200).lazy.map { RoutesCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
