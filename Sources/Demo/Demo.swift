@@ -21,6 +21,8 @@ package struct DemoOptions: Sendable {
   package var kills = 1
   /// Batches of late clicks that another click processor hands in meanwhile.
   package var batches = 20
+  /// The viral ad turns hot and cold, which takes its minutes; then the traffic ends.
+  package var hot = false
   package var seed: UInt64
   /// Further arguments for the server.
   package var serverArguments: [String] = []
@@ -40,6 +42,8 @@ package struct DemoResult: Sendable {
   package var lateClicks = 0
   package var refusedLines = 0
   package var batchRepeats = 0
+  /// Whether the viral ad turned hot and cold, where it was to.
+  package var hasTurned: Bool?
   /// Rows (ad, minute) compared, and the clicks in them.
   package var rows = 0
   package var clicks = 0
@@ -85,7 +89,7 @@ package final class Demo {
       program: options.program, dataDirectory: data, logPath: "\(directory.path)/server.log",
       arguments: ["--verdict-header"] + options.serverArguments)
     var mixed = MixOptions()
-    mixed.total = options.clicks
+    mixed.total = options.hot ? .max : options.clicks
     let environment = Environment.kernel
     try environment.files.createDirectory(data)
     let catalog = try Catalog.open("\(data)/\(StoreFiles.catalog)", in: environment)
@@ -111,7 +115,8 @@ package final class Demo {
     }
     token = secret.reveal()
     print("server process \(server.processID ?? 0) on http://\(server.listen), data in \(server.dataDirectory)")
-    print("\(options.clicks) scripted requests from \(options.connections) connections, seed \(options.seed)")
+    let count = options.hot ? "" : "\(options.clicks) "
+    print("\(count)scripted requests from \(options.connections) connections, seed \(options.seed)")
 
     var result = DemoResult()
     let control = ClientControl(try ServerAddress("http://\(server.listen)"))
@@ -141,6 +146,9 @@ package final class Demo {
     print("")
     print("   time  requests   counted  repeats  refused  no answer  server")
     let began = time.monotonic()
+    let story =
+      options.hot
+      ? mix.viral.map { HotAdStory(mix, viral: $0, token: token, print: print) } : nil
     var shown = began
     while !browsers.isDone || !batches.isDone {
       usleep(20_000)
@@ -150,18 +158,20 @@ package final class Demo {
         _ = try? browsers.statistics()
         throw Interrupted()
       }
+      story?.turn(server.admin)
       let now = time.monotonic()
       let due = options.clicks * (result.kills + 1) / (options.kills + 1)
       if result.kills < options.kills, mix.progress.scripted >= due {
         row(now - began, "up")
         try killAndRestart(&result, began)
         shown = time.monotonic()
-      } else if now - shown >= 500_000_000 {
+      } else if now - shown >= (options.hot ? 5_000_000_000 : 500_000_000) {
         row(now - began, "up")
         shown = now
       }
     }
     row(time.monotonic() - began, "up, all requests settled")
+    if let story { result.hasTurned = story.hasTurned.hot && story.hasTurned.cold }
   }
 
   private func killAndRestart(_ result: inout DemoResult, _ began: Int64) throws {
@@ -197,6 +207,7 @@ package final class Demo {
     let violations = ledger.violations()
     result.differences =
       ledger.compare(actual).map(\.description) + violations.first.map(\.description) + late.differences
+    if result.hasTurned == false { result.differences.append("the viral ad did not turn hot and cold") }
     result.batches = late.batches
     result.lateClicks = late.clicks
     result.refusedLines = late.refused

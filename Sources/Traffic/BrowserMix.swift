@@ -13,6 +13,8 @@ package final class BrowserMix: RequestSource, Observer, Sendable {
   package let ledger: Ledger
   /// The ads that must be in the server's catalog.
   package let catalog: [AdEntry]
+  /// The viral ad, unless it has no part in the options.
+  package let viral: AdID?
   private let state: Mutex<MixState>
 
   /// - Parameters:
@@ -28,6 +30,7 @@ package final class BrowserMix: RequestSource, Observer, Sendable {
     let numbers = names.ids.map { book.ad($0) }
     ledger = book
     catalog = names.catalog
+    viral = options.viral > 0 ? names.ids[names.viral] : nil
     state = Mutex(
       MixState(
         options, names, numbers, book, LinkMinter(kid: kid, secret: secret, time: time, seed: ~seed), time, seed))
@@ -43,6 +46,9 @@ package final class BrowserMix: RequestSource, Observer, Sendable {
 
   /// Starts no new impression from now on; what is unknown is still retried. The run then ends by itself.
   package func stopNew() { state.withLock { $0.stopNew() } }
+
+  /// From now on the viral ad gets this part of the clicks.
+  package func setViral(_ share: Double) { state.withLock { $0.setViral(share) } }
 
   /// Sends what is unknown again, in the next run: for impressions that were left alone so far.
   package func retryUnknown() {
@@ -86,7 +92,7 @@ private struct AdNames {
 
 /// The script, one request at a time.
 private struct MixState {
-  private let options: MixOptions
+  private var options: MixOptions
   private let names: AdNames
   private let adTexts: [[UInt8]]
   private let adNumbers: [Ledger.Ad]
@@ -250,6 +256,8 @@ private struct MixState {
     retries.swapAt(place, retries.count - 1)
     return retries.removeLast().of
   }
+
+  mutating func setViral(_ share: Double) { options.viral = share }
 
   mutating func stopNew() {
     remaining = 0

@@ -17,6 +17,8 @@ package enum DemoCommand {
   private static let kills = Option<Int64>(
     "kills", .count(0...100), "how often the server is killed with SIGKILL", standard: "1")
   private static let seed = Option<Int64>("seed", .count(0...Int64.max), "repeats the script of an earlier run")
+  private static let hot = Option<Bool>(
+    toggle: "hot", "goes on until the viral ad has turned hot and cold: about four minutes")
   private static let exit = Option<Bool>(toggle: "exit", "ends after the check, also on a terminal")
 
   /// How long it stays for someone to look around.
@@ -33,8 +35,8 @@ package enum DemoCommand {
       """,
     options: [
       clicks.declaration, rate.declaration, connections.declaration, kills.declaration, seed.declaration,
-      exit.declaration,
-    ], examples: ["tally demo", "tally demo --clicks 200000 --rate 20000 --kills 5 --exit"]
+      hot.declaration, exit.declaration,
+    ], examples: ["tally demo", "tally demo --clicks 200000 --rate 20000 --kills 5 --exit", "tally demo --hot"]
   ) { arguments, console in
     tally_ignore_signal(SIGPIPE)
     let signals = tally_signal_fd(1 << UInt64(SIGTERM) | 1 << UInt64(SIGINT))
@@ -45,6 +47,7 @@ package enum DemoCommand {
     options.rate = Double(arguments[rate] ?? 4_000)
     options.connections = Int(arguments[connections] ?? 32)
     options.kills = Int(arguments[kills] ?? 1)
+    options.hot = arguments[hot] ?? false
     let demo = try Demo(options, isInterrupted: { isSignalled(signals, 0) }) { line in
       console.print(line)
       console.flush()
