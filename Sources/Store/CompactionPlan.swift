@@ -84,7 +84,11 @@ package struct CompactionPlan: Sendable {
 
   static func perDay(_ key: RunTableKey) -> Int64 { 86_400 / Int64(key.bucketSeconds) }
 
-  static func floor(_ a: Int64, _ b: Int64) -> Int64 { a >= 0 ? a / b : -((-a + b - 1) / b) }
+  /// `a / b`, rounded down; `a` may be the end of all time.
+  static func floor(_ a: Int64, _ b: Int64) -> Int64 {
+    let (quotient, remainder) = a.quotientAndRemainder(dividingBy: b)
+    return remainder < 0 ? quotient - 1 : quotient
+  }
 
   private func rollUp() -> CompactionTask? {
     guard let table = tables[.minutes] else { return nil }

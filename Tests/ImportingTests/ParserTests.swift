@@ -142,7 +142,7 @@ import Testing
       let hasEnd = chance.oneIn(2) && !lines.isEmpty
       if hasEnd { bytes.append(0x0A) }
       var at = 0
-      var source = LineSource { buffer in
+      var source = unsafe LineSource { buffer in
         let count = min(buffer.count, bytes.count - at, 1 + chance.small(in: 0...2_000_000))
         for i in 0..<count { unsafe buffer[i] = bytes[at + i] }
         at += count
@@ -150,8 +150,8 @@ import Testing
       }
       var found: [Int] = []
       var taken = 0
-      while try source.next({
-        unsafe found.append($0.count)
+      while unsafe try source.next({
+        found.append($0.count)
         taken += $1
       }) {}
       var due = lines.map(\.count)

@@ -136,16 +136,16 @@ package final class RealTraffic {
     running?.control.address = try ServerAddress("http://\(server.listen)")
   }
 
-  private struct Answer: Decodable { var asOf: String }
+  private struct Shards: Decodable {
+    struct Shard: Decodable { var position: Int }
+    var shards: [Shard]
+  }
 
-  /// The clicks that an answer reflects now.
+  /// The clicks that all shards have now.
   private func position() throws -> Int {
-    let headers = [("Authorization", "Bearer \(token)")]
-    let target = "/api/v1/ads/\(mix.catalog[0].id)/aggregates?from=-5m&to=now"
-    let answer = try HTTPClient(server.listen).request("GET", target, headers: headers)
-    return try JSONDecoder().decode(Answer.self, from: Data(answer.body)).asOf.split(separator: ",").reduce(0) {
-      $0 + (Int($1.drop { $0 != ":" }.dropFirst()) ?? 0)
-    }
+    let answer = try HTTPClient(server.admin).request(
+      "GET", "/admin/v1/shards", headers: [("Authorization", "Bearer \(token)")])
+    return try JSONDecoder().decode(Shards.self, from: Data(answer.body)).shards.reduce(0) { $0 + $1.position }
   }
 
   /// Ends the browsers and compares everything. The server is left running.

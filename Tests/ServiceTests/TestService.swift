@@ -54,6 +54,8 @@ final class TestService {
     settings.drainTimeout = 5_000_000_000
     settings.shardOptions.slotBytes = 1 << 20
     settings.shardOptions.diskReserve = 0
+    // Minutes close by the clock, whether clicks come or not.
+    settings.shardOptions.idleAfter = 0
     settings.shardOptions.expectedImpressions = 50_000
     change(&settings)
     self.settings = settings

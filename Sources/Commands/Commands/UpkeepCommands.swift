@@ -78,6 +78,8 @@ package enum UpkeepCommands {
     guard files.exists("\(path)/\(StoreFiles.store)") else { throw NoStore(path: path) }
     var options = try Settings(arguments, variables: console.variables, files: files).values.shardOptions
     options.budget = WorkBudget()
+    // Nobody clicks meanwhile: event time is where the clock is.
+    options.idleAfter = 0
     let lock: DirectoryLock
     do throws(DirectoryLock.Refusal) { lock = try DirectoryLock("\(path)/\(StoreFiles.lock)") } catch {
       if case .held = error { throw Failure("\(error)", .refused) }
