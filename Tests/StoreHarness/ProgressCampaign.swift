@@ -20,6 +20,7 @@ package enum ProgressCampaign {
     let source: (UInt64, UInt64) = (seed, ~seed)
     var answered: UInt64 = 0
     var lives = 0
+    var strangers: UInt64 = 0
     func report(_ fault: String) { findings.violations.append("seed \(seed), life \(lives): \(fault)") }
 
     while findings.violations.isEmpty {
@@ -56,7 +57,7 @@ package enum ProgressCampaign {
       var line = Int(found)
       while line < lines, !machine.disk.isCrashed {
         if shard.slots.needsPreparation { try? shard.slots.prepare() }
-        let end = min(lines, line + 1 + generator.small(in: 0...60))
+        let end = min(lines, line + 1 + generator.small(in: 0...9))
         let batch = (line..<end).map { click($0) }
         var isWhole = true
         machine.time.advance(milliseconds: 1)
@@ -67,6 +68,10 @@ package enum ProgressCampaign {
         if isWhole {
           line = end
           answered = UInt64(end)
+        } else if let believed = shard.core.progress(ofSource: source.0, source.1)?.lines, believed > answered,
+          believed > found
+        {
+          report("line \(believed) is believed, but only \(answered) were answered")
         }
         if case .failed = shard.condition.state { break }
         if !isWhole, machine.disk.faultsInjected > 0 { break }
@@ -75,6 +80,7 @@ package enum ProgressCampaign {
           try? shard.upkeep.settle()
           shard.maintain()
         }
+        if generator.oneIn(12) { others(shard, machine, &strangers) }
       }
       let isDone = line == lines && !machine.disk.isCrashed
       machine = next(machine, &generator)
@@ -100,6 +106,26 @@ package enum ProgressCampaign {
     findings.runs += 1
     findings.recoveries += lives
     return findings
+  }
+
+  /// Clicks of nobody's file fill slots, until those that say how far the import is are used again.
+  private static func others(_ shard: Shard, _ machine: SimulatedMachine, _ strangers: inout UInt64) {
+    for _ in 0..<2 {
+      for _ in 0..<16 where !machine.disk.isCrashed {
+        strangers += 1
+        let batch = [
+          ClickRequest(
+            identity: ClickIdentity(
+              ad: AdKey(rawValue: 99), impression: ImpressionID(high: strangers &* 0x9E37_79B9_7F4A_7C15, low: 6)))
+        ]
+        if shard.slots.needsPreparation { try? shard.slots.prepare() }
+        shard.commit(batch.span) { _, _ in }
+        machine.time.advance(milliseconds: 10_000)
+      }
+      machine.time.advance(milliseconds: 400_000)
+      try? shard.upkeep.settle()
+      shard.maintain()
+    }
   }
 
   private static func next(_ machine: SimulatedMachine, _ generator: inout SeededGenerator) -> SimulatedMachine {

@@ -40,7 +40,7 @@ package enum RecountCampaign {
           findings.violations.append("\(place): \(after.violations)")
           continue
         }
-        after.finish(before)
+        after.finish(before, wasPristine: run.isPristine)
         findings.recoveries += 1
         findings.violations += after.violations.map { "\(place): \($0)" }
         if findings.violations.count >= limit { return findings }
@@ -67,7 +67,7 @@ package enum RecountCampaign {
         findings.faultsInjected += run.machine.disk.faultsInjected
         let after = RecountRun(seed: seed &+ 1, machine: run.machine.crashed(.everything))
         let before = log(after.machine, run.logged)
-        if after.open() { after.finish(before) }
+        if after.open() { after.finish(before, wasPristine: run.isPristine) }
         findings.recoveries += 1
         findings.violations += (run.violations + after.violations).map {
           "seed \(seed), \(fault.effect) at \(index)\(fault.sticky ? " and later" : ""): \($0)"

@@ -17,6 +17,10 @@ final class RecountRun {
   private(set) var corrections: UInt64 = 0
   /// Rows were damaged since the last deep recount.
   private(set) var isDamaged = false
+  /// No row was ever damaged: then recounts of what has changed are enough.
+  private(set) var isPristine = true
+  /// Whether this life damages rows.
+  private let plants: Bool
   private var chance: SeededGenerator
   private var sent: [(identity: ClickIdentity, time: Int64)] = []
   /// Time that has passed, ms.
@@ -40,6 +44,7 @@ final class RecountRun {
   init(seed: UInt64, machine: SimulatedMachine? = nil) {
     chance = SeededGenerator(seed: seed)
     options = Self.options(&chance)
+    plants = seed % 2 == 0
     self.machine = machine ?? SimulatedMachine(seed: seed)
   }
 
@@ -71,8 +76,11 @@ final class RecountRun {
     case 6, 7: commitAgain(1 + chance.small(in: 0...6))
     case 8, 9: wait(Int64(chance.small(in: 1_100...200_000)))
     case 10: wait(Int64(chance.small(in: 0...50_000_000)))
-    case 11: settle()
-    case 12: plant()
+    case 11:
+      // The background may have slept, so that everything is due at once.
+      if chance.oneIn(2) { machine.time.advance(milliseconds: Int64(chance.small(in: 0...50_000_000))) }
+      settle()
+    case 12: if plants { plant() } else { commitAgain(1 + chance.small(in: 0...6)) }
     case 13: recount(.changes)
     case 14: recount(.deep(nil))
     default:
@@ -136,6 +144,7 @@ final class RecountRun {
   private func plant() {
     guard let shard else { return }
     isDamaged = true
+    isPristine = false
     attempt("plant") {
       let version = shard.live.version
       for key in chance.oneIn(2) ? [RunTableKey.minutes] : [.minutes, .hours, .days] {
@@ -183,8 +192,10 @@ final class RecountRun {
   // MARK: - Checks
 
   /// What has to hold at the end: everything closed and recounted. A second recount finds nothing and writes nothing.
-  func finish(_ logged: [(identity: ClickIdentity, minute: Minute)]? = nil) {
+  /// `wasPristine`: nor was any row damaged in the lives before.
+  func finish(_ logged: [(identity: ClickIdentity, minute: Minute)]? = nil, wasPristine: Bool = true) {
     wait(400_000)
+    if isPristine, wasPristine { checkChanges(logged) }
     // A repeat whose minute was open is found by the next recount.
     recount(.deep(nil), isQuiet: true)
     // Rows may have been damaged whose raw clicks have retired since.
@@ -217,6 +228,17 @@ final class RecountRun {
     do {
       let found = try Contents(machine.environment, Run.path)
       violations += found.inconsistent
+    } catch { violations.append("\(error)") }
+  }
+
+  /// Recounts of what has changed find every repeat by themselves, and leave hours and days the sums of their minutes.
+  private func checkChanges(_ logged: [(identity: ClickIdentity, minute: Minute)]?) {
+    for _ in 0..<2 { recount(.changes, isQuiet: true) }
+    guard let shard, !machine.disk.isCrashed else { return }
+    check(logged ?? self.logged, shard, "after the last recount of changes")
+    do {
+      let found = try Contents(machine.environment, Run.path)
+      violations += found.inconsistent.map { "after the last recount of changes: \($0)" }
     } catch { violations.append("\(error)") }
   }
 

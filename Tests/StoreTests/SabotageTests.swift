@@ -79,7 +79,7 @@
         .removeRepeatsTwice,
         .recountForgetsRollUps, .noLookBack, .forgetOpenRepeats:
         Campaign(name: "T16") {
-          (1...300).lazy.map { RecountCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+          (1...200).lazy.map { RecountCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
       case .recycleBeforeSeal: script("kills around checkpoints")
       case .replayClosed: script("kills around checkpoints")
@@ -88,7 +88,7 @@
         Campaign(name: "routes, held") { (1...20).flatMap { RoutesCampaign.held(seed: $0).violations } }
       case .trustRoutes, .intervalAtOnce:
         Campaign(name: "routes") {
-          (1...200).lazy.map { RoutesCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+          (1...40).lazy.map { RoutesCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
       case .routesNotSynced: Campaign(name: "routes, crashes") { RoutesCampaign.crash(seed: 1, limit: 1).violations }
       case .noGenerationSeed: Campaign(name: "frame checksum", run: frameChecksum)
@@ -98,7 +98,7 @@
         Campaign(name: "dedup window at the wrap") { try dedupWindow(from: 1 << 32 - 700, tags: .max) }
       case .noBlockSeed, .trustBlocks, .ignoreDigest: Campaign(name: "sealed file", run: SealedFileCampaign.run)
       case .keepRepeatsOfOthers, .keepLastCopy, .forgetSpilledCounts:
-        Campaign(name: "recount", run: RecountCampaign.run)
+        Campaign(name: "recount engine", run: RecountEngineCampaign.run)
       }
     }
 

@@ -7,7 +7,7 @@
   import Simulation
 
   /// A recount of three segments whose clicks repeat each other, in so little memory that counts are put aside.
-  enum RecountCampaign {
+  enum RecountEngineCampaign {
     /// Rows that are not those of a dictionary.
     @Sendable static func run() throws -> [String] {
       var chance = SeededGenerator(seed: 31)
