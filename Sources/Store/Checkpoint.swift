@@ -1,3 +1,4 @@
+import Bytes
 import Clicks
 import Files
 import Minutes
@@ -137,7 +138,13 @@ extension Upkeep {
             value = Int64(present[at].count)
           }
           value += change.change
-          precondition(value >= 0, "a row below zero")
+          // Only where a row is damaged: it holds less than the clicks that are taken away from it.
+          guard value >= 0 else {
+            throw FormatError(
+              file: core.directory, offset: 0,
+              reason: "ad code \(change.code), bucket \(change.bucket) of \(key.bucketSeconds) s: a change of "
+                + "\(change.change) clicks leaves \(value)")
+          }
           try writer.add(code: change.code, bucket: change.bucket, value: UInt64(value))
           totals[Int(change.bucket - window.lowerBound)] += change.change
         }

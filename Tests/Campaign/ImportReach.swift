@@ -51,7 +51,7 @@ struct ImportReach {
   private func ad(_ click: UInt64) -> Int {
     // The square of a uniform number: few ads have many clicks.
     let uniform = Self.mix(click, 3) >> 43
-    return Int((uniform * uniform) >> 21 * UInt64(Self.ads) >> 21)
+    return Int((((uniform * uniform) >> 21) * UInt64(Self.ads)) >> 21)
   }
 
   private func time(_ click: UInt64) -> Int64 {

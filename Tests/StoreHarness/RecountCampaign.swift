@@ -67,7 +67,7 @@ package enum RecountCampaign {
         findings.faultsInjected += run.machine.disk.faultsInjected
         let after = RecountRun(seed: seed &+ 1, machine: run.machine.crashed(.everything))
         let before = log(after.machine, run.logged)
-        if after.open() { after.finish(before, wasPristine: run.isPristine) }
+        if after.open() { after.finish(before, wasPristine: false) }
         findings.recoveries += 1
         findings.violations += (run.violations + after.violations).map {
           "seed \(seed), \(fault.effect) at \(index)\(fault.sticky ? " and later" : ""): \($0)"
