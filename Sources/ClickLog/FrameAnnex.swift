@@ -1,4 +1,6 @@
 import Bytes
+import Clicks
+import Files
 
 // What a data frame carries besides clicks: the annex, behind the records.
 //
@@ -10,6 +12,11 @@ import Bytes
 //
 //   type 1, progress (32 bytes): u128 source, u64 lines, u64 bytes. Of the source's first so many lines, which take so many
 //   bytes, every click that belongs to this shard is durable here.
+//
+//   type 2, strings: u16 set of columns, u16 zero, u32 bytes, then so many bytes: for each record, in order, its captured
+//   strings (Clicks/CapturedStrings.swift), zeros up to a multiple of 8. At most one, in a frame with records.
+//
+// Types ascend.
 
 /// How far a source of clicks, such as an imported file, is durable in one shard.
 package struct SourceProgress: Hashable, Sendable {
@@ -36,14 +43,24 @@ package struct SourceProgress: Hashable, Sendable {
 package struct FrameAnnex: Equatable, Sendable {
   /// How far sources are.
   package var progress: [SourceProgress]
+  /// The captured strings of the frame's clicks, of each one; nil where none were captured.
+  package private(set) var strings: CapturedStrings?
 
-  package init(progress: [SourceProgress] = []) { self.progress = progress }
+  package init(progress: [SourceProgress] = [], strings: CapturedStrings? = nil) {
+    self.progress = progress
+    self.strings = strings
+  }
 
   package static let progressType: UInt16 = 1
+  package static let stringsType: UInt16 = 2
+  /// Most bytes of the strings of one frame.
+  package static let maximumStrings = 1 << 20
   /// Bytes before an item's body.
   package static let itemHead = 8
   /// Bytes of an item that tells of progress.
   package static let progressBytes = itemHead + 32
+  /// Bytes of an item with so many bytes of strings.
+  package static func stringsBytes(_ bytes: Int) -> Int { 2 * itemHead + (bytes + 7) / 8 * 8 }
 
   /// The items as they stand in a frame.
   package var bytes: [UInt8] {
@@ -57,7 +74,25 @@ package struct FrameAnnex: Equatable, Sendable {
       writer.append(one.lines)
       writer.append(one.bytes)
     }
-    return writer.bytes
+    var bytes = writer.bytes
+    if let strings { Self.append(strings, to: &bytes) }
+    return bytes
+  }
+
+  /// Appends the item of captured strings.
+  static func append(_ strings: CapturedStrings, to bytes: inout [UInt8]) {
+    let size = stringsBytes(strings.bytes.count)
+    let end = bytes.count + size
+    var head = ByteWriter()
+    head.append(stringsType)
+    head.append(UInt16(0))
+    head.append(UInt32(size - itemHead))
+    head.append(strings.set.rawValue)
+    head.append(UInt16(0))
+    head.append(UInt32(strings.bytes.count))
+    bytes.append(contentsOf: head.bytes)
+    bytes.append(contentsOf: strings.bytes)
+    bytes.append(contentsOf: repeatElement(0, count: end - bytes.count))
   }
 
   /// Reads what stands behind the records of a frame; throws where that is no list of items that this version knows.
@@ -66,20 +101,55 @@ package struct FrameAnnex: Equatable, Sendable {
     let start = Int(records) * RecordFormat.size
     guard payload.count > start else { return }
     var reader = ByteReader(unsafe Array(payload[start...]))
+    var last: UInt16 = 0
     while reader.remaining > 0 {
       guard let type = reader.next(UInt16.self), reader.next(UInt16.self) == 0, let size = reader.next(UInt32.self),
         size % 8 == 0, let body = reader.next(bytes: Int(size))
       else { throw AnnexFault("an item behind the records ends early") }
-      guard type == Self.progressType else {
-        throw AnnexFault("item \(type) behind the records is unknown: written by a newer version")
+      guard type >= last else { throw AnnexFault("item \(type) behind item \(last)") }
+      last = type
+      switch type {
+      case Self.progressType: progress.append(try Self.progress(body))
+      case Self.stringsType:
+        guard strings == nil, records > 0 else { throw AnnexFault("strings of no records, or twice") }
+        strings = try Self.strings(body, records: records)
+      default: throw AnnexFault("item \(type) behind the records is unknown: written by a newer version")
       }
-      var fields = ByteReader(body)
-      guard let high: UInt64 = fields.next(), let low: UInt64 = fields.next(), let lines: UInt64 = fields.next(),
-        let bytes: UInt64 = fields.next(), fields.remaining == 0
-      else { throw AnnexFault("a progress of \(size) bytes") }
-      progress.append(
-        SourceProgress(high: high.byteSwapped, low: low.byteSwapped, lines: lines, bytes: bytes))
     }
+  }
+
+  /// The same for a frame at `offset` of the slot `path`, whose damage is named.
+  package static func read(
+    _ payload: UnsafeRawBufferPointer, _ frame: FrameHeader, _ path: String, _ offset: Int
+  ) throws(FormatError) -> FrameAnnex {
+    do throws(AnnexFault) { return try unsafe FrameAnnex(payload, records: frame.records) } catch {
+      throw FormatError(
+        file: path, offset: UInt64(offset + FrameHeader.size + Int(frame.records) * RecordFormat.size),
+        reason: error.description)
+    }
+  }
+
+  private static func progress(_ body: ArraySlice<UInt8>) throws(AnnexFault) -> SourceProgress {
+    var fields = ByteReader(body)
+    guard let high: UInt64 = fields.next(), let low: UInt64 = fields.next(), let lines: UInt64 = fields.next(),
+      let bytes: UInt64 = fields.next(), fields.remaining == 0
+    else { throw AnnexFault("a progress of \(body.count) bytes") }
+    return SourceProgress(high: high.byteSwapped, low: low.byteSwapped, lines: lines, bytes: bytes)
+  }
+
+  private static func strings(_ body: ArraySlice<UInt8>, records: UInt32) throws(AnnexFault) -> CapturedStrings {
+    var fields = ByteReader(body)
+    guard let set = fields.next(UInt16.self).map({ CaptureSet(rawValue: $0) }), fields.next(UInt16.self) == 0,
+      let count = fields.next(UInt32.self), let bytes = fields.next(bytes: Int(count)), fields.remaining < 8,
+      let rest = fields.next(bytes: fields.remaining), rest.allSatisfy({ $0 == 0 })
+    else { throw AnnexFault("strings of \(body.count) bytes") }
+    guard !set.isEmpty, set.isSubset(of: .all) else {
+      throw AnnexFault("strings of the columns 0x\(Hex.encode(set.rawValue)): written by a newer version")
+    }
+    guard let strings = CapturedStrings(set, Array(bytes), count: Int(records)) else {
+      throw AnnexFault("the strings are not those of \(records) records")
+    }
+    return strings
   }
 }
 

@@ -42,6 +42,8 @@ package struct LogWriter: ~Copyable {
   private var buffer: AlignedBuffer
   private var pending = 0
   private var annex: [UInt8] = []
+  /// The captured strings of the pending records.
+  private var strings: CapturedStrings?
   private var base: Int64 = 0
 
   /// Most records in one frame.
@@ -91,16 +93,29 @@ package struct LogWriter: ~Copyable {
   package var pendingRecords: Int { pending }
 
   /// Adds a click to the frame that the next `commit` writes, and returns its position. All clicks of one frame share
-  /// `receiveTime` or come after it.
-  package mutating func append(_ click: Click) -> UInt64 {
+  /// `receiveTime` or come after it. Its captured strings are those of `captured` at `index`; all clicks of one frame have
+  /// some, of one set, or none.
+  package mutating func append(_ click: Click, captured: CapturedStrings? = nil, at index: Int = 0) -> UInt64 {
     precondition(pending < Self.maximumRecords)
     if pending == 0 { base = click.receiveTime }
+    if let captured { append(captured, at: sabotaged(.stringsOfOthers) ? pending : index) }
     let at = FrameHeader.size + pending * RecordFormat.size
     buffer.reserve(at + RecordFormat.size, keeping: at)
     unsafe RecordFormat.write(click, base: base, to: buffer.base + at)
     pending += 1
     return nextPosition + UInt64(pending - 1)
   }
+
+  private mutating func append(_ captured: CapturedStrings, at index: Int) {
+    if strings?.set != captured.set {
+      precondition(pending == 0, "strings of another set in one frame")
+      strings = CapturedStrings(captured.set)
+    }
+    strings!.append(captured, at: index)
+  }
+
+  /// Bytes of captured strings that the pending records have.
+  package var pendingStrings: Int { strings?.bytes.count ?? 0 }
 
   /// The pending click at `position`, which the frame in memory holds.
   package func pendingClick(at position: UInt64) -> Click? {
@@ -109,7 +124,7 @@ package struct LogWriter: ~Copyable {
     return unsafe RecordFormat.read(UnsafeRawPointer(buffer.base + at), base: base)
   }
 
-  /// The frame that the next `commit` writes carries `annex` behind its records.
+  /// The frame that the next `commit` writes carries `annex` behind its records, and behind it their captured strings.
   package mutating func attach(_ annex: FrameAnnex) { self.annex = annex.bytes }
 
   /// Writes the pending records, or an annex alone, as one frame and syncs it. Returns where the frame starts.
@@ -118,10 +133,13 @@ package struct LogWriter: ~Copyable {
     var stamp = stamp
     if pending > 0 { stamp.logicalTime = base }
     let start = offset
+    if let strings, strings.count > 0 {
+      precondition(strings.count == pending, "a record without its strings")
+      FrameAnnex.append(strings, to: &annex)
+    }
     try write(.data, records: pending, stamp)
     nextPosition += UInt64(pending)
-    pending = 0
-    annex.removeAll(keepingCapacity: true)
+    discard()
     lastIsPromised = false
     return start
   }
@@ -130,6 +148,7 @@ package struct LogWriter: ~Copyable {
   package mutating func discard() {
     pending = 0
     annex.removeAll(keepingCapacity: true)
+    strings?.removeAll()
   }
 
   /// Writes a frame without records whose promise covers everything before it, unless the last frame did so already or

@@ -8,6 +8,7 @@
 //                 as seconds 5138), as a number or as a string; a fraction of a second is cut to milliseconds
 //   signature     64 hex digits; absent or null where the sender is trusted
 //   kid           which key signed; absent or null: any
+//   userAgent, referrer   only where they are captured: texts; absent or null: empty
 
 /// One click line, read and checked for form. The texts point into the line or into the reader, and are good until either
 /// changes.
@@ -21,6 +22,16 @@
   package internal(set) var time: Int64 = 0
   package internal(set) var signature: Signature?
   package internal(set) var kid: UnsafeRawBufferPointer?
+  package internal(set) var userAgent: UnsafeRawBufferPointer?
+  package internal(set) var referrer: UnsafeRawBufferPointer?
+
+  /// What `set` captures of it.
+  package func strings(_ set: CaptureSet) -> ClickStrings {
+    var strings = ClickStrings()
+    if set.contains(.userAgent) { unsafe strings.add(userAgent) }
+    if set.contains(.referrer) { unsafe strings.add(referrer) }
+    return strings
+  }
 
   /// A time in one of the forms above, without quotes, in ms since 1970; nil for anything else.
   package static func time(_ text: UnsafeRawBufferPointer) -> Int64? {
@@ -35,7 +46,15 @@
 package struct ClickLineFault: Error, Sendable, CustomStringConvertible {
   /// The members of a click line; `line` stands for the line as a whole.
   package enum Field: UInt8, CaseIterable, Sendable {
-    case adID, impressionID, time, signature, kid, line
+    case adID, impressionID, time, signature, kid, userAgent, referrer, line
+
+    /// The member that holds a captured string.
+    package init(of column: CapturedColumn) {
+      switch column {
+      case .userAgent: self = .userAgent
+      case .referrer: self = .referrer
+      }
+    }
 
     /// As the interface writes it.
     package var name: StaticString {
@@ -45,6 +64,8 @@ package struct ClickLineFault: Error, Sendable, CustomStringConvertible {
       case .time: "time"
       case .signature: "signature"
       case .kid: "kid"
+      case .userAgent: "userAgent"
+      case .referrer: "referrer"
       case .line: "line"
       }
     }

@@ -23,16 +23,19 @@ import Glibc
   private let scratch: UnsafeMutablePointer<UInt8>
   private let names: [[UInt8]]
   private let unknown: UnknownNames
+  private let captures: CaptureSet
   /// Members that are handed out as they stand there, for logs whose ids are derived from them; nil: lines have ids.
   private let idFrom: [[UInt8]]?
   /// Their values in the line read last, good until the line changes; nil where one is missing.
   package private(set) var collected: [UnsafeRawBufferPointer?] = unsafe []
 
   /// A reader. `names` gives members other names than the interface does. With `idFrom` lines need no impression id; the
-  /// values of these members are collected.
+  /// values of these members are collected. Members that are not of `captures` are unknown.
   package init(
-    _ unknown: UnknownNames = .refuse, names: [ClickLineFault.Field: String] = [:], idFrom: [String]? = nil
+    _ unknown: UnknownNames = .refuse, names: [ClickLineFault.Field: String] = [:], idFrom: [String]? = nil,
+    captures: CaptureSet = []
   ) {
+    self.captures = captures
     self.unknown = unknown
     self.idFrom = idFrom.map { $0.map { Array($0.utf8) } }
     self.names = ClickLineFault.Field.allCases.dropLast().map { Array((names[$0] ?? "\($0.name)").utf8) }
@@ -69,7 +72,7 @@ import Glibc
         scan.skipSpace()
         let collects = idFrom.flatMap { names in names.firstIndex { unsafe Self.same($0, name) } }
         let valueStart = scan.offset
-        if let field = unsafe field(called: name) {
+        if let field = unsafe field(called: name), takes(field) {
           guard seen & 1 << field.rawValue == 0 else { throw ClickLineFault(field, "is given twice") }
           seen |= 1 << field.rawValue
           try value(of: field, &scan, &click)
@@ -77,7 +80,8 @@ import Glibc
           try scan.skipValue(depth: 1)
         } else {
           throw ClickLineFault(
-            .line, "has an unknown member; known are adId, impressionId, time, signature, kid")
+            .line,
+            "has an unknown member; known are adId, impressionId, time, signature, kid, and what --capture names")
         }
         if let collects {
           unsafe collected[collects] = UnsafeRawBufferPointer(rebasing: line[valueStart..<scan.offset])
@@ -103,6 +107,16 @@ import Glibc
       if unsafe Self.same(names[i], name) { return ClickLineFault.Field(rawValue: UInt8(truncatingIfNeeded: i)) }
     }
     return nil
+  }
+
+  /// Whether the field is read: strings only where they are captured.
+  @inline(__always)
+  private func takes(_ field: ClickLineFault.Field) -> Bool {
+    switch field {
+    case .userAgent: captures.contains(.userAgent)
+    case .referrer: captures.contains(.referrer)
+    default: true
+    }
   }
 
   @inline(__always)
@@ -142,6 +156,12 @@ import Glibc
         throw ClickLineFault(field, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -")
       }
       unsafe click.kid = text
+    case .userAgent:
+      if try scan.null() { return }
+      unsafe click.userAgent = try scan.string(field)
+    case .referrer:
+      if try scan.null() { return }
+      unsafe click.referrer = try scan.string(field)
     case .line: break
     }
   }

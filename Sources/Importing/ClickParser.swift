@@ -9,11 +9,14 @@ package struct ParsedClick: Equatable, Sendable {
   package var impression: ImpressionID
   /// ms since 1970.
   package var time: Int64
+  /// What is captured of it; nil where nothing is.
+  package var strings: ClickStrings?
 
-  package init(ad: AdKey, impression: ImpressionID, time: Int64) {
+  package init(ad: AdKey, impression: ImpressionID, time: Int64, strings: ClickStrings? = nil) {
     self.ad = ad
     self.impression = impression
     self.time = time
+    self.strings = strings
   }
 }
 
@@ -28,6 +31,8 @@ package final class ClickParser {
   private var impression = 0
   private var time = 0
   private var identityColumns: [Int] = []
+  /// Those of the captured strings; nil where the table has none.
+  private var captured: [Int?] = []
   private var columns = 0
   private var text: [UInt8] = []
   /// The ad's id of the line read last.
@@ -42,7 +47,7 @@ package final class ClickParser {
       case .line: []
       case .columns(let names): names
       }
-    reader = ClickLineReader(.skip, names: plan.names, idFrom: idColumns)
+    reader = ClickLineReader(.skip, names: plan.names, idFrom: idColumns, captures: plan.captures)
     fields = DelimitedLine(delimiter: plan.delimiter, limit: ClickLineReader.maximumLine)
     if plan.format == .csv, !plan.hasHeader { try place(nil) }
   }
@@ -81,7 +86,13 @@ package final class ClickParser {
       identityColumns = []
       for name in names { identityColumns.append(try column(name, of: "the id")) }
     }
-    columns = ([ad, impression, time] + identityColumns).max()! + 1
+    captured = []
+    for one in plan.captures.columns {
+      let field = ClickLineFault.Field(of: one)
+      let isThere = plan.names[field] != nil || names?.contains(plan.name(field)) == true
+      captured.append(isThere ? try column(plan.name(field), of: "\(field.name)") : nil)
+    }
+    columns = ([ad, impression, time] + identityColumns + captured.compactMap { $0 }).max()! + 1
   }
 
   /// Reads a line; its number counts from 1.
@@ -103,7 +114,9 @@ package final class ClickParser {
       }
       id = unsafe derived(line, number)
     }
-    return ParsedClick(ad: AdKey(rawValue: unsafe hasher.first64(click.ad)), impression: id, time: click.time)
+    return ParsedClick(
+      ad: AdKey(rawValue: unsafe hasher.first64(click.ad)), impression: id, time: click.time,
+      strings: plan.captures.isEmpty ? nil : click.strings(plan.captures))
   }
 
   private func readFields(_ line: UnsafeRawBufferPointer, _ number: UInt64) throws(ClickLineFault) -> ParsedClick {
@@ -125,7 +138,13 @@ package final class ClickParser {
       id = unsafe derived(line, number)
     }
     unsafe note(fields[ad])
-    return ParsedClick(ad: AdKey(rawValue: unsafe hasher.first64(fields[ad])), impression: id, time: event)
+    var strings: ClickStrings?
+    if !captured.isEmpty {
+      strings = ClickStrings()
+      for column in captured { unsafe strings!.add(column.map { unsafe fields[$0] }) }
+    }
+    return ParsedClick(
+      ad: AdKey(rawValue: unsafe hasher.first64(fields[ad])), impression: id, time: event, strings: strings)
   }
 
   private func note(_ id: UnsafeRawBufferPointer) {

@@ -31,6 +31,8 @@ package struct ImportPlan: Sendable {
   package var hasHeader = true
   /// What derived ids and progress know the source by.
   package var source = ""
+  /// Strings that are kept with each click: where `names` has their columns, or the file has columns called like them.
+  package var captures: CaptureSet = []
   /// Which event times are taken.
   package var limits = EventTimeLimits()
 

@@ -1,4 +1,5 @@
 import ClickLog
+import Clicks
 import Platform
 import Store
 import Synchronization
@@ -11,6 +12,8 @@ import Synchronization
 /// What the reader hands to a shard: the clicks of some lines that belong to it, and how far the source is with them.
 struct ImportPiece: Sendable {
   var clicks: [ClickRequest]
+  /// What is captured of each; nil where nothing is.
+  var strings: CapturedStrings?
   var progress: SourceProgress
 }
 
@@ -88,16 +91,18 @@ final class ShardFeed: @unchecked Sendable {
 
   /// Commits a piece in as few frames as there may be. Returns why it could not be.
   private func commit(_ piece: ImportPiece) -> String? {
-    let limit = shard.batchLimit
     var start = 0
     repeat {
       if shard.slots.needsPreparation { do throws(SystemError) { try shard.slots.prepare() } catch {} }
-      let end = min(start + limit, piece.clicks.count)
+      let end = end(of: piece, from: start)
       var accepted: UInt64 = 0
       var duplicate: UInt64 = 0
       var other = 0
       let isLast = end == piece.clicks.count
-      shard.commit(piece.clicks.span.extracting(start..<end), progress: isLast ? piece.progress : nil) { _, answer in
+      shard.commit(
+        piece.clicks.span.extracting(start..<end), captured: piece.strings?.part(start..<end),
+        progress: isLast ? piece.progress : nil
+      ) { _, answer in
         switch answer.verdict {
         case .valid: accepted += 1
         case .duplicate: duplicate += 1
@@ -113,6 +118,17 @@ final class ShardFeed: @unchecked Sendable {
     } while start < piece.clicks.count
     shard.maintain()
     return nil
+  }
+
+  /// How far a frame of the clicks from `start` on reaches.
+  private func end(of piece: ImportPiece, from start: Int) -> Int {
+    guard let strings = piece.strings else { return min(start + shard.batchLimit, piece.clicks.count) }
+    var (end, bytes) = (start, 0)
+    while end < piece.clicks.count, shard.takes(end + 1 - start, strings: bytes + strings.bytes(at: end)) {
+      bytes += strings.bytes(at: end)
+      end += 1
+    }
+    return end
   }
 
   private func reason(_ clicks: Int) -> String {

@@ -25,6 +25,7 @@ package final class StoreImport {
   private let source: (high: UInt64, low: UInt64)
   private let feeds: [ShardFeed]
   private var clicks: [[ClickRequest]]
+  private var strings: [CapturedStrings?]
   private var now: Int64
   private var sinceFlush = 0
   /// Lines and bytes of the source that were read, in this run and before.
@@ -49,6 +50,7 @@ package final class StoreImport {
     self.route = route
     self.source = source
     clicks = shards.map { _ in [] }
+    strings = shards.map { _ in plan.captures.isEmpty ? nil : CapturedStrings(plan.captures) }
     feeds = shards.map { ShardFeed($0) }
     now = clock.now()
     for (index, feed) in feeds.enumerated() { try feed.start(index) }
@@ -90,8 +92,10 @@ package final class StoreImport {
         report.reject(lines, rejection.code, "")
       } else {
         let identity = ClickIdentity(ad: click.ad, impression: click.impression)
-        clicks[route(identity)].append(
+        let shard = route(identity)
+        clicks[shard].append(
           ClickRequest(identity: identity, eventTime: click.time, source: Click.Source.imported.rawValue))
+        strings[shard]?.append(click.strings)
       }
     } catch { report.reject(lines, ImportRejection.malformed.code, error.description) }
     sinceFlush += 1
@@ -121,8 +125,9 @@ package final class StoreImport {
     now = clock.now()
     let progress = SourceProgress(high: source.high, low: source.low, lines: lines, bytes: bytes)
     for shard in feeds.indices {
-      let piece = ImportPiece(clicks: clicks[shard], progress: progress)
+      let piece = ImportPiece(clicks: clicks[shard], strings: strings[shard], progress: progress)
       clicks[shard].removeAll(keepingCapacity: true)
+      strings[shard]?.removeAll()
       guard feeds[shard].put(piece) else { return false }
     }
     return true

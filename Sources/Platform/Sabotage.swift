@@ -128,6 +128,8 @@
   case progressOfUnrecorded
   /// Slots are used again although the manifest does not know what their frames said of sources.
   case forgetProgress
+  /// The strings captured of a batch are given to its new clicks by their number, whatever repeats stand between them.
+  case stringsOfOthers
 }
 
 #if Sabotage

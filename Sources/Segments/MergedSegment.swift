@@ -10,6 +10,8 @@ package struct MergedSegmentWriter: ~Copyable {
   /// A writer for rows of `inputs`, which follow each other and capture the same strings; the models of the result are made
   /// from theirs. Throws `FormatError` where an input has columns that this version does not know.
   package init(_ inputs: [Segment], into target: SegmentTarget) throws {
+    precondition(
+      inputs.allSatisfy { $0.summary.captured == inputs[0].summary.captured }, "segments that capture other strings")
     self.inputs = inputs
     writer = try SegmentMerge.writer(inputs, target)
   }

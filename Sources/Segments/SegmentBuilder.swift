@@ -3,31 +3,32 @@ import Files
 import Platform
 
 /// Collects clicks in the order of the log and writes them as a segment. Takes about 34 bytes of memory a click, and as
-/// much again while it sorts.
+/// much again while it sorts; and the captured strings, with 4 bytes for each.
+///
+/// It has the captured columns that any of its clicks has: of a click that came before they were captured, the string is
+/// empty.
 package struct SegmentBuilder: ~Copyable {
   /// The position of the first click.
   package let first: UInt64
-  private let captured: [CapturedColumn]
   private var rows: [BuilderRow] = []
-  /// For each captured column, a string a click.
-  private var strings: [[[UInt8]]]
+  /// For each captured column, in the order of their numbers, a string a click.
+  private var piles: [StringPile]
   private var steps: [SegmentStep] = []
 
-  /// The most bytes of a captured string.
-  package static let maximumString = 8192
   /// The most clicks of one builder; merging makes segments of more.
   package static let maximumRows = 1 << 26
 
   /// A builder of a segment whose first click has the position `first`. `capacity` clicks are expected.
-  package init(first: UInt64, capturing captured: [CapturedColumn] = [], capacity: Int = 0) {
+  package init(first: UInt64, capturing set: CaptureSet = [], capacity: Int = 0) {
     self.first = first
-    self.captured = captured
-    strings = captured.map { _ in [] }
+    piles = set.columns.map { StringPile($0) }
     rows.reserveCapacity(capacity)
   }
 
   /// Clicks so far.
   package var count: Int { rows.count }
+  /// Bytes of all captured strings; 1 GiB is the most.
+  package var stringBytes: Int { piles.reduce(0) { $0 + $1.text.count } }
   /// The position that the next click will have.
   package var next: UInt64 { first + UInt64(count) }
 
@@ -43,19 +44,31 @@ package struct SegmentBuilder: ~Copyable {
     steps.append(step)
   }
 
-  /// Adds the click at the position `next`. `strings` has one element for each captured column, of at most
-  /// `maximumString` bytes.
+  /// Adds the click at the position `next`. Its captured strings are those of `strings` at `index`.
   package mutating func add(
-    _ impression: ImpressionID, code: UInt32, eventTime: Int64, source: Click.Source, strings more: [[UInt8]] = []
+    _ impression: ImpressionID, code: UInt32, eventTime: Int64, source: Click.Source, strings: CapturedStrings? = nil,
+    at index: Int = 0
   ) {
     precondition(!steps.isEmpty, "a click before the time it was received at")
-    precondition(count < Self.maximumRows && more.count == captured.count)
+    precondition(count < Self.maximumRows && stringBytes < 1 << 30)
+    if let strings { add(strings, at: index) }
     rows.append(
       BuilderRow(
         high: impression.high, low: impression.low, eventTime: eventTime, code: code, source: source.rawValue))
-    for i in more.indices {
-      precondition(more[i].count <= Self.maximumString)
-      strings[i].append(more[i])
+    for i in piles.indices { piles[i].fill(to: rows.count) }
+  }
+
+  private mutating func add(_ strings: CapturedStrings, at index: Int) {
+    let columns = strings.set.columns
+    for column in columns where !piles.contains(where: { $0.column == column }) {
+      var pile = StringPile(column)
+      pile.fill(to: count)
+      let place = piles.firstIndex { $0.column.rawValue > column.rawValue } ?? piles.count
+      piles.insert(pile, at: place)
+    }
+    strings.forEachString(at: index) { number, range in
+      let place = piles.firstIndex { $0.column == columns[number] }!
+      piles[place].append(strings.bytes[range])
     }
   }
 
@@ -101,7 +114,7 @@ package struct SegmentBuilder: ~Copyable {
         }
       }
     }
-    page.strings = strings.map { column in range.map { column[Int(order[$0])] } }
+    page.strings = piles.map { pile in range.map { pile.string(Int(order[$0])) } }
   }
 
   /// The models that fit these clicks.
@@ -112,7 +125,7 @@ package struct SegmentBuilder: ~Copyable {
       code: BinFit.model(of: codeWeights(sums)), eventTime: eventModel(delays: false),
       eventDelay: eventModel(delays: true),
       position: distanceModel(table),
-      source: BinFit.model(of: sources.map { ($0.key, 0, $0.value) }), captured: captured)
+      source: BinFit.model(of: sources.map { ($0.key, 0, $0.value) }), captured: piles.map(\.column))
   }
 
   /// How often each ad code occurs.
@@ -162,4 +175,27 @@ struct BuilderRow {
   var source: UInt16
 
   @inline(__always) var impression: ImpressionID { ImpressionID(high: high, low: low) }
+}
+
+/// The strings of one captured column, one behind the other.
+private struct StringPile {
+  let column: CapturedColumn
+  private(set) var text: [UInt8] = []
+  private var ends: [UInt32] = []
+
+  init(_ column: CapturedColumn) { self.column = column }
+
+  mutating func append(_ string: ArraySlice<UInt8>) {
+    text.append(contentsOf: string)
+    ends.append(UInt32(text.count))
+  }
+
+  /// Adds empty strings until there are `count`.
+  mutating func fill(to count: Int) {
+    while ends.count < count { ends.append(UInt32(text.count)) }
+  }
+
+  func string(_ index: Int) -> [UInt8] {
+    Array(text[Int(index == 0 ? 0 : ends[index - 1])..<Int(ends[index])])
+  }
 }

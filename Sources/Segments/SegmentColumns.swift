@@ -1,4 +1,5 @@
 import Bytes
+import Clicks
 
 // The section that says what a page's columns are:
 //

@@ -88,12 +88,6 @@ package struct SegmentSum: Hashable, Sendable {
   }
 }
 
-/// A string that a store keeps with each click when it is told to (R18).
-package enum CapturedColumn: UInt16, Sendable, CaseIterable {
-  case userAgent = 16
-  case referrer = 17
-}
-
 /// What a segment holds, from its header page.
 package struct SegmentSummary: Hashable, Sendable {
   /// The positions whose clicks it holds, every one of them but for `leftOut`; never empty.

@@ -9,12 +9,13 @@ import Platform
 //   heap of the inputs' next rows ──▶ page ──▶ file       then the steps, one input behind the other,
 //     (high, low, code, input)                            then the sums, merged by (ad code, minute)
 //
+// The result has the captured columns of all inputs; rows of an input that lacks one have empty strings there.
+//
 // The inputs' positions follow each other, so of rows that are alike the one of the earlier input is the earlier click.
 
 /// Merging segments whose positions follow each other.
 package enum SegmentMerge {
-  /// Merges `inputs`, in the order of their positions, into one segment. They must capture the same strings. Throws
-  /// `FormatError` where an input is damaged; after any error nothing has the target's name, except as
+  /// Merges `inputs`, in the order of their positions, into one segment. Throws `FormatError` where an input is damaged; after any error nothing has the target's name, except as
   /// `SealedFileWriter.finish` says.
   package static func merge(
     _ inputs: [Segment], into target: SegmentTarget
@@ -27,13 +28,12 @@ package enum SegmentMerge {
     return try finish(inputs, writer)
   }
 
-  /// A writer for the rows of `inputs`, which follow each other and capture the same strings.
+  /// A writer for the rows of `inputs`, which follow each other.
   static func writer(_ inputs: [Segment], _ target: SegmentTarget) throws -> SegmentWriter {
     precondition(!inputs.isEmpty, "a merge of no segments")
     for i in 1..<max(inputs.count, 1) {
       precondition(
-        inputs[i].summary.positions.lowerBound == inputs[i - 1].summary.positions.upperBound
-          && inputs[i].summary.captured == inputs[0].summary.captured,
+        inputs[i].summary.positions.lowerBound == inputs[i - 1].summary.positions.upperBound,
         "a merge of segments that do not follow each other")
     }
     for input in inputs where !input.columns.isKnown {
@@ -90,7 +90,12 @@ package enum SegmentMerge {
       + BinFit.cover(RowPage.biased(-rows)...RowPage.biased(rows), weight: 1)
     return SegmentColumns(
       code: model(\.code), eventTime: BinFit.model(of: eventTime), eventDelay: model(\.eventDelay),
-      position: BinFit.model(of: distances), source: model(\.source), captured: inputs[0].summary.captured)
+      position: BinFit.model(of: distances), source: model(\.source), captured: captured(inputs))
+  }
+
+  /// The captured columns that any of the inputs has.
+  private static func captured(_ inputs: [Segment]) -> [CapturedColumn] {
+    CapturedColumn.allCases.filter { column in inputs.contains { $0.summary.captured.contains(column) } }
   }
 
   private static func positions(_ inputs: [Segment]) throws -> PositionTable {
@@ -125,9 +130,11 @@ package enum SegmentMerge {
   private static func mergeRows(_ inputs: [Segment], _ first: UInt64, _ writer: inout SegmentWriter) throws {
     let cursors = inputs.map { $0.cursor([.all, .strings]) }
     let shifts = inputs.map { $0.summary.positions.lowerBound - first }
-    let captured = inputs[0].summary.captured.count
+    let captured = captured(inputs)
+    // For each input, which of its columns is the result's; nil: none.
+    let places = inputs.map { input in captured.map { input.summary.captured.firstIndex(of: $0) } }
     let page = writer.page
-    page.strings = Array(repeating: [], count: captured)
+    page.strings = Array(repeating: [], count: captured.count)
     var indices = [Int](repeating: 0, count: inputs.count)
     var heap: [Head] = []
     func head(_ input: Int) -> Head {
@@ -148,12 +155,14 @@ package enum SegmentMerge {
       unsafe page.eventTime[filled] = unsafe rows.eventTime[i]
       unsafe page.position[filled] = unsafe rows.position[i] &+ shifts[input]
       unsafe page.source[filled] = unsafe rows.source[i]
-      for column in 0..<captured { page.strings[column].append(rows.strings[column][i]) }
+      for column in captured.indices {
+        page.strings[column].append(places[input][column].map { rows.strings[$0][i] } ?? [])
+      }
       filled += 1
       if filled == RowVector.capacity {
         page.count = filled
         try writer.writePage()
-        for column in 0..<captured { page.strings[column].removeAll(keepingCapacity: true) }
+        for column in captured.indices { page.strings[column].removeAll(keepingCapacity: true) }
         filled = 0
       }
       indices[input] = i + 1

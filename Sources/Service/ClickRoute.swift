@@ -101,3 +101,12 @@ private func listsPrefetch(_ request: borrowing Request, _ name: StaticString) -
   return request.header(name, lists: "prefetch") || request.header(name, lists: "prerender")
     || request.header(name, lists: "preview")
 }
+
+extension ClickStrings {
+  /// What `set` captures of a browser's request.
+  init(_ request: borrowing Request, _ set: CaptureSet) {
+    self.init()
+    if set.contains(.userAgent) { unsafe add(request.header("User-Agent")) }
+    if set.contains(.referrer) { unsafe add(request.header("Referer")) }
+  }
+}

@@ -1,3 +1,4 @@
+import Clicks
 import Platform
 import Store
 import Synchronization
@@ -15,6 +16,8 @@ import Synchronization
 @safe package final class CommitRing: @unchecked Sendable {
   private let requests: UnsafeMutablePointer<ClickRequest>
   private let answers: UnsafeMutablePointer<ClickAnswer>
+  /// Captured strings beside the requests, where a store keeps any.
+  private let strings: UnsafeMutablePointer<ClickStrings?>?
   private let tail = PaddedCursor()
   private let committed = PaddedCursor()
 
@@ -23,8 +26,9 @@ import Synchronization
   /// Wakes the loop when `committed` moves.
   package let answered: Doorbell
 
-  /// A ring of `capacity` slots. A thread that waits for several rings gives them one doorbell.
-  package init(capacity: Int, answered: Doorbell = Doorbell()) {
+  /// A ring of `capacity` slots, with room for captured strings where it `captures`. A thread that waits for several rings
+  /// gives them one doorbell.
+  package init(capacity: Int, captures: Bool = false, answered: Doorbell = Doorbell()) {
     precondition(capacity > 0 && capacity & (capacity - 1) == 0)
     self.capacity = capacity
     self.answered = answered
@@ -34,17 +38,24 @@ import Synchronization
       identity: .init(ad: .init(rawValue: 0), impression: .init(high: 0, low: 0)))
     unsafe requests.initialize(repeating: empty, count: capacity)
     unsafe answers.initialize(repeating: ClickAnswer(.unrecorded), count: capacity)
+    unsafe strings = captures ? .allocate(capacity: capacity) : nil
+    unsafe strings?.initialize(repeating: nil, count: capacity)
   }
 
   deinit {
     unsafe requests.deallocate()
     unsafe answers.deallocate()
+    unsafe strings?.deinitialize(count: capacity)
+    unsafe strings?.deallocate()
   }
 
   // MARK: The loop's side
 
-  /// Puts a request in the slot of `ticket`, which is not published yet.
-  package func put(_ request: ClickRequest, at ticket: Int) { unsafe requests[ticket & (capacity - 1)] = request }
+  /// Puts a request in the slot of `ticket`, which is not published yet; strings only in a ring that captures.
+  package func put(_ request: ClickRequest, _ strings: ClickStrings? = nil, at ticket: Int) {
+    unsafe requests[ticket & (capacity - 1)] = request
+    if let slots = unsafe self.strings { unsafe slots[ticket & (capacity - 1)] = strings }
+  }
 
   /// Lets the committer see every ticket below `end`.
   package func publish(_ end: Int) { tail.value.store(end, ordering: .sequentiallyConsistent) }
@@ -54,6 +65,12 @@ import Synchronization
 
   /// The answer of a ticket below `committedEnd`.
   package func answer(_ ticket: Int) -> ClickAnswer { unsafe answers[ticket & (capacity - 1)] }
+
+  /// The strings of a ticket that the one who asks may see; nil where none are captured.
+  package func strings(_ ticket: Int) -> ClickStrings? {
+    guard let strings = unsafe strings else { return nil }
+    return unsafe strings[ticket & (capacity - 1)]
+  }
 
   // MARK: The committer's side
 

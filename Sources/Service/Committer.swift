@@ -1,5 +1,6 @@
-import Platform
 import ClickLog
+import Clicks
+import Platform
 import Shards
 import Store
 import Synchronization
@@ -15,6 +16,7 @@ package final class Committer: Sendable {
   private let rings: [CommitRing]
   /// How many of the rings, the last ones, bring batches.
   private let bulk: Int
+  private let capture: CaptureSet
   private let shard: Int
   private let routes: RouteBoard
   private let hot: HotReports?
@@ -30,15 +32,17 @@ package final class Committer: Sendable {
   private static let quietCommits = 32
 
   /// A committer of shard `shard` for the clicks of `rings`, which reports the ads that get many; the last `bulk` of the
-  /// rings bring batches.
+  /// rings bring batches. What the rings bring along of `capture` is kept.
   package init(
-    rings: [CommitRing], bulk: Int = 0, shard: Int, routes: RouteBoard, reports: HotReports? = nil,
+    rings: [CommitRing], bulk: Int = 0, capture: CaptureSet = [], shard: Int, routes: RouteBoard,
+    reports: HotReports? = nil,
     policy: HotPolicy = HotPolicy()
   ) {
     hot = reports
     self.policy = policy
     self.rings = rings
     self.bulk = bulk
+    self.capture = capture
     self.shard = shard
     self.routes = routes
   }
@@ -72,6 +76,7 @@ package final class Committer: Sendable {
     var batch: [ClickRequest] = []
     var places: [(ring: Int, ticket: Int)] = []
     var parts: [(ring: Int, end: Int)] = []
+    var strings = capture.isEmpty ? nil : CapturedStrings(capture)
     let limit = shard.batchLimit
     batch.reserveCapacity(limit)
     let idle = max(10, shard.options.markAfter) * 1_000_000
@@ -88,6 +93,7 @@ package final class Committer: Sendable {
       first &+= 1
       places.removeAll(keepingCapacity: true)
       parts.removeAll(keepingCapacity: true)
+      strings?.removeAll()
       var routes = self.routes.current
       var room = bulk == 0 ? limit : limit - limit / 16
       for offset in rings.indices {
@@ -99,12 +105,21 @@ package final class Committer: Sendable {
         let count = min(rings[i].publishedEnd - taken[i], room - batch.count)
         guard count > 0 else { continue }
         if !isBulk { quiet = 0 }
-        for ticket in taken[i]..<(taken[i] + count) {
+        var end = taken[i] + count
+        for ticket in taken[i]..<end {
           let request = rings[i].request(ticket)
+          // Where captured strings fill the frame, the rest is the next batch's.
+          if let bytes = strings?.bytes.count,
+            !shard.takes(batch.count + 1, strings: bytes + size(rings[i].strings(ticket)))
+          {
+            end = ticket
+            break
+          }
           switch self.routes.admit(request.identity, to: self.shard, by: &routes) {
           case .here:
             meter?.add(request.identity.ad)
             batch.append(request)
+            strings?.append(rings[i].strings(ticket))
             places.append((i, ticket))
           case .elsewhere:
             handedBack.add(1, ordering: .relaxed)
@@ -114,7 +129,7 @@ package final class Committer: Sendable {
             rings[i].setAnswer(ClickAnswer(.unrecorded), at: ticket)
           }
         }
-        parts.append((i, taken[i] + count))
+        if end > taken[i] { parts.append((i, end)) }
       }
       meter?.turn(shard.environment.time.monotonic() / 1_000_000)
       if parts.isEmpty {
@@ -126,7 +141,7 @@ package final class Committer: Sendable {
       }
       quiet = min(quiet + 1, Self.quietCommits)
       if !batch.isEmpty {
-        shard.commit(batch.span) { rings[places[$0].ring].setAnswer($1, at: places[$0].ticket) }
+        shard.commit(batch.span, captured: strings) { rings[places[$0].ring].setAnswer($1, at: places[$0].ticket) }
       }
       for part in parts {
         taken[part.ring] = part.end
@@ -140,6 +155,9 @@ package final class Committer: Sendable {
     }
     shard.close()
   }
+
+  /// Bytes of a click's captured strings.
+  private func size(_ strings: ClickStrings?) -> Int { strings?.bytes.count ?? 2 * capture.columns.count }
 
   private func hasWork(_ taken: [Int]) -> Bool {
     for i in rings.indices where rings[i].publishedEnd > taken[i] { return true }

@@ -18,6 +18,13 @@ package struct WaitingClick {
   }
 }
 
+/// A click that has to be routed again.
+package struct Stray {
+  package var request: ClickRequest
+  package var strings: ClickStrings?
+  package var click: WaitingClick
+}
+
 /// One loop's end of the way to one committer: a ring, the loop's cursors in it, and who waits in each slot.
 package struct Lane {
   package let ring: CommitRing
@@ -29,7 +36,7 @@ package struct Lane {
   private var collected = 0
   private var overdue = 0
   /// Clicks that the committer handed back, since they are another shard's.
-  private var strays: [(request: ClickRequest, click: WaitingClick)] = []
+  private var strays: [Stray] = []
 
   /// The loop's end of `ring`, which `committer` empties.
   package init(ring: CommitRing, committer: Committer) {
@@ -41,10 +48,10 @@ package struct Lane {
   /// Clicks without an answer from the committer.
   package var outstanding: Int { tail - collected }
 
-  /// Hands a click over with the next `publish`; false where the ring is full.
-  package mutating func push(_ request: ClickRequest, _ click: WaitingClick) -> Bool {
+  /// Hands a click, with its captured strings, over with the next `publish`; false where the ring is full.
+  package mutating func push(_ request: ClickRequest, _ click: WaitingClick, _ strings: ClickStrings? = nil) -> Bool {
     guard tail - collected < ring.capacity else { return false }
-    ring.put(request, at: tail)
+    ring.put(request, strings, at: tail)
     waiting[tail & (ring.capacity - 1)] = click
     tail += 1
     return true
@@ -63,7 +70,7 @@ package struct Lane {
   package var isSettled: Bool { ring.committedEnd >= tail }
 
   /// Takes the clicks that `collect` found to be another shard's.
-  package mutating func takeStrays() -> [(request: ClickRequest, click: WaitingClick)] {
+  package mutating func takeStrays() -> [Stray] {
     guard !strays.isEmpty else { return [] }
     defer { strays = [] }
     return strays
@@ -76,7 +83,11 @@ package struct Lane {
       let slot = collected & (ring.capacity - 1)
       if let click = waiting[slot] {
         let answer = ring.answer(collected)
-        if answer.isMisrouted { strays.append((ring.request(collected), click)) } else { body(click, answer) }
+        if answer.isMisrouted {
+          strays.append(Stray(request: ring.request(collected), strings: ring.strings(collected), click: click))
+        } else {
+          body(click, answer)
+        }
       }
       waiting[slot] = nil
       collected += 1

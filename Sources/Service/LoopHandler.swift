@@ -147,6 +147,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   private struct Lookup {
     var exchange: Exchange
     var identity: ClickIdentity
+    /// What is captured of it.
+    var strings: ClickStrings?
     var isHead: Bool
     /// False for a forged link that is redirected all the same, uncounted (`--on-bad-signature redirect`).
     var isVerified: Bool
@@ -181,22 +183,26 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       }
     }
     let identity = ClickIdentity(ad: key, impression: parameters.impressionID)
+    let capture = context.settings.capture
+    let strings = capture.isEmpty || isHead ? nil : ClickStrings(request, capture)
     switch cache.lookUp(key) {
     case .ad(let found):
       if verified {
-        decide(identity, found, isHead, exchange, loop)
+        decide(identity, strings, found, isHead, exchange, loop)
       } else {
         forged(exchange, found, loop)
       }
     case .unknown:
       if verified { unknownAd(exchange, loop) } else { badSignature(exchange, loop) }
     case .miss:
-      look(Lookup(exchange: exchange, identity: identity, isHead: isHead, isVerified: verified), loop)
+      look(
+        Lookup(exchange: exchange, identity: identity, strings: strings, isHead: isHead, isVerified: verified), loop)
     }
   }
 
   private func decide(
-    _ identity: ClickIdentity, _ ad: CachedAd, _ isHead: Bool, _ exchange: Exchange, _ loop: EventLoop
+    _ identity: ClickIdentity, _ strings: ClickStrings?, _ ad: CachedAd, _ isHead: Bool, _ exchange: Exchange,
+    _ loop: EventLoop
   ) {
     if ad.status == .paused {
       note(.paused, ad)
@@ -218,18 +224,22 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       }
     }
     let waiting = WaitingClick(exchange: exchange, ad: ad, since: loop.now)
-    push(ClickRequest(identity: identity), waiting, loop)
+    push(ClickRequest(identity: identity), strings, waiting, loop)
   }
 
-  private func push(_ request: ClickRequest, _ click: WaitingClick, _ loop: EventLoop) {
-    if !lanes[routes.route(request.identity)].push(request, click) {
+  private func push(
+    _ request: ClickRequest, _ strings: ClickStrings?, _ click: WaitingClick, _ loop: EventLoop
+  ) {
+    if !lanes[routes.route(request.identity)].push(request, click, strings) {
       redirect(click.exchange, click.ad!, ClickAnswer(.unrecorded), loop)
     }
   }
 
   /// Clicks that a committer knew to be another shard's; it had a newer table, and so has this loop by now.
   private func routeAgain(_ loop: EventLoop) {
-    for i in lanes.indices { for stray in lanes[i].takeStrays() { push(stray.request, stray.click, loop) } }
+    for i in lanes.indices {
+      for stray in lanes[i].takeStrays() { push(stray.request, stray.strings, stray.click, loop) }
+    }
   }
 
   private func redirect(_ exchange: Exchange, _ ad: CachedAd, _ answer: ClickAnswer, _ loop: EventLoop) {
@@ -320,7 +330,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       cache.finishLoad(ticket, cached)
       for lookup in waiting {
         switch (cached, lookup.isVerified) {
-        case (let ad?, true): decide(lookup.identity, ad, lookup.isHead, lookup.exchange, loop)
+        case (let ad?, true):
+          decide(lookup.identity, lookup.strings, ad, lookup.isHead, lookup.exchange, loop)
         case (let ad?, false): forged(lookup.exchange, ad, loop)
         case (nil, true): unknownAd(lookup.exchange, loop)
         case (nil, false): badSignature(lookup.exchange, loop)

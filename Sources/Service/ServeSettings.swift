@@ -39,6 +39,8 @@ package struct ServeSettings: Sendable {
   package var commitDeadline: Int64 = 1_000_000_000
   /// Which event and minting times a click may have.
   package var eventTimes = EventTimeLimits()
+  /// Strings that are kept with each click.
+  package var capture: CaptureSet = []
   package var onBadSignature = OnBadSignature.reject
   /// Where clicks on unknown ads are sent, uncounted; nil answers 404.
   package var unknownAdURL: String?

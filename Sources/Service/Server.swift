@@ -88,17 +88,19 @@ package final class Server {
   }
 
   private func compose(_ store: Store, _ catalog: Catalog, _ keys: [ActiveKey]) throws {
+    let captures = !settings.capture.isEmpty
     let rings = (0..<settings.loops).map { _ in
-      store.shards.map { _ in CommitRing(capacity: Self.ringCapacity) }
+      store.shards.map { _ in CommitRing(capacity: Self.ringCapacity, captures: captures) }
     }
     let bells = (0..<settings.batchWorkers).map { _ in Doorbell() }
     let batchRings = bells.map { bell in
-      store.shards.map { _ in CommitRing(capacity: Self.batchRingCapacity, answered: bell) }
+      store.shards.map { _ in CommitRing(capacity: Self.batchRingCapacity, captures: captures, answered: bell) }
     }
     let hotAds = try openRoutes(store)
     let committers = store.shards.indices.map { shard in
       Committer(
-        rings: (rings + batchRings).map { $0[shard] }, bulk: batchRings.count, shard: shard, routes: hotAds.board,
+        rings: (rings + batchRings).map { $0[shard] }, bulk: batchRings.count, capture: settings.capture, shard: shard,
+        routes: hotAds.board,
         reports: store.shards.count > 1 && settings.hotThreshold > 0 ? hotAds.reports : nil, policy: hotAds.policy)
     }
     let context = ServiceContext(

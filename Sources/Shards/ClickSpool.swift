@@ -6,8 +6,9 @@ import Platform
 // Raw clicks on their way from one number of shards to another: for each pair of an old and a new shard one file, in the
 // order in which the old one received them.
 //
-//     chunk:  u32 records   u32 CRC-32C of the records   records of 56 bytes
-//     record: running time, receive time, event time, impression (16), ad key, source
+//     chunk:  u32 records   u32 CRC-32C of them   u32 bytes of them   records
+//     record: running time, receive time, event time, impression (16), ad key, u16 source, u16 captured columns, u32 bytes of
+//             captured strings, and these
 //
 // It lives as long as the rewriting does, so it has no page in Formats.
 
@@ -16,15 +17,18 @@ package struct SpooledClick: Equatable, Sendable {
   package var click: Click
   /// Milliseconds that the store had been running.
   package var runningTime: UInt64
+  /// What was captured of it; nil where nothing was.
+  package var strings: CapturedStrings?
 
-  package init(_ click: Click, runningTime: UInt64) {
+  package init(_ click: Click, runningTime: UInt64, strings: CapturedStrings? = nil) {
     self.click = click
     self.runningTime = runningTime
+    self.strings = strings
   }
 }
 
-/// Bytes of a record, and records of a chunk.
-private let recordBytes = 56
+/// Bytes before a chunk's records, and how many these are at most.
+private let headBytes = 12
 private let chunkRecords = 1_024
 
 /// Writes one spool.
@@ -46,7 +50,10 @@ package struct SpoolWriter {
     pending.append(click.impression.high)
     pending.append(click.impression.low)
     pending.append(click.ad.rawValue)
-    pending.append(UInt64(click.source.rawValue))
+    pending.append(click.source.rawValue)
+    pending.append(spooled.strings?.set.rawValue ?? 0)
+    pending.append(UInt32(spooled.strings?.bytes.count ?? 0))
+    if let strings = spooled.strings { pending.append(strings.bytes) }
     records += 1
     count += 1
     if records == chunkRecords { try flush() }
@@ -60,6 +67,7 @@ package struct SpoolWriter {
     var head = ByteWriter()
     head.append(UInt32(records))
     head.append(CRC32C.checksum(pending.bytes))
+    head.append(UInt32(pending.bytes.count))
     try file.writeAll(head.bytes + pending.bytes, at: offset)
     offset += UInt64(head.bytes.count + pending.bytes.count)
     pending = ByteWriter()
@@ -91,25 +99,26 @@ package struct SpoolReader {
         head = nil
         return
       }
-      var header = ByteReader(try file.bytes(at: offset, count: 8))
+      var header = ByteReader(try file.bytes(at: offset, count: headBytes))
       let (count, checksum) = (header.next(UInt32.self) ?? 0, header.next(UInt32.self) ?? 0)
-      let bytes = try file.bytes(at: offset + 8, count: Int(count) * recordBytes)
-      guard count > 0, bytes.count == Int(count) * recordBytes, CRC32C.checksum(bytes) == checksum else {
+      let size = Int(header.next(UInt32.self) ?? 0)
+      let bytes = try file.bytes(at: offset + UInt64(headBytes), count: size)
+      guard count > 0, bytes.count == size, CRC32C.checksum(bytes) == checksum else {
         throw FormatError(file: path, offset: offset, reason: "a chunk's checksum does not hold")
       }
       chunk = ByteReader(bytes)
-      offset += 8 + UInt64(bytes.count)
+      offset += UInt64(headBytes + bytes.count)
     }
     let running = chunk.next(UInt64.self)!
     let (received, happened) = (chunk.next(Int64.self)!, chunk.next(Int64.self)!)
     let impression = ImpressionID(high: chunk.next(UInt64.self)!, low: chunk.next(UInt64.self)!)
     let ad = AdKey(rawValue: chunk.next(UInt64.self)!)
-    guard let source = Click.Source(rawValue: UInt16(truncatingIfNeeded: chunk.next(UInt64.self)!)) else {
-      throw FormatError(file: path, offset: offset, reason: "an unknown source")
-    }
+    let (source, set) = (Click.Source(rawValue: chunk.next()!), CaptureSet(rawValue: chunk.next()!))
+    let bytes = chunk.next(bytes: Int(chunk.next(UInt32.self)!))
+    guard let source, let bytes else { throw FormatError(file: path, offset: offset, reason: "an unknown source") }
     head = SpooledClick(
       Click(impression: impression, ad: ad, eventTime: happened, receiveTime: received, source: source),
-      runningTime: running)
+      runningTime: running, strings: set.isEmpty ? nil : CapturedStrings(set, Array(bytes), count: 1))
   }
 }
 

@@ -38,14 +38,12 @@ package struct Resharding {
   package enum Refusal: Error, Equatable, CustomStringConvertible {
     case space(needed: UInt64, available: UInt64)
     case differs(String)
-    case unsupported(String)
 
     package var description: String {
       switch self {
       case .space(let needed, let available):
         "\(needed) bytes are needed beside the store, \(available) are free; the store is as it was"
       case .differs(let what): "the new shards would not hold what the old ones do: \(what); the store is as it was"
-      case .unsupported(let what): "the store cannot be rewritten: \(what)"
       }
     }
   }
@@ -129,8 +127,9 @@ package struct Resharding {
       old.running.append(recovery.runningTime)
       old.newestRunning = max(old.newestRunning, recovery.runningTime)
       for file in state.files { old.bytes += file.reference.bytes }
-      guard recovery.version.segments.allSatisfy(\.summary.captured.isEmpty) else {
-        throw Refusal.unsupported("shard \(shard) has captured columns")
+      // Captured strings lie in the spools as they are, and compressed in segments: to about an eighth.
+      for segment in recovery.version.segments where !segment.summary.captured.isEmpty {
+        old.bytes += 8 * segment.file.reference.bytes
       }
       try Self.addTotals(of: recovery.live, to: &old.totals)
     }
@@ -203,9 +202,12 @@ package struct Resharding {
       let ahead = old.newestRunning - old.running[shard]
       // Clicks that recounts took away count no longer, and stay behind.
       let removed = Set(try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position))
-      try recovery.forEachTimedClick(files, store: old.identity.id) { position, click, running in
-        guard !removed.contains(position) else { return }
-        try writers[table.route(click.identity)].add(SpooledClick(click, runningTime: running + ahead))
+      try recovery.forEachRetained(files, store: old.identity.id) { found in
+        guard !removed.contains(found.position) else { return }
+        try writers[table.route(found.click.identity)].add(
+          SpooledClick(
+            found.click, runningTime: found.runningTime + ahead,
+            strings: found.strings.map { CapturedStrings(found.set, of: $0) }))
         done += 1
         if done % 8_192 == 0 { progress("reading", done, old.rawClicks) }
       }

@@ -53,8 +53,9 @@ struct ShardBuilder {
       let click = spooled.click
       builder.step(receiveTime: click.receiveTime, runningTime: spooled.runningTime)
       builder.add(
-        click.impression, code: codes.assign(click.ad), eventTime: click.eventTime, source: click.source)
-      if builder.count == options.segmentRows {
+        click.impression, code: codes.assign(click.ad), eventTime: click.eventTime, source: click.source,
+        strings: spooled.strings)
+      if builder.count == options.segmentRows || builder.stringBytes >= options.segmentStrings {
         let end = builder.next
         try seal(builder)
         builder = SegmentBuilder(first: end)
@@ -138,6 +139,8 @@ private struct LogTail: ~Copyable {
   private var extents: [LogExtent] = []
   private var base: Int64 = 0
   private var running: (first: UInt64, last: UInt64) = (0, 0)
+  /// What is captured of the pending clicks.
+  private var captured: CaptureSet = []
 
   init(_ shard: ShardBuilder, at position: UInt64) {
     self.shard = shard
@@ -146,18 +149,28 @@ private struct LogTail: ~Copyable {
 
   mutating func add(_ spooled: SpooledClick) throws {
     let click = spooled.click
+    let set = spooled.strings?.set ?? []
     let belongs =
       writer.pendingRecords < LogWriter.maximumRecords && click.receiveTime >= base
       && click.receiveTime - base < 86_400_000 && spooled.runningTime - running.first <= Self.span
-      && writer.hasRoom(for: writer.pendingRecords + 1)
+      && set == captured && hasRoom(for: spooled)
     if writer.pendingRecords > 0, !belongs { try commit() }
     if writer.pendingRecords == 0 {
-      if !writer.hasRoom(for: 1) { try nextSlot() }
+      if !hasRoom(for: spooled) { try nextSlot() }
       base = click.receiveTime
       running.first = spooled.runningTime
+      captured = set
     }
     running.last = spooled.runningTime
-    _ = writer.append(click)
+    _ = writer.append(click, captured: spooled.strings)
+  }
+
+  /// Whether the frame takes this click too.
+  private func hasRoom(for spooled: SpooledClick) -> Bool {
+    let strings = spooled.strings.map { writer.pendingStrings + $0.bytes.count }
+    return strings ?? 0 <= FrameAnnex.maximumStrings
+      && writer.hasRoom(
+        for: writer.pendingRecords + 1, annex: strings.map { FrameAnnex.stringsBytes($0) } ?? 0)
   }
 
   private mutating func commit() throws {

@@ -5,39 +5,33 @@ import Files
 import Platform
 import Segments
 
+/// A raw click with the times at which it was received, and what was captured of it.
+package struct RetainedClick: Sendable {
+  package var position: UInt64
+  package var click: Click
+  /// Milliseconds that the store had been running.
+  package var runningTime: UInt64
+  /// Which strings it has; empty where none were captured.
+  package var set: CaptureSet
+  package var strings: ClickStrings?
+}
+
 extension ShardRecovery {
   /// Every raw click that is kept, from `position` on, in the order of the log: from the segments, then from the log behind
-  /// them. The rows of one
-  /// segment are in memory at once. Throws `FormatError` where something is damaged.
-  package func forEachClick(
+  /// them. The rows of one segment are in memory at once; where it has captured strings, those of half a million clicks, for
+  /// which it is read again. Throws `FormatError` where something is damaged.
+  package func forEachRetained(
     _ files: any FileSystem, store: StoreID, from position: UInt64 = 0,
-    _ visit: (_ position: UInt64, Click) throws -> Void
-  ) throws {
-    try forEachTimedClick(files, store: store, from: position) { position, click, _ in try visit(position, click) }
-  }
-
-  /// The same, with the running time at which each click was received.
-  package func forEachTimedClick(
-    _ files: any FileSystem, store: StoreID, from position: UInt64 = 0,
-    _ visit: (_ position: UInt64, Click, _ runningTime: UInt64) throws -> Void
+    _ visit: (borrowing RetainedClick) throws -> Void
   ) throws {
     for segment in version.segments where segment.summary.positions.upperBound > position {
-      var rows: [SegmentRow] = []
-      rows.reserveCapacity(segment.summary.rows)
-      let cursor = segment.cursor()
-      while let row = try cursor.next() { if row.position >= position { rows.append(row) } }
-      rows.sort { $0.position < $1.position }
       var times = StepTimes(try steps(of: segment))
-      for row in rows {
-        guard Int(row.code) < minutes.ads.count else {
-          throw FormatError(file: segment.file.path, offset: 0, reason: "code \(row.code) has no ad")
-        }
-        let step = times.step(at: row.position)
-        try visit(
-          row.position,
-          Click(
-            impression: row.impression, ad: minutes.ads.key(row.code), eventTime: row.eventTime,
-            receiveTime: step?.receiveTime ?? 0, source: row.source), step?.runningTime ?? 0)
+      let positions = segment.summary.positions
+      let step = segment.summary.captured.isEmpty ? positions.count : Self.rowsWithStrings
+      for first in stride(from: positions.lowerBound, to: positions.upperBound, by: step) {
+        let end = min(first + UInt64(step), positions.upperBound)
+        guard end > position else { continue }
+        try visitRows(of: segment, max(first, position)..<end, &times, visit)
       }
     }
     let sealed = max(manifest?.state.sealed ?? 0, position)
@@ -45,15 +39,61 @@ extension ShardRecovery {
       let path = "\(directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))"
       let reader = try LogReader(files, path, extent: extent, store: store)
       _ = unsafe try reader.walk(to: Int(end.offset)) { frame, payload, offset in
+        guard frame.firstPosition + UInt64(frame.records) > sealed else { return }
+        let captured = try unsafe FrameAnnex.read(payload, frame, path, offset).strings
         for i in 0..<Int(frame.records) where frame.firstPosition + UInt64(i) >= sealed {
           let at = i * RecordFormat.size
           guard let click = unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime) else {
             throw FormatError(
               file: path, offset: UInt64(offset + FrameHeader.size + at), reason: "an unknown source or flag")
           }
-          try visit(frame.firstPosition + UInt64(i), click, frame.runningTime)
+          try visit(
+            RetainedClick(
+              position: frame.firstPosition + UInt64(i), click: click, runningTime: frame.runningTime,
+              set: captured?.set ?? [], strings: captured.map { ClickStrings($0.strings(at: i)) }))
         }
       }
+    }
+  }
+
+  /// The same, the clicks alone.
+  package func forEachClick(
+    _ files: any FileSystem, store: StoreID, from position: UInt64 = 0,
+    _ visit: (_ position: UInt64, Click) throws -> Void
+  ) throws {
+    try forEachRetained(files, store: store, from: position) { found in try visit(found.position, found.click) }
+  }
+
+  private static var rowsWithStrings: Int { 1 << 19 }
+
+  private func visitRows(
+    of segment: Segment, _ positions: Range<UInt64>, _ times: inout StepTimes,
+    _ visit: (borrowing RetainedClick) throws -> Void
+  ) throws {
+    let set = CaptureSet(segment.summary.captured)
+    var rows: [(row: SegmentRow, strings: ClickStrings?)] = []
+    rows.reserveCapacity(min(positions.count, segment.summary.rows))
+    let cursor = segment.cursor(set.isEmpty ? .all : [.all, .strings])
+    while try cursor.nextPage() {
+      for i in cursor.range {
+        let row = cursor.row(i)
+        guard positions.contains(row.position) else { continue }
+        rows.append((row, set.isEmpty ? nil : ClickStrings(cursor.rows.strings.map { $0[i] })))
+      }
+    }
+    rows.sort { $0.row.position < $1.row.position }
+    for (row, strings) in rows {
+      guard Int(row.code) < minutes.ads.count else {
+        throw FormatError(file: segment.file.path, offset: 0, reason: "code \(row.code) has no ad")
+      }
+      let step = times.step(at: row.position)
+      try visit(
+        RetainedClick(
+          position: row.position,
+          click: Click(
+            impression: row.impression, ad: minutes.ads.key(row.code), eventTime: row.eventTime,
+            receiveTime: step?.receiveTime ?? 0, source: row.source), runningTime: step?.runningTime ?? 0, set: set,
+          strings: strings))
     }
   }
 

@@ -7,7 +7,8 @@ import Segments
 
 // Sealing: the clicks of the log from the last sealed position up to the applied one become a segment, sorted by impression.
 // Their ads have codes in a dictionary file then, since a checkpoint at the applied position listed it. Frames are read
-// back from the device and checked again; whatever the memory held plays no part.
+// back from the device and checked again; whatever the memory held plays no part. What frames have captured becomes columns;
+// where it is much, the segment ends early, so that no seal needs memory for a million long strings.
 
 extension Upkeep {
   /// Makes one segment of what the log holds beyond the last one. With `all` however little it is; false: there was nothing.
@@ -19,8 +20,8 @@ extension Upkeep {
     guard end > state.sealed else { return false }
     var made = Made()
     do {
-      try writeSegment(state.sealed..<end, state, &made)
-      try install(made, [.sealed(to: end)])
+      let sealed = try writeSegment(state.sealed..<end, state, &made)
+      try install(made, [.sealed(to: sealed)])
     } catch {
       discard(made)
       throw error
@@ -29,18 +30,23 @@ extension Upkeep {
     return true
   }
 
-  private func writeSegment(_ range: Range<UInt64>, _ state: ManifestState, _ made: inout Made) throws {
+  /// Writes a segment of the first positions of `range`, and returns where it ends.
+  private func writeSegment(_ range: Range<UInt64>, _ state: ManifestState, _ made: inout Made) throws -> UInt64 {
     var builder = SegmentBuilder(first: range.lowerBound, capacity: range.count)
     var reader = SealReader(core: core, range: range)
-    for extent in state.extents where extent.firstPosition < range.upperBound {
+    for extent in state.extents where extent.firstPosition < range.upperBound && !reader.isFull(builder) {
       if let end = extent.end, end.position <= range.lowerBound { continue }
       try reader.read(extent, into: &builder)
     }
-    guard builder.next == range.upperBound else { throw missing(builder.next..<range.upperBound) }
+    guard builder.next == range.upperBound || reader.isFull(builder) else {
+      throw missing(builder.next..<range.upperBound)
+    }
+    let end = builder.next
     let file = newFile(.segment)
     let (reference, _) = try builder.seal(to: target(file, core.environment.files))
     count { $0.segmentBytes += reference.bytes }
     try opened(.segment, reference, &made)
+    return end
   }
 
   /// No slot that the manifest names has these clicks, which were acknowledged.
@@ -66,6 +72,9 @@ private struct SealReader {
   /// Ends a walk that has all it needs.
   private struct Enough: Error {}
 
+  /// Whether the builder has as many bytes of captured strings as one segment is given.
+  func isFull(_ builder: borrowing SegmentBuilder) -> Bool { builder.stringBytes >= core.options.segmentStrings }
+
   mutating func read(_ extent: LogExtent, into builder: inout SegmentBuilder) throws {
     let path = "\(core.directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))"
     let reader = try LogReader(core.environment.files, path, extent: extent, store: core.store)
@@ -74,12 +83,12 @@ private struct SealReader {
       // A slot that still takes clicks ends in frames that are not durable yet; they lie beyond the range.
       let tail = unsafe try reader.walk(to: extent.end.map { Int($0.offset) }) { frame, payload, offset in
         guard frame.records > 0 else { return }
-        if frame.firstPosition >= range.upperBound { throw Enough() }
+        if frame.firstPosition >= range.upperBound || isFull(builder) { throw Enough() }
         guard frame.firstPosition + UInt64(frame.records) > range.lowerBound else { return }
         unsafe try add(frame, payload, path, offset, to: &builder)
       }
       let needed = min(range.upperBound, extent.end?.position ?? range.upperBound)
-      guard tail.nextPosition >= needed else {
+      guard tail.nextPosition >= needed || isFull(builder) else {
         throw FormatError(
           file: path, offset: UInt64(tail.offset),
           reason: "acknowledged clicks are damaged: positions \(tail.nextPosition) ..< \(needed): \(tail.reason)")
@@ -112,13 +121,16 @@ private struct SealReader {
       ads.append(click.ad)
     }
     let codes = core.live.codes(of: ads)
+    let strings = try unsafe FrameAnnex.read(payload, frame, path, offset).strings
     var receiveTime = Int64.min
     for (i, click) in clicks.enumerated() {
       if click.receiveTime != receiveTime {
         receiveTime = click.receiveTime
         builder.step(receiveTime: receiveTime, runningTime: frame.runningTime)
       }
-      builder.add(click.impression, code: codes[i]!, eventTime: click.eventTime, source: click.source)
+      builder.add(
+        click.impression, code: codes[i]!, eventTime: click.eventTime, source: click.source, strings: strings,
+        at: Int(first - frame.firstPosition) + i)
     }
   }
 }

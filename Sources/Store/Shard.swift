@@ -52,8 +52,18 @@ package final class Shard {
   /// Most clicks in one batch of this shard: a new slot holds them in one frame, beside its header and the page that
   /// closes it.
   package var batchLimit: Int {
-    let frame = slots.slotBytes - SlotHeader.framesStart - FrameHeader.alignment
-    return min(Self.maximumBatch, (frame - FrameHeader.size - FrameAnnex.progressBytes) / RecordFormat.size)
+    min(Self.maximumBatch, (payloadLimit - FrameAnnex.progressBytes) / RecordFormat.size)
+  }
+
+  /// Bytes that a frame may carry in a new slot.
+  private var payloadLimit: Int {
+    slots.slotBytes - SlotHeader.framesStart - FrameHeader.alignment - FrameHeader.size
+  }
+
+  /// Whether one batch can have so many clicks with so many bytes of captured strings. One click always fits.
+  package func takes(_ clicks: Int, strings: Int) -> Bool {
+    clicks <= batchLimit && strings <= FrameAnnex.maximumStrings
+      && clicks * RecordFormat.size + FrameAnnex.progressBytes + FrameAnnex.stringsBytes(strings) <= payloadLimit
   }
 
   init(
@@ -104,20 +114,27 @@ package final class Shard {
   // MARK: - Clicks
 
   /// Decides, writes, syncs, counts and answers a batch of at most `batchLimit` clicks. `answer` is called once for each
-  /// index, after the barrier. `progress`, which the batch completes, becomes durable with it, unless a click of it could
-  /// not be recorded.
+  /// index, after the barrier. `captured`, which the batch `takes`, has the strings of each of its clicks; those of the new
+  /// ones are kept. `progress`, which the batch completes, becomes durable with it, unless a click of it could not be
+  /// recorded.
   package func commit(
-    _ batch: Span<ClickRequest>, progress: SourceProgress? = nil, answer: (Int, ClickAnswer) -> Void
+    _ batch: Span<ClickRequest>, captured: CapturedStrings? = nil, progress: SourceProgress? = nil,
+    answer: (Int, ClickAnswer) -> Void
   ) {
     precondition(batch.count <= batchLimit)
-    guard ready(for: batch.count, annex: progress == nil ? 0 : FrameAnnex.progressBytes) else {
+    var annex = progress == nil ? 0 : FrameAnnex.progressBytes
+    if let captured {
+      precondition(captured.count == batch.count && takes(batch.count, strings: captured.bytes.count))
+      annex += FrameAnnex.stringsBytes(captured.bytes.count)
+    }
+    guard ready(for: batch.count, annex: annex) else {
       for i in 0..<batch.count { answer(i, ClickAnswer(.unrecorded)) }
       counters.unrecorded += UInt64(batch.count)
       condition.publish(counters)
       return
     }
     let stamp = FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: core.manifest.sequence)
-    decide(batch, stamp)
+    decide(batch, captured, stamp)
     if sabotaged(.duplicateBeforeBarrier) {
       for i in 0..<batch.count where decided[i].verdict == .duplicate { answer(i, decided[i]) }
     }
@@ -150,7 +167,7 @@ package final class Shard {
     return writer.hasRoom(for: count, annex: annex) || switchSlot()
   }
 
-  private func decide(_ batch: Span<ClickRequest>, _ stamp: FrameStamp) {
+  private func decide(_ batch: Span<ClickRequest>, _ captured: CapturedStrings?, _ stamp: FrameStamp) {
     hashes.removeAll(keepingCapacity: true)
     decided.removeAll(keepingCapacity: true)
     accepted.removeAll(keepingCapacity: true)
@@ -166,7 +183,7 @@ package final class Shard {
     }
     for i in 0..<batch.count {
       switch lookup.earlier.isEmpty ? .none : lookup.earlier[i] {
-      case .none: decided.append(decide(batch[i], hashes[i], stamp, horizonEnd))
+      case .none: decided.append(decide(batch[i], captured, i, stamp, horizonEnd))
       case .counted(let time): decided.append(ClickAnswer(.duplicate, eventTime: time))
       case .unreadable: decided.append(ClickAnswer(.unrecorded))
       }
@@ -182,9 +199,11 @@ package final class Shard {
     return horizonEnd
   }
 
+  /// Decides the click at `index` of the batch, whose strings are there in `captured`.
   private func decide(
-    _ request: ClickRequest, _ hash: UInt64, _ stamp: FrameStamp, _ horizonEnd: UInt64
+    _ request: ClickRequest, _ captured: CapturedStrings?, _ index: Int, _ stamp: FrameStamp, _ horizonEnd: UInt64
   ) -> ClickAnswer {
+    let hash = hashes[index]
     let position = nextPosition + UInt64(accepted.count)
     // An id from /click without a minting time is a repeat inside the horizon alone.
     let isPlain = request.isBrowsers && request.identity.impression.mintedAt == nil
@@ -209,7 +228,7 @@ package final class Shard {
         impression: request.identity.impression, ad: request.identity.ad,
         eventTime: request.eventTime == ClickRequest.onReceipt ? stamp.logicalTime : request.eventTime,
         receiveTime: stamp.logicalTime, source: Click.Source(rawValue: request.source) ?? .browser)
-      let written = writer.append(click)
+      let written = writer.append(click, captured: captured, at: index)
       precondition(written == position)
       accepted.append((click.ad, click.minute))
       newestEvent = max(newestEvent, click.eventTime)

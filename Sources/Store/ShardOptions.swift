@@ -29,6 +29,8 @@ package struct ShardOptions: Sendable {
   package var markAfter: Int64 = 50
   /// Rows of a segment made from the log; also what is sealed at once.
   package var segmentRows = 1 << 20
+  /// Bytes of captured strings that end a segment made from the log, at the next frame.
+  package var segmentStrings = 64 << 20
   /// Clicks are sealed at the latest after this long.
   package var sealAfter: Int64 = 600_000
   /// Segments merged into one, and the rows beyond which none is merged again.

@@ -201,15 +201,9 @@ package struct ShardRecovery: ~Copyable {
   private mutating func apply(
     _ frame: FrameHeader, _ payload: UnsafeRawBufferPointer, _ path: String, _ offset: Int
   ) throws {
-    do throws(AnnexFault) {
-      for progress in try unsafe FrameAnnex(payload, records: frame.records).progress {
-        sources.note(progress)
-        sourceGeneration = frame.generation
-      }
-    } catch {
-      throw FormatError(
-        file: path, offset: UInt64(offset + FrameHeader.size + Int(frame.records) * RecordFormat.size),
-        reason: error.description)
+    for progress in try unsafe FrameAnnex.read(payload, frame, path, offset).progress {
+      sources.note(progress)
+      sourceGeneration = frame.generation
     }
     guard frame.records > 0 else { return }
     let state = manifest!.state

@@ -41,7 +41,7 @@ import Testing
     let bytes = disk.bytes(of: "/slot-001")!
     let page = try FormatPage("click-log", from: #filePath)
     let written = ["slot header": 0, "data frame": 4096, "mark frame": 8192, "close frame": 12288]
-    #expect(Set(page.examples.keys) == Set(written.keys).union(["frame with an annex"]))
+    #expect(Set(page.examples.keys) == Set(written.keys).union(["frame with an annex", "frame with strings"]))
     for (name, offset) in written {
       let due = HexDump.text(Array(bytes[offset..<(offset + 4096)]))
       #expect(page.examples[name].map(HexDump.text) == due, "\(name)")
@@ -82,6 +82,81 @@ import Testing
     #expect(found.map(\.annex.progress) == [[Self.progress], [Self.progress, Self.progress], []])
   }
 
+  private static let strings: CapturedStrings = {
+    var strings = CapturedStrings(.all)
+    strings.append(ClickStrings(["Mozilla/5.0", "https://a.example/"].map { Array($0.utf8) }))
+    strings.append(ClickStrings(["curl", ""].map { Array($0.utf8) }))
+    return strings
+  }()
+
+  /// Two clicks with their captured strings, which stand behind what is said of sources.
+  private func frameWithStrings(_ progress: [SourceProgress] = []) throws -> (SimulatedDisk, any File) {
+    let disk = SimulatedDisk()
+    let header = SlotHeader(
+      store: Self.store, slot: 1, generation: 2, firstPosition: 3, epoch: 4, previousChecksum: 0xAABB_CCDD,
+      previousGeneration: 1, slotBytes: 65_536, created: 1_750_000_000_000)
+    disk.place(header.page + [UInt8](repeating: 0, count: 65_536 - 4096), at: "/slot-001")
+    let file = try disk.open("/slot-001", .readWrite)
+    var writer = LogWriter(
+      file: file, header: header, offset: SlotHeader.framesStart, nextPosition: 3, checksum: header.previousChecksum,
+      frameIndex: 0)
+    for (i, click) in Self.clicks.enumerated() { _ = writer.append(click, captured: Self.strings, at: i) }
+    if !progress.isEmpty { writer.attach(FrameAnnex(progress: progress)) }
+    #expect(writer.pendingStrings == Self.strings.bytes.count)
+    _ = try writer.commit(FrameStamp(logicalTime: 0, runningTime: 1_000, manifestSequence: 5))
+    // The next frame has none.
+    _ = writer.append(Self.clicks[0])
+    _ = try writer.commit(FrameStamp(logicalTime: 0, runningTime: 1_001, manifestSequence: 5))
+    return (disk, file)
+  }
+
+  private func annexes(_ file: any File) throws -> [FrameAnnex] {
+    var found: [FrameAnnex] = []
+    _ = unsafe try LogReader(file).walk { frame, payload, offset in
+      found.append(try unsafe FrameAnnex.read(payload, frame, file.path, offset))
+    }
+    return found
+  }
+
+  @Test func stringsAreWrittenAndReadAsThePageSays() throws {
+    let (disk, file) = try frameWithStrings()
+    #expect(try annexes(file) == [FrameAnnex(strings: Self.strings), FrameAnnex()])
+    let page = try FormatPage("click-log", from: #filePath)
+    let due = HexDump.text(Array(disk.bytes(of: "/slot-001")![4096..<8192]))
+    #expect(page.examples["frame with strings"].map(HexDump.text) == due)
+    let both = try frameWithStrings([Self.progress])
+    #expect(try annexes(both.1)[0] == FrameAnnex(progress: [Self.progress], strings: Self.strings))
+  }
+
+  /// The golden slot with strings is never written again: later versions must read it.
+  @Test func theGoldenSlotWithStringsIsRead() throws {
+    let disk = SimulatedDisk()
+    disk.place(try HexDump.golden("slot-001-strings", beside: #filePath), at: "/slot-001")
+    let found = try annexes(try disk.open("/slot-001", .read))
+    #expect(found == [FrameAnnex(progress: [Self.progress], strings: Self.strings), FrameAnnex()])
+  }
+
+  @Test func whatAreNoStringsIsRefused() {
+    let good = FrameAnnex(strings: Self.strings).bytes
+    func read(_ bytes: [UInt8], records: UInt32 = 2) -> FrameAnnex? {
+      let payload = [UInt8](repeating: 0, count: Int(records) * RecordFormat.size) + bytes
+      return unsafe payload.withUnsafeBytes { raw in
+        do throws(AnnexFault) { return try unsafe FrameAnnex(raw, records: records) } catch { return nil }
+      }
+    }
+    #expect(read(good) == FrameAnnex(strings: Self.strings))
+    for records in [0, 1, 3] as [UInt32] { #expect(read(good, records: records) == nil, "\(records) records") }
+    for count in 1..<good.count { #expect(read(Array(good[..<count])) == nil, "\(count) bytes") }
+    // Twice, before what is said of sources, of unknown columns, with something in the padding.
+    #expect(read(good + good) == nil)
+    #expect(read(good + FrameAnnex(progress: [Self.progress]).bytes) == nil)
+    for (at, value) in [(8, 0), (8, 7), (9, 1), (10, 1), (good.count - 1, 1)] as [(Int, UInt8)] {
+      var wrong = good
+      wrong[at] = value
+      #expect(read(wrong) == nil, "byte \(at)")
+    }
+  }
+
   @Test func whatIsNoAnnexIsRefused() {
     let bytes = FrameAnnex(progress: [Self.progress]).bytes
     func read(_ bytes: [UInt8]) -> Result<FrameAnnex, AnnexFault> {
@@ -94,7 +169,7 @@ import Testing
     #expect(read(bytes) == .success(FrameAnnex(progress: [Self.progress])))
     #expect(read([]) == .success(FrameAnnex()))
     for count in 1..<bytes.count { #expect((try? read(Array(bytes[..<count])).get()) == nil, "\(count) bytes") }
-    for (at, value) in [(0, 2), (1, 1), (2, 1), (3, 9), (4, 24), (4, 33), (4, 40), (7, 255)] as [(Int, UInt8)] {
+    for (at, value) in [(0, 2), (0, 3), (1, 1), (2, 1), (3, 9), (4, 24), (4, 33), (4, 40), (7, 255)] as [(Int, UInt8)] {
       var wrong = bytes
       wrong[at] = value
       #expect((try? read(wrong).get()) == nil, "byte \(at)")
@@ -158,6 +233,9 @@ import Testing
           "least slot bytes": SlotPool.sizes.lowerBound, "most slot bytes": SlotPool.sizes.upperBound,
           "browser": Int(Click.Source.browser.rawValue), "batch": Int(Click.Source.batch.rawValue),
           "imported": Int(Click.Source.imported.rawValue), "progress": Int(FrameAnnex.progressType),
+          "strings": Int(FrameAnnex.stringsType), "user agent": Int(CaptureSet.userAgent.rawValue),
+          "referrer": Int(CaptureSet.referrer.rawValue), "most bytes of a string": CapturedColumn.limit,
+          "most bytes of strings in a frame": FrameAnnex.maximumStrings,
           "item head bytes": FrameAnnex.itemHead, "progress item bytes": FrameAnnex.progressBytes,
         ].withoutSpaces)
   }

@@ -1,6 +1,8 @@
+import Catalog
 import Clicks
 import Commands
 import Glibc
+import HTTP
 import Platform
 import Service
 import Testing
@@ -75,5 +77,72 @@ import Testing
     #expect(server.wait() == 0)
     #expect(session.run("verify --data-dir DATA").talk.contains("sound: 90 clicks"))
     #expect(session.run("query 42 --data-dir DATA").talk.hasPrefix("90 clicks"))
+  }
+
+  /// What a browser says of itself comes into the log and from there into a segment, as far as the server is told to keep it.
+  @Test func aServerKeepsWhatItIsToldToCapture() throws {
+    let session = try Session()
+    #expect(try run(session, "keys add --kid k1 --data-dir DATA").status == 0)
+    #expect(session.run("ads put 42 https://x.example/ --advertiser acme --data-dir DATA").status == .done)
+    var rows: [String: [String]] = [:]
+    for (capture, name) in [("none", "first"), ("user-agent", "second"), ("referrer,user-agent", "third")] {
+      let server = try ChildProcess(
+        Self.program,
+        [
+          "serve", "--data-dir", session.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
+          "--capture", capture, "--log-slot-size", "1MiB", "--disk-reserve", "0",
+        ], log: "\(session.path)/log-\(name)", follows: true)
+      var listen: String?
+      for _ in 0..<500 where listen == nil && server.exitStatus == nil {
+        usleep(10_000)
+        listen = DirectoryLock.holder("\(session.data)/LOCK")?["listen"]
+      }
+      let address = try #require(listen)
+      let link = try #require(session.run("sign 42 --data-dir DATA").lines.first)
+      let target = String(link[link.range(of: "/click?")!.lowerBound...])
+      let headers = [
+        ("User-Agent", "Browser of the \(name)"), ("Referer", "https://\(name).example/"), ("Cookie", "secret"),
+      ]
+      #expect(try HTTPClient(address).request("GET", target, headers: headers).status == 302)
+      // Again: it counts once, with the strings of the first time.
+      let again = [("User-Agent", "Another"), ("Referer", "https://elsewhere.example/")]
+      #expect(try HTTPClient(address).request("GET", target, headers: again).status == 302)
+      // The batch door takes what is captured, and no other member.
+      let line =
+        #"{"adId":"42","impressionId":"\#(impression(name))","time":\#(KernelTime().wall()),"#
+        + #""userAgent":"Batch\n\#(name)"}"#
+      let token = try #require(try AdminToken.read(in: session.data, KernelFileSystem())).reveal()
+      let answer = try HTTPClient(address).request(
+        "POST", "/api/v1/clicks",
+        headers: [("Authorization", "Bearer \(token)"), ("Content-Type", "application/x-ndjson")],
+        body: Array(line.utf8))
+      let isTaken = answer.text.contains("\"accepted\":1")
+      #expect(answer.status == 200 && isTaken == (capture != "none"), "\(answer.text)")
+      #expect(session.run("compact --data-dir DATA").status == .done)
+      server.signal(SIGTERM)
+      #expect(server.wait() == 0)
+      for shard in ["shard-00", "shard-01"] {
+        for file in try KernelFileSystem().list("\(session.data)/\(shard)/seg") {
+          let shown = session.run("inspect DATA/\(shard)/seg/\(file) --rows 100 --format json")
+          #expect(shown.status == .done)
+          let parts = try JSONReader.read(Array(shown.output.utf8))["parts"]?.elements ?? []
+          for row in parts where row["part"] == .string("row") {
+            rows[row.shown("impression")] = ["user agent", "referrer"].map { row[$0]?.text ?? "-" }
+          }
+        }
+      }
+    }
+    #expect(session.run("verify --data-dir DATA").status == .done)
+    #expect(
+      rows.values.sorted { $0.joined() < $1.joined() } == [
+        ["-", "-"], ["Batch second", "-"], ["Batch third", ""], ["Browser of the second", "-"],
+        ["Browser of the third", "https://third.example/"],
+      ])
+  }
+
+  /// An id without a minting time.
+  private func impression(_ name: String) -> String {
+    let digits = name.utf8.map { String($0, radix: 16) }.joined()
+    return digits + String(repeating: "0", count: 32 - digits.count)
   }
 }

@@ -51,7 +51,11 @@ import Testing
       }
       for (shard, batch) in zip(store.shards, parts) {
         if shard.slots.needsPreparation { try shard.slots.prepare() }
-        if !batch.isEmpty { shard.commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") } }
+        guard !batch.isEmpty else { continue }
+        // What is captured changes from batch to batch, and with it what a segment has.
+        let set = CaptureSet(rawValue: UInt16(next % 7)).intersection(.all)
+        let strings = Captures.strings(set, of: batch.map(\.identity))
+        shard.commit(batch.span, captured: strings) { #expect($1.verdict == .valid, "click \($0)") }
       }
       if generator.oneIn(4) {
         let ad = AdKey(rawValue: UInt64(generator.small(in: 1...9)))
@@ -88,6 +92,7 @@ import Testing
     var shards = 0
     var clicks: UInt64 = 0
     var raw: Set<Click> = []
+    var strings: [ClickIdentity: [CapturedColumn: [UInt8]]] = [:]
     var series: [[UInt64: [Minute: UInt64]]] = []
     var external: [UInt64: [RowOfSink]] = [:]
 
@@ -99,7 +104,8 @@ import Testing
 
     /// Whether both tell the same, whatever the number of shards.
     func agrees(_ other: Sight) -> Bool {
-      clicks == other.clicks && raw == other.raw && series == other.series && external == other.external
+      clicks == other.clicks && raw == other.raw && strings == other.strings && series == other.series
+        && external == other.external
     }
   }
 
@@ -112,8 +118,13 @@ import Testing
       let recovery = try Store.read(environment, path, identity, shard: shard, options: options)
       live.append(recovery.live)
       sight.clicks += recovery.nextPosition
-      try recovery.forEachClick(environment.files, store: identity.id) { _, click in
+      try recovery.forEachRetained(environment.files, store: identity.id) { found in
+        let click = found.click
         #expect(sight.raw.insert(click).inserted, "\(click) is there twice")
+        guard let strings = found.strings else { return }
+        // A string that was not captured, and one that is empty, are the same.
+        let kept = zip(found.set.columns, CapturedStrings(found.set, of: strings).strings(at: 0)).filter { $1 != [] }
+        if !kept.isEmpty { sight.strings[click.identity] = Dictionary(uniqueKeysWithValues: kept) }
       }
       for (number, name) in recovery.manifest?.state.tables ?? [:] where name == "sink" {
         for ad in 1...9 as ClosedRange<UInt64> {

@@ -120,12 +120,14 @@ struct Sample {
 
   /// Seals `range` as segment `number` and opens it.
   func seal(_ range: Range<Int>, number: Int, at place: Place, _ access: SealedFile.Access) throws -> Segment {
-    var builder = SegmentBuilder(first: rows[range.lowerBound].position, capturing: captured)
+    var builder = SegmentBuilder(first: rows[range.lowerBound].position, capturing: CaptureSet(captured))
+    var kept = CapturedStrings(CaptureSet(captured))
+    for row in rows[range] where !captured.isEmpty { kept.append(ClickStrings(captured.map { strings(row, $0) })) }
     for (i, row) in rows[range].enumerated() {
       if i % 50 == 0 { builder.step(receiveTime: row.eventTime, runningTime: UInt64(range.lowerBound + i)) }
       builder.add(
         row.impression, code: row.code, eventTime: row.eventTime, source: row.source,
-        strings: captured.map { strings(row, $0) })
+        strings: captured.isEmpty ? nil : kept, at: i)
     }
     let target = place.target(number)
     let (reference, _) = try builder.seal(to: target)

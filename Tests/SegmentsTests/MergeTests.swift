@@ -70,6 +70,39 @@ import Testing
     }
   }
 
+  /// What is captured changes from segment to segment; who lacks a string has an empty one.
+  @Test func capturedColumnsComeTogether() throws {
+    try Seeds.run(12) { seed in
+      var chance = seed.generator
+      let place = try Place.simulated()
+      var all = Reference()
+      var inputs: [Segment] = []
+      for number in 0..<UInt64(2 + chance.small(in: 0...3)) {
+        let captured = chance.pick([[], [.userAgent], [.referrer], [.userAgent, .referrer]] as [[CapturedColumn]])
+        var part = Reference(
+          chance.pick([Kind.random, .version7]), count: chance.small(in: 1...3000), captured: captured, using: &chance)
+        for i in part.entries.indices {
+          part.entries[i].row.position = UInt64(all.entries.count + i)
+          part.entries[i].runningTime = (all.entries.last?.runningTime ?? 0) + part.entries[i].runningTime
+        }
+        let (sealed, _) = try part.seal(to: place.target(number))
+        inputs.append(try place.open(number, sealed, .mapped))
+        let union = CapturedColumn.allCases.filter { all.captured.contains($0) || captured.contains($0) }
+        func widen(_ entries: [Reference.Entry], _ own: [CapturedColumn]) -> [Reference.Entry] {
+          entries.map { entry in
+            var entry = entry
+            entry.strings = union.map { column in own.firstIndex(of: column).map { entry.strings[$0] } ?? [] }
+            return entry
+          }
+        }
+        all.entries = widen(all.entries, all.captured) + widen(part.entries, captured)
+        all.captured = union
+      }
+      let (sealed, _) = try SegmentMerge.merge(inputs, into: place.target(9))
+      try SegmentTests.expect(try place.open(9, sealed, .read), is: all, using: &chance, "\(seed)")
+    }
+  }
+
   /// The models and the table of a merge are made without its rows, from those of its inputs: that costs nothing.
   @Test(arguments: [Kind.random, .version7]) func isSmallerThanItsInputs(_ kind: Kind) throws {
     var chance = Seeds.list(1)[0].generator

@@ -39,6 +39,14 @@ struct Reference {
       .sorted { ($0.code, $0.minute) < ($1.code, $1.minute) }
   }
 
+  /// What is captured with an entry; nil where nothing is.
+  private func strings(_ entry: Entry) -> CapturedStrings? {
+    guard !captured.isEmpty else { return nil }
+    var strings = CapturedStrings(CaptureSet(captured))
+    strings.append(ClickStrings(entry.strings))
+    return strings
+  }
+
   /// A part of the log.
   func part(_ range: Range<Int>) -> Reference {
     Reference(captured: captured, entries: Array(entries[range]))
@@ -46,12 +54,12 @@ struct Reference {
 
   /// Seals the entries as the store would: a step before each click whose log frame is another than that before.
   @discardableResult func seal(to target: SegmentTarget) throws -> (SealedReference, SegmentSummary) {
-    var builder = SegmentBuilder(first: first, capturing: captured)
+    var builder = SegmentBuilder(first: first, capturing: CaptureSet(captured))
     for entry in entries {
       builder.step(receiveTime: entry.receiveTime, runningTime: entry.runningTime)
       builder.add(
         entry.row.impression, code: entry.row.code, eventTime: entry.row.eventTime, source: entry.row.source,
-        strings: entry.strings)
+        strings: strings(entry))
     }
     #expect(builder.count == entries.count && builder.next == first + UInt64(entries.count))
     return try builder.seal(to: target)

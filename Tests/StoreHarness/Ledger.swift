@@ -14,6 +14,8 @@ package struct ClientLedger: Sendable {
   /// Time that has passed since the first click, ms, over all runs.
   private var elapsed: Int64 = 0
   private var firstSent: [ClickIdentity: Int64] = [:]
+  /// What was captured when the click was sent.
+  private var capturing: [ClickIdentity: Set<CaptureSet>] = [:]
   /// Every click ever sent, in order.
   package private(set) var sent: [ClickIdentity] = []
   /// What contradicts a promise.
@@ -30,8 +32,9 @@ package struct ClientLedger: Sendable {
   }
 
   /// Records that the clicks are on their way.
-  mutating func send(_ identities: [ClickIdentity]) {
+  mutating func send(_ identities: [ClickIdentity], capturing set: CaptureSet = []) {
     sent += identities
+    for identity in identities { capturing[identity, default: []].insert(set) }
     for identity in identities where firstSent[identity] == nil { firstSent[identity] = elapsed }
     for identity in identities where counted[identity] == nil { open.insert(identity) }
   }
@@ -97,6 +100,17 @@ package struct ClientLedger: Sendable {
       if found != time { faults.append("time of \(name(identity)): told \(time), logged \(found)") }
     }
     if rows != table { faults.append("the table differs from the fold of the log") }
+    return faults
+  }
+
+  /// Checks that each click has the strings that it came with.
+  func check(_ strings: [[CapturedColumn: [UInt8]]], of logged: [Click]) -> [String] {
+    var faults: [String] = []
+    for (click, found) in zip(logged, strings) where faults.count < 5 {
+      guard !Captures.areRight(found, of: click.identity, sets: capturing[click.identity] ?? []) else { continue }
+      let words = found.sorted { $0.key.rawValue < $1.key.rawValue }.map { String(decoding: $0.value, as: UTF8.self) }
+      faults.append("\(name(click.identity)) has the strings \(words)")
+    }
     return faults
   }
 

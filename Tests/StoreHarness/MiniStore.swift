@@ -32,9 +32,10 @@ package struct MiniStore {
 
   private static let steps: [Step] =
     [.commit(4), .wait(36_000_000), .commit(2), .settle, .late(2, minutes: 600), .settle, .damage, .recount, .prepare]
-    + [.commit(3), .repeats(1), .wait(60)] + Array(repeating: .commit(2), count: 9)
-    + [.kill, .prepare] + Array(repeating: .commit(30), count: 16)
-    + [.prepare, .wait(200_000), .commit(3), .wait(60), .commit(2), .wait(60)]
+    + [.capture(.all), .commit(3), .repeats(1), .wait(60), .capture(.referrer)]
+    + Array(repeating: .commit(2), count: 9)
+    + [.kill, .capture([]), .prepare] + Array(repeating: .commit(30), count: 16)
+    + [.prepare, .wait(200_000), .capture(.userAgent), .commit(3), .wait(60), .commit(2), .wait(60)]
     // A minute that closes without a click: its record changes nothing but the time.
     + [.wait(190_000), .wait(61_000), .wait(61_000), .wait(61_000), .commit(1), .wait(60)]
 
@@ -96,12 +97,16 @@ package struct MiniStore {
     do {
       if opening { _ = try Store.open(machine.environment, Run.path, options: Scenario.options) }
       let found = try Contents(machine.environment, Run.path)
-      if found.clicks == contents.clicks, found.inconsistent == contents.inconsistent, found.rows == contents.rows,
+      if found.clicks == contents.clicks, found.strings == contents.strings,
+        found.inconsistent == contents.inconsistent, found.rows == contents.rows,
         opening || found.state == contents.state
       {
         return .right
       }
-      if found.clicks.count < contents.clicks.count, found.clicks[...] == contents.clicks[..<found.clicks.count] {
+      let count = found.clicks.count
+      if count < contents.clicks.count, found.clicks[...] == contents.clicks[..<count],
+        found.strings[...] == contents.strings[..<count]
+      {
         return .shorter(Int(found.retired) + found.clicks.count)
       }
       return .wrong(

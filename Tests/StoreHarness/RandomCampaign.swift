@@ -1,3 +1,4 @@
+import Clicks
 import Glibc
 import Platform
 import Simulation
@@ -25,6 +26,8 @@ package enum RandomCampaign {
       machine.disk.faults = plan(&generator)
       let run = Run(machine, ledger: ledger, shards: shards)
       run.observe(sight)
+      // Some lives capture strings, and the settings change from one to the next.
+      run.capture = CaptureSet(rawValue: UInt16((seed &* 5 &+ UInt64(life) &* 3) % 7)).intersection(.all)
       let scenario = Scenario("life \(life)", steps(&generator, &patience))
       run.perform(scenario)
       findings.runs += 1

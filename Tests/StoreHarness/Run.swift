@@ -30,6 +30,8 @@ package final class Run {
   package static let path = "/data"
 
   private let options: ShardOptions
+  /// What is captured of clicks.
+  package var capture: CaptureSet = []
 
   package init(
     _ machine: SimulatedMachine, ledger: ClientLedger = ClientLedger(), options: ShardOptions = Scenario.options,
@@ -144,6 +146,7 @@ package final class Run {
     case .capacity(let bytes):
       // What is used stays used: the limit says how much more fits.
       machine.disk.capacity = bytes.map { $0 + used() }
+    case .capture(let set): capture = set
     case .clock(let offset):
       let elapsed = (machine.time.monotonic() - began.monotonic) / 1_000_000
       machine.time.setWall(began.wall + elapsed + offset)
@@ -181,7 +184,7 @@ package final class Run {
     guard let store else { return }
     machine.time.advance(milliseconds: 1)
     let before = ledger.open
-    ledger.send(identities)
+    ledger.send(identities, capturing: capture)
     let table = RouteTable(shards: store.shards.count)
     var parts = [[ClickIdentity]](repeating: [], count: store.shards.count)
     for identity in identities { parts[table.route(identity)].append(identity) }
@@ -197,7 +200,7 @@ package final class Run {
     var left = [Bool](repeating: false, count: batch.count)
     var seen: Set<ClickIdentity> = []
     let isFirst = identities.map { seen.insert($0).inserted }
-    shard.commit(batch.span) { index, answer in
+    shard.commit(batch.span, captured: Captures.strings(capture, of: identities)) { index, answer in
       let identity = identities[index]
       if watch.hasFailed(shard: number), answer.verdict == .valid || answer.verdict == .duplicate {
         violations.append("answered \(answer.verdict.name) after a failed write or sync")
@@ -236,6 +239,7 @@ package final class Run {
         base.merge(part.base, uniquingKeysWith: +)
       }
       var faults = ledger.check(found.flatMap(\.clicks), rows, retired: base) + found.flatMap(\.inconsistent)
+      for part in found { faults += ledger.check(part.strings, of: part.clicks) }
       for ((part, position), closed) in zip(zip(found, observed.positions), observed.closedThrough) {
         if part.retired + UInt64(part.clicks.count) < position {
           faults.append("a reader saw position \(position), the log ends at \(part.retired) + \(part.clicks.count)")
@@ -266,6 +270,8 @@ package struct Sight: Sendable {
 /// What a store's directory holds: the clicks of the log, and the table folded from it by the store.
 package struct Contents: Equatable {
   package var clicks: [Click] = []
+  /// What was captured of each.
+  package var strings: [[CapturedColumn: [UInt8]]] = []
   package var rows: [Row: UInt64] = [:]
   /// How many raw clicks are gone, and the rows that they left.
   package var retired: UInt64 = 0
@@ -306,10 +312,12 @@ package struct Contents: Equatable {
       }
     }
     try checkRollUps(recovery)
-    try recovery.forEachClick(environment.files, store: identity.id) { position, click in
+    try recovery.forEachRetained(environment.files, store: identity.id) { found in
       let due = retired + UInt64(clicks.count)
-      if position != due { inconsistent.append("position \(position) where \(due) is due") }
-      clicks.append(click)
+      if found.position != due { inconsistent.append("position \(found.position) where \(due) is due") }
+      clicks.append(found.click)
+      let captured = found.strings.map { CapturedStrings(found.set, of: $0).strings(at: 0) } ?? []
+      strings.append(Dictionary(uniqueKeysWithValues: zip(found.set.columns, captured)))
     }
     try checkRecount(recovery)
   }

@@ -33,6 +33,8 @@ package enum Step: Sendable {
   case kill
   /// The volume has only so many bytes more; nil: as many as one likes.
   case capacity(UInt64?)
+  /// From now on strings of this set are captured.
+  case capture(CaptureSet)
   /// The wall clock is set to so many ms beside the true time.
   case clock(Int64)
 }
@@ -141,6 +143,16 @@ package struct Scenario: Sendable, CustomStringConvertible {
         .commit(45), .wait(130_000), .late(3, minutes: 4), .settle, .wait(28_800_000), .commit(3), .settle,
         .late(2, minutes: 482), .settle, .kill, .commit(1), .settle,
       ]),
+    Scenario(
+      "captured strings come and go",
+      [
+        .commit(2), .capture(.all), .commit(3), .repeats(4), .commit(4), .kill, .twins(3), .repeats(3), .commit(2),
+        .capture(.referrer), .commit(35), .prepare,
+      ] + Array(repeating: .commit(3), count: 8) + [.wait(200_000), .prepare, .settle, .repeats(5), .capture([])]
+        + Array(repeating: .commit(4), count: 9) + [
+          .capture(.userAgent), .commit(9), .settle, .kill, .commit(3), .settle, .capture(.all), .commit(50), .settle,
+          .wait(28_800_000), .commit(2), .twins(4), .settle,
+        ]),
     Scenario(
       "kills around checkpoints",
       [

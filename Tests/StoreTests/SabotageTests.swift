@@ -66,6 +66,7 @@
         Campaign(name: "progress") {
           (1...60).lazy.map { ProgressCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
+      case .stringsOfOthers: script("captured strings come and go")
       case .olderRunWins, .lateRowsAsChanges: script("checkpoints and late clicks")
       case .forgetRollUps: script("a day is rolled up, then patched")
       case .retireInsideHorizon:

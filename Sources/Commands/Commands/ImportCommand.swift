@@ -14,7 +14,9 @@ package enum ImportCommand {
   private static let history = Option(
     toggle: "history", "takes clicks older than --max-lateness too, and those of ads that are paused now")
   private static let map = Option<[ClickLineFault.Field: String]>(
-    "map", fieldNames, "the column, or member, that holds a field: adId, impressionId, time", repeats: true)
+    "map", fieldNames,
+    "the column, or member, that holds a field: adId, impressionId, time, or a string to be kept: userAgent, referrer",
+    repeats: true)
   private static let idFrom = Option<ImportedID>(
     "id-from", idSource, "derives ids for a log that has none: from each line, or from columns")
   private static let source = Option<String>(
@@ -25,7 +27,7 @@ package enum ImportCommand {
 
   private static let settings = [
     "max-lateness", "max-future", "impression-lifetime", "shards", "log-slot-size", "disk-reserve", "dedup-horizon",
-    "read-mode", "accept-clock",
+    "read-mode", "accept-clock", "capture",
   ]
 
   package static let command = Command(
@@ -56,11 +58,17 @@ package enum ImportCommand {
     plan.delimiter = delimiters[arguments[delimiter] ?? "comma"] ?? UInt8(ascii: ",")
     plan.limits = values.eventTimes
     plan.limits.admitsHistory = arguments[toggle: history]
+    let isRemote = try Target.server(arguments) != nil
+    // A server keeps what it was told to keep, and refuses other members.
+    plan.captures = isRemote ? [] : values.capture
+    for column in CapturedColumn.allCases where plan.names[ClickLineFault.Field(of: column)] != nil {
+      plan.captures.insert(CaptureSet(column))
+    }
     let path = arguments[file]
     plan.source = arguments[source] ?? (path == "-" ? "-" : String(path.split(separator: "/").last ?? "-"))
     let reading = try ImportReading(path, plan, arguments[input].flatMap { ImportFormat(rawValue: $0) }, console)
     let report: ImportResult
-    if try Target.server(arguments) != nil {
+    if isRemote {
       if plan.limits.admitsHistory {
         throw Failure("a running server takes no history; stop it, and import into its directory", .refused)
       }
@@ -109,12 +117,12 @@ package enum ImportCommand {
 
   private static let fieldNames = ValueReader<[ClickLineFault.Field: String]>("FIELD=COLUMN") {
     text throws(ValueFault) in
-    let fields: [ClickLineFault.Field] = [.adID, .impressionID, .time]
+    let fields: [ClickLineFault.Field] = [.adID, .impressionID, .time, .userAgent, .referrer]
     var names: [ClickLineFault.Field: String] = [:]
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
       guard sides.count == 2, !sides[1].isEmpty, let field = fields.first(where: { "\($0.name)" == sides[0] }) else {
-        throw ValueFault("is \"\(part)\", not adId=…, impressionId=… or time=…")
+        throw ValueFault("is \"\(part)\", not adId=…, impressionId=…, time=…, userAgent=… or referrer=…")
       }
       guard names.updateValue(sides[1], forKey: field) == nil else { throw ValueFault("names \(sides[0]) twice") }
     }

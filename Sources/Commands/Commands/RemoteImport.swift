@@ -33,7 +33,9 @@ enum RemoteImport {
         let click = unsafe try parser.read(line, number: number)
         body += "{\"adId\":\"".utf8
         body += parser.adID
-        body += "\",\"impressionId\":\"\(click.impression)\",\"time\":\(milliseconds(click.time))}\n".utf8
+        body += "\",\"impressionId\":\"\(click.impression)\",\"time\":\(milliseconds(click.time))".utf8
+        if let strings = click.strings { add(strings, reading.plan.captures, to: &body) }
+        body += "}\n".utf8
         numbers.append(number)
       } catch { report.reject(number, ImportRejection.malformed.code, error.description) }
     }) {
@@ -48,6 +50,16 @@ enum RemoteImport {
   /// The time as the door reads it: a number below 10^11 would be seconds.
   private static func milliseconds(_ time: Int64) -> String {
     abs(time) >= 100_000_000_000 ? "\(time)" : "\"\(Timestamp.format(time))\""
+  }
+
+  /// Adds the members of captured strings.
+  private static func add(_ strings: ClickStrings, _ set: CaptureSet, to body: inout [UInt8]) {
+    var one = CapturedStrings(set)
+    one.append(strings)
+    for (column, string) in zip(set.columns, one.strings(at: 0)) where !string.isEmpty {
+      body += ",\"\(ClickLineFault.Field(of: column).name)\":".utf8
+      body += JSONValue.string(String(decoding: string, as: UTF8.self)).encoded()
+    }
   }
 
   private static func send(

@@ -187,16 +187,22 @@ extension FileInspector {
     try inspectSteps(segment)
     try inspectSums(segment)
     var left = shownRows
-    let cursor = segment.cursor()
-    while left > 0, let row = try cursor.next() {
-      writer.part(
-        InspectedPart(
-          rows.offset, "row",
-          [
-            ("impression", "\(row.impression)"), ("ad code", "\(row.code)"),
-            ("event", TimeRange.text(row.eventTime)), ("position", "\(row.position)"), ("source", "\(row.source)"),
-          ]))
-      left -= 1
+    let cursor = segment.cursor([.all, .strings])
+    while left > 0, try cursor.nextPage() {
+      for index in cursor.range.prefix(left) {
+        let row = cursor.row(index)
+        let strings = zip(segment.summary.captured, cursor.rows.strings).map { column, strings in
+          (InspectedPart.name(of: column), InspectedPart.text(strings[index]))
+        }
+        writer.part(
+          InspectedPart(
+            rows.offset, "row",
+            [
+              ("impression", "\(row.impression)"), ("ad code", "\(row.code)"),
+              ("event", TimeRange.text(row.eventTime)), ("position", "\(row.position)"), ("source", "\(row.source)"),
+            ] + strings))
+      }
+      left -= min(left, cursor.range.count)
     }
     try segment.verify()
   }

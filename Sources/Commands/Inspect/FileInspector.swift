@@ -84,17 +84,25 @@ struct FileInspector<Writer: InspectionWriter> {
       // The walk has checked the checksum: it is the first word of the frame.
       var found = InspectedFrame(
         header: frame, checksum: unsafe (payload.baseAddress! - FrameHeader.size).unsafeLoadLE(0), offset: offset)
+      var strings: CapturedStrings?
       do throws(AnnexFault) {
-        found.changes = try unsafe FrameAnnex(payload, records: frame.records).progress.map(\.words)
+        let annex = try unsafe FrameAnnex(payload, records: frame.records)
+        found.changes = annex.progress.map(\.words)
+        strings = annex.strings
+        if let strings { found.changes.append("\(strings.bytes.count) bytes of captured strings") }
       } catch { found.changes = [error.description] }
       if showsRecords {
         for i in 0..<Int(frame.records) {
           let at = i * RecordFormat.size
           found.clicks.append(
-            (
-              frame.firstPosition + UInt64(i), offset + FrameHeader.size + at,
-              unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime)
-            ))
+            InspectedClick(
+              position: frame.firstPosition + UInt64(i), offset: offset + FrameHeader.size + at,
+              click: unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime),
+              strings: strings.map { found in
+                zip(found.set.columns, found.strings(at: i)).map {
+                  (InspectedPart.name(of: $0), InspectedPart.text($1))
+                }
+              } ?? []))
         }
       }
       writer.frame(found)

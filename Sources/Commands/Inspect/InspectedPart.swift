@@ -1,4 +1,5 @@
 import Bytes
+import Clicks
 import Columns
 import Files
 import Service
@@ -14,6 +15,23 @@ struct InspectedPart {
     self.offset = Int(offset)
     self.name = name
     self.values = values
+  }
+
+  /// How a captured column is called.
+  static func name(of column: CapturedColumn) -> String {
+    switch column {
+    case .userAgent: "user agent"
+    case .referrer: "referrer"
+    }
+  }
+
+  /// A captured string, as a terminal may see it: control characters beyond ASCII become spaces too.
+  static func text(_ string: [UInt8]) -> String {
+    String(
+      String.UnicodeScalarView(
+        String(decoding: string, as: UTF8.self).unicodeScalars.map {
+          $0.properties.generalCategory == .control || $0.properties.generalCategory == .format ? " " : $0
+        }))
   }
 
   /// For people, behind the offset.

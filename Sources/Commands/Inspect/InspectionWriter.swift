@@ -3,13 +3,23 @@ import ClickLog
 import Clicks
 import Service
 
+/// A click of a frame.
+struct InspectedClick {
+  var position: UInt64
+  var offset: Int
+  /// Nil where its record has an unknown source or flag.
+  var click: Click?
+  /// What was captured of it.
+  var strings: [(name: String, value: String)]
+}
+
 /// A frame that was found whole, with what is in it.
 struct InspectedFrame {
   var header: FrameHeader
   var checksum: UInt32
   var offset: Int
   /// The clicks, where they are asked for.
-  var clicks: [(position: UInt64, offset: Int, click: Click?)] = []
+  var clicks: [InspectedClick] = []
   /// A manifest record's changes in words.
   var changes: [String] = []
 
@@ -65,14 +75,16 @@ struct TextInspection: InspectionWriter {
       "            checksum \(Hex.encode(frame.checksum)) holds, frame before \(Hex.encode(head.previousChecksum)) continues"
     )
     for change in frame.changes { console.print("            \(change)") }
-    for (position, offset, click) in frame.clicks {
-      guard let click else {
-        console.print("  \(left("\(offset)", 8))    \(position): an unknown source or flag")
+    for found in frame.clicks {
+      let place = "  \(left("\(found.offset)", 8))    \(found.position)"
+      guard let click = found.click else {
+        console.print("\(place): an unknown source or flag")
         continue
       }
       console.print(
-        "  \(left("\(offset)", 8))    \(position): ad key \(click.ad), impression \(click.impression), event "
-          + "\(TimeRange.text(click.eventTime)), received \(TimeRange.text(click.receiveTime)), \(click.source)")
+        "\(place): ad key \(click.ad), impression \(click.impression), event \(TimeRange.text(click.eventTime)), "
+          + "received \(TimeRange.text(click.receiveTime)), \(click.source)"
+          + found.strings.map { ", \($0.name) \($0.value)" }.joined())
     }
   }
 
@@ -136,13 +148,19 @@ struct JSONInspection: InspectionWriter {
     ]
     if !frame.changes.isEmpty { members.append(.init("changes", .array(frame.changes.map { .string($0) }))) }
     if !frame.clicks.isEmpty {
-      let clicks = frame.clicks.map { position, offset, click -> JSONValue in
-        guard let click else { return .object(["position": .integer(position), "offset": .integer(offset)]) }
-        return .object([
-          "position": .integer(position), "offset": .integer(offset), "adKey": .string(click.ad.description),
-          "impressionId": .string(click.impression.description), "eventTime": .string(TimeRange.text(click.eventTime)),
-          "receiveTime": .string(TimeRange.text(click.receiveTime)), "source": .string("\(click.source)"),
-        ])
+      let clicks = frame.clicks.map { found -> JSONValue in
+        let place: [JSONValue.Member] = [
+          .init("position", .integer(found.position)), .init("offset", .integer(found.offset)),
+        ]
+        guard let click = found.click else { return .object(place) }
+        return .object(
+          place + [
+            .init("adKey", .string(click.ad.description)),
+            .init("impressionId", .string(click.impression.description)),
+            .init("eventTime", .string(TimeRange.text(click.eventTime))),
+            .init("receiveTime", .string(TimeRange.text(click.receiveTime))),
+            .init("source", .string("\(click.source)")),
+          ] + found.strings.map { .init($0.name, .string($0.value)) })
       }
       members.append(.init("clicks", .array(clicks)))
     }

@@ -1,5 +1,6 @@
 import Catalog
 import ClickLog
+import Clicks
 import Files
 import Service
 import Store
@@ -124,6 +125,10 @@ package enum SettingsTable {
       show: { DurationText.write($0.shardOptions.checkpointInterval * millisecond) },
       set: { $0.shardOptions.checkpointInterval = $1 / millisecond }),
     Setting(
+      "capture", captured, "keeps these strings with each raw click: user-agent, referrer, or both with a comma",
+      show: { $0.capture.isEmpty ? "none" : $0.capture.columns.map(\.name).joined(separator: ",") },
+      set: { $0.capture = $1 }),
+    Setting(
       "on-bad-signature", .choice(ServeSettings.OnBadSignature.allCases.map(\.rawValue)),
       "a click with a wrong signature gets 403, or the uncounted redirect",
       show: { $0.onBadSignature.rawValue },
@@ -243,6 +248,18 @@ package enum SettingsTable {
     if text == "reject" { return nil }
     if let fault = TargetURL.fault(in: text) { throw ValueFault("must be reject or a URL, which \(fault)") }
     return text
+  }
+
+  private static let captured = ValueReader<CaptureSet>("COLUMN,…|none") { text throws(ValueFault) in
+    if text == "none" { return [] }
+    var set: CaptureSet = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let column = CapturedColumn.allCases.first(where: { $0.name == part }) else {
+        throw ValueFault("is \"\(part)\", not user-agent, referrer or none")
+      }
+      guard set.insert(CaptureSet(column)).inserted else { throw ValueFault("names \(part) twice") }
+    }
+    return set
   }
 
   private static let schedule = ValueReader<ScheduleText?>("CRON|off") { text throws(ValueFault) in

@@ -129,11 +129,7 @@ package struct Verifier {
     var clicks: UInt64 = 0
     let tail = unsafe try reader.walk(to: extent.end.map { Int($0.offset) }) { frame, payload, offset in
       frames += 1
-      do throws(AnnexFault) { _ = try unsafe FrameAnnex(payload, records: frame.records) } catch {
-        throw FormatError(
-          file: path, offset: UInt64(offset + FrameHeader.size + Int(frame.records) * RecordFormat.size),
-          reason: error.description)
-      }
+      _ = try unsafe FrameAnnex.read(payload, frame, path, offset)
       for i in 0..<Int(frame.records) {
         let at = i * RecordFormat.size
         guard let click = unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime) else {

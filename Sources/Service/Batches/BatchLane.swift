@@ -1,3 +1,4 @@
+import Clicks
 import Store
 
 /// A line that waits for a committer: which batch, by its place among the worker's, and which line of it.
@@ -6,6 +7,13 @@ struct WaitingLine {
   /// How often it was answered `unrecorded` before.
   var attempts: UInt32 = 0
   var line: Int
+}
+
+/// A line's click on its way to a committer.
+struct LineClick {
+  var request: ClickRequest
+  /// What is captured of it, where anything is.
+  var strings: ClickStrings?
 }
 
 /// One door worker's end of the way to one committer. As `Lane` is for a loop, but its answers go to batches, and nobody is
@@ -30,11 +38,11 @@ struct BatchLane {
   /// Whether answers are there to be collected.
   var hasAnswers: Bool { ring.committedEnd > collected }
 
-  /// Hands a line over with the next `publish`; false where the ring is full.
+  /// Hands a line, with its captured strings, over with the next `publish`; false where the ring is full.
   @inline(__always)
-  mutating func push(_ request: ClickRequest, _ line: WaitingLine) -> Bool {
+  mutating func push(_ click: LineClick, _ line: WaitingLine) -> Bool {
     guard tail - collected < ring.capacity else { return false }
-    ring.put(request, at: tail)
+    ring.put(click.request, click.strings, at: tail)
     waiting[tail & (ring.capacity - 1)] = line
     tail += 1
     return true
@@ -53,10 +61,11 @@ struct BatchLane {
 
   /// Gives back the lines whose answers have come.
   @inline(__always)
-  mutating func collect(_ body: (WaitingLine, ClickRequest, ClickAnswer) -> Void) {
+  mutating func collect(_ body: (WaitingLine, LineClick, ClickAnswer) -> Void) {
     let end = ring.committedEnd
     while collected < end {
-      body(waiting[collected & (ring.capacity - 1)], ring.request(collected), ring.answer(collected))
+      let click = LineClick(request: ring.request(collected), strings: ring.strings(collected))
+      body(waiting[collected & (ring.capacity - 1)], click, ring.answer(collected))
       collected += 1
     }
   }

@@ -5,7 +5,7 @@ import Store
 import Synchronization
 
 // What becomes of one line. Ads that the cache does not know are asked for together, once a piece: the lines that need
-// them are parked meanwhile, without their texts, which have been verified before.
+// them are parked meanwhile, without the texts that have been verified before.
 
 /// A good line whose ad has to be looked up.
 struct ParkedLine {
@@ -13,6 +13,8 @@ struct ParkedLine {
   var place: Int
   var identity: ClickIdentity
   var time: Int64
+  /// What is captured of it.
+  var strings: ClickStrings?
 }
 
 extension BatchWorker {
@@ -32,20 +34,21 @@ extension BatchWorker {
       return reject(
         batch, number, .badSignature, "is missing, and the token does not have scope trusted", field: .signature)
     }
+    let strings = context.settings.capture.isEmpty ? nil : line.strings(context.settings.capture)
     let recent = unsafe recentAds.place(of: line.ad)
     if let (key, ad) = unsafe recentAds.ad(at: recent, id: line.ad) {
       let identity = ClickIdentity(ad: key, impression: line.impressionID)
-      return decide(batch, place, number, identity, line.time, ad)
+      return decide(batch, place, number, identity, line.time, strings, ad)
     }
     let identity = ClickIdentity(
       ad: unsafe AdKey(rawValue: hasher.first64(line.ad)), impression: line.impressionID)
     switch cache.lookUp(identity.ad) {
     case .ad(let ad):
       unsafe recentAds.put(ad, identity.ad, id: line.ad, at: recent)
-      decide(batch, place, number, identity, line.time, ad)
+      decide(batch, place, number, identity, line.time, strings, ad)
     case .unknown: unknownAd(batch, number)
     case .miss:
-      parked.append(ParkedLine(line: number, place: place, identity: identity, time: line.time))
+      parked.append(ParkedLine(line: number, place: place, identity: identity, time: line.time, strings: strings))
       wanted.insert(identity.ad)
     }
   }
@@ -64,7 +67,8 @@ extension BatchWorker {
 
   /// A verified click on a known ad.
   private func decide(
-    _ batch: Batch, _ place: Int, _ number: Int, _ identity: ClickIdentity, _ time: Int64, _ ad: CachedAd
+    _ batch: Batch, _ place: Int, _ number: Int, _ identity: ClickIdentity, _ time: Int64, _ strings: ClickStrings?,
+    _ ad: CachedAd
   ) {
     if let advertiser = batch.advertiser, ad.advertiserID != advertiser { return unknownAd(batch, number) }
     if ad.status == .paused {
@@ -76,7 +80,9 @@ extension BatchWorker {
     case .accept:
       let request = ClickRequest(identity: identity, eventTime: time, source: Click.Source.batch.rawValue)
       batch.outstanding += 1
-      pass(request, WaitingLine(place: UInt32(truncatingIfNeeded: place), line: number), routes.route(identity))
+      pass(
+        LineClick(request: request, strings: strings),
+        WaitingLine(place: UInt32(truncatingIfNeeded: place), line: number), routes.route(identity))
     case .expired:
       tally.note(.expired, identity.ad, minute: Minute(containing: now).index)
       let detail: StaticString = "was minted longer before the click than impressions live, or after it"
@@ -89,8 +95,8 @@ extension BatchWorker {
   // MARK: - Committers
 
   /// Hands a click to a committer, and waits where its ring is full.
-  private func pass(_ request: ClickRequest, _ line: WaitingLine, _ shard: Int) {
-    if lanes[shard].push(request, line) {
+  private func pass(_ click: LineClick, _ line: WaitingLine, _ shard: Int) {
+    if lanes[shard].push(click, line) {
       if lanes[shard].isWorthPublishing { lanes[shard].publish() }
       return
     }
@@ -98,7 +104,7 @@ extension BatchWorker {
     let deadline = context.environment.time.monotonic() + patience
     while true {
       _ = collect()
-      if lanes[shard].push(request, line) { return }
+      if lanes[shard].push(click, line) { return }
       if context.environment.time.monotonic() >= deadline {
         return giveUp(batches[Int(line.place)]!, line, "the log does not answer")
       }
@@ -126,12 +132,12 @@ extension BatchWorker {
 
   /// Takes one answer; false where the line was not written and is to be written again, or cannot be.
   private func settle(
-    _ line: WaitingLine, _ request: ClickRequest, _ answer: ClickAnswer, _ shard: Int
+    _ line: WaitingLine, _ click: LineClick, _ answer: ClickAnswer, _ shard: Int
   ) -> Bool {
     let batch = batches[Int(line.place)]!
     if answer.isMisrouted {
       // The routes have changed since; by the next turn they are known here too.
-      retries.append((line, request))
+      retries.append((line, click))
       return true
     }
     switch answer.verdict {
@@ -139,11 +145,11 @@ extension BatchWorker {
       batch.report.accepted += 1
       batch.outstanding -= 1
     case .duplicate:
-      tally.note(.duplicate, request.identity.ad, minute: Minute(containing: now).index)
+      tally.note(.duplicate, click.request.identity.ad, minute: Minute(containing: now).index)
       batch.report.duplicate += 1
       batch.outstanding -= 1
     case .unrecorded:
-      unrecorded(batch, line, request, shard)
+      unrecorded(batch, line, click, shard)
       return false
     default:
       // Its frame failed in write or sync: it counts 0 or 1 times, and this process writes no other.
@@ -155,7 +161,7 @@ extension BatchWorker {
   }
 
   /// A line that was not written. A log without room may have some in a moment; one that has stopped stays so.
-  private func unrecorded(_ batch: Batch, _ line: WaitingLine, _ request: ClickRequest, _ shard: Int) {
+  private func unrecorded(_ batch: Batch, _ line: WaitingLine, _ click: LineClick, _ shard: Int) {
     if batch.isOrphaned || batch.failure != nil { return giveUp(batch, line, "") }
     var line = line
     // Asked once for all lines that come back together.
@@ -175,7 +181,7 @@ extension BatchWorker {
       }
     }
     if stalledSince == 0 { stalledSince = context.environment.time.monotonic() }
-    retries.append((line, request))
+    retries.append((line, click))
   }
 
   // MARK: - Ads
@@ -208,7 +214,7 @@ extension BatchWorker {
     wanted.removeAll(keepingCapacity: true)
     for line in lines where batch.failure == nil {
       if let ad = ads[line.identity.ad] {
-        decide(batch, line.place, line.line, line.identity, line.time, ad)
+        decide(batch, line.place, line.line, line.identity, line.time, line.strings, ad)
       } else {
         unknownAd(batch, line.line)
       }

@@ -40,12 +40,12 @@ final class BatchWorker: @unchecked Sendable {
   var cache: AdCache
   let recentAds = RecentAds()
   var keys: KeyRing
-  let reader = ClickLineReader()
+  let reader: ClickLineReader
   let hasher = SHA256()
   /// Batches under way by their places; a place is free again once none of its lines waits.
   var batches: [Batch?] = []
   /// Lines to be passed on again: those that the log had no room for, and those that another shard must take.
-  var retries: [(line: WaitingLine, request: ClickRequest)] = []
+  var retries: [(line: WaitingLine, click: LineClick)] = []
   /// What the shards said of themselves since their last answers were taken.
   var seen: [Int: ShardCondition.State] = [:]
   var parked: [ParkedLine] = []
@@ -69,6 +69,7 @@ final class BatchWorker: @unchecked Sendable {
     self.context = context
     self.bell = bell
     self.pool = pool
+    reader = ClickLineReader(captures: context.settings.capture)
     routes = context.routes.table
     lanes = zip(rings, context.committers).map { BatchLane(ring: $0, committer: $1) }
     cache = AdCache(bytes: context.settings.catalogCache)
@@ -251,15 +252,15 @@ final class BatchWorker: @unchecked Sendable {
     let isLate = stalledSince > 0 && time - stalledSince > patience
     let again = retries
     retries = []
-    for (line, request) in again {
-      let shard = routes.route(request.identity)
+    for (line, click) in again {
+      let shard = routes.route(click.request.identity)
       let batch = batches[Int(line.place)]!
       if isLate || batch.isOrphaned || batch.failure != nil {
         giveUp(batch, line, "the log has no room")
-      } else if lanes[shard].push(request, line) {
+      } else if lanes[shard].push(click, line) {
         counts.retried += 1
       } else {
-        retries.append((line, request))
+        retries.append((line, click))
       }
     }
     publish()
