@@ -84,6 +84,10 @@ int64_t tally_pwrite(int fd, const void *buffer, size_t length, uint64_t offset)
   return n < 0 ? -errno : n;
 }
 
+void tally_start_writeback(int fd, uint64_t offset, uint64_t count) {
+  sync_file_range(fd, (off_t)offset, (off_t)count, SYNC_FILE_RANGE_WRITE);
+}
+
 int tally_fallocate(int fd, uint64_t length) { return fallocate(fd, 0, 0, (off_t)length) < 0 ? -errno : 0; }
 
 int tally_accept(int fd, struct sockaddr *address, unsigned *length) {

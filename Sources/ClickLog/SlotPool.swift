@@ -13,6 +13,8 @@ package final class SlotPool: Sendable {
     var preparing = false
     var lastError: String?
     var keeper: Doorbell?
+    /// Committers that wait for a slot.
+    var waiting = 0
   }
 
   private let files: any FileSystem
@@ -24,6 +26,8 @@ package final class SlotPool: Sendable {
 
   /// How long `take` waits for a slot that is being made, ns. A click that waits is counted, one that is turned away is not.
   private static let patience: Int64 = 250_000_000
+  /// Bytes written at once.
+  private static let pieceBytes = 1 << 20
 
   /// Bytes of each slot.
   package let slotBytes: Int
@@ -65,6 +69,9 @@ package final class SlotPool: Sendable {
   /// Whether no slot is ahead.
   package var needsPreparation: Bool { state.withLock { $0.free.isEmpty && !$0.preparing } }
 
+  /// Whether a committer waits for a slot.
+  package var isWanted: Bool { state.withLock { $0.waiting > 0 } }
+
   /// Why the last preparation failed; nil after a success.
   package var lastError: String? { state.withLock { $0.lastError } }
 
@@ -84,6 +91,9 @@ package final class SlotPool: Sendable {
     keeper?.ring()
     var taken = first
     if taken == nil, keeper != nil, !failed {
+      state.withLock { $0.waiting += 1 }
+      defer { state.withLock { $0.waiting -= 1 } }
+      keeper?.ring()
       _ = prepared.wait(nanoseconds: Self.patience) { state.withLock { !$0.free.isEmpty || $0.lastError != nil } }
       taken = state.withLock { $0.free.popLast() }
       keeper?.ring()
@@ -95,8 +105,9 @@ package final class SlotPool: Sendable {
   /// Gives back a slot whose generation no durable manifest names any more.
   package func release(_ slot: UInt32) { state.withLock { $0.free.append(slot) } }
 
-  /// Makes one slot. Throws `ENOSPC` where the volume would fall below its reserve; nothing is left behind then.
-  package func prepare() throws(SystemError) {
+  /// Makes one slot, and calls `rest` behind each piece of it. Throws `ENOSPC` where the volume would fall below its reserve; nothing
+  /// is left behind then.
+  package func prepare(rest: () -> Void = {}) throws(SystemError) {
     let slot: UInt32? = state.withLock {
       guard !$0.preparing else { return nil }
       $0.preparing = true
@@ -106,7 +117,7 @@ package final class SlotPool: Sendable {
     guard let slot else { return }
     let temporary = "\(temporaryDirectory)/\(SlotHeader.name(slot))"
     do throws(SystemError) {
-      try write(slot, as: temporary)
+      try write(slot, as: temporary, rest)
       state.withLock {
         $0.free.insert(slot, at: 0)
         $0.preparing = false
@@ -125,7 +136,7 @@ package final class SlotPool: Sendable {
     }
   }
 
-  private func write(_ slot: UInt32, as temporary: String) throws(SystemError) {
+  private func write(_ slot: UInt32, as temporary: String, _ rest: () -> Void) throws(SystemError) {
     let available = try files.availableSpace(at: temporaryDirectory)
     guard available >= UInt64(slotBytes) + reserve else {
       throw SystemError("prepare", "\(path(slot)) (\(available) bytes free, \(reserve) kept back)", code: 28)
@@ -133,12 +144,14 @@ package final class SlotPool: Sendable {
     if files.exists(temporary) { try files.remove(temporary) }
     let file = try files.open(temporary, .create)
     try file.allocate(size: UInt64(slotBytes))
-    let zeros = AlignedBuffer(capacity: min(slotBytes, 1 << 20))
+    let zeros = AlignedBuffer(capacity: min(slotBytes, Self.pieceBytes))
     var written = 0
     while written < slotBytes {
       let size = min(zeros.capacity, slotBytes - written)
       unsafe try file.writeAll(zeros.bytes(size), at: UInt64(written))
+      file.startWriteback(at: UInt64(written), count: size)
       written += size
+      rest()
     }
     if !sabotaged(.noFileSyncBeforeRename) { try file.synchronize() }
     try files.rename(temporary, to: path(slot))

@@ -15,6 +15,8 @@ package struct SealedFileWriter: ~Copyable {
   private var filled = 0
   /// Bytes of the body that are in the file already.
   private var written: UInt64 = 0
+  /// Bytes of the body that the device was asked to write.
+  private var started: UInt64 = 0
   private var sections: [SealedSection] = []
   private var isOpen = false
   private var checksums: [UInt32] = []
@@ -23,6 +25,9 @@ package struct SealedFileWriter: ~Copyable {
   /// Bytes checked together where nothing else is asked for.
   package static let defaultBlockBytes: UInt32 = 16_384
   private static let bufferBytes = 256 << 10
+  /// The device begins to write after so many bytes. Left to the last sync, a merge of gigabytes would keep the device to itself
+  /// at one stroke, while clicks wait for theirs.
+  private static let writebackBytes: UInt64 = 4 << 20
 
   /// Starts a file that will be called `path` and is born as `temporary`, on the same volume. `header.blockBytes` is the
   /// size of its blocks.
@@ -119,6 +124,9 @@ package struct SealedFileWriter: ~Copyable {
     unsafe try file.writeAll(bytes, at: UInt64(FileHeader.size) + written)
     written += UInt64(filled)
     filled = 0
+    guard written - started >= Self.writebackBytes else { return }
+    file.startWriteback(at: UInt64(FileHeader.size) + started, count: Int(written - started))
+    started = written
   }
 
   /// Ends the file and puts it in its place. `fields` writes the type's own fields into the header page, from

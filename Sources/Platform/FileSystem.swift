@@ -36,6 +36,8 @@ package protocol File: AnyObject, Sendable {
   func synchronizeData() throws(SystemError)
   /// `fsync`: data and all metadata.
   func synchronize() throws(SystemError)
+  /// A hint: these bytes, just written, are not written again, and the device may begin with them. Promises nothing.
+  func startWriteback(at offset: UInt64, count: Int)
   /// Reserves space for `size` bytes and sets the size; what is not written yet reads as zeros.
   func allocate(size: UInt64) throws(SystemError)
   /// The whole file in memory, for a file that is not empty and never changes again.
@@ -60,6 +62,8 @@ package protocol FileSystem: AnyObject, Sendable {
 }
 
 extension File {
+  package func startWriteback(at offset: UInt64, count: Int) {}
+
   /// Writes all of `bytes`, however many calls that takes. An error leaves an unknown prefix written.
   package func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) {
     var done = 0

@@ -109,6 +109,8 @@ final class KernelFile: File {
     if fsync(descriptor) != 0 { throw SystemError("fsync", path, code: errno) }
   }
 
+  func startWriteback(at offset: UInt64, count: Int) { tally_start_writeback(descriptor, offset, UInt64(count)) }
+
   func allocate(size: UInt64) throws(SystemError) {
     let result = tally_fallocate(descriptor, size)
     if result < 0 { throw SystemError("fallocate", path, code: -result) }

@@ -2,7 +2,7 @@ import Platform
 import Synchronization
 
 /// A file system that makes whoever uses it sleep, so that it stays within its budget: a token bucket of bytes that holds
-/// one second's worth, and a share of one core, measured over each stretch of work between two calls.
+/// an eighth of a second's worth, and a share of one core, measured over each stretch of work between two calls.
 final class PacedFileSystem: FileSystem {
   private struct State {
     var tokens: Double
@@ -10,6 +10,9 @@ final class PacedFileSystem: FileSystem {
     var worked: Int64
     var asked: Int64
   }
+
+  /// A bucket holds this part of a second's bytes: what is taken at one stroke keeps clicks waiting for the device.
+  private static let bursts = 8.0
 
   private let base: any FileSystem
   private let time: any TimeSource
@@ -38,7 +41,7 @@ final class PacedFileSystem: FileSystem {
     time = environment.time
     self.budget = budget
     let now = environment.time.monotonic()
-    state = Mutex(State(tokens: Double(budget.bytesPerSecond), refilled: now, worked: now, asked: now))
+    state = Mutex(State(tokens: Double(budget.bytesPerSecond) / Self.bursts, refilled: now, worked: now, asked: now))
   }
 
   /// Accounts for `bytes` and sleeps as long as they are ahead of the budget. Throws once the work is called off.
@@ -49,7 +52,7 @@ final class PacedFileSystem: FileSystem {
       var pause: Int64 = 0
       if budget.bytesPerSecond > 0 {
         let rate = Double(budget.bytesPerSecond)
-        state.tokens = min(rate, state.tokens + Double(now - state.refilled) * rate / 1e9) - Double(bytes)
+        state.tokens = min(rate / Self.bursts, state.tokens + Double(now - state.refilled) * rate / 1e9) - Double(bytes)
         state.refilled = now
         if state.tokens < 0 { pause = Int64(-state.tokens / rate * 1e9) }
       }
@@ -109,6 +112,7 @@ private final class PacedFile: File {
     return unsafe try file.write(bytes, at: offset)
   }
 
+  func startWriteback(at offset: UInt64, count: Int) { file.startWriteback(at: offset, count: count) }
   func synchronizeData() throws(SystemError) { try file.synchronizeData() }
   func synchronize() throws(SystemError) { try file.synchronize() }
   func allocate(size: UInt64) throws(SystemError) { try file.allocate(size: size) }
@@ -116,7 +120,7 @@ private final class PacedFile: File {
 }
 
 /// Calls off the long work of a background, from any thread: the next paced read or write throws, what was made is removed
-/// and the inputs stay. Checkpoints and seals are short and not paced; they end as they would.
+/// and the inputs stay. Checkpoints are short and not paced; they end as they would.
 package final class Interruption: Sendable {
   private let flag = Atomic<Bool>(false)
 

@@ -33,7 +33,7 @@ extension Upkeep {
   /// Writes a segment of the first positions of `range`, and returns where it ends.
   private func writeSegment(_ range: Range<UInt64>, _ state: ManifestState, _ made: inout Made) throws -> UInt64 {
     var builder = SegmentBuilder(first: range.lowerBound, capacity: range.count)
-    var reader = SealReader(core: core, range: range)
+    var reader = SealReader(core: core, files: pacedSealing, range: range)
     for extent in state.extents where extent.firstPosition < range.upperBound && !reader.isFull(builder) {
       if let end = extent.end, end.position <= range.lowerBound { continue }
       try reader.read(extent, into: &builder)
@@ -43,7 +43,7 @@ extension Upkeep {
     }
     let end = builder.next
     let file = newFile(.segment)
-    let (reference, _) = try builder.seal(to: target(file, core.environment.files))
+    let (reference, _) = try builder.seal(to: target(file, pacedSealing))
     count { $0.segmentBytes += reference.bytes }
     try opened(.segment, reference, &made)
     return end
@@ -60,12 +60,14 @@ extension Upkeep {
 /// Reads clicks back from log slots.
 private struct SealReader {
   let core: ShardCore
+  let files: any FileSystem
   let range: Range<UInt64>
   private var ads: [AdKey] = []
   private var clicks: [Click] = []
 
-  init(core: ShardCore, range: Range<UInt64>) {
+  init(core: ShardCore, files: any FileSystem, range: Range<UInt64>) {
     self.core = core
+    self.files = files
     self.range = range
   }
 
@@ -77,7 +79,7 @@ private struct SealReader {
 
   mutating func read(_ extent: LogExtent, into builder: inout SegmentBuilder) throws {
     let path = "\(core.directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))"
-    let reader = try LogReader(core.environment.files, path, extent: extent, store: core.store)
+    let reader = try LogReader(files, path, extent: extent, store: core.store)
     let range = range
     do {
       // A slot that still takes clicks ends in frames that are not durable yet; they lie beyond the range.

@@ -31,6 +31,9 @@ package struct ShardOptions: Sendable {
   package var segmentRows = 1 << 20
   /// Bytes of captured strings that end a segment made from the log, at the next frame.
   package var segmentStrings = 64 << 20
+  /// Clicks are sealed once full slots of so many bytes hold nothing else than what a segment could hold. A start reads the log
+  /// back, and few clicks a second leave frames, and so slots, nearly empty.
+  package var sealLogBytes = 256 << 20
   /// Clicks are sealed at the latest after this long.
   package var sealAfter: Int64 = 600_000
   /// Segments merged into one, and the rows beyond which none is merged again.

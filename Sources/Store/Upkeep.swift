@@ -23,6 +23,8 @@ package final class Upkeep {
   package let core: ShardCore
   /// Files of merges are written within the budget.
   private(set) var paced: any FileSystem
+  /// The same within the budget of sealing.
+  let pacedSealing: any FileSystem
   /// A long merge is under way whose inputs no checkpoint changes: what is urgent may be done in its pauses.
   var isInterruptible = false
   /// The dictionary files, by first code.
@@ -43,6 +45,7 @@ package final class Upkeep {
     self.core = core
     self.dictionaries = dictionaries
     paced = core.environment.files
+    pacedSealing = PacedFileSystem.pace(core.environment, core.options.budget.sealing, until: core.interruption) {}
     nextFile = core.manifest.state.lastFile + 1
     sealedAt = core.environment.time.monotonic()
     recountedAt = sealedAt
@@ -129,6 +132,10 @@ package final class Upkeep {
     let state = core.manifest.state
     guard state.applied > state.sealed else { return false }
     if state.applied - state.sealed >= UInt64(core.options.segmentRows) { return true }
+    let sealable = state.extents.count {
+      $0.end.map { $0.position > state.sealed && $0.position <= state.applied } ?? false
+    }
+    if sealable > 0, sealable * core.options.slotBytes >= core.options.sealLogBytes { return true }
     return core.environment.time.monotonic() - sealedAt >= core.options.sealAfter * 1_000_000
   }
 

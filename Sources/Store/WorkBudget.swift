@@ -1,8 +1,8 @@
 import Platform
 
 /// What the background may use: bytes written and read a second, and a share of one core. Beyond it the background sleeps,
-/// so that a merge of gigabytes does not stand in the way of a click. Sealing and checkpoints are not held back: they are
-/// what keeps log and memory small.
+/// so that a merge of gigabytes does not stand in the way of a click. Checkpoints are not held back, and sealing has four times
+/// the bytes and no limit of its share: they are what keeps log and memory small.
 package struct WorkBudget: Sendable {
   /// Bytes a second; 0: no limit.
   package var bytesPerSecond: Int
@@ -14,6 +14,9 @@ package struct WorkBudget: Sendable {
     self.bytesPerSecond = bytesPerSecond
     self.cpuPercent = cpuPercent
   }
+
+  /// What sealing may use.
+  var sealing: WorkBudget { WorkBudget(bytesPerSecond: 4 * bytesPerSecond) }
 
   /// What a server's background may use.
   package static let serving = WorkBudget(bytesPerSecond: 40 << 20, cpuPercent: 30)

@@ -14,6 +14,7 @@ package enum MetamorphicCampaign {
     options.manifestBytes = generator.pick([16 << 10, 24 << 10, 64 << 10])
     options.segmentRows = generator.pick([1, 7, 40, 500, 100_000])
     options.sealAfter = generator.pick([1_000, 60_000, 600_000])
+    options.sealLogBytes = generator.pick([65_536, 1 << 19, 256 << 20])
     options.segmentFanIn = generator.pick([2, 3, 16])
     options.segmentLimit = generator.pick([10, 300, 1 << 20])
     options.runTiers = generator.pick([[1_440], [2, 1_440], [10, 60, 360, 1_440, 5_760], [3, 6, 720, 1_440, 2_880]])

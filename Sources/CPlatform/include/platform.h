@@ -17,6 +17,8 @@ int tally_open(const char *path, int flags, unsigned mode);
 int64_t tally_pread(int fd, void *buffer, size_t length, uint64_t offset);
 int64_t tally_pwrite(int fd, const void *buffer, size_t length, uint64_t offset);
 int tally_fallocate(int fd, uint64_t length);
+// Asks the device to begin writing a range out. Says nothing about what is durable, and its errors come out at the next sync.
+void tally_start_writeback(int fd, uint64_t offset, uint64_t count);
 extern const int TALLY_O_DIRECT;
 
 // Read-only mappings of whole files. `tally_map` returns the address, or NULL with -errno in *slot; otherwise *slot names the
