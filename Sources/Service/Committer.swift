@@ -24,9 +24,8 @@ package final class Committer: Sendable {
   private let handedBack = Atomic<UInt64>(0)
   private let undecided = Atomic<UInt64>(0)
   /// Rung by a loop that has published.
-  package let published = Doorbell()
-  private let stopping = Atomic<Bool>(false)
-  private let thread = Mutex<Thread?>(nil)
+  package var published: Doorbell { thread.bell }
+  private let thread = BackgroundThread()
 
   /// After so many commits without a click of a browser batches may have whole commits.
   private static let quietCommits = 32
@@ -54,21 +53,11 @@ package final class Committer: Sendable {
 
   /// Starts the thread, which owns the shard from now on.
   func start(_ shard: Once<Shard>) throws(SystemError) {
-    let started = try Thread("committer-\(self.shard)") { [self] in run(shard.take()) }
-    thread.withLock { $0 = started }
+    try thread.start("committer-\(self.shard)") { [self] in run(shard.take()) }
   }
 
   /// Commits what is published, closes the shard in good order and ends the thread. The loops have ended before.
-  package func stop() {
-    stopping.store(true, ordering: .sequentiallyConsistent)
-    published.ring()
-    let running = thread.withLock { current in
-      let running = current
-      current = nil
-      return running
-    }
-    running?.join()
-  }
+  package func stop() { thread.stop() }
 
   private func run(_ shard: Shard) {
     var taken = [Int](repeating: 0, count: rings.count)
@@ -133,10 +122,10 @@ package final class Committer: Sendable {
       }
       meter?.turn(shard.environment.time.monotonic() / 1_000_000)
       if parts.isEmpty {
-        if stopping.load(ordering: .sequentiallyConsistent) { break }
+        if thread.isStopping { break }
         shard.maintain()
         maintained = shard.environment.time.monotonic()
-        _ = published.wait(nanoseconds: idle) { hasWork(taken) || stopping.load(ordering: .sequentiallyConsistent) }
+        thread.sleep(nanoseconds: idle) { hasWork(taken) }
         continue
       }
       quiet = min(quiet + 1, Self.quietCommits)
@@ -169,43 +158,36 @@ package final class Committer: Sendable {
 /// full, so that a shard goes on by itself when space returns.
 package final class SlotKeeper: Sendable {
   private let pools: [SlotPool]
-  private let bell = Doorbell()
-  private let stopping = Atomic<Bool>(false)
-  private let thread = Mutex<Thread?>(nil)
+  /// Behind each piece of a slot, ns, while nobody waits for one: made at one stroke it would keep the device from the clicks
+  /// for tens of milliseconds.
+  private static let rest: Int64 = 20_000_000
+  private let thread = BackgroundThread()
 
   /// A keeper for the pools of all shards.
   package init(_ pools: [SlotPool]) { self.pools = pools }
 
   /// Starts the thread.
   package func start() throws(SystemError) {
-    let started = try Thread("slots") { [self] in run() }
-    thread.withLock { $0 = started }
+    try thread.start("slots") { [self] in run() }
   }
 
   /// Ends the thread; a slot in the making is finished first.
-  package func stop() {
-    stopping.store(true, ordering: .sequentiallyConsistent)
-    bell.ring()
-    let running = thread.withLock { current in
-      let running = current
-      current = nil
-      return running
-    }
-    running?.join()
-  }
+  package func stop() { thread.stop() }
 
   private func run() {
-    for pool in pools { pool.keep(by: bell) }
-    while !stopping.load(ordering: .sequentiallyConsistent) {
+    for pool in pools { pool.keep(by: thread.bell) }
+    while !thread.isStopping {
       var failed = false
       for pool in pools where pool.needsPreparation {
         // The error stays in the pool, where readiness reads it.
-        do throws(SystemError) { try pool.prepare() } catch { failed = true }
+        do throws(SystemError) {
+          try pool.prepare { thread.sleep(nanoseconds: Self.rest) { pools.contains { $0.isWanted } } }
+        } catch { failed = true }
       }
       let needy = pools
-      _ = bell.wait(nanoseconds: 1_000_000_000) {
+      thread.sleep(nanoseconds: 1_000_000_000) {
         // After a failure only time helps.
-        stopping.load(ordering: .sequentiallyConsistent) || !failed && needy.contains { $0.needsPreparation }
+        !failed && needy.contains { $0.needsPreparation }
       }
     }
   }

@@ -41,8 +41,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   var batches: [Exchange: OpenBatch] = [:]
   var liveStreams: [Exchange: LiveStream] = [:]
   /// Verdicts of known ads that are not counted clicks, on their way to the shards (R17).
-  private var verdicts: [VerdictCounts.Key: UInt64] = [:]
-  private var verdictsHanded: Int64 = 0
+  private var verdicts = VerdictTally()
 
   /// Most clicks that wait for the catalog at once; one more is turned away with 503.
   private static let lookupLimit = 8192
@@ -102,7 +101,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     for i in lanes.indices { settle(&lanes[i], loop) }
     if context.routes.version != routes.version { routes = context.routes.table }
     routeAgain(loop)
-    handOverVerdicts(loop.now)
+    verdicts.handOver(context, routes, loop.now)
     counts.loop = loop.statistics
     counts.cache = cache.statistics
     let now = counts
@@ -111,27 +110,11 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   func nextWait() -> Int64 {
     for i in lanes.indices where lanes[i].outstanding > 0 { return 1_000_000 }
-    return verdicts.isEmpty ? -1 : Self.verdictInterval
+    return verdicts.isEmpty ? -1 : VerdictTally.interval
   }
-
-  /// Verdicts reach their tables' memory after a second at the latest.
-  private static let verdictInterval: Int64 = 1_000_000_000
 
   private func note(_ verdict: Verdict, _ ad: CachedAd) {
-    let minute = Minute(containing: context.clock.now()).index
-    verdicts[VerdictCounts.Key(ad: AdKey(ad.id, by: hasher), minute: minute, verdict: verdict), default: 0] += 1
-  }
-
-  private func handOverVerdicts(_ now: Int64) {
-    guard !verdicts.isEmpty, now - verdictsHanded >= Self.verdictInterval || verdicts.count >= 4_096 else { return }
-    verdictsHanded = now
-    var parts = [[VerdictCounts.Key: UInt64]](repeating: [:], count: context.cores.count)
-    for (key, count) in verdicts {
-      // The home of the ad: which impression it was plays no part.
-      parts[routes.home(of: key.ad)][key] = count
-    }
-    for (core, part) in zip(context.cores, parts) where !part.isEmpty { core.verdicts.add(part) }
-    verdicts.removeAll(keepingCapacity: true)
+    verdicts.note(verdict, AdKey(ad.id, by: hasher), minute: Minute(containing: context.clock.now()).index)
   }
 
   private func settle(_ lane: inout Lane, _ loop: EventLoop) {
@@ -362,7 +345,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
           ? text(200, "ready\n", exchange, loop) : text(503, reasons.map { $0 + "\n" }.joined(), exchange, loop)
       }
       if isAdmin, request.pathEquals("/metrics") {
-        handOverVerdicts(loop.now)
+        verdicts.handOver(context, routes, loop.now)
         counts.loop = loop.statistics
         let current = counts
         published.withLock { $0 = current }

@@ -1,14 +1,11 @@
 import Platform
 import Shards
-import Synchronization
 
 /// The thread that changes routes: it looks at the ads once a second, and moves ahead what is decided.
 package final class RouteKeeper: Sendable {
   private let hotAds: HotAds
   private let report: @Sendable (String) -> Void
-  private let bell = Doorbell()
-  private let stopping = Atomic<Bool>(false)
-  private let thread = Mutex<Thread?>(nil)
+  private let thread = BackgroundThread()
 
   /// Between two looks, ns.
   private static let interval: Int64 = 1_000_000_000
@@ -20,30 +17,20 @@ package final class RouteKeeper: Sendable {
 
   /// Starts the thread.
   func start() throws(SystemError) {
-    let started = try Thread("routes") { [self] in run() }
-    thread.withLock { $0 = started }
+    try thread.start("routes") { [self] in run() }
   }
 
   /// Ends the thread.
-  func stop() {
-    stopping.store(true, ordering: .sequentiallyConsistent)
-    bell.ring()
-    let running = thread.withLock { current in
-      let running = current
-      current = nil
-      return running
-    }
-    running?.join()
-  }
+  func stop() { thread.stop() }
 
   private func run() {
     var reported: String?
-    while !stopping.load(ordering: .sequentiallyConsistent) {
+    while !thread.isStopping {
       hotAds.step()
       let error = hotAds.status.lastError
       if let error, error != reported { report("routes: \(error)") }
       reported = error
-      _ = bell.wait(nanoseconds: Self.interval) { stopping.load(ordering: .sequentiallyConsistent) }
+      thread.sleep(nanoseconds: Self.interval)
     }
   }
 }

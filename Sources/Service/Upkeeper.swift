@@ -11,9 +11,7 @@ package final class Upkeeper: Sendable {
 
   private let context: ServiceContext
   private let requests = Mutex<[Request]>([])
-  private let bell = Doorbell()
-  private let stopping = Atomic<Bool>(false)
-  private let thread = Mutex<Thread?>(nil)
+  private let thread = BackgroundThread()
 
   /// How often the background looks for work, ns: what decides how late a closed minute is published.
   private static let interval: Int64 = 100_000_000
@@ -22,39 +20,31 @@ package final class Upkeeper: Sendable {
 
   /// Starts the thread, which owns the background of every shard from now on.
   func start(_ upkeeps: Once<[Upkeep]>) throws(SystemError) {
-    let started = try Thread("upkeep") { [self] in run(upkeeps.take()) }
-    thread.withLock { $0 = started }
+    try thread.start("upkeep") { [self] in run(upkeeps.take()) }
   }
 
   /// Runs `request` after the step that is under way.
   func ask(_ request: @escaping Request) {
     requests.withLock { $0.append(request) }
-    bell.ring()
+    thread.bell.ring()
   }
 
   /// Ends the thread after the step that is under way; a merge, which may be of gigabytes, is called off.
   func stop() {
-    stopping.store(true, ordering: .sequentiallyConsistent)
     for core in context.cores { core.interruption.request() }
-    bell.ring()
-    let running = thread.withLock { current in
-      let running = current
-      current = nil
-      return running
-    }
-    running?.join()
+    thread.stop()
   }
 
   private func run(_ upkeeps: [Upkeep]) {
     Thread.giveWay()
     var reported = [String?](repeating: nil, count: upkeeps.count)
-    while !stopping.load(ordering: .sequentiallyConsistent) {
+    while !thread.isStopping {
       let asked = requests.withLock { requests in
         let asked = requests
         requests = []
         return asked
       }
-      for request in asked { request(upkeeps) { !stopping.load(ordering: .sequentiallyConsistent) } }
+      for request in asked { request(upkeeps) { !thread.isStopping } }
       var isBusy = false
       for (shard, upkeep) in upkeeps.enumerated() {
         isBusy = upkeep.turn() || isBusy
@@ -64,9 +54,7 @@ package final class Upkeeper: Sendable {
       }
       context.disks.refresh()
       if isBusy { continue }
-      _ = bell.wait(nanoseconds: Self.interval) {
-        stopping.load(ordering: .sequentiallyConsistent) || !requests.withLock { $0.isEmpty }
-      }
+      thread.sleep(nanoseconds: Self.interval) { !requests.withLock { $0.isEmpty } }
     }
     requests.withLock { $0 = [] }
   }

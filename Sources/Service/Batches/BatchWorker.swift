@@ -16,18 +16,17 @@ import Synchronization
 /// A thread that reads batches.
 final class BatchWorker: @unchecked Sendable {
   /// Rung by loops with pieces, by committers with answers, and whenever there is mail.
-  let bell: Doorbell
+  var bell: Doorbell { thread.bell }
 
   private struct Mail {
     var batches: [Batch] = []
     var ads: [AdKey] = []
     var keys: [ActiveKey]?
-    var isStopping = false
     var isEmpty: Bool { batches.isEmpty && ads.isEmpty && keys == nil }
   }
 
   private let mail = Mutex(Mail())
-  private let thread = Mutex<Thread?>(nil)
+  private let thread: BackgroundThread
   private let published = Mutex(BatchCounts())
 
   // What follows is the thread's own.
@@ -67,7 +66,7 @@ final class BatchWorker: @unchecked Sendable {
   /// A worker with a ring for each committer of `context`; `bell` is what the rings' answers ring.
   init(_ context: ServiceContext, rings: [CommitRing], bell: Doorbell, keys: [ActiveKey], pool: PiecePool) {
     self.context = context
-    self.bell = bell
+    thread = BackgroundThread(bell: bell)
     self.pool = pool
     reader = ClickLineReader(captures: context.settings.capture)
     routes = context.routes.table
@@ -80,21 +79,11 @@ final class BatchWorker: @unchecked Sendable {
 
   /// Starts the thread; `number` is in its name.
   func start(_ number: Int) throws(SystemError) {
-    let started = try Thread("batches-\(number)") { [self] in run() }
-    thread.withLock { $0 = started }
+    try thread.start("batches-\(number)") { [self] in run() }
   }
 
   /// Ends the thread. The committers are still there, the loops are not.
-  func stop() {
-    mail.withLock { $0.isStopping = true }
-    bell.ring()
-    let running = thread.withLock { current in
-      let running = current
-      current = nil
-      return running
-    }
-    running?.join()
-  }
+  func stop() { thread.stop() }
 
   func add(_ batch: Batch) { post { $0.batches.append(batch) } }
   func forget(_ ads: [AdKey]) { post { $0.ads += ads } }
@@ -115,7 +104,9 @@ final class BatchWorker: @unchecked Sendable {
     Thread.giveWay(nice: 5)
     var wasDraining = false
     while true {
-      let isStopping = readMail()
+      // Mail that came before the end is read once more.
+      let isStopping = thread.isStopping
+      readMail()
       let isDraining = context.isStopping
       var worked = collect()
       now = context.clock.now()
@@ -135,7 +126,7 @@ final class BatchWorker: @unchecked Sendable {
       if worked { continue }
       let isNew = isDraining != wasDraining
       wasDraining = isDraining
-      _ = bell.wait(nanoseconds: isNew ? 0 : sleepLimit) { hasWork || context.isStopping != wasDraining }
+      thread.sleep(nanoseconds: isNew ? 0 : sleepLimit) { hasWork || context.isStopping != wasDraining }
     }
   }
 
@@ -146,19 +137,18 @@ final class BatchWorker: @unchecked Sendable {
   }
 
   private var hasWork: Bool {
-    if mail.withLock({ !$0.isEmpty || $0.isStopping }) { return true }
+    if mail.withLock({ !$0.isEmpty }) { return true }
     for i in lanes.indices where lanes[i].hasAnswers { return true }
     guard retries.isEmpty else { return false }
     for batch in batches { if let batch, batch.hasNews { return true } }
     return false
   }
 
-  /// Takes the mail; true where the thread is to end.
-  private func readMail() -> Bool {
+  /// Takes the mail.
+  private func readMail() {
     let taken = mail.withLock { mail in
       let taken = mail
       mail = Mail()
-      mail.isStopping = taken.isStopping
       return taken
     }
     if let keys = taken.keys { self.keys = KeyRing(keys) }
@@ -169,7 +159,6 @@ final class BatchWorker: @unchecked Sendable {
       batch.advertiser = batch.grant.advertiserID
       if let free = batches.firstIndex(where: { $0 == nil }) { batches[free] = batch } else { batches.append(batch) }
     }
-    return taken.isStopping
   }
 
   /// Reads what has come of a batch; false where nothing has.

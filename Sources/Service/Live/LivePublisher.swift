@@ -17,9 +17,7 @@ final class LivePublisher: Sendable {
   private let open = Atomic<Int>(0)
   private let events = Atomic<Int>(0)
   private let arrivals = Mutex<[LiveStream]>([])
-  private let bell = Doorbell()
-  private let stopping = Atomic<Bool>(false)
-  private let thread = Mutex<Thread?>(nil)
+  private let thread = BackgroundThread()
 
   /// Between two rounds, ns: part of the second within which a click is to be seen.
   private static let interval: Int64 = 200_000_000
@@ -48,27 +46,17 @@ final class LivePublisher: Sendable {
   /// Serves a stream, whose answer has begun, until its client goes or the service stops.
   func add(_ stream: LiveStream) {
     arrivals.withLock { $0.append(stream) }
-    bell.ring()
+    thread.bell.ring()
   }
 
   func start() throws(SystemError) {
-    let started = try Thread("live") { [self] in run() }
-    thread.withLock { $0 = started }
+    try thread.start("live") { [self] in run() }
   }
 
   /// Lets the thread see that the service stops taking: it ends every stream.
-  func wake() { bell.ring() }
+  func wake() { thread.bell.ring() }
 
-  func stop() {
-    stopping.store(true, ordering: .sequentiallyConsistent)
-    bell.ring()
-    let running = thread.withLock { current in
-      let running = current
-      current = nil
-      return running
-    }
-    running?.join()
-  }
+  func stop() { thread.stop() }
 
   // MARK: - The thread
 
@@ -76,7 +64,7 @@ final class LivePublisher: Sendable {
     var streams: [LiveStream] = []
     var state: [UInt64] = []
     var lastFull: Int64 = 0
-    while !stopping.load(ordering: .sequentiallyConsistent) {
+    while !thread.isStopping {
       let began = context.environment.time.monotonic()
       streams += arrivals.withLock { arrivals in
         defer { arrivals = [] }
@@ -96,8 +84,8 @@ final class LivePublisher: Sendable {
       let pause = streams.isEmpty ? -1 : max(Self.interval, min(3 * took, 4 * Self.interval))
       let isIdle = streams.isEmpty
       let isDraining = context.isStopping
-      _ = bell.wait(nanoseconds: pause) {
-        stopping.load(ordering: .sequentiallyConsistent) || isIdle && arrivals.withLock { !$0.isEmpty }
+      thread.sleep(nanoseconds: pause) {
+        isIdle && arrivals.withLock { !$0.isEmpty }
           || context.isStopping != isDraining
       }
     }

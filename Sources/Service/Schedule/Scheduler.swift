@@ -36,9 +36,7 @@ final class Scheduler: Sendable {
   private let operations: Operations
   private let clock: @Sendable () -> Int64
   private let state = Mutex(State())
-  private let stopping = Atomic<Bool>(false)
-  private let bell = Doorbell()
-  private let thread = Mutex<Thread?>(nil)
+  private let thread = BackgroundThread()
 
   /// Longest sleep, ns: the wall may be set, and a laptop may sleep.
   private static let interval: Int64 = 1_000_000_000
@@ -56,27 +54,19 @@ final class Scheduler: Sendable {
   }
 
   func start() throws(SystemError) {
-    let started = try Thread("scheduler") { [self] in run() }
-    thread.withLock { $0 = started }
+    try thread.start("scheduler") { [self] in run() }
   }
 
   func stop() {
-    stopping.store(true, ordering: .sequentiallyConsistent)
-    bell.ring()
-    let running = thread.withLock { current in
-      let running = current
-      current = nil
-      return running
-    }
-    running?.join()
+    thread.stop()
     // They hold each other.
     operations.use(nil)
   }
 
   private func run() {
-    while !stopping.load(ordering: .sequentiallyConsistent) {
+    while !thread.isStopping {
       turn()
-      _ = bell.wait(nanoseconds: Self.interval) { stopping.load(ordering: .sequentiallyConsistent) }
+      thread.sleep(nanoseconds: Self.interval)
     }
   }
 
