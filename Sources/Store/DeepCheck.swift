@@ -5,7 +5,8 @@ import Reconciliation
 import Segments
 
 // A recount that changes nothing, of a shard that nobody holds: every raw click that is kept is compared with all others,
-// and what counts twice is told. Sums and rows are held against each other elsewhere; this is about identities alone.
+// and what counts twice is told. Sums and rows are held against each other elsewhere; this is about identities alone. Nor can
+// two shards have the same click where each has only those that are routed to it, so that is looked at click by click.
 //
 //     repeats below the floor of the last recount    are recorded, all of them      otherwise the table counts them
 //     repeats above it                               are found by the next recount  no fault yet
@@ -22,11 +23,16 @@ package struct DeepCheck: Sendable {
   package var pending: UInt64 = 0
   /// Positions of recorded repeats whose click is another one's than the record says.
   package var strange: [UInt64] = []
+  /// Positions of clicks that belong to another shard.
+  package var misplaced: [UInt64] = []
 }
 
 extension ShardRecovery {
-  /// Compares every raw click that is kept. Counts that do not fit into memory go to the shard's `tmp`.
-  package func deepCheck(_ files: any FileSystem, store: StoreID) throws -> DeepCheck {
+  /// Compares every raw click that is kept; `isHere` says whether a click is routed to this shard. Counts that do not fit into
+  /// memory go to the shard's `tmp`.
+  package func deepCheck(
+    _ files: any FileSystem, store: StoreID, isHere: (ClickIdentity) -> Bool
+  ) throws -> DeepCheck {
     var check = DeepCheck()
     let state = manifest?.state ?? ManifestState()
     let recorded = try version.recordedRepeats(in: state.retired..<UInt64.max)
@@ -51,12 +57,20 @@ extension ShardRecovery {
       a.map { min($0.lowerBound, b.lowerBound)...max($0.upperBound, b.upperBound) } ?? b
     }
     for segment in version.segments {
+      let cursor = segment.cursor()
+      while let row = try cursor.next() {
+        // A code without an ad is told by the check of the tables.
+        guard Int(row.code) < minutes.ads.count else { continue }
+        let identity = ClickIdentity(ad: minutes.ads.key(row.code), impression: row.impression)
+        if !isHere(identity) { check.misplaced.append(row.position) }
+      }
       check.receiveTimes = join(check.receiveTimes, segment.summary.receiveTimes)
       check.eventTimes = join(check.eventTimes, segment.summary.eventTimes)
     }
     var seen: Set<ClickIdentity> = []
-    try forEachClick(files, store: store, from: state.sealed) { _, click in
+    try forEachClick(files, store: store, from: state.sealed) { position, click in
       check.rawClicks += 1
+      if !isHere(click.identity) { check.misplaced.append(position) }
       check.receiveTimes = join(check.receiveTimes, click.receiveTime...click.receiveTime)
       check.eventTimes = join(check.eventTimes, click.eventTime...click.eventTime)
       let isNew = seen.insert(click.identity).inserted

@@ -35,6 +35,9 @@ struct Turn: Sendable {
     Turn(name: "T3") { try RotCampaign.run(seed: $0, sample: 16, allBits: true, stride: 4) },
     Turn(name: "routes") { seed in (0..<100).reduce(Findings()) { $0 + RoutesCampaign.run(seed: seed &* 100 &+ $1) } },
     Turn(name: "routes, crashes") { RoutesCampaign.crash(seed: $0) },
+    Turn(name: "T16 over shards") { seed in
+      (0..<100).reduce(Findings()) { $0 + RoutedRecountCampaign.run(seed: seed &* 100 &+ $1) }
+    },
     Turn(name: "event time") { seed in
       (0..<50).reduce(Findings()) { $0 + EventTimeCampaign.run(seed: seed &* 50 &+ $1) }
     },

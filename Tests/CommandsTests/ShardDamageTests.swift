@@ -56,6 +56,20 @@ import Testing
     #expect(session.run("verify --data-dir DATA").status == .done)
   }
 
+  @Test func aClickInTheWrongShardIsFound() throws {
+    let session = try Session()
+    let ads = try fill(session)
+    #expect(session.run("verify --deep --data-dir DATA").status == .done)
+    let store = try Store.open(.kernel, session.data)
+    let stray = ClickRequest(
+      identity: ClickIdentity(ad: AdKey(AdID(ads[1])!), impression: ImpressionID(high: 5, low: 5)))
+    store.shards[2].commit([stray].span) { #expect($1.verdict == .valid) }
+    for shard in store.shards { shard.close() }
+    let verified = session.run("verify --deep --data-dir DATA")
+    #expect(verified.status == .differs)
+    #expect(verified.talk.contains("shard-02") && verified.talk.contains("position 12 is routed to another shard"))
+  }
+
   @Test func rottenRoutesAreNamedAndEveryShardIsAsked() throws {
     let session = try Session()
     let ads = try fill(session)

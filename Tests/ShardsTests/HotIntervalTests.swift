@@ -16,6 +16,12 @@ import Testing
     #expect(RoutesCampaign.held(seed: seed.value).violations == [], "\(seed)")
   }
 
+  @Test(arguments: Seeds.list(100))
+  func recountsOfHotAdsAreExactOverShards(_ seed: Seed) {
+    let findings = RoutedRecountCampaign.run(seed: seed.value)
+    #expect(findings.violations == [], "\(seed)")
+  }
+
   @Test(arguments: [1, 2] as [UInt64])
   func everyCrashPointOfAScriptIsSurvived(_ seed: UInt64) {
     let findings = RoutesCampaign.crash(seed: seed, stride: 4)

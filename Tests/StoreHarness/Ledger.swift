@@ -21,7 +21,10 @@ package struct ClientLedger: Sendable {
   /// What contradicts a promise.
   package private(set) var violations: [String] = []
 
-  package init() {}
+  /// Whether a repeat may come after the horizon and be answered `valid` once more, until a recount takes it away.
+  private let allowsLateRepeats: Bool
+
+  package init(allowsLateRepeats: Bool = false) { self.allowsLateRepeats = allowsLateRepeats }
 
   /// Time passes.
   mutating func pass(_ milliseconds: Int64) { elapsed += milliseconds }
@@ -44,17 +47,18 @@ package struct ClientLedger: Sendable {
     switch answer.verdict {
     case .valid:
       if !answeredValid.insert(identity).inserted {
+        if allowsLateRepeats { return }
         violations.append("double: \(name(identity)) answered valid twice")
       }
       counted[identity] = answer.eventTime
       open.remove(identity)
     case .duplicate:
       if let time = counted[identity] {
-        if time != answer.eventTime { violations.append("time of \(name(identity)) changed") }
+        if time != answer.eventTime, !allowsLateRepeats { violations.append("time of \(name(identity)) changed") }
       } else if !earlierOpen {
         violations.append("false duplicate: \(name(identity)) was never sent before")
       }
-      counted[identity] = answer.eventTime
+      if counted[identity] == nil || !allowsLateRepeats { counted[identity] = answer.eventTime }
       open.remove(identity)
     case .unrecorded:
       if counted[identity] == nil, !earlierOpen { open.remove(identity) }

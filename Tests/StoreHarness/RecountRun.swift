@@ -145,19 +145,22 @@ final class RecountRun {
     guard let shard else { return }
     isDamaged = true
     isPristine = false
-    attempt("plant") {
-      let version = shard.live.version
-      for key in chance.oneIn(2) ? [RunTableKey.minutes] : [.minutes, .hours, .days] {
-        var changes: [(ad: AdKey, bucket: Int64, change: Int64)] = []
-        let windows = version.table(key).bases.map(\.window)
-        for _ in 0..<(1 + chance.small(in: 0...4)) {
-          guard let window = windows.randomElement(&chance) else { continue }
-          let bucket = window.lowerBound + Int64(chance.small(in: 0...(window.count - 1)))
-          let change = chance.pick([-1_000, -1, 1, 2, 900] as [Int64])
-          changes.append((AdKey(rawValue: UInt64(chance.small(in: 0...3))), bucket, change))
-        }
-        try shard.upkeep.plant(changes, in: key)
+    attempt("plant") { try Self.plant(shard.upkeep, ads: 4, using: &chance) }
+  }
+
+  /// Damages a few rows of ads `0 ..< ads`.
+  static func plant(_ upkeep: Upkeep, ads: UInt64, using chance: inout SeededGenerator) throws {
+    let version = upkeep.core.live.version
+    for key in chance.oneIn(2) ? [RunTableKey.minutes] : [.minutes, .hours, .days] {
+      var changes: [(ad: AdKey, bucket: Int64, change: Int64)] = []
+      let windows = version.table(key).bases.map(\.window)
+      for _ in 0..<(1 + chance.small(in: 0...4)) {
+        guard let window = windows.randomElement(&chance) else { continue }
+        let bucket = window.lowerBound + Int64(chance.small(in: 0...(window.count - 1)))
+        let change = chance.pick([-1_000, -1, 1, 2, 900] as [Int64])
+        changes.append((AdKey(rawValue: UInt64(chance.small(in: 0...Int(ads - 1)))), bucket, change))
       }
+      try upkeep.plant(changes, in: key)
     }
   }
 

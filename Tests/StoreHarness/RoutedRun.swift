@@ -18,6 +18,12 @@ package enum RoutedStep: Sendable {
   case timeless(Int)
   /// A batch of clicks that were sent before.
   case repeats(Int)
+  /// A batch of clicks that were sent at any time before, the dedup horizon or not.
+  case late(Int)
+  /// Rows of one shard are damaged, by this seed.
+  case plant(UInt64)
+  /// Every shard is recounted.
+  case recount(RecountScope)
   /// These ads get many clicks from now on, all others few; the coordinator looks.
   case hot(Set<UInt64>)
   /// A door takes the newest table.
@@ -44,6 +50,7 @@ package final class RoutedRun {
   package private(set) var closed: [AdKey: Minute] = [:]
 
   private let shards: Int
+  private let options: ShardOptions
   private var store: Store?
   private var hotAds: HotAds?
   private var rates: [AdKey: Double] = [:]
@@ -65,10 +72,12 @@ package final class RoutedRun {
   package static let ads = 3 as UInt64
 
   package init(
-    _ machine: SimulatedMachine, shards: Int, ledger: ClientLedger = ClientLedger(), closed: [AdKey: Minute] = [:]
+    _ machine: SimulatedMachine, shards: Int, ledger: ClientLedger = ClientLedger(), closed: [AdKey: Minute] = [:],
+    options: ShardOptions = Scenario.options
   ) {
     self.machine = machine
     self.shards = shards
+    self.options = options
     self.ledger = ledger
     self.closed = closed
     next = UInt64(ledger.sent.count)
@@ -101,7 +110,7 @@ package final class RoutedRun {
     guard store == nil else { return true }
     do {
       let opened = try Store.open(
-        machine.environment, Self.path, shards: shards, options: Scenario.options)
+        machine.environment, Self.path, shards: shards, options: options)
       var policy = HotPolicy(threshold: 10)
       (policy.looks, policy.coolDown) = (1, 0)
       let cores = opened.shards.map(\.core)
@@ -130,6 +139,18 @@ package final class RoutedRun {
       let sent = ledger.sent.filter { ledger.isRecent($0) }
       guard !sent.isEmpty else { return }
       send((0..<count).map { sent[($0 * 7 + sent.count / 2) % sent.count] })
+    case .late(let count):
+      guard !ledger.sent.isEmpty else { return }
+      send((0..<count).map { ledger.sent[($0 * 31 + ledger.sent.count / 3) % ledger.sent.count] })
+    case .plant(let seed):
+      var chance = SeededGenerator(seed: seed)
+      let upkeep = store.shards[chance.small(in: 0...(shards - 1))].upkeep
+      attempt("damage") { try RecountRun.plant(upkeep, ads: Self.ads, using: &chance) }
+    case .recount(let scope):
+      for shard in store.shards {
+        attempt("recount \(scope)") { try shard.upkeep.recount(scope) }
+        shard.maintain()
+      }
     case .hot(let ads):
       rates = Dictionary(uniqueKeysWithValues: ads.map { (AdKey(rawValue: $0), 100.0) })
       look()
@@ -161,6 +182,10 @@ package final class RoutedRun {
       end()
       open()
     }
+  }
+
+  private func attempt(_ what: String, _ body: () throws -> Void) {
+    do { try body() } catch { if !machine.disk.isCrashed { violations.append("\(what): \(error)") } }
   }
 
   private func end() { (store, hotAds) = (nil, nil) }
@@ -272,6 +297,43 @@ package final class RoutedRun {
       faults += try checkReads(identity, rows)
       return faults
     } catch { return ["the store cannot be read: \(error)"] }
+  }
+
+  /// The same after everything was recounted: rows are the fold of distinct clicks, over all shards, and a second recount finds
+  /// nothing.
+  package func checkRecounted() -> [String] {
+    guard let store else { return ["the store is not open"] }
+    var faults: [String] = []
+    do {
+      for shard in store.shards {
+        let again = try shard.upkeep.recount(.deep(0..<1 << 40), isDry: true)
+        if !again.isClean || again.repeats > 0 { faults.append("a second recount changes \(again)") }
+      }
+      end()
+      guard let identity = try Store.identify(machine.environment.files, Self.path) else { return ["no store"] }
+      var holder: [ClickIdentity: Int] = [:]
+      var due: [Row: UInt64] = [:]
+      var rows: [Row: UInt64] = [:]
+      for shard in 0..<identity.shards {
+        let contents = try Contents(machine.environment, Self.path, shard: shard)
+        faults += contents.inconsistent
+        rows.merge(contents.rows, uniquingKeysWith: +)
+        for click in contents.clicks {
+          if let other = holder[click.identity] {
+            if other != shard { faults.append("\(click.identity) is in shards \(other) and \(shard)") }
+            continue
+          }
+          holder[click.identity] = shard
+          due[Row(ad: click.ad, minute: click.minute), default: 0] += 1
+        }
+      }
+      for row in Set(due.keys).union(rows.keys) where due[row] != rows[row] {
+        faults.append("\(row) has \(rows[row] ?? 0), \(due[row] ?? 0) are due")
+      }
+      for identity in ledger.counted.keys where holder[identity] == nil { faults.append("\(identity) is lost") }
+      faults += try checkReads(identity, rows)
+    } catch { faults.append("\(error)") }
+    return faults
   }
 
   private func checkReads(_ identity: StoreIdentity, _ rows: [Row: UInt64]) throws -> [String] {

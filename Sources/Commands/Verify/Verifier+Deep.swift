@@ -1,5 +1,6 @@
 import Clicks
 import Platform
+import Shards
 import Store
 
 // `--deep`: every raw click that is kept is compared with all others. What the other checks found to be right, sums for
@@ -15,7 +16,10 @@ extension Verifier {
     do {
       let recovery = try Store.read(environment, path, identity, shard: number)
       let ads = recovery.minutes.ads
-      let check = try recovery.deepCheck(environment.files, store: identity.id)
+      let routes = try RoutesFile.read(
+        environment.files, identity.root(in: path), store: identity.id, shards: identity.shards)
+      let table = routes?.table ?? RouteTable(shards: identity.shards)
+      let check = try recovery.deepCheck(environment.files, store: identity.id) { table.route($0) == number }
       report.recounted += check.rawClicks
       for row in check.missed.prefix(Self.findingLimit) {
         report.damaged(
@@ -25,6 +29,14 @@ extension Verifier {
       }
       if check.missed.count > Self.findingLimit {
         report.damaged(directory, nil, "and repeats count in \(check.missed.count - Self.findingLimit) more rows")
+      }
+      for position in check.misplaced.prefix(Self.findingLimit) {
+        report.damaged(
+          directory, nil, "the click at position \(position) is routed to another shard, which may count it too")
+      }
+      if check.misplaced.count > Self.findingLimit {
+        report.damaged(
+          directory, nil, "and \(check.misplaced.count - Self.findingLimit) more clicks are routed to other shards")
       }
       for position in check.strange.prefix(Self.findingLimit) {
         report.damaged(directory, nil, "the repeat recorded at position \(position) is a click of another row")
