@@ -3,9 +3,9 @@
 
 It runs under the Python that has the engines, a process for each engine and round:
 
-    columnar.py duckdb|clickhouse|polars DATA DIRECTORY [--queries N]
+    columnar.py duckdb|clickhouse|polars|spark DATA DIRECTORY [--queries N]
 
-Polars has no files of its own; it recounts the clicks alone.
+Polars and Spark have no files of their own; they recount the clicks alone.
 
 Answers are compared with what numpy makes of the same columns: an engine that is fast and wrong ends with an error.
 """
@@ -49,9 +49,9 @@ class Data:
         return self.dense["clicks"][ad * length + start - first:ad * length + end - first]
 
 
-def memory(what):
-    """MB that this process takes, of /proc: VmRSS now, VmHWM at most."""
-    with open("/proc/self/status") as file:
+def memory(what, process="self"):
+    """MB that this process takes, or another one, of /proc: VmRSS now, VmHWM at most."""
+    with open(f"/proc/{process}/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith(what + ":")) / 1000
 
 
@@ -172,6 +172,44 @@ class Polars:
         return figures
 
 
+class Spark:
+    """A Parquet file in, a directory of Parquet files out, synced. The work is the Java process's, and so is the memory, which is
+    all of it; the start of the process is not counted."""
+
+    def __init__(self, directory):
+        from pyspark.sql import SparkSession
+        self.source = os.path.join(directory, "clicks.parquet")
+        self.path = os.path.join(directory, "counts")
+        self.session = (
+            SparkSession.builder.master("local[2]").config("spark.driver.memory", "8g").config("spark.ui.enabled", "false")
+            .config("spark.sql.shuffle.partitions", "8").config("spark.local.dir", directory)
+            .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1").getOrCreate())
+        self.session.sparkContext.setLogLevel("ERROR")
+        self.process = self.session.sparkContext._gateway.proc.pid
+
+    def measure(self, data):
+        import pyarrow
+        from pyarrow import parquet
+        from pyspark.sql import functions
+        # Spark has no unsigned numbers of 64 bits; as signed ones they are equal where they were.
+        columns = {name: column.view("<i8") if column.dtype == "<u8" else column for name, column in data.clicks.items()}
+        columns["number"] = numpy.arange(len(columns["ad"]), dtype="<i4")
+        parquet.write_table(pyarrow.table(columns), self.source, row_group_size=1_000_000)
+
+        def body():
+            (self.session.read.parquet(self.source).groupBy("ad", "id_high", "id_low")
+                .agg(functions.min_by("event_ms", "number").alias("event_ms"))
+                .groupBy("ad", functions.expr("event_ms div 60000").alias("minute")).count()
+                .write.parquet(self.path))
+            os.sync()
+
+        figures = {"time@day": timed(body), "memory@day": memory("VmHWM", self.process)}
+        counts = self.session.read.parquet(self.path)
+        expect_counts(data, counts.count(), counts.agg(functions.sum("count")).first()[0])
+        self.session.stop()
+        return figures
+
+
 def expect_counts(data, rows, clicks):
     expect(int(rows) == len(data.minutes["ad"]), f"{rows} rows of the recount")
     expect(int(clicks) == int(data.minutes["clicks"].sum(dtype="u8")), f"{clicks} clicks of the recount")
@@ -284,15 +322,15 @@ def ask(engine, data, queries, figures):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("engine", choices=["duckdb", "clickhouse", "polars"])
+    parser.add_argument("engine", choices=["duckdb", "clickhouse", "polars", "spark"])
     parser.add_argument("data")
     parser.add_argument("directory")
     parser.add_argument("--queries", type=int, default=300)
     options = parser.parse_args()
     data = Data(options.data)
-    engine = {"duckdb": DuckDB, "clickhouse": ClickHouse, "polars": Polars}[options.engine](options.directory)
+    engine = {"duckdb": DuckDB, "clickhouse": ClickHouse, "polars": Polars, "spark": Spark}[options.engine](options.directory)
     figures = engine.measure(data)
-    if options.engine != "polars":
+    if options.engine not in ("polars", "spark"):
         ask(engine, data, options.queries, figures)
     print(json.dumps({name: float(value) for name, value in figures.items()}))
 
