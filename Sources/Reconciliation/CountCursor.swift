@@ -20,9 +20,9 @@ import Segments
   private var cells: UnsafeMutablePointer<UInt32>?
   private let mostCells: Int
 
-  /// Rows that are ready.
-  private var rows: [SegmentSum] = []
-  private var at = 0
+  /// Rows that are ready. One thread walks, so nothing has to look after who else does.
+  @exclusivity(unchecked) private var rows: [SegmentSum] = []
+  @exclusivity(unchecked) private var at = 0
 
   // The part at hand: what is left of it to be handed out.
   private enum Rest {
@@ -45,7 +45,7 @@ import Segments
     unsafe buffer = .allocate(byteCount: table.blockBytes, alignment: 64)
     sorter = KeySort(batch: max(table.blockBytes / 4, memory / 32))
     mostCells = max(1_024, memory / 16)
-    rows.reserveCapacity(Self.rowsAtOnce)
+    unsafe rows.reserveCapacity(Self.rowsAtOnce)
   }
 
   deinit {
@@ -55,15 +55,16 @@ import Segments
 
   /// The next row; nil at the end.
   func next() throws -> SegmentSum? {
-    if at == rows.count {
-      rows.removeAll(keepingCapacity: true)
-      at = 0
-      while rows.isEmpty {
+    if unsafe at == rows.count {
+      unsafe rows.removeAll(keepingCapacity: true)
+      unsafe at = 0
+      while unsafe rows.isEmpty {
         if try !fill() { return nil }
       }
     }
-    defer { at += 1 }
-    return rows[at]
+    let row = unsafe rows[at]
+    unsafe at += 1
+    return row
   }
 
   /// Makes some more rows ready; false at the end.
@@ -82,7 +83,7 @@ import Segments
     case .counts(let next):
       let end = min(next + Self.rowsAtOnce, counts.count)
       let keys = PartKeys(table.plan, part - 1)
-      for i in next..<end { rows.append(keys.row(counts[i].key, counts[i].count)) }
+      for i in next..<end { unsafe rows.append(keys.row(counts[i].key, counts[i].count)) }
       rest = end < counts.count ? .counts(next: end) : .none
     }
     return true
@@ -128,9 +129,9 @@ import Segments
     let keys = PartKeys(table.plan, part - 1)
     let cells = unsafe self.cells!
     var cell = start
-    while cell < count, rows.count < Self.rowsAtOnce {
+    while cell < count, unsafe rows.count < Self.rowsAtOnce {
       let clicks = unsafe cells[cell]
-      if clicks > 0 { rows.append(keys.row(UInt64(cell), UInt64(clicks))) }
+      if clicks > 0 { unsafe rows.append(keys.row(UInt64(cell), UInt64(clicks))) }
       cell &+= 1
     }
     return cell
@@ -141,20 +142,20 @@ import Segments
     var next = start
     if keys.part.isNarrow {
       let sorted = unsafe sorter.narrow
-      while next < count, rows.count < Self.rowsAtOnce {
+      while next < count, unsafe rows.count < Self.rowsAtOnce {
         let key = unsafe sorted[next]
         var end = next &+ 1
         while end < count, unsafe sorted[end] == key { end &+= 1 }
-        rows.append(keys.row(UInt64(key), UInt64(end &- next)))
+        unsafe rows.append(keys.row(UInt64(key), UInt64(end &- next)))
         next = end
       }
     } else {
       let sorted = unsafe sorter.wide
-      while next < count, rows.count < Self.rowsAtOnce {
+      while next < count, unsafe rows.count < Self.rowsAtOnce {
         let key = unsafe sorted[next]
         var end = next &+ 1
         while end < count, unsafe sorted[end] == key { end &+= 1 }
-        rows.append(keys.row(key, UInt64(end &- next)))
+        unsafe rows.append(keys.row(key, UInt64(end &- next)))
         next = end
       }
     }

@@ -112,11 +112,10 @@
       let entry = unsafe slots[Int(truncatingIfNeeded: slot)]
       var bin = Int(truncatingIfNeeded: entry & 0xFFFF)
       var size = Int(truncatingIfNeeded: entry &>> 16)
-      while size > 1 {
-        let half = size &>> 1
-        bin = unsafe lowers[bin &+ half] <= value ? bin &+ half : bin
-        size &-= half
-      }
+      // Two steps tell up to four bins apart, whether so many are there or not: nearly always nothing is left to be guessed.
+      unsafe halve(&bin, &size, value, lowers)
+      unsafe halve(&bin, &size, value, lowers)
+      while size > 1 { unsafe halve(&bin, &size, value, lowers) }
       let code = unsafe codes[bin]
       let length = UInt64(truncatingIfNeeded: code &>> 16 & 0xFF)
       let width = UInt64(truncatingIfNeeded: code &>> 24)
@@ -127,6 +126,15 @@
       unsafe lengths[i] = width < 52 ? UInt8(truncatingIfNeeded: length &+ width) : 255
     }
     return unknown == 0
+  }
+
+  /// Keeps the half of `size` bins from `bin` on that has `value`, without a branch.
+  @inline(__always)
+  private func halve(_ bin: inout Int, _ size: inout Int, _ value: UInt64, _ lowers: UnsafePointer<UInt64>) {
+    let half = size &>> 1
+    let isBelow = unsafe value.subtractingReportingOverflow(lowers[bin &+ half]).overflow
+    bin &+= half & ((isBelow ? 1 : 0) &- 1)
+    size &-= half
   }
 
   private func putWide(_ value: UInt64, to writer: inout BitWriter) {
