@@ -110,6 +110,14 @@ extension Catalog {
     return AdPage(ads: ads, next: ads.last?.id)
   }
 
+  /// Ids and keys of all ads of an advertiser, deleted ones among them, by id.
+  package func adKeys(advertiserID: String) throws(CatalogError) -> [(id: AdID, key: AdKey)] {
+    try database.query(
+      "SELECT \(Self.columns) FROM ad WHERE advertiser_id = ?1 ORDER BY id", [.text(advertiserID)],
+      doing: "listing ads of an advertiser", row: read
+    ).map { ($0.id, $0.key) }
+  }
+
   /// How many live ads there are, of one advertiser or in all.
   package func countAds(advertiserID: String? = nil) throws(CatalogError) -> Int {
     let filter = advertiserID == nil ? "" : "advertiser_id = ?1 AND"

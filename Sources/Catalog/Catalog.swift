@@ -29,6 +29,13 @@ package final class Catalog {
     return Catalog(database, environment)
   }
 
+  /// Opens the same file once more, to read: for another thread. Every opening checks the whole file.
+  package func another() -> @Sendable () throws(CatalogError) -> Catalog {
+    { [path = database.path, environment] () throws(CatalogError) in
+      try Catalog.open(path, .readOnly, in: environment)
+    }
+  }
+
   /// Milliseconds since 1970.
   func now() -> Int64 { environment.time.wall() }
 

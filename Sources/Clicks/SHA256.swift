@@ -53,4 +53,28 @@ import COpenSSL
       && EVP_DigestFinal_ex(context, out.baseAddress?.assumingMemoryBound(to: UInt8.self), nil) == 1
     precondition(ok, "SHA-256 failed")
   }
+
+  // MARK: - In pieces
+
+  /// Begins a digest of bytes that come in pieces. No other digest of this instance may be taken before `finish`.
+  package func begin() {
+    let ok = unsafe EVP_DigestInit_ex2(context, algorithm, nil) == 1
+    precondition(ok, "SHA-256 failed")
+  }
+
+  /// The next piece.
+  package func add(_ bytes: [UInt8]) {
+    let ok = unsafe bytes.withUnsafeBytes { unsafe EVP_DigestUpdate(context, $0.baseAddress, $0.count) == 1 }
+    precondition(ok, "SHA-256 failed")
+  }
+
+  /// The digest of all pieces since `begin`, 32 bytes.
+  package func finish() -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: 32)
+    let ok = unsafe out.withUnsafeMutableBytes {
+      unsafe EVP_DigestFinal_ex(context, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), nil) == 1
+    }
+    precondition(ok, "SHA-256 failed")
+    return out
+  }
 }

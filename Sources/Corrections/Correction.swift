@@ -2,6 +2,10 @@ import Clicks
 
 // What a recount changed, and why. A correction is one change of one row, signed and in the order in which it was made; a
 // removed repeat is one click of the log that counts no longer, because an earlier one has its identity.
+//
+// Rows of a sealed month never change. What would have changed one is a credit beside it, and what counts is
+//
+//     row + Σ credits
 
 /// Why a row was changed. Of two changes of a row by one run, that with the lower number was made first.
 package enum CorrectionReason: UInt8, CaseIterable, Sendable {
@@ -13,6 +17,8 @@ package enum CorrectionReason: UInt8, CaseIterable, Sendable {
   case damage = 3
   /// Clicks were counted again after the dedup horizon.
   case lateRepeat = 4
+  /// Clicks came after their month was sealed.
+  case late = 5
 
   /// As it is written in answers.
   package var name: String {
@@ -21,6 +27,7 @@ package enum CorrectionReason: UInt8, CaseIterable, Sendable {
     case .phantom: "phantom"
     case .damage: "damage"
     case .lateRepeat: "late-repeat"
+    case .late: "late"
     }
   }
 }
@@ -32,7 +39,7 @@ package struct Correction: Hashable, Sendable {
   package var bucketSeconds: UInt32
   /// Number of the bucket: seconds since 1970 by its width.
   package var bucket: Int64
-  /// What stood there before, and since then.
+  /// What stood there before, and since then; of a credit the row with all credits so far.
   package var from: UInt64
   package var to: UInt64
   package var reason: CorrectionReason
@@ -65,11 +72,11 @@ package struct Correction: Hashable, Sendable {
   }
 }
 
-/// A recount that changed something.
+/// A recount that changed something, or a checkpoint that brought clicks of a sealed month.
 package struct CorrectionRun: Hashable, Sendable {
   /// Counts the runs of the shard, from 1 on.
   package var number: UInt64
-  /// Every click below was recounted.
+  /// Every click below was recounted, or is in the table.
   package var position: UInt64
   /// Logical ms since 1970.
   package var time: Int64

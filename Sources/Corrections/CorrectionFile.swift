@@ -12,6 +12,8 @@ package final class CorrectionFile: Sendable {
   package let repeatCount: Int
   /// What its minute rows change in all.
   package let change: Int64
+  /// What its credits come to: they change no row.
+  package let credits: Int64
   private let rows: SealedSection
   private let repeats: SealedSection
 
@@ -33,6 +35,7 @@ package final class CorrectionFile: Sendable {
     var fields = ByteReader(file.page[FileHeader.typeFields...])
     let (rowCount, repeatCount): (UInt64, UInt64) = (fields.next()!, fields.next()!)
     change = fields.next()!
+    credits = fields.next()!
     let runSection = try file.section(CorrectionFormat.runs)
     rows = try file.section(CorrectionFormat.rows)
     repeats = try file.section(CorrectionFormat.repeats)
@@ -132,7 +135,7 @@ package final class CorrectionFile: Sendable {
   package func verify() throws {
     try file.verify()
     var before: Correction?
-    var sum: Int64 = 0
+    var (sum, credits): (Int64, Int64) = (0, 0)
     var index = 0
     try forEachRow { row in
       guard before.map({ Correction.precedes($0, row) }) ?? true else {
@@ -141,6 +144,7 @@ package final class CorrectionFile: Sendable {
           reason: "the corrections are out of order")
       }
       if row.bucketSeconds == 60 { sum &+= row.change }
+      if row.isCredit { credits &+= row.change }
       before = row
       index += 1
     }
@@ -148,6 +152,11 @@ package final class CorrectionFile: Sendable {
       throw FormatError(
         file: file.path, offset: UInt64(FileHeader.typeFields + 16),
         reason: "the minute rows change \(sum) clicks, the header says \(change)")
+    }
+    guard credits == self.credits else {
+      throw FormatError(
+        file: file.path, offset: UInt64(FileHeader.typeFields + 24),
+        reason: "the credits come to \(credits) clicks, the header says \(self.credits)")
     }
     var last: UInt64?
     index = 0

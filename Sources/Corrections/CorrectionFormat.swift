@@ -3,7 +3,7 @@ import Files
 
 // What recounts changed, in an immutable file. See Formats/corrections.md.
 //
-//   header page           56 u64 rows   64 u64 repeats   72 i64 change of the minute rows in all
+//   header page           56 u64 rows   64 u64 repeats   72 i64 change of the minute rows in all   80 i64 credits in all
 //   section 1, runs       24 bytes each, by number: u64 number, u64 position, i64 time
 //   section 2, rows       40 bytes each, by (code, bucket seconds, bucket, run, reason)
 //   section 3, repeats    32 bytes each, by position
@@ -67,7 +67,7 @@ enum CorrectionFormat {
     let (reason, flags): (UInt8, UInt8) = (reader.next()!, reader.next()!)
     let zero: UInt16 = reader.next()!
     guard Int(run) < runs.count, let reason = CorrectionReason(rawValue: reason), flags & ~creditFlag == 0, zero == 0,
-      [60, 3_600, 86_400].contains(seconds), from != to
+      [60, 3_600, 86_400].contains(seconds), from != to, flags & creditFlag == 0 || seconds == 60
     else { return nil }
     return Correction(
       code: code, bucketSeconds: seconds, bucket: bucket, from: from, to: to, reason: reason,

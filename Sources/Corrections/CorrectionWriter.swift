@@ -19,6 +19,7 @@ package enum CorrectionWriter {
     let runs = Set(rows.map(\.run)).sorted { $0.number < $1.number }
     precondition(zip(runs, runs.dropFirst()).allSatisfy { $0.number < $1.number }, "a run with two times")
     precondition(zip(rows, rows.dropFirst()).allSatisfy(Correction.precedes), "a row twice in one run")
+    precondition(rows.allSatisfy { !$0.isCredit || $0.bucketSeconds == 60 }, "a credit of no minute")
     precondition(zip(repeats, repeats.dropFirst()).allSatisfy { $0.position < $1.position }, "a repeat twice")
     var places: [UInt64: UInt32] = [:]
     for (place, run) in runs.enumerated() { places[run.number] = UInt32(place) }
@@ -31,10 +32,12 @@ package enum CorrectionWriter {
     }
     try write(repeats, CorrectionFormat.repeats, to: &writer) { CorrectionFormat.append($0, to: &$1) }
     let change = rows.reduce(Int64(0)) { $1.bucketSeconds == 60 ? $0 &+ $1.change : $0 }
+    let credits = rows.reduce(Int64(0)) { $1.isCredit ? $0 &+ $1.change : $0 }
     return unsafe try writer.finish { page in
       unsafe page.unsafeStoreLE(UInt64(rows.count), FileHeader.typeFields)
       unsafe page.unsafeStoreLE(UInt64(repeats.count), FileHeader.typeFields + 8)
       unsafe page.unsafeStoreLE(change, FileHeader.typeFields + 16)
+      unsafe page.unsafeStoreLE(credits, FileHeader.typeFields + 24)
     }
   }
 

@@ -45,7 +45,9 @@ package final class StoreImport {
   ) throws {
     self.parser = parser
     self.gate = gate
-    limits = plan.limits
+    var limits = plan.limits
+    limits.sealedBefore = shards.map(\.live.sealedBefore).max() ?? .min
+    self.limits = limits
     self.clock = clock
     self.route = route
     self.source = source

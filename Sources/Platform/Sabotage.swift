@@ -130,6 +130,14 @@
   case forgetProgress
   /// The strings captured of a batch are given to its new clicks by their number, whatever repeats stand between them.
   case stringsOfOthers
+  /// Late clicks and recounts change rows of a sealed month.
+  case patchSealedRows
+  /// A replay applies clicks of a sealed month again that are credits already.
+  case creditAgain
+  /// A recount compares the rows of a sealed month without their credits.
+  case forgetCredits
+  /// A merge of correction files forgets which changes are credits.
+  case mergeCreditsAsChanges
 }
 
 #if Sabotage

@@ -16,6 +16,8 @@ package enum PointStatus: String, Sendable, CaseIterable {
   case closed
   /// It was recounted from the raw clicks, and no click has come since.
   case reconciled
+  /// Its month is sealed: it never changes, and what would have changed it is a credit beside it.
+  case sealed
 }
 
 /// The clicks of one minute, hour or day.
@@ -24,11 +26,14 @@ package struct Point: Hashable, Sendable {
   package var minute: Minute
   package var clicks: UInt64
   package var status: PointStatus
+  /// What counts beside the clicks, since their month was sealed; below zero where it takes some away.
+  package var credits: Int64
 
-  package init(minute: Minute, clicks: UInt64, status: PointStatus) {
+  package init(minute: Minute, clicks: UInt64, status: PointStatus, credits: Int64 = 0) {
     self.minute = minute
     self.clicks = clicks
     self.status = status
+    self.credits = credits
   }
 }
 
@@ -39,6 +44,8 @@ package struct Series: Sendable {
   package var points: [Point]
   /// Clicks of all points of the query, not of this page alone.
   package var total: UInt64
+  /// Their credits, which the total leaves out.
+  package var credits: Int64
   /// Where the next page begins; nil on the last.
   package var next: String?
   /// Minutes before this one are closed.
@@ -72,15 +79,18 @@ package struct Series: Sendable {
 
   /// The page of `query` over answers of the shards, one for each, with points in `query.from ..< query.to`.
   package init(_ query: SeriesQuery, of parts: [LiveTable.Series]) {
-    let counts = parts.count == 1 ? parts[0].points : Self.sum(parts.map(\.points))
+    let credits = Self.sum(parts.map(\.credits))
+    let counts = parts.count == 1 && credits.isEmpty ? parts[0].points : Self.sum(parts.map(\.points), at: credits)
     self.init(
-      query, counts: counts, completeThrough: parts.map(\.closedThrough).min() ?? Minute(index: 0),
+      query, counts: counts, credits: credits, completeThrough: parts.map(\.closedThrough).min() ?? Minute(index: 0),
       recounted: Recounted(parts), asOf: parts.map(\.asOf))
   }
 
-  /// The page of `query` over its counts, oldest first, each bucket once, under its first minute.
+  /// The page of `query` over its counts, oldest first, each bucket once, under its first minute. A bucket with credits has a
+  /// count, if of 0.
   package init(
-    _ query: SeriesQuery, counts: [(minute: Minute, clicks: UInt64)], completeThrough: Minute,
+    _ query: SeriesQuery, counts: [(minute: Minute, clicks: UInt64)],
+    credits: [(minute: Minute, change: Int64)] = [], completeThrough: Minute,
     recounted: Recounted = Recounted([]), asOf: [UInt64]
   ) {
     self.query = query
@@ -94,10 +104,15 @@ package struct Series: Sendable {
     let end = query.status == .final ? max(query.from, min(query.to, complete)) : query.to
     let wanted = counts.prefix { $0.minute < end }
     total = wanted.reduce(0) { $0 + $1.clicks }
+    self.credits = credits.prefix { $0.minute < end }.reduce(0) { $0 + $1.change }
+    let credit = Dictionary(credits.map { ($0.minute, $0.change) }, uniquingKeysWith: +)
     func point(_ minute: Minute, _ clicks: UInt64) -> Point {
-      guard minute < complete else { return Point(minute: minute, clicks: clicks, status: .provisional) }
-      let end = Minute(index: minute.index + width)
-      return Point(minute: minute, clicks: clicks, status: recounted.holds(minute..<end) ? .reconciled : .closed)
+      var point = Point(minute: minute, clicks: clicks, status: .provisional)
+      if !credit.isEmpty { point.credits = credit[minute] ?? 0 }
+      guard minute < complete else { return point }
+      let bucket = minute..<Minute(index: minute.index + width)
+      point.status = recounted.isSealed(bucket) ? .sealed : recounted.holds(bucket) ? .reconciled : .closed
+      return point
     }
     let rest = wanted.drop { $0.minute < query.start }
     var following: Minute?
@@ -123,10 +138,26 @@ package struct Series: Sendable {
     next = following.map { Cursor(from: query.from, to: query.to, next: $0, binding: query.binding).text }
   }
 
-  /// The sum of several series, each ascending.
-  private static func sum(_ series: [[(minute: Minute, clicks: UInt64)]]) -> [(minute: Minute, clicks: UInt64)] {
+  /// The sum of several lists of credits, each ascending.
+  private static func sum(_ credits: [[(minute: Minute, change: Int64)]]) -> [(minute: Minute, change: Int64)] {
+    var sum: [(minute: Minute, change: Int64)] = []
+    for credit in credits.joined().sorted(by: { $0.minute < $1.minute }) {
+      if sum.last?.minute == credit.minute {
+        sum[sum.count - 1].change += credit.change
+      } else {
+        sum.append(credit)
+      }
+    }
+    return sum.filter { $0.change != 0 }
+  }
+
+  /// The sum of several series, each ascending; a bucket with credits is there with 0 clicks at least.
+  private static func sum(
+    _ series: [[(minute: Minute, clicks: UInt64)]], at credits: [(minute: Minute, change: Int64)]
+  ) -> [(minute: Minute, clicks: UInt64)] {
     var sum: [(minute: Minute, clicks: UInt64)] = []
-    for point in series.joined().sorted(by: { $0.minute < $1.minute }) {
+    let all = Array(series.joined()) + credits.map { ($0.minute, 0) }
+    for point in all.sorted(by: { $0.minute < $1.minute }) {
       if sum.last?.minute == point.minute {
         sum[sum.count - 1].clicks += point.clicks
       } else {
@@ -145,6 +176,8 @@ package struct Recounted: Sendable {
   private var changed: [Minute] = []
   /// Some shard has too many of them to tell.
   private var isUnknown = false
+  /// What each shard has sealed.
+  private var sealed: [SealedMonths] = []
 
   /// What the shards say together.
   package init(_ parts: [LiveTable.Series]) {
@@ -152,6 +185,13 @@ package struct Recounted: Sendable {
     through = least
     changed = parts.flatMap(\.changed).sorted()
     isUnknown = parts.contains(where: \.isChangeUnknown)
+    sealed = parts.map(\.sealed)
+  }
+
+  /// Whether all of these minutes are sealed, in every shard.
+  func isSealed(_ minutes: Range<Minute>) -> Bool {
+    let range = minutes.lowerBound.index..<minutes.upperBound.index
+    return !sealed.isEmpty && sealed.allSatisfy { $0.contains(range) }
   }
 
   /// Whether all of these minutes are, and none has changed since.

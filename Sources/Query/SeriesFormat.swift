@@ -30,6 +30,7 @@ extension Series {
       text +=
         ",\"granularity\":\"\(query.granularity.rawValue)\",\"completeThrough\":\(quoted(completeThroughText))".utf8
       text += ",\"reconciledThrough\":\(quoted(reconciledThroughText)),\"asOf\":\"\(asOfText)\",\"total\":\(total)".utf8
+      if credits != 0 { text += ",\"credits\":\(credits)".utf8 }
       text += ",\"next\":\(quoted(next)),\"series\":[".utf8
       for (index, point) in points.enumerated() {
         if index > 0 { text.append(UInt8(ascii: ",")) }
@@ -42,14 +43,14 @@ extension Series {
         text.append(UInt8(ascii: "\n"))
       }
     case .csv:
-      text += "\(query.granularity.rawValue),clicks,status\r\n".utf8
+      text += "\(query.granularity.rawValue),clicks,status,credits\r\n".utf8
       for point in points {
         minutes.append(point.minute, to: &text)
         text.append(UInt8(ascii: ","))
         text += String(point.clicks).utf8
         text.append(UInt8(ascii: ","))
         text += point.status.rawValue.utf8
-        text += "\r\n".utf8
+        text += ",\(point.credits)\r\n".utf8
       }
     }
     return text
@@ -75,8 +76,9 @@ extension Series {
     var bytes = Array(head.utf8)
     bytes.reserveCapacity(bytes.count + points.count * 17)
     for point in points {
-      bytes.append(point.status == .provisional ? 0 : point.status == .closed ? 1 : 2)
-      for word in [UInt64(bitPattern: point.minute.index), point.clicks] {
+      bytes.append(UInt8(PointStatus.allCases.firstIndex(of: point.status)!))
+      let credits = UInt64(bitPattern: point.credits)
+      for word in [UInt64(bitPattern: point.minute.index), point.clicks] + (credits == 0 ? [] : [credits]) {
         for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
       }
     }
@@ -100,7 +102,9 @@ extension Series {
     text += String(point.clicks).utf8
     text += ",\"status\":\"".utf8
     text += point.status.rawValue.utf8
-    text += "\"}".utf8
+    text.append(UInt8(ascii: "\""))
+    if point.credits != 0 { text += ",\"credits\":\(point.credits)".utf8 }
+    text.append(UInt8(ascii: "}"))
   }
 }
 

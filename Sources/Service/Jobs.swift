@@ -9,6 +9,12 @@ package enum JobKind: String, CaseIterable, Sendable {
   case retain
   case verify
   case reconcile
+  case seal
+}
+
+/// Why a job was refused, as data: a job that fails with it has this as its result.
+package protocol JobRefusal: Error {
+  var json: JSONValue { get }
 }
 
 /// Something that was asked for and takes a while: what it is, how far it is, what came of it.
@@ -29,7 +35,7 @@ package struct Job: Sendable {
   /// Steps done so far: merges, files, or clicks that were read; and of how many, where that is known.
   package var steps: UInt64 = 0
   package var total: UInt64?
-  /// What it did; nil until it is done.
+  /// What it did, or why it was refused; nil until then.
   package var result: JSONValue?
   /// Why it failed.
   package var error: String?
@@ -129,6 +135,7 @@ package final class Jobs: Sendable {
       case .failure(let error):
         job.state = .failed
         job.error = "\(error)"
+        job.result = (error as? any JobRefusal)?.json
       }
     }
     if let job = job(id) { ended(job) }

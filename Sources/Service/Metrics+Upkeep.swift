@@ -61,6 +61,7 @@ extension ServiceContext {
     perShard("tally_books_drift_base_clicks", "gauge", "The same of base rows and raw clicks that are gone.") {
       $0.books.baseDrift
     }
+    perShard("tally_books_credits_clicks", "gauge", "What credits beside sealed months come to.") { $0.books.credits }
     perShard("tally_recount_drift_rows", "gauge", "Rows that the last recount found wrong, late repeats apart.") {
       Int64(clamping: $0.recounts.lastDrift)
     }

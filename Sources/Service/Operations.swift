@@ -1,5 +1,6 @@
 import Bytes
 import Catalog
+import Clicks
 import Files
 import Minutes
 import Platform
@@ -15,6 +16,8 @@ package final class Operations: Sendable {
   package let hotAds: HotAds
   private let cores: [ShardCore]
   private let files: any FileSystem
+  private let maxLateness: Int64
+  private let openCatalog: @Sendable () throws -> Catalog
   private let upkeeper: Upkeeper
   /// Reads whole files, which no other thread has the time for.
   private let checks: Worker<Void>
@@ -28,12 +31,16 @@ package final class Operations: Sendable {
     hotAds = context.hotAds
     cores = context.cores
     files = context.environment.files
+    maxLateness = context.settings.eventTimes.maxLateness
+    let path = "\(context.settings.dataDirectory)/\(StoreFiles.catalog)"
+    openCatalog = { [environment = context.environment] in try Catalog.open(path, .readOnly, in: environment) }
     self.upkeeper = upkeeper
     self.checks = checks
   }
 
   /// Starts a job; nil where too many are waiting.
   package func begin(_ kind: JobKind, scheduled: Int64? = nil) -> Job? {
+    precondition(kind != .seal, "a month is sealed by its name")
     if kind == .reconcile { return beginReconcile(RecountRequest(), scheduled: scheduled) }
     guard let job = jobs.add(kind, scheduled: scheduled) else { return nil }
     if let request = UpkeepRequest(rawValue: kind.rawValue) {
@@ -57,6 +64,21 @@ package final class Operations: Sendable {
     upkeeper.ask { [self] upkeeps, goesOn in
       run(job) {
         try request.perform(upkeeps) { done, total in
+          jobs.progress(job.id, steps: done, of: total)
+          return goesOn()
+        }
+      }
+    }
+    return job
+  }
+
+  /// Starts the sealing of a month; nil where too many jobs are waiting.
+  package func beginSeal(_ month: Month, isDry: Bool) -> Job? {
+    guard let job = jobs.add(.seal) else { return nil }
+    let request = SealRequest(month: month, isDry: isDry, maxLateness: maxLateness)
+    upkeeper.ask { [self] upkeeps, goesOn in
+      run(job) {
+        try request.perform(upkeeps, catalog: openCatalog) { done, total in
           jobs.progress(job.id, steps: done, of: total)
           return goesOn()
         }
@@ -137,6 +159,15 @@ package final class Operations: Sendable {
         for run in version.table(key).runs { try check(run.file.reference.bytes) { try run.verify() } }
       }
       for file in version.corrections { try check(file.reference.bytes) { try file.verify() } }
+      let state = core.manifest.state
+      let keys = core.live.adKeys
+      for fault in try version.sealFaults(
+        state, key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil }, directory: core.directory)
+      {
+        damage.append(
+          .object(["file": .string(core.directory), "offset": .null, "reason": .string(fault)]))
+      }
+      if checks.isStopping { throw Stopping() }
       for file in core.manifest.state.files(.dictionary) { try check(file.reference.bytes) { try verify(file, core) } }
     }
     return .object([

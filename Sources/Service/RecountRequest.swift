@@ -88,7 +88,7 @@ package struct RecountRequest: Sendable {
       "corrected": .object(
         CorrectionReason.allCases.map { .init($0.name, .integer(report.corrected[$0] ?? 0)) }),
       "clicksAdded": .integer(report.added), "clicksRemoved": .integer(report.removed),
-      "repeatsRemoved": .integer(report.repeats),
+      "repeatsRemoved": .integer(report.repeats), "rowsCredited": .integer(report.credits),
       "samples": .array(
         samples.prefix(RecountReport.sampleLimit).map { shard, row in
           guard case .object(let members) = API.json(row) else { return .null }

@@ -68,6 +68,9 @@ package final class ServiceContext: Sendable {
   /// takes a newer one when `routes.version` has moved; what it routed by an older one comes back as `isMisrouted`.
   package func route(_ identity: ClickIdentity) -> Int { routes.table.route(identity) }
 
+  /// Clicks before this time, ms since 1970, are of a month that is sealed in some shard, or of an older one.
+  var sealedBefore: Int64 { tables.map(\.sealedBefore).max() ?? .min }
+
   /// Writes one line for the operator. Never a secret.
   package func report(_ line: String) { reporter(line) }
 

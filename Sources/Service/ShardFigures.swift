@@ -67,6 +67,7 @@ package struct ShardFigures: Sendable {
       .init("retired", .integer(state.retired)), .init("floor", .integer(state.floor)),
       .init("rolledUp", .optional(rolledUp?.description)),
       .init("minutesFrom", .optional(state.minutesFrom > .min ? Minute(index: state.minutesFrom).description : nil)),
+      .init("sealedMonths", .array(state.seals.map { .string("\($0.month)") })),
       .init("files", disk.files.json),
     ]
     return .object(members)

@@ -38,12 +38,14 @@ package struct Resharding {
   package enum Refusal: Error, Equatable, CustomStringConvertible {
     case space(needed: UInt64, available: UInt64)
     case differs(String)
+    case unsupported(String)
 
     package var description: String {
       switch self {
       case .space(let needed, let available):
         "\(needed) bytes are needed beside the store, \(available) are free; the store is as it was"
       case .differs(let what): "the new shards would not hold what the old ones do: \(what); the store is as it was"
+      case .unsupported(let what): "the store cannot be rewritten: \(what)"
       }
     }
   }
@@ -127,6 +129,12 @@ package struct Resharding {
       old.running.append(recovery.runningTime)
       old.newestRunning = max(old.newestRunning, recovery.runningTime)
       for file in state.files { old.bytes += file.reference.bytes }
+      // Their rows would have to be told apart from their credits in shards that held neither.
+      if let seal = state.seals.first {
+        throw Refusal.unsupported(
+          "\(seal.month)\(state.seals.count > 1 ? " and \(state.seals.count - 1) other months are" : " is") sealed, "
+            + "and sealed rows stay in the shards that sealed them")
+      }
       // Captured strings lie in the spools as they are, and compressed in segments: to about an eighth.
       for segment in recovery.version.segments where !segment.summary.captured.isEmpty {
         old.bytes += 8 * segment.file.reference.bytes

@@ -10,7 +10,7 @@ import Runs
 //   1. at a batch boundary, position L, the maps of minutes before M are frozen
 //   2. minutes that close now become base runs, one a day; a row is written once
 //   3. rows of minutes that were closed before are late: each becomes the absolute value (row on disk + clicks), in one patch a
-//      day; where the day has hour and day rows, patches of these come along (R7)
+//      day; where the day has hour and day rows, patches of these come along (R7). Of a sealed month they become credits
 //   4. ads seen for the first time go to a dictionary file
 //   5. one record: files, applied position L, closed minute M, replay floor R = lowest position in a map that stayed
 //
@@ -35,12 +35,12 @@ extension Upkeep {
     var made = Made()
     do {
       try writeDictionary(frozen.keys, &made)
-      try writeRows(frozen, closedBefore: before.closedThrough, rolledUp: before.rolledUp, &made)
+      let credits = try writeRows(frozen, before, &made)
       let tables = try writeVerdicts(verdicts, position: frozen.position, before, &made)
       let floor = sabotaged(.floorTooHigh) ? frozen.position : frozen.floor
       try install(
         made, closedThrough: closed,
-        tables + [.closedThrough(minute: closed), .checkpoint(applied: frozen.position, floor: floor)])
+        tables + credits + [.closedThrough(minute: closed), .checkpoint(applied: frozen.position, floor: floor)])
     } catch {
       discard(made)
       // Right also where the record became durable and only its sync failed: readers have the old version still.
@@ -63,9 +63,12 @@ extension Upkeep {
   }
 
   private func writeRows(
-    _ frozen: LiveTable.Frozen, closedBefore: Int64, rolledUp: Int64, _ made: inout Made
-  ) throws {
+    _ frozen: LiveTable.Frozen, _ before: ManifestState, _ made: inout Made
+  ) throws -> [ManifestChange] {
+    let (closedBefore, rolledUp) = (before.closedThrough, before.rolledUp)
     let minutes = frozen.minutes
+    let sealed = SealedMonths(sabotaged(.patchSealedRows) ? [] : before.seals)
+    var credits: [LiveRow] = []
     // Days, ascending: minutes of one day are neighbours.
     var start = 0
     while start < minutes.times.count {
@@ -75,6 +78,11 @@ extension Upkeep {
       while end < minutes.times.count, Self.day(of: minutes.times[end].index) == day {
         if minutes.times[end].index < closedBefore { late = end + 1 }
         end += 1
+      }
+      if sealed.contains(minute: minutes.times[start].index) {
+        credits += minutes.sortedRows(start..<end)
+        start = end
+        continue
       }
       if late > start {
         try writeLate(minutes.sortedRows(start..<late), day: day, isRolledUp: day < rolledUp, frozen, &made)
@@ -86,6 +94,7 @@ extension Upkeep {
       }
       start = end
     }
+    return try writeCredits(credits, frozen, before, &made)
   }
 
   /// Late clicks of one day, as absolute rows.
@@ -191,10 +200,10 @@ extension Upkeep {
 }
 
 /// A change of one row.
-struct RunChange {
-  var code: UInt32
-  var bucket: Int64
-  var change: Int64
+package struct RunChange: Equatable, Sendable {
+  package var code: UInt32
+  package var bucket: Int64
+  package var change: Int64
 
   /// Clicks per minute as changes of wider buckets; rows are sorted by code and minute, and so are the changes.
   static func widened(_ rows: [LiveRow], by minutes: Int64) -> [RunChange] {

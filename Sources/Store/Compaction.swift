@@ -181,7 +181,10 @@ extension Upkeep {
     var rows: [Correction] = []
     var repeats: [RecordedRepeat] = []
     for input in inputs {
-      try input.forEachRow { rows.append($0) }
+      try input.forEachRow { row in
+        rows.append(row)
+        if sabotaged(.mergeCreditsAsChanges) { rows[rows.count - 1].isCredit = false }
+      }
       try input.forEachRepeat { repeats.append($0) }
     }
     try writeCorrections(rows, sabotaged(.dropMergedRepeats) ? [] : repeats, paced, &made)

@@ -4,7 +4,7 @@ import Segments
 
 // Every click is in the books twice: once as a position of the log, once as a count. After each change of files
 //
-//     accepted   position  =  clicks of minute runs + clicks of dropped minutes + clicks in memory + removed repeats
+//     accepted   position  =  clicks of minute runs + clicks of dropped minutes + clicks in memory + removed repeats + credits
 //     retired    position  =  clicks of BASE runs + removed repeats below it
 //
 // has to hold. All of it is in headers that are in memory, so it costs nothing to look.
@@ -21,6 +21,8 @@ package struct DoubleEntry: Equatable, Sendable {
   package var inMemory: UInt64 = 0
   /// Clicks that recounts took away.
   package var repeats: UInt64 = 0
+  /// What credits of sealed months come to.
+  package var credits: Int64 = 0
   /// Raw clicks that are gone, and those that BASE runs have of them.
   package var retired: UInt64 = 0
   package var base: Int64 = 0
@@ -30,7 +32,7 @@ package struct DoubleEntry: Equatable, Sendable {
 
   /// Clicks that the table has too many, or, below zero, too few.
   package var drift: Int64 {
-    counted &+ Int64(dropped) &+ Int64(inMemory) &+ Int64(repeats) &- Int64(accepted)
+    counted &+ Int64(dropped) &+ Int64(inMemory) &+ Int64(repeats) &+ credits &- Int64(accepted)
   }
 
   /// The same for BASE rows.
@@ -43,6 +45,7 @@ package struct DoubleEntry: Equatable, Sendable {
     counted = version.table(.minutes).runs.reduce(0) { $0 &+ $1.descriptor.total }
     dropped = state.dropped
     repeats = version.corrections.reduce(0) { $0 + UInt64($1.repeatCount) }
+    credits = version.corrections.reduce(0) { $0 &+ $1.credits }
     retired = state.retired
     base = version.table(.base).runs.reduce(0) { $0 &+ $1.descriptor.total }
     retiredRepeats = try version.corrections.reduce(0) { $0 + UInt64(try $1.repeats(below: state.retired)) }

@@ -22,6 +22,7 @@ extension LiveTable {
     var series = live
     series.points = Self.widened(live.points, by: width)
     guard let code, from < to else { return series }
+    try series.addCredits(of: code, version, in: from.index..<to.index, width: width)
     let (wide, minutes) = (version.table(key), version.table(.minutes))
     var rows: [(minute: Minute, clicks: UInt64)] = []
     func narrow(_ gap: Range<Int64>) throws {

@@ -22,6 +22,8 @@ package final class LiveTable: Sendable {
     var changed: ChangedRows
     /// The same for the mark that a recount under way will set.
     var changedSince: ChangedRows?
+    /// Months whose rows never change.
+    var seals: SealedMonths
 
     /// Which minutes of an ad are recounted, where `live` are its clicks in memory.
     func recounted(
@@ -39,11 +41,12 @@ package final class LiveTable: Sendable {
 
   init(
     _ minutes: LiveMinutes, version: Version = Version(), closedThrough: Int64, mark: RecountMark = RecountMark(),
-    changed: ChangedRows = ChangedRows()
+    changed: ChangedRows = ChangedRows(), seals: SealedMonths = SealedMonths()
   ) {
     state = Mutex(
       State(
-        minutes: minutes, frozen: nil, version: version, closedThrough: closedThrough, mark: mark, changed: changed))
+        minutes: minutes, frozen: nil, version: version, closedThrough: closedThrough, mark: mark, changed: changed,
+        seals: seals))
   }
 
   /// A table without clicks.
@@ -64,6 +67,16 @@ package final class LiveTable: Sendable {
     package var changed: [Minute] = []
     /// There are too many of those: any may have changed.
     package var isChangeUnknown = false
+    /// What counts beside rows of sealed months, ascending; none of 0.
+    package var credits: [(minute: Minute, change: Int64)] = []
+    /// Months of this shard that are sealed.
+    package var sealed = SealedMonths()
+
+    package init(points: [(minute: Minute, clicks: UInt64)], asOf: UInt64, closedThrough: Minute) {
+      self.points = points
+      self.asOf = asOf
+      self.closedThrough = closedThrough
+    }
   }
 
   /// The ad's points in `from ..< to`. Throws `FormatError` where a file is damaged, `SystemError` where the disk does not
@@ -72,6 +85,7 @@ package final class LiveTable: Sendable {
     let (live, code, version) = taken(of: ad, from: from, to: to)
     var series = live
     guard let code, from < to else { return series }
+    try series.addCredits(of: code, version, in: from.index..<to.index)
     let rows = try version.table(.minutes).series(of: code, in: from.index..<to.index)
     series.points = Self.sum(rows.map { (Minute(index: $0.bucket), $0.count) }, series.points)
     return series
@@ -89,6 +103,7 @@ package final class LiveTable: Sendable {
         }
       }
       series.recountedThrough = Minute(index: state.mark.through)
+      series.split(by: state.seals)
       if from < to {
         series.isChangeUnknown = state.changed.isFull
         (series.recountedThrough, series.changed) = state.recounted(code, from.index..<to.index, live: series.points)
@@ -97,7 +112,7 @@ package final class LiveTable: Sendable {
     }
   }
 
-  /// The ads' points in `from ..< to`, all at one position; an ad without clicks has none.
+  /// The ads' points in `from ..< to`, all at one position; an ad without clicks has none. Credits are left out.
   package func series(of ads: [AdKey], from: Minute, to: Minute) throws -> (
     asOf: UInt64, closedThrough: Minute, points: [[(minute: Minute, clicks: UInt64)]]
   ) {
@@ -111,6 +126,7 @@ package final class LiveTable: Sendable {
         }
         var points = state.minutes.series(of: code, from: from, to: to)
         if let frozen = state.frozen { points = Self.sum(points, frozen.series(of: code, from: from, to: to)) }
+        if !state.seals.isEmpty { points.removeAll { state.seals.contains(minute: $0.minute.index) } }
         parts.append((code, points))
       }
       return (parts: parts, asOf: state.minutes.position, closed: state.closedThrough, version: state.version)
@@ -124,11 +140,12 @@ package final class LiveTable: Sendable {
     return (taken.asOf, Minute(index: taken.closed), points)
   }
 
-  /// Clicks of all ads, for each minute in `from ..< to` that has some, from the runs' own totals.
+  /// Clicks of all ads, for each minute in `from ..< to` that has some, from the runs' own totals. Credits are left out.
   package func totals(from: Minute, to: Minute) throws -> Series {
     let (live, version) = state.withLock { state -> (Series, Version) in
       var points = state.minutes.totals(from: from, to: to)
       if let frozen = state.frozen { points = Self.sum(points, frozen.totals(from: from, to: to)) }
+      if !state.seals.isEmpty { points.removeAll { state.seals.contains(minute: $0.minute.index) } }
       return (
         Series(points: points, asOf: state.minutes.position, closedThrough: Minute(index: state.closedThrough)),
         state.version
@@ -192,6 +209,9 @@ package final class LiveTable: Sendable {
     state.withLock { Int(code) < $0.minutes.ads.count ? $0.minutes.ads.key(code) : nil }
   }
 
+  /// The keys of all ads, by their codes.
+  package var adKeys: [UInt64] { state.withLock { $0.minutes.ads.keys(from: 0) } }
+
   /// Whether the ad was ever clicked.
   package func hasClicks(_ ad: AdKey) -> Bool { state.withLock { $0.minutes.ads.code(of: ad) != nil } }
 
@@ -227,7 +247,39 @@ package final class LiveTable: Sendable {
     }
   }
 
-  /// Every row of the table, sorted by minute and ad, for checks: all in memory at once.
+  /// The sealed months of this shard.
+  package var sealed: SealedMonths { state.withLock { $0.seals } }
+
+  /// Clicks of sealed months that are in memory alone, all codes' keys, and the version that holds the others.
+  func sealedInMemory() -> (changes: [RunChange], keys: [UInt64], version: Version) {
+    state.withLock { state in
+      var changes: [RunChange] = []
+      func add(_ code: UInt32, _ minute: Int64, _ clicks: UInt64) {
+        guard state.seals.contains(minute: minute) else { return }
+        changes.append(RunChange(code: code, bucket: minute, change: Int64(clamping: clicks)))
+      }
+      if !state.seals.isEmpty {
+        state.minutes.forEachRow { add(state.minutes.ads.code(of: $0)!, $1.index, $2) }
+        if let frozen = state.frozen {
+          for row in frozen.sortedRows(0..<frozen.times.count) { add(row.code, row.minute, row.clicks) }
+        }
+      }
+      return (changes, state.minutes.ads.keys(from: 0), state.version)
+    }
+  }
+
+  /// The days among `minutes` in which a click has changed a row since the last recount, or is in memory; nil where there are
+  /// too many to tell.
+  func changedDays(in minutes: Range<Int64>) -> Set<Int64>? {
+    state.withLock { state in
+      let (from, to) = (Minute(index: minutes.lowerBound), Minute(index: minutes.upperBound))
+      var live = state.minutes.totals(from: from, to: to).map(\.minute.index)
+      if let frozen = state.frozen { live += frozen.totals(from: from, to: to).map(\.minute.index) }
+      return state.changed.days(in: minutes)?.union(live.map { Upkeep.day(of: $0) })
+    }
+  }
+
+  /// Every row of the table, sorted by minute and ad, for checks: all in memory at once. Credits are left out.
   package func rows() throws -> [(ad: AdKey, minute: Minute, clicks: UInt64)] {
     struct Row: Hashable {
       var ad: AdKey
@@ -235,9 +287,9 @@ package final class LiveTable: Sendable {
     }
     let (live, keys, version) = state.withLock { state in
       var live: [(AdKey, Minute, UInt64)] = []
-      state.minutes.forEachRow { live.append(($0, $1, $2)) }
+      state.minutes.forEachRow { if !state.seals.contains(minute: $1.index) { live.append(($0, $1, $2)) } }
       if let frozen = state.frozen {
-        for row in frozen.sortedRows(0..<frozen.times.count) {
+        for row in frozen.sortedRows(0..<frozen.times.count) where !state.seals.contains(minute: row.minute) {
           live.append((state.minutes.ads.key(row.code), Minute(index: row.minute), row.clicks))
         }
       }
@@ -336,12 +388,17 @@ package final class LiveTable: Sendable {
   }
 
   /// From now on readers see `version`. With `closedThrough` it is a checkpoint's, holds what was frozen, and changes the
-  /// rows `late` of minutes that were closed before. With `mark` it is a recount's.
+  /// rows `late` of minutes that were closed before. With `mark` it is a recount's. `sealed`: a month is from now on.
   func publish(
-    _ version: Version, closedThrough: Int64? = nil, late: [LiveRow] = [], mark: RecountMark? = nil
+    _ version: Version, closedThrough: Int64? = nil, late: [LiveRow] = [], mark: RecountMark? = nil,
+    sealed: MonthSeal? = nil
   ) {
     state.withLock { state in
       state.version = version
+      if let sealed {
+        state.seals.insert(sealed)
+        state.closedThrough = max(state.closedThrough, sealed.month.minutes.upperBound)
+      }
       for row in late {
         if row.minute < state.mark.through { state.changed.insert(row.code, row.minute) }
         state.changedSince?.insert(row.code, row.minute)

@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Clicks
 import Files
 
 // The state of a shard as its manifest keeps it, and the changes that make it. A snapshot is the list of changes that
@@ -47,6 +48,8 @@ package enum ManifestChange: Equatable, Sendable {
   case dropped(clicks: UInt64)
   /// A source of clicks is durable so far in this shard; of many sources those that moved last are kept.
   case progress(SourceProgress)
+  /// A month is sealed: its rows never change.
+  case monthSealed(MonthSeal)
 
   private enum Tag: UInt8 {
     case epoch = 1
@@ -68,6 +71,7 @@ package enum ManifestChange: Equatable, Sendable {
     case progress = 17
     case recounted = 24
     case dropped = 25
+    case monthSealed = 26
   }
 
   /// Appends the bytes of the change.
@@ -143,6 +147,15 @@ package enum ManifestChange: Equatable, Sendable {
     case .dropped(let clicks):
       tag = .dropped
       body.append(clicks)
+    case .monthSealed(let seal):
+      tag = .monthSealed
+      body.append(seal.month.index)
+      body.append(seal.time)
+      body.append(seal.rows)
+      body.append(seal.clicks)
+      body.append(seal.ads)
+      body.append(seal.minutes)
+      body.append(seal.days)
     case .progress(let progress):
       tag = .progress
       body.append(progress.high.byteSwapped)
@@ -220,6 +233,14 @@ package enum ManifestChange: Equatable, Sendable {
       else { return nil }
       return .recounted(RecountMark(position: position, floor: floor, through: through), run: run)
     case .dropped: return body.next().map { .dropped(clicks: $0) }
+    case .monthSealed:
+      guard let month = body.next(UInt32.self).flatMap({ Month(index: $0) }), let time = body.next(Int64.self),
+        let rows = body.next(UInt64.self), let clicks = body.next(UInt64.self), let ads = body.next(UInt64.self),
+        let minutes = body.next(bytes: MonthSeal.digestBytes), let days = body.next(bytes: MonthSeal.digestBytes)
+      else { return nil }
+      return .monthSealed(
+        MonthSeal(
+          month: month, time: time, rows: rows, clicks: clicks, ads: ads, minutes: Array(minutes), days: Array(days)))
     case .progress:
       guard let high = body.next(UInt64.self), let low = body.next(UInt64.self), let lines = body.next(UInt64.self),
         let bytes = body.next(UInt64.self)

@@ -1,4 +1,5 @@
 import ClickLog
+import Clicks
 
 /// Why a manifest record makes no sense.
 package struct ManifestFault: Error, Equatable, CustomStringConvertible {
@@ -37,6 +38,8 @@ package struct ManifestState: Equatable, Sendable {
   package var lastRecount: UInt64 = 0
   /// Clicks of minute rows that are gone.
   package var dropped: UInt64 = 0
+  /// Sealed months, ascending.
+  package var seals: [MonthSeal] = []
   /// External tables by their numbers.
   package var tables: [UInt32: String] = [:]
   /// How far sources of clicks are durable.
@@ -110,6 +113,12 @@ package struct ManifestState: Equatable, Sendable {
       }
       (recounted, lastRecount) = (mark, run)
     case .dropped(let clicks): dropped = max(dropped, clicks)
+    case .monthSealed(let seal):
+      guard seal.month.minutes.upperBound <= closedThrough, !seals.contains(where: { $0.month == seal.month }) else {
+        throw ManifestFault("\(seal.month) sealed again, or before its last minute was closed")
+      }
+      seals.append(seal)
+      seals.sort { $0.month < $1.month }
     case .progress(let progress): sources.note(progress)
     }
   }
@@ -136,6 +145,9 @@ package struct ManifestState: Equatable, Sendable {
     }
   }
 
+  /// The seal of a month; nil where it is not sealed.
+  package func seal(of month: Month) -> MonthSeal? { seals.first { $0.month == month } }
+
   /// The changes that build this state from nothing.
   package var snapshot: [ManifestChange] {
     var changes: [ManifestChange] = []
@@ -155,6 +167,7 @@ package struct ManifestState: Equatable, Sendable {
     if minutesFrom > .min { changes.append(.minutesFrom(minute: minutesFrom)) }
     if lastRecount > 0 { changes.append(.recounted(recounted, run: lastRecount)) }
     if dropped > 0 { changes.append(.dropped(clicks: dropped)) }
+    for seal in seals { changes.append(.monthSealed(seal)) }
     for file in files { changes.append(.addFile(file)) }
     if lastFile > (files.last?.reference.number ?? 0) { changes.append(.lastFile(lastFile)) }
     for number in tables.keys.sorted() { changes.append(.table(number: number, name: tables[number]!)) }

@@ -6,7 +6,7 @@ import Platform
 import Runs
 import Segments
 
-// Runs of clicks are derived (K9):   table(ad, minute) = BASE + Σ sums of segments + log beyond them.   So where a run is
+// Runs of clicks are derived (K9):   table(ad, minute) = BASE + Σ sums of segments + log beyond them − credits.   So where a run is
 // lost, all of them are made anew from what is primary, for every minute that is closed, up to the applied position, and
 // put in the place of the old ones with one manifest record. All of it is read as streams: memory holds a block of each file
 // and the log's own rows. Minutes that retention has dropped stay dropped; their hours and days, which nothing can make
@@ -75,7 +75,10 @@ extension Upkeep {
     let streams =
       [try RowStream(version.table(.base)), RowStream(try logSums(state))] + version.segments.map { RowStream($0) }
     let repeats = sabotaged(.repeatsReturn) ? [] : try version.repeats(in: state.retired..<state.sealed)
-    return try RowStream.sum(streams).less(RowStream(repeats), file: core.directory).limited(to: minutes)
+    // Rows of a sealed month are what they were: credits lie beside them.
+    let credits = try version.credits().map { RunChange(code: $0.code, bucket: $0.bucket, change: -$0.change) }
+    return try RowStream.sum(streams).less(RowStream(repeats), file: core.directory).adding(credits)
+      .limited(to: minutes)
   }
 
   /// Clicks of the log from the sealed position to the applied one.

@@ -14,6 +14,8 @@ import Segments
 //      plus the signed difference. A click that came behind X is in the row or in memory, and no difference touches it
 //   5. the mark (position X, floor, closed minute) with the last chunk
 //
+// In a sealed month rows stay as they are: row + Σ credits is what is compared, and a difference becomes a credit (R8).
+//
 // A crash anywhere leaves whole chunks: the next recount finds the rest. Repeats are recorded by their position and stay in
 // the segments; whatever counts raw clicks takes the recorded ones away, so nothing counts them again.
 
@@ -52,8 +54,11 @@ extension Upkeep {
       through: state.closedThrough)
     if scope == .changes, target == state.recounted { return RecountReport(mark: target) }
     core.live.beginRecount()
+    let run = nextRun
+    recountUnderWay = run
     defer {
       core.live.endRecount()
+      recountUnderWay = 0
       isInterruptible = false
       core.condition.publish(counters)
     }
@@ -61,8 +66,9 @@ extension Upkeep {
       breathe()
     }
     var books = RecountBooks(
-      run: CorrectionRun(number: state.lastRecount + 1, position: target.position, time: core.clock.now()),
-      limit: core.options.recountChunk, isDry: isDry, report: RecountReport(mark: target))
+      run: CorrectionRun(number: run, position: target.position, time: core.clock.now()),
+      limit: core.options.recountChunk, isDry: isDry,
+      sealed: SealedMonths(sabotaged(.patchSealedRows) ? [] : state.seals), report: RecountReport(mark: target))
     if sabotaged(.markWithoutRows), !isDry { try move(to: target, run: books.run.number) }
     let version = core.live.version
     if sabotaged(.recountAbsolute) { books.pinned = version }
@@ -78,7 +84,7 @@ extension Upkeep {
   }
 
   /// Lets what is urgent pass, within the budget. True once the work is called off.
-  private func breathe() -> Bool {
+  func breathe() -> Bool {
     guard let paced = paced as? PacedFileSystem else {
       urgent()
       return core.interruption.isRequested
@@ -89,7 +95,8 @@ extension Upkeep {
 
   /// Moves the mark alone.
   private func move(to mark: RecountMark, run: UInt64) throws {
-    try install(Made(), mark: mark, [.recounted(mark, run: run)])
+    // A checkpoint that came meanwhile may have given a higher number.
+    try install(Made(), mark: mark, [.recounted(mark, run: max(run, core.manifest.state.lastRecount))])
   }
 
   private func finish(_ books: inout RecountBooks, mark: RecountMark?) throws {
@@ -116,7 +123,8 @@ extension Upkeep {
       if !books.corrections.isEmpty || !books.repeats.isEmpty {
         try writeCorrections(books.corrections, books.repeats, core.environment.files, &made)
       }
-      try install(made, mark: mark, [.recounted(mark ?? state.recounted, run: books.run.number)])
+      try install(
+        made, mark: mark, [.recounted(mark ?? state.recounted, run: max(books.run.number, state.lastRecount))])
     } catch {
       discard(made)
       throw error
@@ -191,7 +199,7 @@ extension Upkeep {
       try RowStream.compare(have, due) { row, have, due in
         try pause.row()
         books.report.rollUpRows += 1
-        guard have != due else { return }
+        guard have != due, !books.sealed.contains(minute: row.bucket * width) else { return }
         books.add(wide: row, key, have: have, due: due)
         // Behind a change of its own the row would be read as it was: these all lie in one chunk, however many they are.
       }

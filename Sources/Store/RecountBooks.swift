@@ -9,6 +9,8 @@ struct RecountBooks {
   let run: CorrectionRun
   let limit: Int
   let isDry: Bool
+  /// Months whose rows stay as they are.
+  let sealed: SealedMonths
   var report: RecountReport
   /// Rows are read from it and not from the newest version: a sabotage.
   var pinned: Version?
@@ -24,7 +26,8 @@ struct RecountBooks {
   private(set) var wideChanges: [RunTableKey: [Int64: [RunChange]]] = [:]
   private var count = 0
 
-  init(run: CorrectionRun, limit: Int, isDry: Bool, report: RecountReport) {
+  init(run: CorrectionRun, limit: Int, isDry: Bool, sealed: SealedMonths, report: RecountReport) {
+    self.sealed = sealed
     self.run = run
     self.limit = limit
     self.isDry = isDry
@@ -63,20 +66,22 @@ struct RecountBooks {
   private mutating func record(_ key: RowCount, stored: UInt64, due: UInt64, _ found: ArraySlice<RemovedRepeat>) {
     guard stored != due || !found.isEmpty else { return }
     // First what is no repeat, then the repeats: neither is ever below zero.
+    let isCredit = sealed.contains(minute: key.bucket)
     let before = due + UInt64(found.count)
     if stored != before {
       let reason: CorrectionReason = stored == 0 ? .missing : before == 0 ? .phantom : .damage
-      note(key, 60, stored, before, reason)
+      note(key, 60, stored, before, reason, isCredit: isCredit)
     }
-    if before != due { note(key, 60, before, due, .lateRepeat) }
+    if before != due { note(key, 60, before, due, .lateRepeat, isCredit: isCredit) }
     report.repeats += UInt64(found.count)
     guard !isDry else { return }
     repeats += found.map {
       RecordedRepeat(position: $0.position, code: $0.code, minute: $0.minute.index, run: run.number)
     }
+    count += 1 + found.count
+    guard !isCredit else { return }
     minuteChanges[Upkeep.day(of: key.bucket), default: []].append(
       RunChange(code: key.code, bucket: key.bucket, change: Int64(bitPattern: due &- stored)))
-    count += 1 + found.count
   }
 
   /// An hour or day row is not the sum of its minutes.
@@ -90,10 +95,12 @@ struct RecountBooks {
   }
 
   private mutating func note(
-    _ key: RowCount, _ seconds: UInt32, _ from: UInt64, _ to: UInt64, _ reason: CorrectionReason
+    _ key: RowCount, _ seconds: UInt32, _ from: UInt64, _ to: UInt64, _ reason: CorrectionReason,
+    isCredit: Bool = false
   ) {
     let correction = Correction(
-      code: key.code, bucketSeconds: seconds, bucket: key.bucket, from: from, to: to, reason: reason, run: run)
+      code: key.code, bucketSeconds: seconds, bucket: key.bucket, from: from, to: to, reason: reason,
+      isCredit: isCredit, run: run)
     report.add(correction)
     if !isDry { corrections.append(correction) }
   }

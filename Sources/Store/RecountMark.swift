@@ -52,6 +52,12 @@ struct ChangedRows: Sendable {
     minutes = [:]
   }
 
+  /// The days of changed minutes in `range`; nil where there were too many to remember.
+  func days(in range: Range<Int64>) -> Set<Int64>? {
+    guard !isFull else { return nil }
+    return Set(minutes.values.joined().filter { range.contains($0) }.map { Upkeep.day(of: $0) })
+  }
+
   /// The changed minutes of an ad in `range`, ascending.
   func minutes(of code: UInt32, in range: Range<Int64>) -> [Int64] {
     (minutes[code] ?? []).filter { range.contains($0) }

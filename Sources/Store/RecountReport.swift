@@ -15,7 +15,9 @@ package struct RecountReport: Sendable {
   package var rollUpRows: UInt64 = 0
   /// Changes of rows, by reason.
   package var corrected: [CorrectionReason: UInt64] = [:]
-  /// Clicks that minute rows gained and lost.
+  /// Changes that became credits beside rows of sealed months.
+  package var credits: UInt64 = 0
+  /// Clicks that minute rows, or their credits, gained and lost.
   package var added: UInt64 = 0
   package var removed: UInt64 = 0
   /// Clicks that count no longer.
@@ -35,6 +37,7 @@ package struct RecountReport: Sendable {
 
   mutating func add(_ correction: Correction) {
     corrected[correction.reason, default: 0] += 1
+    if correction.isCredit { credits += 1 }
     if correction.bucketSeconds == 60 {
       if correction.change > 0 { added += correction.change.magnitude } else { removed += correction.change.magnitude }
     }
@@ -57,6 +60,7 @@ package struct RecountReport: Sendable {
     sum.clicks += b.clicks
     sum.rollUpRows += b.rollUpRows
     sum.corrected.merge(b.corrected, uniquingKeysWith: +)
+    sum.credits += b.credits
     sum.added += b.added
     sum.removed += b.removed
     sum.repeats += b.repeats

@@ -10,7 +10,7 @@ import Segments
 //     deep       BASE + first copies among the segments' rows − recorded repeats whose first copy has retired
 //     changes    BASE + sums of the segments − recorded repeats − repeats found now
 //
-// and compared in two passes where only changes are asked for: all rows of minutes that have closed since the last recount,
+// beside the rows of a version with the credits of sealed months, and compared in two passes where only changes are asked for: all rows of minutes that have closed since the last recount,
 // then, of older minutes, the rows in which clicks have come since. The second looks each up: there are few.
 
 /// The table of a version at position X, to be held against its raw clicks.
@@ -70,13 +70,15 @@ struct RecountTable {
     }
     let due = try RowStream.sum([RowStream(version.table(.base)).limited(to: stream), found.counts.limited(to: stream)])
       .less(RowStream(found.taken.filter { stream.contains($0.bucket) }), file: upkeep.core.directory)
+    let credits = state.seals.isEmpty || sabotaged(.forgetCredits) ? [] : try version.credits(in: minutes)
     let have = try RowStream(version.table(.minutes).limited(to: stream)).limited(to: stream)
+      .adding(credits.filter { stream.contains($0.bucket) })
     try RowStream.compare(have, due) { try row($0, $1, $2, &books) }
     books.finishPass()
     if case .changes = scope, state.recounted.through > minutes.lowerBound {
       let late = minutes.lowerBound..<min(state.recounted.through, minutes.upperBound)
       books.repeatsFound = found.new.filter { late.contains($0.minute.index) }
-      try compareLate(in: late, found.taken, upkeep.core.directory) { try row($0, $1, $2, &books) }
+      try compareLate(in: late, found.taken, credits, upkeep.core.directory) { try row($0, $1, $2, &books) }
       books.finishPass()
     }
   }
@@ -137,12 +139,14 @@ struct RecountTable {
 
   /// The rows in `minutes` that clicks of unsettled segments count in.
   private func compareLate(
-    in minutes: Range<Int64>, _ taken: [RowCount], _ file: String, _ row: (RowCount, UInt64, UInt64) throws -> Void
+    in minutes: Range<Int64>, _ taken: [RowCount], _ credits: [RunChange], _ file: String,
+    _ row: (RowCount, UInt64, UInt64) throws -> Void
   ) throws {
     let keys = try RowStream.sum(unsettled.filter { overlaps($0, minutes) }.map { RowStream($0) }).limited(to: minutes)
     let sums = version.segments.filter { overlaps($0, minutes) }.map { $0.sumCursor() }
     let (base, table) = (version.table(.base), version.table(.minutes))
     var at = 0
+    var credit = 0
     while let key = try keys.next() {
       let range = key.bucket..<(key.bucket + 1)
       var due = try base.series(of: key.code, in: range).first?.count ?? 0
@@ -155,7 +159,13 @@ struct RecountTable {
         }
         due -= taken[at].count
       }
-      try row(key, try table.series(of: key.code, in: range).first?.count ?? 0, due)
+      var stored = Int64(clamping: try table.series(of: key.code, in: range).first?.count ?? 0)
+      func isBefore(_ change: RunChange) -> Bool { (change.code, change.bucket) < (key.code, key.bucket) }
+      while credit < credits.count, isBefore(credits[credit]) { credit += 1 }
+      if credit < credits.count, credits[credit].code == key.code, credits[credit].bucket == key.bucket {
+        stored += credits[credit].change
+      }
+      try row(key, UInt64(max(0, stored)), due)
     }
   }
 }

@@ -43,7 +43,7 @@ extension Shard {
       manifest: SharedManifest(manifest),
       live: LiveTable(
         recovery.minutes, version: recovery.version, closedThrough: state.closedThrough, mark: state.recounted,
-        changed: recovery.changed), slots: slots,
+        changed: recovery.changed, seals: SealedMonths(state.seals)), slots: slots,
       recoveredRunning: recovery.runningTime, watermark: recovery.watermark,
       sources: recovery.sources)
     let index = opening.index

@@ -67,7 +67,8 @@ package struct ShardRecovery: ~Copyable {
   package var live: LiveTable {
     LiveTable(
       minutes, version: version, closedThrough: manifest?.state.closedThrough ?? .min,
-      mark: manifest?.state.recounted ?? RecountMark(), changed: changed)
+      mark: manifest?.state.recounted ?? RecountMark(), changed: changed,
+      seals: SealedMonths(manifest?.state.seals ?? []))
   }
 
   /// Reads the shard in `directory`; without `identities` for readers alone, who need no dedup index. Throws `FormatError` where acknowledged data is damaged or foreign, `SystemError` where
@@ -231,7 +232,8 @@ package struct ShardRecovery: ~Copyable {
       if let minted = click.impression.mintedAt { newestMinting = max(newestMinting, minted) }
       newestEvent = max(newestEvent, min(click.eventTime, click.receiveTime))
       let isWritten = position < state.applied && click.minute.index < state.closedThrough
-      if isWritten && !sabotaged(.replayClosed) {
+      let isAgain = sabotaged(.creditAgain) && SealedMonths(state.seals).contains(minute: click.minute.index)
+      if isWritten && !sabotaged(.replayClosed) && !isAgain {
         minutes.skip()
         let mark = state.recounted
         if position >= mark.position, click.minute.index < mark.through, let code = minutes.ads.code(of: click.ad) {

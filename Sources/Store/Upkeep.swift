@@ -35,6 +35,8 @@ package final class Upkeep {
   private var sealedAt: Int64
   private var checkpointedAt: Int64
   private var retainedAt: Int64?
+  /// The number of the recount that is under way; 0 where none is.
+  var recountUnderWay: UInt64 = 0
   /// When the last incremental recount was tried, monotonic ns.
   var recountedAt: Int64
   private var retryAt: Int64 = 0
@@ -284,7 +286,7 @@ package final class Upkeep {
   /// Slots whose clicks are all sealed and below the replay floor go in the same record.
   func install(
     _ made: Made, removing removed: [StoreFile] = [], files: [SealedFile] = [], closedThrough: Int64? = nil,
-    mark: RecountMark? = nil, _ changes: [ManifestChange] = []
+    mark: RecountMark? = nil, sealed: MonthSeal? = nil, _ changes: [ManifestChange] = []
   ) throws(SystemError) {
     var freed: [UInt32] = []
     var logStart: UInt64 = 0
@@ -319,7 +321,7 @@ package final class Upkeep {
     if let dictionary = made.dictionary { dictionaries.append(dictionary) }
     core.live.publish(
       core.live.version.changed(removing: files, adding: made.added), closedThrough: closedThrough, late: made.late,
-      mark: mark)
+      mark: mark, sealed: sealed)
     audit()
     if !freed.isEmpty { core.leave(freed, logStart: logStart) }
   }

@@ -138,13 +138,13 @@ import Testing
     #expect(json["total"]?.text == "70")
     #expect((json["series"]?.elements ?? []).compactMap { Int($0.shown("clicks")) }.reduce(0, +) == 70)
     let csv = session.run("query 42 --from -10m --data-dir DATA --format csv").lines
-    #expect(csv.first == "minute,clicks,status" && csv.count >= 2)
+    #expect(csv.first == "minute,clicks,status,credits" && csv.count >= 2)
     #expect(session.run("query 42 --data-dir DATA --plot").lines.last?.hasSuffix(", 70 clicks") == true)
     #expect(session.run("query 43 --data-dir DATA").status == .failed)
     #expect(session.run("query 42 --from yesterday --data-dir DATA").status == .usage)
     #expect(session.run("query 42 --granularity week --data-dir DATA").status == .usage)
     let hours = session.run("query 42 --granularity hour --data-dir DATA --format csv").lines
-    #expect(hours.first == "hour,clicks,status")
+    #expect(hours.first == "hour,clicks,status,credits")
     #expect(hours.dropFirst().compactMap { Int($0.split(separator: ",")[1]) }.reduce(0, +) == 70)
     #expect(
       session.run("query 42 --granularity day --data-dir DATA --plot").lines.last?.hasSuffix(", 70 clicks") == true)

@@ -15,10 +15,12 @@ import Testing
     for code in 0..<UInt32(chance.small(in: 1...40)) {
       for bucket in 0..<Int64(chance.small(in: 0...40)) where chance.oneIn(2) {
         let from = chance.next() % 1_000
+        let seconds = chance.pick([60, 3_600, 86_400] as [UInt32])
         rows.append(
           Correction(
-            code: code, bucketSeconds: chance.pick([60, 3_600, 86_400]), bucket: bucket, from: from, to: from + 1,
-            reason: chance.pick(CorrectionReason.allCases), isCredit: chance.oneIn(4), run: chance.pick(runs)))
+            code: code, bucketSeconds: seconds, bucket: bucket, from: from, to: from + 1,
+            reason: chance.pick(CorrectionReason.allCases), isCredit: seconds == 60 && chance.oneIn(4),
+            run: chance.pick(runs)))
       }
     }
     var positions: Set<UInt64> = []

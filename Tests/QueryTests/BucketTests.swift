@@ -190,7 +190,8 @@ private struct Days {
         #""granularity":"hour","completeThrough":"2026-11-23T17:01:00Z","reconciledThrough":null,"asOf":"0:1","total":17,"#
           + #""next":null,"series":[{"hour":"2026-11-23T16:00:00Z","clicks":17,"status":"closed"}]}"# + "\n"))
     #expect(
-      try text("granularity=day", "format=csv") == "day,clicks,status\r\n2026-11-23T00:00:00Z,17,provisional\r\n")
+      try text("granularity=day", "format=csv")
+        == "day,clicks,status,credits\r\n2026-11-23T00:00:00Z,17,provisional,0\r\n")
     #expect(
       try text("granularity=hour", "format=ndjson")
         == #"{"hour":"2026-11-23T16:00:00Z","clicks":17,"status":"closed"}"# + "\n")

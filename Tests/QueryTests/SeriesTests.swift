@@ -1,6 +1,7 @@
 import Clicks
 import Query
 import Simulation
+import Store
 import Testing
 
 @Suite struct SeriesTests {
@@ -73,11 +74,41 @@ import Testing
   @Test func csvAndNDJSONHoldThePoints() throws {
     #expect(
       String(decoding: try series("format=csv", "fill=zero").rendered(), as: UTF8.self)
-        == "minute,clicks,status\r\n2026-11-23T17:00:00Z,17,closed\r\n2026-11-23T17:01:00Z,0,provisional\r\n"
-        + "2026-11-23T17:02:00Z,3,provisional\r\n")
+        == "minute,clicks,status,credits\r\n2026-11-23T17:00:00Z,17,closed,0\r\n"
+        + "2026-11-23T17:01:00Z,0,provisional,0\r\n2026-11-23T17:02:00Z,3,provisional,0\r\n")
     #expect(
       String(decoding: try series("format=ndjson", "status=final").rendered(), as: UTF8.self)
         == #"{"minute":"2026-11-23T17:00:00Z","clicks":17,"status":"closed"}"# + "\n")
+  }
+
+  @Test func creditsStandBesideTheClicksOfSealedMonths() throws {
+    let query = try query(["from=2026-10-31T23:58:00Z", "to=2026-11-01T00:02:00Z"])
+    let first = query.from.index
+    let october = try #require(Month("2026-10"))
+    let none = [UInt8](repeating: 0, count: 32)
+    let seal = MonthSeal(month: october, time: 0, rows: 0, clicks: 0, ads: 0, minutes: none, days: none)
+    func part(_ points: [(Int64, UInt64)], _ credits: [(Int64, Int64)], isSealed: Bool = true) -> LiveTable.Series {
+      var part = LiveTable.Series(
+        points: points.map { (Minute(index: first + $0.0), $0.1) }, asOf: 1, closedThrough: Minute(index: first + 4))
+      part.recountedThrough = Minute(index: first + 4)
+      part.credits = credits.map { (Minute(index: first + $0.0), $0.1) }
+      if isSealed { part.sealed = SealedMonths([seal]) }
+      return part
+    }
+    let one = Series(query, of: [part([(0, 5), (2, 3)], [(0, -2), (1, 4)]), part([(0, 1)], [(1, -1)])])
+    #expect(one.total == 9 && one.credits == 1)
+    #expect(one.points.map(\.clicks) == [6, 0, 3] && one.points.map(\.credits) == [-2, 3, 0])
+    #expect(one.points.map(\.status) == [.sealed, .sealed, .reconciled])
+    let text = String(decoding: one.rendered(), as: UTF8.self)
+    #expect(text.contains(#""total":9,"credits":1,"#), "\(text)")
+    #expect(text.contains(#""clicks":6,"status":"sealed","credits":-2}"#), "\(text)")
+    // As long as one shard is not, no point is sealed; the fingerprint tells.
+    let open = part([(0, 1)], [(1, -1)], isSealed: false)
+    let half = Series(query, of: [part([(0, 5), (2, 3)], [(0, -2), (1, 4)]), open])
+    #expect(half.points.map(\.status) == [.reconciled, .reconciled, .reconciled])
+    #expect(half.fingerprint() != one.fingerprint())
+    let more = Series(query, of: [part([(0, 5), (2, 3)], [(0, -1), (1, 4)]), part([(0, 1)], [(1, -1)])])
+    #expect(more.fingerprint() != one.fingerprint())
   }
 
   @Test func minutesAreWrittenAsTheCalendarHasThem() throws {

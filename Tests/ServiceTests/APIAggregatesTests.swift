@@ -33,7 +33,7 @@ import Testing
     #expect(later.header("X-Tally-Complete-Through") == "2025-06-15T15:08:00Z")
     #expect(later.json["next"] == .optional(later.header("X-Tally-Next")) && later.json["next"] != .null)
     let csv = harness.send(.get, path + "?from=-5m&status=final", token: harness.read, accept: "text/csv")
-    #expect(csv.text == "minute,clicks,status\r\n2025-06-15T15:07:00Z,7,closed\r\n")
+    #expect(csv.text == "minute,clicks,status,credits\r\n2025-06-15T15:07:00Z,7,closed,0\r\n")
     #expect(csv.header("Content-Type")?.hasPrefix("text/csv") == true && csv.header("X-Tally-As-Of") == "0:3,1:6")
   }
 

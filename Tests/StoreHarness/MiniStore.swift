@@ -31,7 +31,9 @@ package struct MiniStore {
   }
 
   private static let steps: [Step] =
-    [.commit(4), .wait(36_000_000), .commit(2), .settle, .late(2, minutes: 600), .settle, .damage, .recount, .prepare]
+    [.commit(2), .wait(600_000_000), .wait(600_000_000), .wait(140_000_000), .settle, .seal]
+    + [.late(1, minutes: 700), .settle, .commit(4)]
+    + [.wait(36_000_000), .commit(2), .settle, .late(2, minutes: 600), .settle, .damage, .recount, .prepare]
     + [.capture(.all), .commit(3), .repeats(1), .wait(60), .capture(.referrer)]
     + Array(repeating: .commit(2), count: 9)
     + [.kill, .capture([]), .prepare] + Array(repeating: .commit(30), count: 16)

@@ -22,18 +22,28 @@ package enum RecountCampaign {
   /// The same with a crash at every `stride`th I/O call. What survives is opened and recounted; every row has to be the fold
   /// of the log's distinct clicks then.
   package static func crash(seed: UInt64, steps: Int = 40, stride: Int, limit: Int = 3) -> Findings {
-    var findings = Findings()
     let whole = RecountRun(seed: seed)
     whole.live(steps: steps)
-    let calls = whole.machine.disk.operationCount
-    for index in Swift.stride(from: Int(seed % UInt64(stride)), to: calls, by: stride) {
+    return crash(seed: seed, calls: whole.machine.disk.operationCount, stride: stride, limit: limit) { faults in
       let run = RecountRun(seed: seed)
-      run.machine.disk.faults = FaultPlan(crashAt: index, inFlight: index % 2 == 0)
+      run.machine.disk.faults = faults
       run.live(steps: steps)
+      return (run, { RecountRun(seed: seed &+ 1, machine: $0) })
+    }
+  }
+
+  /// Crashes a life of `calls` calls at every `stride`th. `live` lives it with the faults it is given, and says who lives on.
+  static func crash(
+    seed: UInt64, calls: Int, stride: Int, limit: Int,
+    _ live: (FaultPlan) -> (RecountRun, (SimulatedMachine) -> RecountRun)
+  ) -> Findings {
+    var findings = Findings()
+    for index in Swift.stride(from: Int(seed % UInt64(stride)), to: calls, by: stride) {
+      let (run, next) = live(FaultPlan(crashAt: index, inFlight: index % 2 == 0))
       findings.runs += 1
       for survival in [Survival.nothing, .everything, .random(seed ^ UInt64(index)), .torn(UInt64(index))] {
         findings.crashPoints += 1
-        let after = RecountRun(seed: seed &+ 1, machine: run.machine.crashed(survival))
+        let after = next(run.machine.crashed(survival))
         let place = "seed \(seed), crash at call \(index), \(survival)"
         let before = log(after.machine, run.logged)
         guard after.open() else {

@@ -7,10 +7,10 @@ import Store
 // second, so the log has them twice; clicks come late, rows are damaged, and clicks come in the middle of recounts. The
 // oracle is a set of identities: each counts once, in the minute of its first click.
 
-final class RecountRun {
+class RecountRun {
   let machine: SimulatedMachine
   private(set) var store: Store?
-  private(set) var violations: [String] = []
+  var violations: [String] = []
   /// Clicks that were answered valid, in the order of the log.
   private(set) var logged: [(identity: ClickIdentity, minute: Minute)] = []
   private(set) var recounts = 0
@@ -20,8 +20,8 @@ final class RecountRun {
   /// No row was ever damaged: then recounts of what has changed are enough.
   private(set) var isPristine = true
   /// Whether this life damages rows.
-  private let plants: Bool
-  private var chance: SeededGenerator
+  let plants: Bool
+  var chance: SeededGenerator
   private var sent: [(identity: ClickIdentity, time: Int64)] = []
   /// Time that has passed, ms.
   private var now: Int64 { machine.time.monotonic() / 1_000_000 }
@@ -48,7 +48,7 @@ final class RecountRun {
     self.machine = machine ?? SimulatedMachine(seed: seed)
   }
 
-  private var shard: Shard? { store?.shards[0] }
+  var shard: Shard? { store?.shards[0] }
 
   @discardableResult
   func open() -> Bool {
@@ -69,7 +69,7 @@ final class RecountRun {
     for _ in 0..<steps where store != nil && !machine.disk.isCrashed { step() }
   }
 
-  private func step() {
+  func step() {
     switch chance.next() % 16 {
     case 0...4: commit(1 + chance.small(in: 0...12))
     case 5: commit(1 + chance.small(in: 0...4), minutesAgo: Int64(chance.small(in: 0...2_900)))
@@ -86,9 +86,14 @@ final class RecountRun {
     default:
       // On a disk that fails a restart reads what the page cache has, durable or not: that is other campaigns' matter.
       guard machine.disk.faultsInjected == 0 else { return }
-      store = nil
-      open()
+      restart()
     }
+  }
+
+  /// The process is killed and starts again.
+  func restart() {
+    store = nil
+    open()
   }
 
   func wait(_ milliseconds: Int64) {
@@ -108,7 +113,7 @@ final class RecountRun {
     shard.maintain()
   }
 
-  private func commit(_ count: Int, minutesAgo: Int64 = 0) {
+  func commit(_ count: Int, minutesAgo: Int64 = 0) {
     let identities = (0..<count).map { _ in
       let n = UInt64(sent.count + 1)
       let identity = ClickIdentity(
@@ -119,7 +124,7 @@ final class RecountRun {
     commit(identities, minutesAgo: minutesAgo)
   }
 
-  private func commitAgain(_ count: Int) {
+  func commitAgain(_ count: Int) {
     let recent = sent.suffix(while: { now - $0.time < Self.memory })
     guard !recent.isEmpty else { return }
     let identities = (0..<count).map { _ in
@@ -157,6 +162,7 @@ final class RecountRun {
       for _ in 0..<(1 + chance.small(in: 0...4)) {
         guard let window = windows.randomElement(&chance) else { continue }
         let bucket = window.lowerBound + Int64(chance.small(in: 0...(window.count - 1)))
+        guard !upkeep.core.live.sealed.contains(minute: bucket * Int64(key.bucketSeconds) / 60) else { continue }
         let change = chance.pick([-1_000, -1, 1, 2, 900] as [Int64])
         changes.append((AdKey(rawValue: UInt64(chance.small(in: 0...Int(ads - 1)))), bucket, change))
       }
@@ -184,7 +190,7 @@ final class RecountRun {
     shard.maintain()
   }
 
-  private func attempt(_ what: String, _ body: () throws -> Void) {
+  func attempt(_ what: String, _ body: () throws -> Void) {
     do { try body() } catch { note("\(error)", what) }
   }
 
@@ -221,6 +227,7 @@ final class RecountRun {
         }
       }
     }
+    isFrozen(shard, "at the end")
     let before = try? shard.live.rows().map { "\($0)" }
     attempt("rebuild") { try shard.upkeep.rebuildRuns() }
     let after = try? shard.live.rows().map { "\($0)" }
@@ -233,6 +240,9 @@ final class RecountRun {
       violations += found.inconsistent
     } catch { violations.append("\(error)") }
   }
+
+  /// Held against what is known of sealed months.
+  func isFrozen(_ shard: Shard, _ when: String) {}
 
   /// Recounts of what has changed find every repeat by themselves, and leave hours and days the sums of their minutes.
   private func checkChanges(_ logged: [(identity: ClickIdentity, minute: Minute)]?) {
@@ -253,7 +263,12 @@ final class RecountRun {
     }
     do {
       let rows = try shard.live.rows()
-      let have = Dictionary(uniqueKeysWithValues: rows.map { (Row(ad: $0.ad, minute: $0.minute), $0.clicks) })
+      var have = Dictionary(uniqueKeysWithValues: rows.map { (Row(ad: $0.ad, minute: $0.minute), $0.clicks) })
+      for row in try shard.live.credits() {
+        let key = Row(ad: row.ad, minute: row.minute)
+        let sum = Int64(have[key] ?? 0) + row.change
+        have[key] = sum == 0 ? nil : UInt64(max(0, sum))
+      }
       for row in Set(due.keys).union(have.keys) where due[row] != have[row] {
         violations.append("\(when): \(row) has \(have[row] ?? 0), \(due[row] ?? 0) are due")
       }

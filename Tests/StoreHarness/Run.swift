@@ -118,7 +118,10 @@ package final class Run {
     case .damage:
       for shard in store.shards {
         let rows = (try? shard.live.rows()) ?? []
-        let closed = rows.filter { $0.minute < shard.live.summary.closedThrough }
+        let sealed = shard.live.sealed
+        let closed = rows.filter {
+          $0.minute < shard.live.summary.closedThrough && !sealed.contains(minute: $0.minute.index)
+        }
         var changes: [(ad: AdKey, bucket: Int64, change: Int64)] = []
         for (row, change) in zip(closed, [5, -1, -100, 3] as [Int64]) {
           changes.append((row.ad, row.minute.index, change))
@@ -129,6 +132,13 @@ package final class Run {
     case .recount:
       for shard in store.shards {
         _ = try? shard.upkeep.recount(.deep(nil))
+        shard.maintain()
+      }
+    case .seal:
+      let now = Month(containing: Minute(containing: machine.time.wall()))
+      for shard in store.shards {
+        guard (try? shard.upkeep.recount(.changes)) != nil else { continue }
+        _ = try? shard.upkeep.seal(Month(index: now.index - 1)!)
         shard.maintain()
       }
     case .prepare:
@@ -272,7 +282,11 @@ package struct Contents: Equatable {
   package var clicks: [Click] = []
   /// What was captured of each.
   package var strings: [[CapturedColumn: [UInt8]]] = []
+  /// What counts: rows, and the credits beside those of sealed months.
   package var rows: [Row: UInt64] = [:]
+  /// The rows alone.
+  package var table: [Row: UInt64] = [:]
+  package var credits: [Row: Int64] = [:]
   /// How many raw clicks are gone, and the rows that they left.
   package var retired: UInt64 = 0
   package var base: [Row: UInt64] = [:]
@@ -291,21 +305,33 @@ package struct Contents: Equatable {
       environment, directory: directory, store: identity.id, options: Scenario.options)
     state = recovery.manifest?.state
     retired = state?.retired ?? 0
-    for row in try recovery.live.rows() { rows[Row(ad: row.ad, minute: row.minute)] = row.clicks }
+    for row in try recovery.live.rows() { table[Row(ad: row.ad, minute: row.minute)] = row.clicks }
+    for row in try recovery.live.credits() { credits[Row(ad: row.ad, minute: row.minute)] = row.change }
+    rows = table
+    for (row, change) in credits {
+      let sum = Int64(rows[row] ?? 0) + change
+      if sum < 0 { inconsistent.append("row and credits of \(row) are \(sum)") }
+      rows[row] = sum > 0 ? UInt64(sum) : nil
+    }
+    try checkSeals(recovery)
     let live = recovery.live
-    let minutes = rows.keys.map(\.minute)
+    let minutes = table.keys.map(\.minute) + credits.keys.map(\.minute)
     if let first = minutes.min(), let last = minutes.max() {
       // The other ways to ask must give the same rows.
       let range = (first, Minute(index: last.index + 1))
-      for ad in Set(rows.keys.map(\.ad)) {
+      for ad in Set(table.keys.map(\.ad)).union(credits.keys.map(\.ad)) {
         let series = try live.series(of: ad, from: range.0, to: range.1)
-        let due = rows.filter { $0.key.ad == ad }.sorted { $0.key.minute < $1.key.minute }
+        let due = table.filter { $0.key.ad == ad }.sorted { $0.key.minute < $1.key.minute }
+        let beside = credits.filter { $0.key.ad == ad }.sorted { $0.key.minute < $1.key.minute }
+        if !series.credits.elementsEqual(beside, by: { $0.minute == $1.key.minute && $0.change == $1.value }) {
+          inconsistent.append("the series of \(ad) has other credits: \(series.credits)")
+        }
         if !series.points.elementsEqual(due, by: { $0.minute == $1.key.minute && $0.clicks == $1.value }) {
           inconsistent.append("the series of \(ad) is not its rows")
         }
       }
       var sums: [Minute: UInt64] = [:]
-      for (row, clicks) in rows { sums[row.minute, default: 0] += clicks }
+      for (row, clicks) in table { sums[row.minute, default: 0] += clicks }
       let totals = try live.totals(from: range.0, to: range.1)
       if Dictionary(uniqueKeysWithValues: totals.points.map { ($0.minute, $0.clicks) }) != sums {
         inconsistent.append("the totals are not those of the rows")
@@ -320,6 +346,14 @@ package struct Contents: Equatable {
       strings.append(Dictionary(uniqueKeysWithValues: zip(found.set.columns, captured)))
     }
     try checkRecount(recovery)
+  }
+
+  /// Sealed rows are what they were, and credits lie beside them alone.
+  private mutating func checkSeals(_ recovery: borrowing ShardRecovery) throws {
+    guard let state = recovery.manifest?.state else { return }
+    let keys = recovery.live.adKeys
+    inconsistent += try recovery.version.sealFaults(
+      state, key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil }, directory: recovery.directory)
   }
 
   /// Rows of retired clicks and clicks that are kept, less the repeats that recounts removed, make the table together (R6).
@@ -346,16 +380,18 @@ package struct Contents: Equatable {
   /// Hours and days of every day that is rolled up are the sums of its minutes.
   private mutating func checkRollUps(_ recovery: borrowing ShardRecovery) throws {
     guard let state = recovery.manifest?.state, state.rolledUp > .min else { return }
+    let sealed = SealedMonths(state.seals)
     for key in [RunTableKey.hours, .days] {
       let width = Int64(key.bucketSeconds) / 60
       var due: [AdKey: [Int64: UInt64]] = [:]
-      for (row, clicks) in rows where row.minute.index < state.rolledUp * 1_440 {
+      for (row, clicks) in table where row.minute.index < state.rolledUp * 1_440 {
         due[row.ad, default: [:]][row.minute.index / width, default: 0] += clicks
       }
       let live = recovery.minutes
       // Clicks in memory alone are in no hour yet.
       live.forEachRow { ad, minute, clicks in
-        if minute.index < state.rolledUp * 1_440 { due[ad]![minute.index / width]! -= clicks }
+        guard minute.index < state.rolledUp * 1_440, !sealed.contains(minute: minute.index) else { return }
+        due[ad]![minute.index / width]! -= clicks
       }
       for ad in due.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
         guard let code = live.ads.code(of: ad) else { continue }

@@ -25,6 +25,8 @@ package enum Step: Sendable {
   case damage
   /// All raw clicks are recounted, and rows corrected.
   case recount
+  /// What came since the last recount is recounted, and the month before this one is sealed.
+  case seal
   /// The background thread makes a slot if one is needed.
   case prepare
   /// The process ends in good order and starts again.
@@ -88,6 +90,7 @@ package struct Scenario: Sendable, CustomStringConvertible {
   package static let sharded: [Scenario] = [
     ("commits with repeats", 2), ("slot switch", 2), ("good restarts", 3), ("kills, clicks copied forward", 3),
     ("checkpoints and late clicks", 2), ("seals, slots used again", 2), ("kills around checkpoints", 2),
+    ("a month is sealed, then credited", 2),
   ].map { name, shards in
     var scenario = all.first { $0.name == name }!
     scenario.shards = shards
@@ -142,6 +145,15 @@ package struct Scenario: Sendable, CustomStringConvertible {
       [
         .commit(45), .wait(130_000), .late(3, minutes: 4), .settle, .wait(28_800_000), .commit(3), .settle,
         .late(2, minutes: 482), .settle, .kill, .commit(1), .settle,
+      ]),
+    // Sixteen days to the end of the month; clicks of eleven hours ago and more are of the month before then.
+    Scenario(
+      "a month is sealed, then credited",
+      [
+        .commit(3), .wait(600_000_000), .wait(600_000_000), .wait(140_000_000), .commit(2), .wait(200_000),
+        .late(3, minutes: 700), .settle, .seal,
+        .late(2, minutes: 705), .kill, .late(1, minutes: 706), .settle, .seal, .late(2, minutes: 720), .wait(130_000),
+        .kill, .recount, .late(1, minutes: 705), .settle, .commit(1), .restart,
       ]),
     Scenario(
       "captured strings come and go",

@@ -77,6 +77,13 @@ import Testing
       ("table", .table(number: 1, name: "sink")),
       ("progress", .progress(SourceProgress(high: 1, low: 2, lines: 3, bytes: 4))),
       ("recounted", .recounted(RecountMark(), run: 1)), ("dropped", .dropped(clicks: 1)),
+      (
+        "monthSealed",
+        .monthSealed(
+          MonthSeal(
+            month: Month("2026-10")!, time: 1, rows: 2, clicks: 3, ads: 4, minutes: MonthSeal.noMinutes,
+            days: MonthSeal.noMinutes))
+      ),
     ]
     for (name, kind) in [
       ("segment", StoreFile.Kind.segment), ("run", .run), ("base", .base), ("dictionary", .dictionary),

@@ -1,5 +1,6 @@
 import Bytes
 import ClickLog
+import Clicks
 import Files
 import Simulation
 import Store
@@ -10,7 +11,14 @@ import Testing
   /// A change that `state` takes.
   private func change(of state: ManifestState, _ generator: inout SeededGenerator) -> ManifestChange {
     let open = state.extents.last.flatMap { $0.end == nil ? $0 : nil }
-    switch generator.next() % 17 {
+    let month = Month(index: UInt32(generator.edge(in: 1_970 * 12...2_100 * 12)))!
+    switch generator.next() % 18 {
+    case 17 where month.minutes.upperBound <= state.closedThrough && state.seal(of: month) == nil:
+      let digests = (0..<2).map { _ in (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) } }
+      return .monthSealed(
+        MonthSeal(
+          month: month, time: generator.edge(in: 0...Int64.max), rows: generator.next(), clicks: generator.next(),
+          ads: generator.next(), minutes: digests[0], days: digests[1]))
     case 0: return .epoch(generator.edge(in: state.epoch + 1...state.epoch + 1_000))
     case 1: return .logicalTime(generator.edge(in: .min...Int64.max))
     case 2: return .closedThrough(minute: generator.edge(in: .min...Int64.max))

@@ -82,6 +82,10 @@
         Campaign(name: "T16") {
           (1...200).lazy.map { RecountCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
+      case .patchSealedRows, .creditAgain, .forgetCredits, .mergeCreditsAsChanges:
+        Campaign(name: "seals") {
+          (1...200).lazy.map { SealCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+        }
       case .recycleBeforeSeal: script("kills around checkpoints")
       case .replayClosed: script("kills around checkpoints")
       case .floorTooHigh: script("seals, slots used again")

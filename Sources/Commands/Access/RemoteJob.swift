@@ -21,7 +21,9 @@ enum RemoteJob {
     while true {
       switch job.shown("state") {
       case "done": return job["result"] ?? .null
-      case "failed": throw Failure("\(kind.rawValue): \(job.shown("error"))")
+      case "failed":
+        let isRefused = job["result"]?["refused"] == .bool(true)
+        throw Failure("\(kind.rawValue): \(job.shown("error"))", isRefused ? .refused : .failed)
       default:
         if let done = UInt64(job.shown("steps")), let total = UInt64(job.shown("total")) {
           console.progress(ProgressBar.line(kind.rawValue, done, total))

@@ -45,6 +45,7 @@ package enum QueryCommand {
     let points = answer["series"]?.elements ?? []
     let time = arguments[granularity] ?? "minute"
     let columns = [time, "clicks", "status"]
+    let hasCredits = points.contains { $0["credits"] != nil }
     if arguments[toggle: plot] {
       Plot(answer).lines.forEach { console.print($0) }
       return .done
@@ -53,14 +54,21 @@ package enum QueryCommand {
     case "json": console.print(answer)
     case "ndjson": points.forEach { console.print($0) }
     case "csv":
-      console.print(columns.joined(separator: ","))
-      for point in points { console.print(columns.map { point.shown($0) }.joined(separator: ",")) }
+      console.print((columns + ["credits"]).joined(separator: ","))
+      for point in points {
+        let credits = point["credits"] == nil ? "0" : point.shown("credits")
+        console.print((columns.map { point.shown($0) } + [credits]).joined(separator: ","))
+      }
     default:
-      var table = Table([(time.uppercased(), .left), ("CLICKS", .right), ("STATUS", .left)])
-      for point in points { table.add(columns.map { point.shown($0) }) }
+      var table = Table(
+        [(time.uppercased(), .left), ("CLICKS", .right), ("STATUS", .left)] + (hasCredits ? [("CREDITS", .right)] : []))
+      for point in points {
+        table.add((columns + (hasCredits ? ["credits"] : [])).map { point[$0] == nil ? "" : point.shown($0) })
+      }
       table.lines.forEach { console.print($0) }
+      let credits = answer["credits"] == nil ? "" : " and \(answer.shown("credits")) of credits"
       console.note(
-        "\(answer.shown("total")) clicks from \(answer.shown("from")) to \(answer.shown("to")), complete through "
+        "\(answer.shown("total")) clicks\(credits) from \(answer.shown("from")) to \(answer.shown("to")), complete through "
           + (answer["completeThrough"]?.text ?? "none yet"))
     }
     return .done

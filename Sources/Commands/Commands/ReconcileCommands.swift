@@ -94,6 +94,7 @@ package enum ReconcileCommands {
     return "\(range): \(result.shown("rowsChecked")) rows of \(result.shown("clicks")) clicks checked, "
       + "\(result.shown("rowsCorrected")) \(verb), \(result.shown("clicksAdded")) clicks added, "
       + "\(result.shown("clicksRemoved")) taken away, \(result.shown("repeatsRemoved")) of them late repeats"
+      + (result.shown("rowsCredited") == "0" ? "" : ", \(result.shown("rowsCredited")) as credits of sealed months")
       + (result["complete"] == .bool(false) ? "; stopped before the end" : "")
   }
 
@@ -107,7 +108,7 @@ package enum ReconcileCommands {
     "corrections", "prints what recounts changed in the counts of an ad",
     discussion: """
       Each line is one change of one row: the time of its minute, what stood there, what stands there since, why, and when \
-      and by which run it was changed. A change of an hour or day row is listed where the row was not the sum of its minutes.
+      and by which run it was changed. A credit stands beside a row of a sealed month, which stays as it is. A change of an hour or day row is listed where the row was not the sum of its minutes.
       """,
     operands: [ad.declaration],
     options: [
@@ -130,7 +131,10 @@ package enum ReconcileCommands {
         ("CHANGED AT", .left),
       ])
       for row in answer["corrections"]?.elements ?? [] {
-        table.add(["minute", "granularity", "from", "to", "reason", "run", "time"].map { row.shown($0) })
+        let reason = row.shown("reason") + (row["credit"] == .bool(true) ? ", a credit" : "")
+        table.add(
+          ["minute", "granularity", "from", "to"].map { row.shown($0) } + [reason]
+            + ["run", "time"].map { row.shown($0) })
       }
       table.lines.forEach { console.print($0) }
       console.note("\(answer.shown("total")) corrections, \(answer.shown("change")) clicks in all")

@@ -61,6 +61,7 @@ enum HeaderFields {
       fields.number(56, "rows", UInt64.self)
       fields.number(64, "repeats", UInt64.self)
       fields.number(72, "change of minute rows", Int64.self)
+      fields.number(80, "credits", Int64.self)
     case .logSlot:
       fields.number(56, "generation", UInt64.self)
       fields.number(64, "first position", UInt64.self)

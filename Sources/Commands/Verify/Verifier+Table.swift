@@ -9,7 +9,7 @@ import Store
 // The recount. Whatever the runs hold has to follow from what is primary, row by row:
 //
 //     minutes   runs + memory  =  BASE rows + sums of the segments + the log behind them      (R6)
-//                                 − the repeats that recounts removed
+//                                 − the repeats that recounts removed, less the credits of sealed months
 //     hours     hour rows      =  minute rows of rolled-up days, summed
 //     days      day rows       =  the same
 //
@@ -53,6 +53,7 @@ extension Verifier {
       }
     }
     let have = try RowStream.sum([try RowStream(version.table(.minutes)), RowStream(ordered(live))])
+      .adding(try version.credits())
     var sources = [try RowStream(version.table(.base)), RowStream(ordered(logged))]
     sources += version.segments.map { RowStream($0) }
     var sum: UInt64 = 0

@@ -54,6 +54,7 @@ package struct Verifier {
       let before = report.damage.count
       let log = try check(shard: identity.directory(of: number, in: path), identity.id)
       if report.damage.count == before { try compare(shard: number, of: identity, log) }
+      if report.damage.count == before { try checkSeals(shard: number, of: identity) }
       if isDeep, report.damage.count == before { try recount(shard: number, of: identity) }
     }
     try checkRoutes(identity)

@@ -48,6 +48,7 @@ extension API {
           "adId": .string(id.text), "from": .string("\(first)"), "to": .string("\(last)"),
           "total": .integer(found.count),
           "change": .integer(found.reduce(0) { $0 + ($1.bucketSeconds == 60 ? $1.change : 0) }),
+          "credits": .integer(found.reduce(0) { $0 + ($1.isCredit ? $1.change : 0) }),
           "corrections": .array(shown.map(Self.json)),
         ]))
     }

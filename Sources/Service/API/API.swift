@@ -115,6 +115,8 @@ package final class API {
     case .retain: .done(try begin(.retain, request))
     case .verify: .done(try beginVerify(request))
     case .reconcile: .done(try beginReconcile(request))
+    case .seal: .done(try beginSeal(request))
+    case .statement: .query(try statement(name, request, grant))
     case .schedules: .done(try listSchedules(request))
     case .corrections: .query(try corrections(name, request, grant))
     case .listJobs: .done(try listJobs(request))
@@ -171,9 +173,10 @@ package final class API {
     return Self.validated(strongTag(body), request, headers: [], type: "application/json") { body }
   }
 
-  private func strongTag(_ body: [UInt8]) -> EntityTag {
-    let digits = hasher.digest(body).prefix(16)
-    return EntityTag(text: Hex.encode(digits), isWeak: false)
+  private func strongTag(_ body: [UInt8]) -> EntityTag { Self.strongTag(body, by: hasher) }
+
+  static func strongTag(_ body: [UInt8], by hasher: SHA256) -> EntityTag {
+    EntityTag(text: Hex.encode(hasher.digest(body).prefix(16)), isWeak: false)
   }
 
   private func specification(_ request: APIRequest) throws(Problem) -> APIResponse {

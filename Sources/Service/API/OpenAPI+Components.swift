@@ -56,12 +56,30 @@ extension OpenAPI {
         "completeThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it are closed; null where none ever was."},
         "reconciledThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it were recounted from the raw clicks; null where none ever was."},
         "asOf":{"type":"string","description":"The position of each shard that the answer reflects.","examples":["0:8812345,1:8790021"]},
-        "total":{"type":"integer","description":"Clicks of the whole range, not of this page alone, with the status that was asked for."},
+        "total":{"type":"integer","description":"Clicks of the whole range, not of this page alone, with the status that was asked for; without credits."},
+        "credits":{"type":"integer","description":"Credits of the same range; left out where they come to 0."},
         "next":{"type":["string","null"],"description":"The cursor of the next page."},
         "series":{"type":"array","items":{"type":"object","description":"The time is named after the granularity.","required":["clicks","status"],"properties":{
           "minute":{"type":"string","format":"date-time"},"hour":{"type":"string","format":"date-time"},
           "day":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
-          "status":{"enum":["provisional","closed","reconciled"],"description":"The lowest of its minutes. A reconciled point that a later click changes is closed again until the next recount."}}}}}},
+          "status":{"enum":["provisional","closed","reconciled","sealed"],"description":"The lowest of its minutes. A reconciled point that a later click changes is closed again until the next recount. A sealed one never changes."},
+          "credits":{"type":"integer","description":"What counts beside the clicks since the month was sealed, below zero where it takes some away; left out where it is 0."}}}}}},
+      "Statement":{"type":"object","required":["month","advertiserId","sealedAt","clicks","credits","total","digest","ads"],"properties":{
+        "month":{"type":"string"},"advertiserId":{"type":["string","null"],"description":"null: ads that the catalog does not know."},
+        "sealedAt":{"type":"string","format":"date-time"},"clicks":{"type":"integer","description":"As they were sealed."},
+        "credits":{"type":"integer","description":"What came since."},"total":{"type":"integer","description":"Both together."},
+        "digest":{"type":"string","description":"SHA-256 of the sealed clicks, 64 hex digits."},
+        "ads":{"type":"array","items":{"type":"object","required":["adId","adKey","clicks","credits","total","days"],"properties":{
+          "adId":{"type":["string","null"]},"adKey":{"type":"string","description":"The first 16 hex digits of the SHA-256 of the id."},
+          "clicks":{"type":"integer"},"credits":{"type":"integer"},"total":{"type":"integer"},
+          "days":{"type":"array","items":{"type":"object","required":["day","clicks","credits","total"],"properties":{
+            "day":{"type":"string","format":"date"},"clicks":{"type":"integer"},"credits":{"type":"integer"},"total":{"type":"integer"}}}}}}}}},
+      "StatementList":{"type":"object","required":["month","sealedAt","digest","clicks","credits","total","advertisers"],"properties":{
+        "month":{"type":"string"},"sealedAt":{"type":"string","format":"date-time"},"digest":{"type":"string","description":"That of the seal."},
+        "clicks":{"type":"integer"},"credits":{"type":"integer"},"total":{"type":"integer"},
+        "advertisers":{"type":"array","items":{"type":"object","required":["advertiserId","ads","clicks","credits","total","digest"],"properties":{
+          "advertiserId":{"type":["string","null"]},"ads":{"type":"integer"},"clicks":{"type":"integer"},
+          "credits":{"type":"integer"},"total":{"type":"integer"},"digest":{"type":"string"}}}}}},
       "Key":{"type":"object","required":["kid","createdAt","retiredAt"],"properties":{
         "kid":{"$ref":"#/components/schemas/Name"},"createdAt":{"type":"string","format":"date-time"},
         "retiredAt":{"type":["string","null"],"format":"date-time"}}},
@@ -81,6 +99,7 @@ extension OpenAPI {
         "floor":{"type":"integer","description":"Where replay starts."},
         "rolledUp":{"type":["string","null"],"format":"date-time","description":"Days before have hour and day rows."},
         "minutesFrom":{"type":["string","null"],"format":"date-time","description":"Minute rows before are gone."},
+        "sealedMonths":{"type":"array","items":{"type":"string"}},
         "files":{"$ref":"#/components/schemas/FileSums"}}},
       "HotAds":{"type":"object","required":["threshold","shards","version","hotAds"],"properties":{
         "threshold":{"type":"integer","description":"Clicks a second."},"shards":{"type":"integer"},
@@ -104,21 +123,21 @@ extension OpenAPI {
       "Correction":{"type":"object","required":["minute","granularity","from","to","change","reason","credit","run","position","time"],"properties":{
         "minute":{"type":"string","format":"date-time","description":"The beginning of the row's minute, hour or day."},
         "granularity":{"enum":["minute","hour","day"]},"from":{"type":"integer"},"to":{"type":"integer"},
-        "change":{"type":"integer"},"reason":{"enum":["missing","phantom","damage","late-repeat"]},
-        "credit":{"type":"boolean"},"run":{"type":"integer"},"position":{"type":"integer"},
+        "change":{"type":"integer"},"reason":{"enum":["missing","phantom","damage","late-repeat","late"]},
+        "credit":{"type":"boolean","description":"It stands beside a row of a sealed month, which stays as it is."},"run":{"type":"integer"},"position":{"type":"integer"},
         "time":{"type":"string","format":"date-time"}}},
       "Schedule":{"type":"object","required":["kind","cron","timeZone","next","last"],"properties":{
         "kind":{"type":"string"},"cron":{"type":"string"},"timeZone":{"type":"string"},
         "next":{"type":"string","format":"date-time"},"last":{"type":["string","null"],"format":"date-time"}}},
       "Times":{"type":"array","description":"Least and greatest.","items":{"type":["string","null"],"format":"date-time"}},
       "Job":{"type":"object","required":["id","kind","state","scheduled","queued","started","finished","steps","total","result","error"],"properties":{
-        "id":{"type":"string"},"kind":{"enum":["flush","seal-log","compact","retain","verify","reconcile"]},
+        "id":{"type":"string"},"kind":{"enum":["flush","seal-log","compact","retain","verify","reconcile","seal"]},
         "state":{"enum":["queued","running","done","failed"]},
         "scheduled":{"type":["string","null"],"format":"date-time","description":"The time of the schedule that it was begun for; null where somebody asked for it."},"queued":{"type":"string","format":"date-time"},
         "started":{"type":["string","null"],"format":"date-time"},"finished":{"type":["string","null"],"format":"date-time"},
         "steps":{"type":"integer","description":"Merges done, or files or clicks read."},
         "total":{"type":["integer","null"],"description":"Of how many, where that is known."},
-        "result":{"type":["object","null"],"description":"What was done. Of verify: sound, files, bytes, damage, and recount where it is deep. Of reconcile: complete, dryRun, from, to, rawClicks, rowsChecked, clicks, rowsCorrected, corrected by reason, clicksAdded, clicksRemoved, repeatsRemoved, and the first corrections as samples. Of the others: counts, bytes written, and the files of each kind before and after.",
+        "result":{"type":["object","null"],"description":"What was done. Of verify: sound, files, bytes, damage, and recount where it is deep. Of reconcile: complete, dryRun, from, to, rawClicks, rowsChecked, clicks, rowsCorrected, corrected by reason, clicksAdded, clicksRemoved, repeatsRemoved, rowsCredited, and the first corrections as samples. Of seal: month, sealed, already, dryRun, sealedAt, clicks, rows, ads and advertisers of a dry run, digest, and the same of each shard; of one that was refused, which is failed: refused, reasons, possibleAt. Of the others: counts, bytes written, and the files of each kind before and after.",
           "properties":{"before":{"$ref":"#/components/schemas/FileSums"},"after":{"$ref":"#/components/schemas/FileSums"}}},
         "error":{"type":["string","null"]}}}}}
     """#

@@ -99,10 +99,26 @@ extension OpenAPI {
           "200":{"description":"The corrections.","content":{"application/json":{"schema":{"type":"object","required":["adId","from","to","total","change","corrections"],"properties":{
             "adId":{"$ref":"#/components/schemas/Name"},"from":{"type":"string","format":"date-time"},"to":{"type":"string","format":"date-time"},
             "total":{"type":"integer","description":"Corrections of the whole range."},
-            "change":{"type":"integer","description":"Clicks that they added to minute rows in all."},
+            "change":{"type":"integer","description":"Clicks that they added to minute rows in all, and as credits beside them."},
+            "credits":{"type":"integer","description":"The part of it that is credits beside rows of sealed months."},
             "corrections":{"type":"array","items":{"$ref":"#/components/schemas/Correction"}}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"}}}},
+    "/api/v1/statements/{month}":{"parameters":[{"name":"month","in":"path","required":true,"description":"A month of UTC.","schema":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}$"},"example":"2026-10"}],
+      "get":{"operationId":"statement","tags":["query"],"summary":"What a sealed month comes to for an advertiser",
+        "description":"Scope read; a token bound to an advertiser reads its own statement. Clicks of each ad and day as they were sealed, the credits that came since, and both together. The digest is the SHA-256 of the sealed clicks in a documented form, and never changes. Without an advertiser the answer lists all of them with their totals and digests, as JSON. 409 not-sealed where the month is not sealed.",
+        "parameters":[
+          {"name":"advertiserId","in":"query","description":"~unknown stands for the ads that the catalog does not know. The default is the token's own.","schema":{"type":"string"}},
+          {"name":"format","in":"query","description":"Without it the Accept field decides.","schema":{"enum":["json","csv"],"default":"json"}},
+          {"$ref":"#/components/parameters/IfNoneMatch"}],
+        "responses":{
+          "200":{"description":"The statement, or the list.","headers":{"ETag":{"$ref":"#/components/headers/ETag"},
+              "X-Tally-Digest":{"schema":{"type":"string"},"description":"digest."},
+              "X-Tally-Total":{"schema":{"type":"integer"},"description":"total."}},
+            "content":{"application/json":{"schema":{"anyOf":[{"$ref":"#/components/schemas/Statement"},{"$ref":"#/components/schemas/StatementList"}]}},"text/csv":{"schema":{"type":"string"}}}},
+          "304":{"$ref":"#/components/responses/NotModified"},"400":{"$ref":"#/components/responses/Problem"},
+          "401":{"$ref":"#/components/responses/Unauthorized"},"403":{"$ref":"#/components/responses/Forbidden"},
+          "404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Conflict"}}}},
     "/admin/v1/keys":{
       "get":{"operationId":"listKeys","tags":["admin"],"summary":"Signing keys, newest first, without their secrets",
         "responses":{
@@ -189,6 +205,15 @@ extension OpenAPI {
         "from":{"type":["string","null"],"description":"The first moment. The forms of aggregates."},"to":{"type":["string","null"],"description":"The moment after the last."},
         "dryRun":{"type":["boolean","null"],"description":"Only say what would be changed."},
         "changes":{"type":["boolean","null"],"description":"Only what clicks have changed since the last recount."}}}}}},
+      "responses":{"202":{"$ref":"#/components/responses/Job"},
+        "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+        "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},
+        "415":{"$ref":"#/components/responses/Problem"},"503":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/seal":{"post":{"operationId":"seal","tags":["admin"],"summary":"Freeze the counts of a month",
+      "description":"From then on they never change; what would have changed them becomes credits beside them. The job fails, with the reasons in its result, until the month and the maximum lateness behind it are over and all its days are reconciled in every shard. A month that is sealed already is told with the same digest; one that is half sealed is completed.",
+      "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["month"],"properties":{
+        "month":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}$","examples":["2026-10"]},
+        "dryRun":{"type":["boolean","null"],"description":"Only say what would be sealed."}}}}}},
       "responses":{"202":{"$ref":"#/components/responses/Job"},
         "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
         "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},

@@ -8,18 +8,18 @@ import HTTP
 package enum Route: Sendable, CaseIterable {
   case specification
   case ingest
-  case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream, corrections
+  case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream, corrections, statement
   case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, hotAds, files
-  case flush, sealLog, compact, retain, verify, reconcile, listJobs, getJob, schedules
+  case flush, sealLog, compact, retain, verify, reconcile, seal, listJobs, getJob, schedules
 
   /// GET stands for HEAD too.
   package var method: Method {
     switch self {
-    case .specification, .listAds, .getAd, .aggregates, .stream, .corrections, .listKeys, .listTokens, .shards, .hotAds,
-      .files, .listJobs, .getJob, .schedules:
+    case .specification, .listAds, .getAd, .aggregates, .stream, .corrections, .statement, .listKeys, .listTokens,
+      .shards, .hotAds, .files, .listJobs, .getJob, .schedules:
       .get
     case .ingest, .importAds, .addKey, .retireKey, .createToken, .flush, .sealLog, .compact, .retain, .verify,
-      .reconcile:
+      .reconcile, .seal:
       .post
     case .putAd: .put
     case .deleteAd, .revokeToken: .delete
@@ -37,6 +37,7 @@ package enum Route: Sendable, CaseIterable {
     case .aggregates: "/api/v1/ads/{adId}/aggregates"
     case .stream: "/api/v1/ads/{adId}/stream"
     case .corrections: "/api/v1/ads/{adId}/corrections"
+    case .statement: "/api/v1/statements/{month}"
     case .listKeys, .addKey: "/admin/v1/keys"
     case .retireKey: "/admin/v1/keys/{kid}:retire"
     case .listTokens, .createToken: "/admin/v1/tokens"
@@ -50,6 +51,7 @@ package enum Route: Sendable, CaseIterable {
     case .retain: "/admin/v1/retain"
     case .verify: "/admin/v1/verify"
     case .reconcile: "/admin/v1/reconcile"
+    case .seal: "/admin/v1/seal"
     case .listJobs: "/admin/v1/jobs"
     case .getJob: "/admin/v1/jobs/{id}"
     case .schedules: "/admin/v1/schedules"
@@ -62,9 +64,9 @@ package enum Route: Sendable, CaseIterable {
     case .specification: nil
     case .listAds, .importAds, .getAd, .putAd, .deleteAd: ("ads", .ads)
     case .ingest: ("ingest", .ingest)
-    case .aggregates, .stream, .corrections: ("read", .read)
+    case .aggregates, .stream, .corrections, .statement: ("read", .read)
     case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .hotAds, .files, .flush,
-      .sealLog, .compact, .retain, .verify, .reconcile, .listJobs, .getJob, .schedules:
+      .sealLog, .compact, .retain, .verify, .reconcile, .seal, .listJobs, .getJob, .schedules:
       ("admin", .admin)
     }
   }

@@ -75,7 +75,8 @@ extension BatchWorker {
       tally.note(.paused, identity.ad, minute: Minute(containing: now).index)
       return reject(batch, number, .paused, "names an ad that is paused", field: .adID)
     }
-    let limits = context.settings.eventTimes
+    var limits = context.settings.eventTimes
+    limits.sealedBefore = sealedBefore
     switch limits.judge(eventTime: time, minted: identity.impression.mintedAt, now: now) {
     case .accept:
       let request = ClickRequest(identity: identity, eventTime: time, source: Click.Source.batch.rawValue)
@@ -87,7 +88,8 @@ extension BatchWorker {
       tally.note(.expired, identity.ad, minute: Minute(containing: now).index)
       let detail: StaticString = "was minted longer before the click than impressions live, or after it"
       reject(batch, number, .expired, detail, field: .impressionID)
-    case .tooOld: reject(batch, number, .tooOld, "is older than the maximum lateness", field: .time)
+    case .tooOld:
+      reject(batch, number, .tooOld, "is older than the maximum lateness, or of a month that is sealed", field: .time)
     case .inFuture: reject(batch, number, .inFuture, "lies in the future", field: .time)
     }
   }

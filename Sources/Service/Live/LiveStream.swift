@@ -42,6 +42,16 @@ final class LiveStream: @unchecked Sendable {
   struct SentPoint: Equatable {
     var clicks: UInt64
     var status: PointStatus
+    var credits: Int64 = 0
+
+    init(clicks: UInt64, status: PointStatus) {
+      self.clicks = clicks
+      self.status = status
+    }
+
+    init(_ point: Point) {
+      (clicks, status, credits) = (point.clicks, point.status, point.credits)
+    }
   }
 
   /// Points of one piece.
@@ -89,7 +99,7 @@ final class LiveStream: @unchecked Sendable {
     if isOnItsWay { return false }
     switch fate {
     case .taken:
-      for point in proposed { sent[point.minute.index] = SentPoint(clicks: point.clicks, status: point.status) }
+      for point in proposed { sent[point.minute.index] = SentPoint(point) }
       if let proposedMark { mark = proposedMark }
     case .full: isWhole = false
     case .gone: leave()
@@ -114,10 +124,7 @@ final class LiveStream: @unchecked Sendable {
     }
     sent = sent.filter { $0.key >= first.index }
     var changed: [Point] = []
-    for point in series.points
-    where sent[point.minute.index] != SentPoint(clicks: point.clicks, status: point.status) {
-      changed.append(point)
-    }
+    for point in series.points where sent[point.minute.index] != SentPoint(point) { changed.append(point) }
     // A recount can take the last click of a minute away.
     if series.points.count < sent.count + changed.count {
       let present = Set(series.points.map(\.minute.index))

@@ -1,0 +1,124 @@
+import Clicks
+import Corrections
+import Minutes
+
+// Credits: what would have changed rows of a sealed month, beside them.
+//
+//   a click that comes late    a checkpoint takes it from memory into a credit, in the record that moves the applied position
+//   a recount's difference     a credit in the chunk's file of corrections, in the record that moves its mark
+//
+// So a replay applies no click twice, and     row + Σ credits = BASE + raw clicks − repeats     holds for sealed minutes as
+// row = … does for others. Credits stand in files of corrections, which no retention drops.
+
+extension Version {
+  /// The credits of all ads in `minutes`, by (ad code, minute), each key once; those that cancel each other are left out.
+  package func credits(in minutes: Range<Int64> = .min ..< .max) throws -> [RunChange] {
+    var all: [RunChange] = []
+    for file in corrections where file.credits != 0 || file.rowCount > 0 {
+      try file.forEachRow { row in
+        guard row.isCredit, minutes.contains(row.bucket) else { return }
+        all.append(RunChange(code: row.code, bucket: row.bucket, change: row.change))
+      }
+    }
+    return RunChange.summed(all)
+  }
+
+  /// The credits of one ad, by minute.
+  func credits(of code: UInt32, in minutes: Range<Int64>) throws -> [(minute: Minute, change: Int64)] {
+    var all: [RunChange] = []
+    for file in corrections {
+      try file.forEachRow(of: code) { row in
+        guard row.isCredit, minutes.contains(row.bucket) else { return }
+        all.append(RunChange(code: code, bucket: row.bucket, change: row.change))
+      }
+    }
+    return RunChange.summed(all).map { (Minute(index: $0.bucket), $0.change) }
+  }
+}
+
+extension RunChange {
+  /// Changes in any order as one of each key, in order; none of 0.
+  static func summed(_ changes: [RunChange]) -> [RunChange] {
+    var sums: [RunChange] = []
+    for change in changes.sorted(by: { ($0.code, $0.bucket) < ($1.code, $1.bucket) }) {
+      if let last = sums.last, last.code == change.code, last.bucket == change.bucket {
+        sums[sums.count - 1].change &+= change.change
+      } else {
+        sums.append(change)
+      }
+    }
+    sums.removeAll { $0.change == 0 }
+    return sums
+  }
+}
+
+extension RowStream {
+  /// The rows with `changes`, which are in order and of which each key stands there once, added. A sum below zero, to which
+  /// damage alone leads, is none.
+  package func adding(_ changes: [RunChange]) -> RowStream {
+    guard !changes.isEmpty else { return self }
+    var at = 0
+    var ahead: RowCount?
+    var isStarted = false
+    return RowStream(next: { [next] in
+      if !isStarted { ahead = try next() }
+      isStarted = true
+      while at < changes.count {
+        let change = changes[at]
+        let key = RowCount(code: change.code, bucket: change.bucket, count: 0)
+        if let row = ahead, RowCount.precedes(row, key) {
+          ahead = try next()
+          return row
+        }
+        at += 1
+        var present: Int64 = 0
+        if let row = ahead, !RowCount.precedes(key, row) {
+          present = Int64(clamping: row.count)
+          ahead = try next()
+        }
+        let sum = present.addingReportingOverflow(change.change)
+        guard !sum.overflow, sum.partialValue > 0 else { continue }
+        return RowCount(code: key.code, bucket: key.bucket, count: UInt64(sum.partialValue))
+      }
+      let row = ahead
+      if row != nil { ahead = try next() }
+      return row
+    })
+  }
+}
+
+extension Upkeep {
+  /// The number of a run that begins now: behind every one that was given, that of a recount under way included.
+  var nextRun: UInt64 { max(core.manifest.state.lastRecount, recountUnderWay) + 1 }
+
+  /// Clicks of sealed months as credits, in one file. Returns what the record says of it.
+  func writeCredits(
+    _ rows: [LiveRow], _ frozen: LiveTable.Frozen, _ state: ManifestState, _ made: inout Made
+  ) throws -> [ManifestChange] {
+    guard !rows.isEmpty else { return [] }
+    let run = CorrectionRun(number: nextRun, position: frozen.position, time: core.clock.now())
+    let table = frozen.version.table(.minutes)
+    var credits: [Correction] = []
+    var at = 0
+    let sorted = rows.sorted { ($0.code, $0.minute) < ($1.code, $1.minute) }
+    while at < sorted.count {
+      let code = sorted[at].code
+      let end = sorted[at...].firstIndex { $0.code != code } ?? sorted.count
+      let range = sorted[at].minute..<(sorted[end - 1].minute + 1)
+      var have: [Int64: Int64] = [:]
+      for row in try table.series(of: code, in: range) { have[row.bucket] = Int64(clamping: row.count) }
+      for row in try frozen.version.credits(of: code, in: range) { have[row.minute.index, default: 0] &+= row.change }
+      for row in sorted[at..<end] {
+        // Of minute rows that are gone their credits are all there is.
+        let from = UInt64(max(0, have[row.minute] ?? 0))
+        credits.append(
+          Correction(
+            code: code, bucketSeconds: 60, bucket: row.minute, from: from, to: from + row.clicks, reason: .late,
+            isCredit: true, run: run))
+      }
+      at = end
+    }
+    try writeCorrections(credits, [], core.environment.files, &made)
+    return [.recounted(state.recounted, run: run.number)]
+  }
+}

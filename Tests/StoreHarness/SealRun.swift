@@ -1,0 +1,114 @@
+import Clicks
+import Platform
+import Simulation
+import Store
+
+// One life of a store whose months are sealed, with clicks of sealed months, repeats of them, recounts and merges behind. What
+// has to hold beside all that holds for `RecountRun`:
+//
+//   a row of a sealed month is what it was when the month was sealed
+//   row + credits = the fold of distinct clicks
+
+final class SealRun: RecountRun {
+  /// The rows of sealed months as they were first seen.
+  private(set) var frozen: [Month: [Row: UInt64]] = [:]
+  private(set) var seals = 0
+
+  override func step() {
+    switch chance.next() % 12 {
+    case 0, 1: seal()
+    // Far enough back to meet months before this one.
+    case 2, 3: commit(1 + chance.small(in: 0...4), minutesAgo: Int64(chance.small(in: 1_000...60_000)))
+    // No more than what a store believes of a clock, and what its own follows at once.
+    case 4, 5: wait(Int64(chance.small(in: 1...6)) * 86_400_000)
+    case 6: restartAndLook()
+    default: super.step()
+    }
+    if let shard, !machine.disk.isCrashed { isFrozen(shard, "on the way") }
+  }
+
+  private func restartAndLook() {
+    guard machine.disk.faultsInjected == 0 else { return }
+    restart()
+  }
+
+  /// Seals the month before this one, with clicks that come meanwhile.
+  private func seal() {
+    guard let shard else { return }
+    let now = Month(containing: Minute(containing: machine.time.wall()))
+    let month = Month(index: now.index - 1)!
+    if chance.oneIn(2) { recount(.changes, isQuiet: true) }
+    attempt("seal of \(month)") {
+      var turns = 0
+      do {
+        let seal = try shard.upkeep.seal(month, isDry: chance.oneIn(4)) { [self] in
+          turns += 1
+          guard turns < 20, turns % 2 == 0 else { return true }
+          commit(1, minutesAgo: Int64(chance.small(in: 1_000...60_000)))
+          machine.time.advance(milliseconds: chance.pick([1, 61_000]))
+          return true
+        }
+        seals += 1
+        if try shard.upkeep.seal(month, isDry: true) != seal, shard.state.seal(of: month) != nil {
+          violations.append("\(month) is sealed again, and differently")
+        }
+      } catch is NotSealable {}
+    }
+    shard.maintain()
+  }
+
+  override func isFrozen(_ shard: Shard, _ when: String) {
+    do {
+      let rows = try shard.live.rows()
+      for seal in shard.state.seals {
+        var found: [Row: UInt64] = [:]
+        for row in rows where seal.month.minutes.contains(row.minute.index) {
+          found[Row(ad: row.ad, minute: row.minute)] = row.clicks
+        }
+        if let known = frozen[seal.month], known != found, !machine.disk.isCrashed {
+          violations.append("\(when): rows of \(seal.month) have changed since it was sealed")
+        }
+        frozen[seal.month] = found
+      }
+    } catch {
+      if !machine.disk.isCrashed, machine.disk.faultsInjected == 0 { violations.append("\(when): \(error)") }
+    }
+  }
+
+  /// What an earlier life has seen.
+  func remember(_ before: SealRun) { frozen = before.frozen }
+}
+
+/// Sealed months under random lives, crashes and failing calls.
+package enum SealCampaign {
+  /// The life of one seed, to its end.
+  package static func run(seed: UInt64, steps: Int = 60) -> Findings {
+    var findings = Findings()
+    let run = SealRun(seed: seed)
+    run.live(steps: steps)
+    run.finish()
+    findings.runs += 1
+    findings.recoveries += run.seals
+    findings.faultsInjected += Int(run.corrections)
+    findings.violations += run.violations.map { "seed \(seed): \($0)" }
+    return findings
+  }
+
+  /// The same with a crash at every `stride`th I/O call. What survives is opened, recounted and sealed on.
+  package static func crash(seed: UInt64, steps: Int = 40, stride: Int, limit: Int = 3) -> Findings {
+    let whole = SealRun(seed: seed)
+    whole.live(steps: steps)
+    return RecountCampaign.crash(seed: seed, calls: whole.machine.disk.operationCount, stride: stride, limit: limit) {
+      faults in
+      let run = SealRun(seed: seed)
+      run.machine.disk.faults = faults
+      run.live(steps: steps)
+      let next: (SimulatedMachine) -> RecountRun = { machine in
+        let after = SealRun(seed: seed &+ 1, machine: machine)
+        after.remember(run)
+        return after
+      }
+      return (run, next)
+    }
+  }
+}

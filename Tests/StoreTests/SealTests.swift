@@ -1,0 +1,220 @@
+import Clicks
+import Corrections
+import Platform
+import Simulation
+import Store
+import StoreHarness
+import Testing
+
+/// A sealed month stays as it is, whatever comes; what comes counts beside it.
+@Suite struct SealTests {
+  private static let hour: Int64 = 3_600_000
+  private static let ad = AdKey(rawValue: 7)
+
+  /// A store in the first hours of July 2025, with clicks of June that are recounted.
+  private final class Sample {
+    let machine = SimulatedMachine(seed: 9)
+    let june = Month("2025-06")!
+    private(set) var store: Store
+    private var sent: UInt64 = 0
+    var options = Scenario.options
+    var shard: Shard { store.shards[0] }
+
+    init(_ change: (inout ShardOptions) -> Void = { _ in }) throws {
+      change(&options)
+      store = try Store.open(machine.environment, Run.path, options: options)
+      try click(5)
+      try pass(june.end - machine.time.wall() + 2 * hour)
+      try click(3, hoursAgo: 3)
+      machine.time.advance(milliseconds: 300_000)
+      try shard.upkeep.settle()
+      shard.maintain()
+    }
+
+    func click(_ count: Int, hoursAgo: Int64 = 0) throws {
+      if shard.slots.needsPreparation { try shard.slots.prepare() }
+      let batch = (0..<count).map { _ in
+        sent += 1
+        return ClickRequest(
+          identity: ClickIdentity(ad: ad, impression: ImpressionID(high: sent, low: sent)),
+          eventTime: hoursAgo == 0 ? ClickRequest.onReceipt : machine.time.wall() - hoursAgo * hour)
+      }
+      shard.commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
+    }
+
+    /// Time goes by in steps that the store's clock follows.
+    func pass(_ milliseconds: Int64) throws {
+      for _ in 0..<4 {
+        machine.time.advance(milliseconds: milliseconds / 4)
+        _ = store.clock.now()
+      }
+      try shard.upkeep.checkpoint()
+    }
+
+    func kill() throws { store = try Store.open(machine.environment, Run.path, options: options) }
+
+    func months(_ seconds: UInt32 = 86_400) throws -> (clicks: UInt64, credits: Int64) {
+      let minutes = june.minutes
+      let series = try shard.live.series(
+        of: ad, from: Minute(index: minutes.lowerBound), to: Minute(index: minutes.upperBound), bucketSeconds: seconds)
+      return (series.points.reduce(0) { $0 + $1.clicks }, series.credits.reduce(0) { $0 + $1.change })
+    }
+
+    func sums() throws -> [String] { try ([60, 3_600, 86_400] as [UInt32]).map { "\(try months($0))" } }
+  }
+
+  @Test func aMonthIsSealedOnceNothingIsInTheWay() throws {
+    let sample = try Sample { $0.recountInterval = 0 }
+    let upkeep = sample.shard.upkeep
+    let july = sample.june.next
+    #expect(upkeep.obstacle(to: sample.june) == .notRecounted(from: sample.june.minutes.lowerBound))
+    if case .open = upkeep.obstacle(to: july) {} else { Issue.record("\(july) is open") }
+    #expect(throws: NotSealable.self) { try upkeep.seal(sample.june) }
+    try upkeep.recount(.changes)
+    #expect(upkeep.obstacle(to: sample.june) == nil)
+    try sample.click(1, hoursAgo: 4)
+    let day = sample.june.days.upperBound - 1
+    #expect(upkeep.obstacle(to: sample.june) == .changed(days: [day]))
+    try upkeep.recount(.changes)
+    let before = sample.shard.core.manifest.sequence
+    let dry = try upkeep.seal(sample.june, isDry: true)
+    #expect(sample.shard.core.manifest.sequence == before && sample.shard.state.seals.isEmpty)
+    let seal = try upkeep.seal(sample.june)
+    #expect(seal.clicks == 9 && seal.ads == 1 && seal.rows == 3)
+    #expect((dry.days, dry.minutes) == (seal.days, seal.minutes))
+    let sealed = sample.shard.core.manifest.sequence
+    #expect(try upkeep.seal(sample.june) == seal && sample.shard.core.manifest.sequence == sealed)
+    try sample.kill()
+    #expect(sample.shard.state.seals == [seal] && sample.shard.live.sealed.contains(sample.june.minutes))
+  }
+
+  @Test func lateClicksAreCredits() throws {
+    let sample = try Sample { $0.recountInterval = 0 }
+    try sample.shard.upkeep.recount(.changes)
+    let seal = try sample.shard.upkeep.seal(sample.june)
+    // In memory, in a file, and after a crash of either: always the same.
+    for step in 0..<3 {
+      try sample.click(2, hoursAgo: 4)
+      let due = Int64(2 * step + 2)
+      #expect(try sample.sums() == Array(repeating: "(clicks: 8, credits: \(due))", count: 3))
+      if step == 0 { try sample.kill() }
+      #expect(try sample.months() == (8, due))
+      try sample.shard.upkeep.checkpoint()
+      #expect(try sample.months() == (8, due))
+      if step == 1 { try sample.kill() }
+      #expect(try sample.months() == (8, due) && sample.shard.upkeep.counters.books.drift == 0)
+    }
+    let rows = try sample.shard.live.corrections(
+      of: Self.ad, from: Minute(index: 0), to: Minute(containing: sample.machine.time.wall()))
+    #expect(rows.count == 3 && rows.allSatisfy { $0.isCredit && $0.reason == .late && $0.change == 2 })
+    #expect(rows.map(\.from) == [3, 5, 7] || rows.map(\.from) == [0, 0, 0] || Set(rows.map(\.run.number)).count == 3)
+    // Recounts, merges, retention and a rebuild find nothing to do.
+    #expect(try sample.shard.upkeep.recount(.deep(0..<1 << 40)).isClean)
+    try sample.shard.upkeep.settle()
+    try sample.shard.upkeep.rebuildRuns()
+    #expect(try sample.sums() == Array(repeating: "(clicks: 8, credits: 6)", count: 3))
+    #expect(try sample.shard.upkeep.seal(sample.june) == seal)
+    let found = try Contents(sample.machine.environment, Run.path)
+    #expect(found.inconsistent == [])
+  }
+
+  @Test func aRecountsDifferenceIsACredit() throws {
+    let sample = try Sample { $0.recountInterval = 0 }
+    let upkeep = sample.shard.upkeep
+    try upkeep.recount(.changes)
+    let ofJune = try sample.shard.live.rows().filter { sample.june.minutes.contains($0.minute.index) }
+    let minute = try #require(ofJune.last).minute
+    // A wrong row that is sealed as it is: recounts of changes do not look at it again.
+    try upkeep.plant([(ad: Self.ad, bucket: minute.index, change: 4)])
+    try upkeep.plant([(ad: Self.ad, bucket: minute.index / 60, change: 4)], in: .hours)
+    try upkeep.plant([(ad: Self.ad, bucket: minute.index / 1_440, change: 4)], in: .days)
+    let seal = try upkeep.seal(sample.june)
+    #expect(seal.clicks == 12 && upkeep.counters.books.drift == 4)
+    let report = try upkeep.recount(.deep(0..<1 << 40))
+    #expect(report.credits == 1 && report.removed == 4 && report.corrections == 1)
+    #expect(try sample.sums() == Array(repeating: "(clicks: 12, credits: -4)", count: 3))
+    #expect(upkeep.counters.books.drift == 0)
+    #expect(try upkeep.recount(.deep(0..<1 << 40)).isClean)
+    try upkeep.rebuildRuns()
+    #expect(try sample.sums() == Array(repeating: "(clicks: 12, credits: -4)", count: 3))
+    #expect(try Contents(sample.machine.environment, Run.path).inconsistent == [])
+  }
+
+  @Test func rowsThatDoNotAddUpAreNotSealed() throws {
+    let sample = try Sample { $0.recountInterval = 0 }
+    try sample.shard.upkeep.recount(.changes)
+    try sample.shard.upkeep.plant([(ad: Self.ad, bucket: sample.june.days.upperBound - 1, change: 1)], in: .days)
+    if case .uneven = (#expect(throws: NotSealable.self) { try sample.shard.upkeep.seal(sample.june) })?.obstacle {
+    } else {
+      Issue.record("sealed, or refused for another reason")
+    }
+  }
+
+  @Test func aSealedRowThatChangesIsNoticed() throws {
+    let sample = try Sample { $0.recountInterval = 0 }
+    let upkeep = sample.shard.upkeep
+    try upkeep.recount(.changes)
+    try upkeep.seal(sample.june)
+    let minute = try #require(try sample.shard.live.rows().first).minute
+    try upkeep.plant([(ad: Self.ad, bucket: minute.index, change: 1)])
+    let faults = try Contents(sample.machine.environment, Run.path).inconsistent
+    #expect(faults.contains { $0.contains("2025-06") }, "\(faults)")
+  }
+
+  @Test func creditsOutliveMinutes() throws {
+    let sample = try Sample {
+      $0.recountInterval = 0
+      $0.minuteRetention = 20 * 86_400_000
+    }
+    let upkeep = sample.shard.upkeep
+    try upkeep.recount(.changes)
+    let seal = try upkeep.seal(sample.june)
+    try sample.click(2, hoursAgo: 4)
+    try upkeep.checkpoint()
+    for _ in 0..<8 { try sample.pass(5 * 86_400_000) }
+    try sample.click(1)
+    sample.machine.time.advance(milliseconds: 300_000)
+    try upkeep.settle()
+    #expect(sample.shard.state.minutesFrom > sample.june.minutes.lowerBound)
+    #expect(try sample.months(3_600) == (8, 2))
+    #expect(try sample.months() == (8, 2) && upkeep.counters.books.drift == 0)
+    try sample.click(3, hoursAgo: 41 * 24)
+    try upkeep.settle()
+    #expect(try sample.months() == (8, 5) && upkeep.counters.books.drift == 0)
+    #expect(try upkeep.seal(sample.june) == seal)
+    try sample.kill()
+    #expect(try sample.months() == (8, 5))
+    let found = try ShardRecovery.read(
+      sample.machine.environment, directory: "\(Run.path)/shard-00", store: sample.store.identity.id,
+      options: sample.options)
+    let keys = found.live.adKeys
+    let faults = try found.version.sealFaults(
+      sample.shard.state, key: { AdKey(rawValue: keys[Int($0)]) }, directory: "shard-00")
+    #expect(faults == [])
+  }
+
+  @Test func aShardWithoutClicksIsSealedToo() throws {
+    let sample = try Sample { $0.recountInterval = 0 }
+    let empty = try Store.open(sample.machine.environment, "/empty", options: sample.options)
+    let seal = try empty.shards[0].upkeep.seal(sample.june)
+    #expect(seal.clicks == 0 && seal.rows == 0 && empty.shards[0].state.closedThrough == sample.june.minutes.upperBound)
+  }
+
+  // MARK: - Campaigns
+
+  @Test(arguments: 0..<6 as Range<UInt64>)
+  func sealedRowsNeverChange(seed: UInt64) {
+    let findings = (0..<6).reduce(Findings()) { $0 + SealCampaign.run(seed: seed &* 1_000 &+ $1) }
+    print("seals \(seed): \(findings)")
+    #expect(findings.violations.prefix(5) == [])
+    #expect(findings.recoveries > 10)
+  }
+
+  @Test(arguments: 0..<2 as Range<UInt64>)
+  func aCrashLosesNoCreditAndAddsNone(seed: UInt64) {
+    let findings = SealCampaign.crash(seed: seed, stride: 97)
+    print("seals, crashes \(seed): \(findings)")
+    #expect(findings.violations == [])
+    #expect(findings.crashPoints > 50)
+  }
+}
