@@ -138,6 +138,8 @@
   case forgetCredits
   /// A merge of correction files forgets which changes are credits.
   case mergeCreditsAsChanges
+  /// An opening uses slots again that are free by a manifest which may stand in the page cache alone.
+  case believePageCache
 }
 
 #if Sabotage

@@ -6,10 +6,18 @@ import Platform
 // Going on after a recovery. Nothing is ever appended behind a crash: every opening has a new epoch, a new generation in a
 // free slot and a new manifest, and the order below lets a crash at any point be followed by the same again.
 //
-//   1. the open generation ends where its valid frames end
-//   2. a free slot gets the next generation's header (and, where that frees a slot, the clicks of the ended one); synced
-//   3. a new manifest says all this in its snapshot; only now does the new generation exist
-//   4. files that it does not name are removed, since a crash left them, and the slot that was copied forward is free
+//   1. a new manifest says what was read; synced under its name
+//   2. the open generation ends where its valid frames end
+//   3. a free slot gets the next generation's header (and, where that frees a slot, the clicks of the ended one); synced
+//   4. a record says all this; only now does the new generation exist
+//   5. files that the manifest does not name are removed, since a crash left them, and the slot that was copied forward is free
+//
+// Why 1: what was read may stand in the page cache alone. A process may have been killed before a sync; or its sync has failed,
+// and then Linux keeps the pages, marks them clean, and lets the next sync succeed without writing them. The record read last
+// may have freed a slot, and nobody knows whether the device has it. If step 3 used that slot, a power cut before step 4
+// could bring the record before it back, which needs the clicks that were there. A sync is no remedy, for it says nothing
+// about pages that were marked clean; bytes that are written anew to a new file, synced and named, are. Log slots are read
+// past the cache, and what is read there is synced or copied in step 3; immutable files have their names only after their sync.
 
 extension Shard {
   /// Opens a shard for clicks. `clock` is the store's, started from the newest recovered time.
@@ -21,6 +29,13 @@ extension Shard {
     let log = "\(directory)/\(StoreFiles.log)"
     let temporary = "\(directory)/\(StoreFiles.temporary)"
     var state = recovery.manifest?.state ?? ManifestState()
+    let (number, sequence) = ((recovery.manifest?.number ?? 0) + 1, (recovery.manifest?.sequence ?? 0) + 1)
+    var manifest: Manifest?
+    if recovery.manifest != nil, !sabotaged(.believePageCache) {
+      manifest = try Manifest(
+        files: environment.files, directory: directory, store: store, number: number, state: state, sequence: sequence,
+        bytes: options.manifestBytes)
+    }
     let live = sabotaged(.recycleEarly) ? Set(state.extents.filter { $0.end != nil }.map(\.slot)) : state.liveSlots
     let slots = try SlotPool(
       files: environment.files, logDirectory: log, temporaryDirectory: temporary, slotBytes: options.slotBytes,
@@ -32,15 +47,18 @@ extension Shard {
     var opening = try Opening(recovery, environment, store: store, options: options, clock: clock, log: log)
     let changes = try opening.plan(&state, slots)
     for change in changes { try state.apply(change) }
-    let manifest = try Manifest(
-      files: environment.files, directory: directory, store: store, number: (recovery.manifest?.number ?? 0) + 1,
-      state: state, sequence: (recovery.manifest?.sequence ?? 0) + 1, bytes: options.manifestBytes)
-    // Only now: the manifest that was read may stand in the page cache alone, where a process was killed before its sync.
+    if manifest == nil {
+      manifest = try Manifest(
+        files: environment.files, directory: directory, store: store, number: number, state: state, sequence: sequence,
+        bytes: options.manifestBytes)
+    } else {
+      try manifest!.append(changes)
+    }
     try sweep(environment.files, directory, state)
     if let freed = opening.freed { slots.release(freed) }
     let core = ShardCore(
       environment: environment, directory: directory, store: store, options: options, clock: clock,
-      manifest: SharedManifest(manifest),
+      manifest: SharedManifest(manifest.take()!),
       live: LiveTable(
         recovery.minutes, version: recovery.version, closedThrough: state.closedThrough, mark: state.recounted,
         changed: recovery.changed, seals: SealedMonths(state.seals)), slots: slots,

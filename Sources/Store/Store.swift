@@ -38,6 +38,9 @@ package final class Store {
     let files = environment.files
     let identity = try identify(files, path) ?? create(environment, path, shards: shards)
     let root = identity.root(in: path)
+    // A `STORE` that a killed process put there and did not sync may be gone again after a crash; the layout before it, which
+    // is removed now, is needed then.
+    if !sabotaged(.trustUnsyncedNames) { try files.synchronizeDirectory(path) }
     try removeOtherLayouts(files, path, identity)
     // The store's clock starts from the newest time of all shards, so the first pass only reads.
     let recoveries = try forEachShard(identity.shards, concurrently) { number in

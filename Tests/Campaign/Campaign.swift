@@ -22,6 +22,7 @@ struct Turn: Sendable {
     },
     Turn(name: "T1") { CrashCampaign.run($0.scenario, seed: $0, depth: 5) },
     Turn(name: "T2") { seed in (0..<200).reduce(Findings()) { $0 + RandomCampaign.run(seed: seed &* 200 &+ $1) } },
+    Turn(name: "lost syncs") { LostSyncCampaign.run($0.scenario, seed: $0) },
     Turn(name: "kill") { KillCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T2") { seed in (0..<200).reduce(Findings()) { $0 + RandomCampaign.run(seed: ~seed &* 200 &+ $1) } },
     Turn(name: "T12") { seed in (0..<50).reduce(Findings()) { $0 + MetamorphicCampaign.run(seed: seed &* 50 &+ $1) } },

@@ -156,6 +156,11 @@ package struct Scenario: Sendable, CustomStringConvertible {
         .kill, .recount, .late(1, minutes: 705), .settle, .commit(1), .restart,
       ]),
     Scenario(
+      "slots become free at the end",
+      [.commit(3), .prepare] + Array(repeating: .commit(2), count: 15) + [
+        .prepare, .wait(200_000), .commit(1), .settle,
+      ]),
+    Scenario(
       "captured strings come and go",
       [
         .commit(2), .capture(.all), .commit(3), .repeats(4), .commit(4), .kill, .twins(3), .repeats(3), .commit(2),

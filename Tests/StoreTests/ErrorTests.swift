@@ -12,6 +12,14 @@ import Testing
   }
 
   @Test(arguments: Scenario.all)
+  func everySyncThatFailsForGoodIsSurvived(scenario: Scenario) {
+    let findings = LostSyncCampaign.run(scenario, seed: 3, stride: scenario.stride > 1 ? 6 : 2)
+    print("Lost syncs \(scenario): \(findings)")
+    #expect(findings.violations == [])
+    #expect(findings.faultsInjected > 10)
+  }
+
+  @Test(arguments: Scenario.all)
   func everyKillFollowedByAPowerCutIsSurvived(scenario: Scenario) {
     let findings = KillCampaign.run(scenario, seed: 2, stride: scenario.stride)
     print("Kill \(scenario): \(findings)")

@@ -67,6 +67,7 @@
           (1...60).lazy.map { ProgressCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
       case .stringsOfOthers: script("captured strings come and go")
+      case .believePageCache: lostSync("slots become free at the end")
       case .olderRunWins, .lateRowsAsChanges: script("checkpoints and late clicks")
       case .forgetRollUps: script("a day is rolled up, then patched")
       case .retireInsideHorizon:
@@ -122,6 +123,13 @@
 
     private static func kill(_ name: String) -> Campaign {
       Campaign(name: "kill \(name)") { KillCampaign.run(scenario(name), seed: 2, limit: 1).violations }
+    }
+
+    private static func lostSync(_ name: String) -> Campaign {
+      Campaign(name: "lost syncs \(name)") {
+        (1...3).lazy.map { LostSyncCampaign.run(scenario(name), seed: $0, limit: 1).violations }.first { $0 != [] }
+          ?? []
+      }
     }
 
     private static func error(_ name: String) -> Campaign {
