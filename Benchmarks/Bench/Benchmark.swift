@@ -73,12 +73,16 @@ package struct Benchmark: Sendable {
         threads: options.threads)
       return { try benchmark.run(options.time) }
     },
-    Benchmark(name: "lookup", summary: "ids looked up in segments, there and absent: ns an id and segment") { options in
-      let benchmark = LookupBenchmark(
-        rows: options.scale.pick(3_000, 1_000_000, 1_000_000), segments: options.scale.pick(2, 4, 8),
-        batches: options.scale.pick([1, 64], [1, 40, 4_096], [1, 40, 4_096]),
-        lookups: options.scale.pick(256, 40_000, 400_000))
-      return { try benchmark.run(options.time) }
+    Benchmark(name: "lookup", summary: "ids looked up in all segments, there and absent, warm and cold: µs an id") {
+      options in
+      let benchmark = try LookupBenchmark(
+        LookupBenchmark.Sizes(
+          rows: options.scale.pick(3_000, 131_072, 131_072),
+          segments: options.scale.pick([2, 3], [20, 100], [20, 100, 400]),
+          timed: options.scale.pick(3, 20, 100),
+          batches: options.scale.pick([1, 64], [1, 40, 4_096], [1, 40, 4_096]),
+          lookups: options.scale.pick(128, 8_192, 16_384)), options.time)
+      return { try benchmark.run() }
     },
     Benchmark(name: "click", summary: "a real server answering signed clicks over sockets: req/s, CPU a request") {
       options in

@@ -177,6 +177,9 @@ import Synchronization
     }
   }
 
+  /// Asks for a byte of a section to be brought near, where the file is mapped and the byte in memory.
+  package func prefetch(_ section: SealedSection, _ offset: Int) { mapping?.prefetch(Int(section.offset) + offset) }
+
   private var unreadable: SystemError { SystemError("read (mapped)", path, code: 5) }
 
   private func readBlocks<R>(

@@ -33,6 +33,12 @@ import Glibc
     if slot >= 0 { tally_unmap(slot) } else { unsafe bytes.deallocate() }
   }
 
+  /// Asks for the byte at `offset` to be brought near. Never waits, and never fails: a page that is on disk stays there.
+  package func prefetch(_ offset: Int) {
+    guard offset < bytes.count else { return }
+    unsafe tally_prefetch_to_read(bytes.baseAddress! + offset)
+  }
+
   /// Whether a page could not be read since the file was mapped.
   package var hasFailed: Bool { slot >= 0 && tally_map_failed(slot) != 0 }
 }

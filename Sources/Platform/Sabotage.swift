@@ -120,6 +120,8 @@
   case heartbeatEarly
   /// Clicks that the dedup index no longer knows are not looked up in segments.
   case skipLookups
+  /// A filter of a segment does not know an id of its rows.
+  case leaveOutOfFilter
   /// The dedup index forgets clicks that are in no segment yet.
   case expireBeforeSeal
   /// A source's progress is believed before its clicks are synced.

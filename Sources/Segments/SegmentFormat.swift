@@ -21,6 +21,7 @@ import Files
 //           6 step fences
 //           7 sums        clicks per (ad code, minute) of this segment: blocks of at most 4,096 rows (SumBlock.swift)
 //           8 sum fences
+//           9 filters     which ids without a minting time are surely not in a group of pages (IDFilter.swift)
 
 /// The sections of a segment.
 enum SegmentSection: UInt32 {
@@ -32,6 +33,7 @@ enum SegmentSection: UInt32 {
   case stepFences = 6
   case sums = 7
   case sumFences = 8
+  case filters = 9
 }
 
 /// One click of a segment.

@@ -7,16 +7,19 @@ import Files
 
 /// An identity that is looked for.
 package struct SegmentKey: Hashable, Sendable {
-  package var impression: ImpressionID
+  package let impression: ImpressionID
   /// The shard's number of the ad.
   package var code: UInt32
   /// The caller's own number for it.
   package var tag: Int
+  /// What filters know the impression by.
+  let number: UInt64
 
   package init(impression: ImpressionID, code: UInt32, tag: Int) {
     self.impression = impression
     self.code = code
     self.tag = tag
+    number = IDFilter.number(impression)
   }
 
   /// The order in which keys are handed in.

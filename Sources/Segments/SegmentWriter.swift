@@ -30,8 +30,8 @@ package struct SegmentTarget {
   }
 }
 
-/// Writes a segment from its first row to its last: rows in the order of ids, then steps, then sums. Memory: one page, and
-/// a fence a page.
+/// Writes a segment from its first row to its last: rows in the order of ids, then steps, then sums. Memory: one page, a
+/// fence a page, and the filters: up to 1.2 bytes for each id without a minting time.
 struct SegmentWriter: ~Copyable {
   private var file: SealedFileWriter
   private var encoder: RowPageEncoder
@@ -41,6 +41,7 @@ struct SegmentWriter: ~Copyable {
   let page = RowVector()
   private var fences: [UInt64] = []
   private var pageBytes: [UInt32] = []
+  private var filters = IDFilterWriter()
   private(set) var rows: UInt64 = 0
   /// Whether each row had its place in the models, and the sums are as many clicks as there are rows: always, unless rows
   /// and models come from a segment that is not what it says.
@@ -107,6 +108,7 @@ struct SegmentWriter: ~Copyable {
       isSound = false
     }
     if !encoder.strings.isEmpty { try file.append(encoder.strings) }
+    filters.add(page)
     unsafe fences.append(page.high[0])
     pageBytes.append(UInt32(file.sectionBytes - start))
     rows += UInt64(count)
@@ -172,13 +174,16 @@ struct SegmentWriter: ~Copyable {
     sums.removeAll()
   }
 
-  /// Ends the sums. A segment that is not sound afterwards must not be finished.
+  /// Ends the sums and writes the filters. A segment that is not sound afterwards must not be finished.
   mutating func endSums() throws(SystemError) {
     try writeSums()
     if summed != rows || stepCount == 0 || rows > UInt64(positions.count) { isSound = false }
     file.end()
     try file.begin(section: SegmentSection.sumFences.rawValue)
     try file.append(sumFences.bytes)
+    file.end()
+    try file.begin(section: SegmentSection.filters.rawValue)
+    try filters.finish { bytes throws(SystemError) in try file.append(bytes) }
     file.end()
   }
 

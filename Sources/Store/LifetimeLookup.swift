@@ -27,11 +27,11 @@ struct LifetimeLookup {
     case unreadable
   }
 
-  private struct Wanted {
+  /// A version 7 id.
+  private struct Timed {
     var key: SegmentKey
     /// An earlier copy was not received before this.
     var since: Int64
-    var isFound = false
   }
 
   /// For each click of the batch; empty where none was looked up.
@@ -42,8 +42,9 @@ struct LifetimeLookup {
   private(set) var failures: UInt64 = 0
 
   private let slack: Int64
-  // Reused from batch to batch.
-  private var wanted: [Wanted] = []
+  // Reused from batch to batch; all in the order of ids.
+  private var untimed: [SegmentKey] = []
+  private var timed: [Timed] = []
   private var keys: [SegmentKey] = []
 
   /// Event times may be `maxFuture` ms ahead of the clock.
@@ -57,23 +58,37 @@ struct LifetimeLookup {
     earlier.removeAll(keepingCapacity: true)
     guard let first = segments.first, first.summary.positions.lowerBound < known else { return }
     if sabotaged(.skipLookups) { return }
-    wanted.removeAll(keepingCapacity: true)
+    untimed.removeAll(keepingCapacity: true)
+    timed.removeAll(keepingCapacity: true)
     for i in 0..<batch.count {
       guard let since = since(batch[i]), since <= knownTime else { continue }
-      wanted.append(Wanted(key: SegmentKey(impression: batch[i].identity.impression, code: 0, tag: i), since: since))
+      let impression = batch[i].identity.impression
+      let key = SegmentKey(impression: impression, code: 0, tag: i)
+      if impression.mintedAt == nil { untimed.append(key) } else { timed.append(Timed(key: key, since: since)) }
     }
-    guard !wanted.isEmpty else { return }
-    // An ad without a code has no click that is sealed.
-    let codes = live.codes(of: wanted.map { batch[$0.key.tag].identity.ad })
-    for (i, code) in codes.enumerated() {
-      wanted[i].key.code = code ?? 0
-      wanted[i].isFound = code == nil
-    }
-    wanted.removeAll { $0.isFound }
-    wanted.sort { SegmentKey.precedes($0.key, $1.key) }
+    guard !untimed.isEmpty || !timed.isEmpty else { return }
+    setCodes(batch, live)
+    guard !untimed.isEmpty || !timed.isEmpty else { return }
+    untimed.sort(by: SegmentKey.precedes)
+    timed.sort { SegmentKey.precedes($0.key, $1.key) }
     earlier.append(contentsOf: repeatElement(.none, count: batch.count))
-    lookups += UInt64(wanted.count)
+    lookups += UInt64(untimed.count + timed.count)
     for segment in segments where segment.summary.positions.lowerBound < known { search(segment) }
+  }
+
+  /// Gives the keys the codes of their ads. An ad without one has no click that is sealed, so that its keys go.
+  private mutating func setCodes(_ batch: Span<ClickRequest>, _ live: LiveTable) {
+    let tags = untimed.map(\.tag) + timed.map(\.key.tag)
+    let codes = live.codes(of: tags.map { batch[$0].identity.ad })
+    var at = 0
+    untimed = untimed.compactMap { key in
+      defer { at += 1 }
+      return codes[at].map { key.with(code: $0) }
+    }
+    timed = timed.compactMap { one in
+      defer { at += 1 }
+      return codes[at].map { Timed(key: one.key.with(code: $0), since: one.since) }
+    }
   }
 
   /// The least receive time that an earlier copy of the click can have; nil where it is not looked for.
@@ -84,28 +99,50 @@ struct LifetimeLookup {
 
   private mutating func search(_ segment: Segment) {
     keys.removeAll(keepingCapacity: true)
-    let newest = segment.summary.receiveTimes.upperBound
-    for one in wanted where !one.isFound && one.since <= newest && Self.mayHold(segment, one.key.impression) {
-      keys.append(one.key)
+    do { try segment.sift(untimed, into: &keys) } catch {
+      // Without its filters the rows themselves are asked. The damage is named in full by the next check of the files.
+      failures += 1
+      keys.removeAll(keepingCapacity: true)
+      keys.append(contentsOf: untimed)
     }
+    let before = keys.count
+    let newest = segment.summary.receiveTimes.upperBound
+    for one in timed where one.since <= newest && Self.mayHold(segment, one.key.impression) { keys.append(one.key) }
     guard !keys.isEmpty else { return }
+    if before > 0, keys.count > before { keys.sort(by: SegmentKey.precedes) }
+    var found = 0
     do {
-      try segment.find(keys) { tag, row in earlier[tag] = .counted(row.eventTime) }
+      try segment.find(keys) { tag, row in
+        earlier[tag] = .counted(row.eventTime)
+        found += 1
+      }
     } catch {
-      // Damage is named in full by the next check of the files; here nobody knows of these clicks.
+      // Here nobody knows of these clicks.
       failures += 1
       for key in keys where earlier[key.tag] == .none { earlier[key.tag] = .unreadable }
     }
-    for i in wanted.indices where !wanted[i].isFound {
-      guard case .counted = earlier[wanted[i].key.tag] else { continue }
-      wanted[i].isFound = true
-      hits += 1
-    }
+    guard found > 0 else { return }
+    hits += UInt64(found)
+    // What the first received copy says holds: it is not looked for in the segments behind.
+    untimed.removeAll { Self.isCounted(earlier[$0.tag]) }
+    timed.removeAll { Self.isCounted(earlier[$0.key.tag]) }
+  }
+
+  private static func isCounted(_ earlier: Earlier) -> Bool {
+    if case .counted = earlier { true } else { false }
   }
 
   private static func mayHold(_ segment: Segment, _ impression: ImpressionID) -> Bool {
     guard let minted = impression.mintedAt else { return true }
     return segment.summary.mintingTimes?.contains(minted) ?? false
+  }
+}
+
+extension SegmentKey {
+  fileprivate func with(code: UInt32) -> SegmentKey {
+    var key = self
+    key.code = code
+    return key
   }
 }
 

@@ -16,6 +16,7 @@ import Testing
     var logged: [Segment.LoggedClick] = []
     var sums: [SegmentSum] = []
     var found: [SegmentRow] = []
+    var passed: [SegmentKey] = []
 
     /// Asks in every way; looks up each of `ids`.
     init(_ segment: Segment, _ ids: [ImpressionID]) throws {
@@ -35,6 +36,8 @@ import Testing
           return true
         }
       }
+      let keys = ids.enumerated().map { SegmentKey(impression: $1, code: 0, tag: $0) }
+      try segment.sift(keys.sorted(by: SegmentKey.precedes), into: &passed)
     }
   }
 

@@ -50,7 +50,7 @@ import Testing
 
   private static let sections: [(name: String, kind: UInt32)] = [
     ("columns", 1), ("positions", 2), ("rows", 3), ("fences", 4), ("steps", 5), ("step fences", 6), ("sums", 7),
-    ("sum fences", 8),
+    ("sum fences", 8), ("filters", 9),
   ]
 
   private func contents(_ file: SealedFile, _ kind: UInt32) throws -> [UInt8] {
@@ -63,11 +63,25 @@ import Testing
     let (sealed, _) = try Self.example.seal(to: place.target(3))
     let file = try place.open(3, sealed, .mapped).file
     let page = try FormatPage("segment", from: #filePath)
-    #expect(Set(page.examples.keys) == Set(Self.sections.map(\.name) + ["header page"]))
+    #expect(Set(page.examples.keys) == Set(Self.sections.map(\.name) + ["header page", "filters of two ids"]))
     #expect(page.examples["header page"].map(HexDump.text) == HexDump.text(file.page))
     for (name, kind) in Self.sections {
       #expect(page.examples[name].map(HexDump.text) == HexDump.text(try contents(file, kind)), "\(name)")
     }
+  }
+
+  @Test func theFiltersOfTwoIDsAreWhatIsWritten() throws {
+    let place = try Place.simulated()
+    var builder = SegmentBuilder(first: 0)
+    builder.step(receiveTime: 1_750_000_000_000, runningTime: 0)
+    // One is clicked twice.
+    for low in [2, 1, 2] as [UInt64] {
+      builder.add(ImpressionID(high: 0, low: low), code: 0, eventTime: 1_750_000_000_000, source: .batch)
+    }
+    let (sealed, _) = try builder.seal(to: place.target(3))
+    let written = try contents(try place.open(3, sealed, .mapped).file, 9)
+    let page = try FormatPage("segment", from: #filePath)
+    #expect(page.examples["filters of two ids"].map(HexDump.text) == HexDump.text(written))
   }
 
   @Test func theExamplesAreRead() throws {
@@ -89,9 +103,12 @@ import Testing
     try SegmentTests.expect(try place.open(3, sealed, .mapped), is: Self.example, using: &chance, "the page")
   }
 
-  /// The golden segments were written by version 0.1 and are never written again: later versions must read them.
+  /// The golden segments were written by version 0.1 and are never written again: later versions must read them. The first two
+  /// are from before there were filters.
   @Test func theGoldenSegmentsAreRead() throws {
-    for (name, reference) in [("segment-003", Self.example), ("segment-300", Self.golden)] {
+    for (name, reference) in [
+      ("segment-003", Self.example), ("segment-300", Self.golden), ("segment-300-filters", Self.golden),
+    ] {
       let disk = SimulatedDisk()
       disk.place(try HexDump.golden(name, beside: #filePath), at: "/\(name)")
       for access in SealedFile.Access.allCases {
@@ -106,6 +123,7 @@ import Testing
     let constants = try FormatPage("segment", from: #filePath).constants
     let due = [
       "rows of a page": RowVector.capacity, "most rows": SegmentSummary.maximumRows,
+      "pages of a group": IDFilter.pages, "most ids of a filter": FuseShape.most, "no filter": Int(IDFilter.none),
       "user agent": Int(CapturedColumn.userAgent.rawValue), "referrer": Int(CapturedColumn.referrer.rawValue),
     ]
     #expect(constants == Dictionary(uniqueKeysWithValues: due.map { ($0.filter { $0 != " " }, $1) }))

@@ -58,7 +58,7 @@
         Campaign(name: "T4") { try DamageCampaign.run(seed: 6, sparse: 64, random: 10, limit: 1).violations }
       case .watermarkEarly, .wallClockHorizon:
         Campaign(name: "horizon") { (1...5).flatMap { HorizonCampaign.run(seed: $0, steps: 200).violations } }
-      case .watermarkNotCapped, .heartbeatEarly, .skipLookups, .expireBeforeSeal:
+      case .watermarkNotCapped, .heartbeatEarly, .skipLookups, .leaveOutOfFilter, .expireBeforeSeal:
         Campaign(name: "event time") {
           (1...40).lazy.map { EventTimeCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }

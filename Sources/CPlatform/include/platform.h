@@ -65,6 +65,7 @@ void tally_thread_name(const char *name);
 void tally_nice(int value);
 
 static inline void tally_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
+static inline void tally_prefetch_to_read(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 // Bit i is set where tags[i] == tag, for 8 tags.
 static inline uint32_t tally_match8(const void *tags, uint16_t tag) {

@@ -13,7 +13,7 @@ import Segments
 /// The sections of a segment, as Formats/segment.md numbers them.
 private enum SegmentPart: UInt32 {
   case columns = 1
-  case positions, rows, fences, steps, stepFences, sums, sumFences
+  case positions, rows, fences, steps, stepFences, sums, sumFences, filters
 
   var name: String {
     switch self {
@@ -25,6 +25,7 @@ private enum SegmentPart: UInt32 {
     case .stepFences: "step fences"
     case .sums: "sums"
     case .sumFences: "sum fences"
+    case .filters: "filters of ids"
     }
   }
 }
@@ -186,6 +187,7 @@ extension FileInspector {
     more(fences.offset, pages, "pages")
     try inspectSteps(segment)
     try inspectSums(segment)
+    inspectFilters(segment)
     var left = shownRows
     let cursor = segment.cursor([.all, .strings])
     while left > 0, try cursor.nextPage() {
