@@ -14,7 +14,8 @@ import Store
 //
 //   1. spools      each old shard's raw clicks, told apart by the new route, in the order of their running time
 //   2. shards      each new one from its spools: segments, the log of open minutes, a manifest
-//   3. rows        BASE rows and external rows to the home of their ad; minutes, hours and days made anew from BASE and raw
+//   3. rows        BASE rows and external rows to the home of their ad; minutes, hours and days made anew from BASE and raw;
+//                  corrections, also to the home (CarriedHistory.swift)
 //   4. check       clicks in each minute are as many as before, and so are all positions together
 //   5. ROUTES      the same hot intervals for the new number
 //   6. switch      a new STORE takes the place of the old one: one rename
@@ -86,6 +87,9 @@ package struct Resharding {
     var running: [UInt64] = []
     var totals: [Minute: UInt64] = [:]
     var bytes: UInt64 = 0
+    var history = CarriedHistory()
+    /// How far imports are, of each shard.
+    var sources: [SourceTable] = []
   }
 
   /// Rewrites the store to `shards` shards.
@@ -139,6 +143,8 @@ package struct Resharding {
       for segment in recovery.version.segments where !segment.summary.captured.isEmpty {
         old.bytes += 8 * segment.file.reference.bytes
       }
+      try old.history.add(recovery)
+      old.sources.append(recovery.sources)
       try Self.addTotals(of: recovery.live, to: &old.totals)
     }
     if found == nil, identity.shards > 1, old.clicks > 0 {
@@ -178,7 +184,8 @@ package struct Resharding {
       try Store.prepare(files, directory, in: root)
       var builder = ShardBuilder(
         environment, directory: directory, store: next.id, options: options, closedThrough: old.closedThrough,
-        rolledUp: old.rolledUp, logicalTime: old.logicalTime, retired: base[shard].reduce(0) { $0 + $1.clicks })
+        rolledUp: old.rolledUp, logicalTime: old.logicalTime, retired: base[shard].reduce(0) { $0 + $1.clicks },
+        sources: CarriedHistory.progress(old.sources))
       var clicks = SpoolMerge(try (0..<old.identity.shards).map { try SpoolReader(files, "\(spools)/\($0)-\(shard)") })
       try builder.build(&clicks) {
         done += 1
@@ -236,10 +243,12 @@ package struct Resharding {
   private func makeRows(_ old: Old, _ base: [[AdMinuteCount]], _ table: RouteTable, _ root: String) throws {
     let store = try Store.open(environment, root, options: options)
     defer { for shard in store.shards { shard.close() } }
+    let history = old.history.dealt(table)
     for (number, shard) in store.shards.enumerated() {
       progress("counting", UInt64(number), UInt64(store.shards.count))
       try shard.upkeep.adoptBase(base[number])
       try shard.upkeep.rebuildRuns()
+      try shard.upkeep.adoptCorrections(history.parts[number], lastRun: history.lastRun)
       if old.minutesFrom > .min, old.minutesFrom < .max { try shard.upkeep.dropMinutes(before: old.minutesFrom) }
     }
     try copyExternal(old, table, store)

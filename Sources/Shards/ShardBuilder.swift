@@ -26,6 +26,8 @@ struct ShardBuilder {
   let logicalTime: Int64
   /// Clicks that BASE rows stand for.
   let retired: UInt64
+  /// How far imports are.
+  let sources: [SourceProgress]
 
   private var codes = AdCodes()
   private var changes: [ManifestChange] = []
@@ -33,7 +35,7 @@ struct ShardBuilder {
 
   init(
     _ environment: Environment, directory: String, store: StoreID, options: ShardOptions, closedThrough: Int64,
-    rolledUp: Int64, logicalTime: Int64, retired: UInt64
+    rolledUp: Int64, logicalTime: Int64, retired: UInt64, sources: [SourceProgress]
   ) {
     self.environment = environment
     self.directory = directory
@@ -43,6 +45,7 @@ struct ShardBuilder {
     self.rolledUp = rolledUp
     self.logicalTime = logicalTime
     self.retired = retired
+    self.sources = sources
   }
 
   /// Builds the shard from `clicks`; its directories are there. `step` is called for each click.
@@ -118,6 +121,7 @@ struct ShardBuilder {
     if tail > 0 { record.append(.sealed(to: tail)) }
     if retired > 0 { record.append(.retired(to: retired)) }
     if rolledUp > .min { record.append(.rolledUp(before: rolledUp)) }
+    for source in sources { record.append(.progress(source)) }
     for change in record + changes { try state.apply(change) }
     _ = try Manifest(
       files: environment.files, directory: directory, store: store, number: 1, state: state,

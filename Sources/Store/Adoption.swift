@@ -1,9 +1,11 @@
 import Clicks
+import Corrections
 import Files
 import Platform
 import Runs
 
-// What a rewritten store takes over that is not made from raw clicks: the rows that retired ones left.
+// What a rewritten store takes over that is not made from raw clicks: the rows that retired ones left, and what recounts
+// have changed.
 
 /// Clicks of an ad in a minute.
 package struct AdMinuteCount: Sendable {
@@ -18,7 +20,49 @@ package struct AdMinuteCount: Sendable {
   }
 }
 
+/// What a recount changed in a row of an ad.
+package struct AdCorrection: Sendable {
+  package var ad: AdKey
+  /// Its code says nothing.
+  package var correction: Correction
+
+  package init(ad: AdKey, correction: Correction) {
+    self.ad = ad
+    self.correction = correction
+  }
+}
+
 extension Upkeep {
+  /// Corrections of one file that is taken over.
+  private static let correctionsAtOnce = 1 << 18
+
+  /// Takes the history of corrections over, into a shard that has none. Its next recount has a number above `lastRun`, and
+  /// counts all raw clicks.
+  package func adoptCorrections(_ rows: [AdCorrection], lastRun: UInt64) throws {
+    try checkRunning()
+    precondition(
+      core.live.version.corrections.isEmpty && core.manifest.state.lastRecount == 0, "there is a history already")
+    guard lastRun > 0 else { return }
+    let assigned = core.live.assign(rows.map(\.ad), firstCode: codes)
+    let sorted = zip(rows, assigned.codes).map { row, code in
+      var correction = row.correction
+      correction.code = code
+      return correction
+    }.sorted { ($0.run.number, $0.code) < ($1.run.number, $1.code) }
+    var made = Made()
+    do {
+      if !assigned.keys.isEmpty { try writeDictionary(assigned.keys, &made) }
+      for start in stride(from: 0, to: sorted.count, by: Self.correctionsAtOnce) {
+        let part = Array(sorted[start..<min(start + Self.correctionsAtOnce, sorted.count)])
+        try writeCorrections(part, [], core.environment.files, &made)
+      }
+      try install(made, [.recounted(core.manifest.state.recounted, run: lastRun)])
+    } catch {
+      discard(made)
+      throw error
+    }
+  }
+
   /// Takes `rows` over as the BASE rows of a shard that has none: clicks that its raw ones do not tell of, below the position
   /// up to which raw clicks are retired.
   package func adoptBase(_ rows: [AdMinuteCount]) throws {

@@ -1,5 +1,7 @@
+import ClickLog
 import Clicks
 import Commands
+import Corrections
 import Platform
 import Service
 import Shards
@@ -33,10 +35,10 @@ import Testing
       try RoutesFile.write(table, machine.environment.files, path, store: store.identity.id, created: start)
     } catch { throw Failure("\(error)") }
     var next: UInt64 = 0
-    var recent: [ClickIdentity] = []
-    for _ in 0..<(2 + generator.small(in: 0...12)) {
+    // Ids that count again beyond the horizon, until a recount takes the repeat away.
+    var plain: [(identity: ClickIdentity, time: Int64)] = []
+    for round in 0..<UInt64(2 + generator.small(in: 0...12)) {
       let now = store.clock.now()
-      recent = []
       var parts = [[ClickRequest]](repeating: [], count: shards)
       for _ in 0..<(1 + generator.small(in: 0...80)) {
         next += 1
@@ -47,7 +49,11 @@ import Testing
             ?? ImpressionID(high: next, low: next &* 0x9E37_79B9_7F4A_7C15))
         let time = generator.oneIn(3) ? now - Int64(generator.small(in: 0...200_000_000)) : ClickRequest.onReceipt
         parts[table.route(identity)].append(ClickRequest(identity: identity, eventTime: time))
-        recent.append(identity)
+        if minted == nil { plain.append((identity, now)) }
+      }
+      if let old = plain.firstIndex(where: { now - $0.time > 700_000 }) {
+        parts[table.route(plain[old].identity)].append(ClickRequest(identity: plain[old].identity))
+        plain[old].time = .max
       }
       for (shard, batch) in zip(store.shards, parts) {
         if shard.slots.needsPreparation { try shard.slots.prepare() }
@@ -55,7 +61,13 @@ import Testing
         // What is captured changes from batch to batch, and with it what a segment has.
         let set = CaptureSet(rawValue: UInt16(next % 7)).intersection(.all)
         let strings = Captures.strings(set, of: batch.map(\.identity))
-        shard.commit(batch.span, captured: strings) { #expect($1.verdict == .valid, "click \($0)") }
+        // Two imports, of which one is not known to every shard.
+        let source: UInt64 = round % 3 == 0 && shard === store.shards.last ? 1 : 2
+        let lines = 10 * round + 1 + generator.next() % 9
+        let progress = SourceProgress(high: source, low: 7, lines: lines, bytes: 1 + round)
+        shard.commit(batch.span, captured: strings, progress: progress) {
+          #expect($1.verdict == .valid, "click \($0)")
+        }
       }
       if generator.oneIn(4) {
         let ad = AdKey(rawValue: UInt64(generator.small(in: 1...9)))
@@ -65,6 +77,7 @@ import Testing
       machine.time.advance(milliseconds: Int64(generator.edge(in: 0...60_000_000)))
       for shard in store.shards {
         shard.maintain()
+        if generator.oneIn(3) { try shard.upkeep.recount(.deep(nil)) }
         if generator.oneIn(2) { try shard.upkeep.settle() } else { for _ in 0..<5 { _ = shard.upkeep.turn() } }
         shard.maintain()
       }
@@ -92,9 +105,23 @@ import Testing
     var shards = 0
     var clicks: UInt64 = 0
     var raw: Set<Click> = []
-    var strings: [ClickIdentity: [CapturedColumn: [UInt8]]] = [:]
+    var strings: [Click: [CapturedColumn: [UInt8]]] = [:]
     var series: [[UInt64: [Minute: UInt64]]] = []
     var external: [UInt64: [RowOfSink]] = [:]
+    /// Clicks that recounts took away: they are not among the others.
+    var repeats: UInt64 = 0
+    var corrections: [UInt64: [Change]] = [:]
+    var progress: Set<SourceProgress> = []
+
+    /// A correction without what is a shard's own.
+    struct Change: Hashable {
+      var bucketSeconds: UInt32
+      var bucket: Int64
+      var from: UInt64
+      var to: UInt64
+      var reason: CorrectionReason
+      var time: Int64
+    }
 
     struct RowOfSink: Hashable {
       var minute: Int64
@@ -105,7 +132,7 @@ import Testing
     /// Whether both tell the same, whatever the number of shards.
     func agrees(_ other: Sight) -> Bool {
       clicks == other.clicks && raw == other.raw && strings == other.strings && series == other.series
-        && external == other.external
+        && external == other.external && corrections == other.corrections && progress == other.progress
     }
   }
 
@@ -114,17 +141,34 @@ import Testing
     let identity = try #require(try Store.identify(environment.files, path))
     var sight = Sight(layout: identity.layout, shards: identity.shards)
     var live: [LiveTable] = []
+    var sources: [SourceTable] = []
     for shard in 0..<identity.shards {
       let recovery = try Store.read(environment, path, identity, shard: shard, options: options)
       live.append(recovery.live)
-      sight.clicks += recovery.nextPosition
+      let removed = Set(try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position))
+      sight.clicks += recovery.nextPosition - UInt64(removed.count)
+      sight.repeats += UInt64(removed.count)
+      sources.append(recovery.sources)
+      var runs: [UInt64: Int64] = [:]
+      for file in recovery.version.corrections {
+        try file.forEachRow { row in
+          #expect(runs.updateValue(row.run.time, forKey: row.run.number) ?? row.run.time == row.run.time)
+          #expect(row.run.number <= recovery.manifest?.state.lastRecount ?? 0)
+          let ad = recovery.minutes.ads.key(row.code).rawValue
+          sight.corrections[ad, default: []].append(
+            Sight.Change(
+              bucketSeconds: row.bucketSeconds, bucket: row.bucket, from: row.from, to: row.to, reason: row.reason,
+              time: row.run.time))
+        }
+      }
       try recovery.forEachRetained(environment.files, store: identity.id) { found in
         let click = found.click
+        guard !removed.contains(found.position) else { return }
         #expect(sight.raw.insert(click).inserted, "\(click) is there twice")
         guard let strings = found.strings else { return }
         // A string that was not captured, and one that is empty, are the same.
         let kept = zip(found.set.columns, CapturedStrings(found.set, of: strings).strings(at: 0)).filter { $1 != [] }
-        if !kept.isEmpty { sight.strings[click.identity] = Dictionary(uniqueKeysWithValues: kept) }
+        if !kept.isEmpty { sight.strings[click] = Dictionary(uniqueKeysWithValues: kept) }
       }
       for (number, name) in recovery.manifest?.state.tables ?? [:] where name == "sink" {
         for ad in 1...9 as ClosedRange<UInt64> {
@@ -133,6 +177,16 @@ import Testing
           sight.external[ad, default: []] += rows.map { .init(minute: $0.bucket, value: $0.value, version: $0.version) }
         }
       }
+    }
+    sight.corrections = sight.corrections.mapValues { changes in
+      changes.sorted {
+        ($0.time, $0.bucketSeconds, $0.bucket, $0.from, $0.to) < ($1.time, $1.bucketSeconds, $1.bucket, $1.from, $1.to)
+      }
+    }
+    // An import goes on where the shard is that is farthest behind.
+    for source in sources[0].sources {
+      let all = sources.compactMap { $0.progress(ofSource: source.high, source.low) }
+      if all.count == sources.count { sight.progress.insert(all.min { $0.lines < $1.lines }!) }
     }
     sight.external = sight.external.filter { !$0.value.isEmpty }.mapValues { $0.sorted { $0.minute < $1.minute } }
     let routes = try #require(
@@ -166,7 +220,7 @@ import Testing
     for _ in 0..<2 {
       let shards = 1 + Int(generator.next() % 5)
       let report = try Resharding(machine.environment, Self.path, options: options).run(shards: shards)
-      #expect(report.after == shards && report.clicks == before.clicks)
+      #expect(report.after == shards && report.clicks == before.clicks + before.repeats)
       let after = try Self.look(machine, options)
       #expect(after.shards == shards && after.layout == before.layout + 1)
       #expect(after.agrees(before), "\(seed)")
@@ -236,6 +290,21 @@ import Testing
       }
     }
     #expect(layouts == [0, 1])
+  }
+
+  /// The histories above are worth something: recounts took clicks away, and imports were under way.
+  @Test func theHistoriesHaveCorrectionsAndImports() throws {
+    var (corrections, progress) = (0, 0)
+    for seed in Seeds.list(10) {
+      var generator = seed.generator
+      let machine = SimulatedMachine(seed: generator.next())
+      let options = Self.options(&generator)
+      _ = try Self.fill(machine, shards: 1 + Int(generator.next() % 4), &generator, options)
+      let sight = try Self.look(machine, options)
+      corrections += sight.corrections.isEmpty ? 0 : 1
+      progress += sight.progress.isEmpty ? 0 : 1
+    }
+    #expect(corrections > 2 && progress > 2)
   }
 
   @Test func aFullVolumeIsRefusedBeforeAnythingIsWritten() throws {

@@ -13,9 +13,10 @@ package enum ReshardCommand {
   package static let command = Command(
     "reshard", "rewrites a stopped store to another number of shards",
     discussion: """
-      Every raw click, every count and every row of external tables goes over; each series and total is what it was. The new \
-      shards are built beside the old ones, which takes about as much room again and a copy of the raw clicks. One rename makes \
-      them the store; a crash at any moment leaves the old store or the new one, whole, and the next start clears up.
+      Every raw click, every count and every row of external tables goes over, and so do the corrections that recounts made \
+      and how far imports are; each series and total is what it was. The new shards are built beside the old ones, which \
+      takes about as much room again and a copy of the raw clicks. One rename makes them the store; a crash at any moment \
+      leaves the old store or the new one, whole, and the next start clears up.
       """,
     options: [shards.declaration, Target.dataDirectory.declaration, Option<String>.format.declaration]
       + [Settings.configOption.declaration] + SettingsTable.all.filter { settings.contains($0.name) }.map(\.option),
