@@ -35,7 +35,7 @@ import Glibc
 
   /// Asks for the byte at `offset` to be brought near. Never waits, and never fails: a page that is on disk stays there.
   package func prefetch(_ offset: Int) {
-    guard offset < bytes.count else { return }
+    guard unsafe offset < bytes.count else { return }
     unsafe tally_prefetch_to_read(bytes.baseAddress! + offset)
   }
 

@@ -35,8 +35,9 @@ package enum ImportCommand {
     discussion: """
       A line is a JSON object or a row of a table, with adId, impressionId and time: RFC 3339, or seconds or milliseconds \
       since 1970. A click counts once, however often its file is imported: ids are compared with all raw clicks that are \
-      kept. An import that was interrupted goes on where it was when it is called again. A running server gets the clicks \
-      through POST /api/v1/clicks; a directory that no server holds is written at full speed. Lines that are not counted \
+      kept. A directory that no server holds is written at full speed, and an import that was interrupted goes on where it \
+      was when it is called again. A running server gets the clicks through POST /api/v1/clicks, under its own limits of \
+      time; called again, the whole file is sent, and what is counted already is a duplicate. Lines that are not counted \
       are named, and with any of these the status is 1.
       """,
     operands: [file.declaration],

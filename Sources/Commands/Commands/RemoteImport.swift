@@ -1,13 +1,19 @@
 import Bytes
 import Clicks
+import HTTP
 import Importing
+import Platform
 import Service
 
 /// An import through the batch door of a running server: lines are read and given ids here, and judged there. Nothing is
-/// skipped when it is called again: what is counted already is a duplicate.
+/// skipped when it is called again: what is counted already is a duplicate. For the same reason a request that got no answer,
+/// or one that told to come again, is sent again.
 enum RemoteImport {
   /// Clicks of one request.
   private static let batch = 20_000
+  /// How often a request is sent, and the ns between two that the server could not take. It has waited for seconds then.
+  private static let attempts = 5
+  private static let pause: Int64 = 1_000_000_000
 
   static func run(_ reading: ImportReading, _ door: any Door, _ console: Console) throws -> ImportResult {
     let parser: ClickParser
@@ -47,6 +53,29 @@ enum RemoteImport {
     return report
   }
 
+  /// The answer to a request, which is sent again where there is hope.
+  private static func settled(_ ask: Ask, _ door: any Door) throws -> JSONValue {
+    var attempt = 1
+    while true {
+      do { return try door.ask(ask).json() } catch let error as ClientError {
+        // A connection that was kept open for too long; a server that is gone is not found again.
+        guard case .closed = error, attempt == 1 else { throw error }
+      } catch let failure as Failure {
+        guard failure.status == .unavailable, attempt < attempts else { throw failure }
+        Thread.sleep(nanoseconds: pause)
+      }
+      attempt += 1
+    }
+  }
+
+  /// What ends the import, with how far it came.
+  private static func stopped(_ error: any Error, _ report: ImportResult) -> Failure {
+    let counted = report.accepted + report.duplicate
+    var failure = (error as? Failure) ?? Failure("\(error)", Program.status(of: error))
+    failure.message += "; \(counted) clicks are counted, and calling it again goes on"
+    return failure
+  }
+
   /// The time as the door reads it: a number below 10^11 would be seconds.
   private static func milliseconds(_ time: Int64) -> String {
     abs(time) >= 100_000_000_000 ? "\(time)" : "\"\(Timestamp.format(time))\""
@@ -65,9 +94,11 @@ enum RemoteImport {
   private static func send(
     _ body: inout [UInt8], _ numbers: inout [UInt64], _ door: any Door, _ report: inout ImportResult
   ) throws {
-    let answer = try door.ask(
-      Ask(.post, ["api", "v1", "clicks"], contentType: "application/x-ndjson", body: body)
-    ).json()
+    let ask = Ask(.post, ["api", "v1", "clicks"], contentType: "application/x-ndjson", body: body)
+    let answer: JSONValue
+    do { answer = try settled(ask, door) } catch {
+      throw stopped(error, report)
+    }
     func count(_ value: JSONValue?) -> UInt64 { value?.text.flatMap { UInt64($0) } ?? 0 }
     report.accepted += count(answer["accepted"])
     report.duplicate += count(answer["duplicate"])
