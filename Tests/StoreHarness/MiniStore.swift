@@ -38,8 +38,9 @@ package struct MiniStore {
     + Array(repeating: .commit(2), count: 9)
     + [.kill, .capture([]), .prepare] + Array(repeating: .commit(30), count: 16)
     + [.prepare, .wait(200_000), .capture(.userAgent), .commit(3), .wait(60), .commit(2), .wait(60)]
-    // A minute that closes without a click: its record changes nothing but the time.
-    + [.wait(190_000), .wait(61_000), .wait(61_000), .wait(61_000), .commit(1), .wait(60)]
+    // Minutes that close without a click, until all merges of the last ones are done: the record of the last one changes nothing but
+    // the time, so that an older manifest names no file that has gone.
+    + [.wait(190_000)] + Array(repeating: .wait(61_000), count: 9) + [.commit(1), .wait(60)]
 
   /// The store that `seed` gives; another seed gives one with another identity. `restarted`: opened once more, so that
   /// the newest manifest is younger than all of the log.
