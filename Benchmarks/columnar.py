@@ -182,6 +182,7 @@ class Spark:
         self.path = os.path.join(directory, "counts")
         self.session = (
             SparkSession.builder.master("local[2]").config("spark.driver.memory", "8g").config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
             .config("spark.sql.shuffle.partitions", "8").config("spark.local.dir", directory)
             .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1").getOrCreate())
         self.session.sparkContext.setLogLevel("ERROR")
