@@ -112,7 +112,8 @@ private func frame(_ input: UnsafeRawBufferPointer) {
   for records in 0...2 where input.count >= records * RecordFormat.size {
     do throws(AnnexFault) {
       let annex = try unsafe FrameAnnex(input, records: UInt32(records))
-      precondition(annex.bytes == unsafe Array(input[(records * RecordFormat.size)...]))
+      let rest = unsafe Array(input[(records * RecordFormat.size)...])
+      precondition(annex.bytes == rest)
     } catch {}
   }
 }
@@ -154,4 +155,18 @@ private func container(_ input: UnsafeRawBufferPointer, _ magic: FileMagic) {
     default: try Segment.open(disk, "/file", access: .read).verify()
     }
   } catch is FormatError {} catch is SystemError {} catch { preconditionFailure("\(error)") }
+}
+
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+  _ count: UnsafeMutablePointer<Int32>,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+  _ input: @convention(c) (UnsafePointer<UInt8>, Int) -> Int32
+) -> Int32
+
+/// The package's build calls an executable's entry by this name, where libFuzzer would bring its own.
+@_cdecl("fuzz_main")
+func fuzzMain(_ count: Int32, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Int32 {
+  var (count, arguments) = unsafe (count, arguments)
+  return unsafe runDriver(&count, &arguments) { bytes, size in unsafe fuzz(bytes, size) }
 }
