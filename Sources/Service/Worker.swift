@@ -11,8 +11,7 @@ package final class Worker<State>: Sendable {
   }
 
   private let queue = Mutex(Queue())
-  private let bell = Doorbell()
-  private let thread = Mutex<Thread?>(nil)
+  private let thread = BackgroundThread()
   private let limit: Int
   private let name: String
 
@@ -24,8 +23,7 @@ package final class Worker<State>: Sendable {
 
   /// Starts the thread, which makes and owns the state.
   package func start(_ make: @escaping @Sendable () -> State) throws(SystemError) {
-    let started = try Thread(name) { [self] in run(make()) }
-    thread.withLock { $0 = started }
+    try thread.start(name) { [self] in run(make()) }
   }
 
   /// Puts work at the end of the queue; false where it is full or the worker stops.
@@ -35,7 +33,7 @@ package final class Worker<State>: Sendable {
       queue.work.append(work)
       return true
     }
-    if taken { bell.ring() }
+    if taken { thread.bell.ring() }
     return taken
   }
 
@@ -48,18 +46,12 @@ package final class Worker<State>: Sendable {
   /// Does what is queued, then ends the thread.
   package func stop() {
     queue.withLock { $0.isStopping = true }
-    bell.ring()
-    let running = thread.withLock { current in
-      let running = current
-      current = nil
-      return running
-    }
-    running?.join()
+    thread.stop()
   }
 
   private func run(_ state: State) {
     while true {
-      _ = bell.wait(nanoseconds: -1) { queue.withLock { !$0.work.isEmpty || $0.isStopping } }
+      thread.sleep(nanoseconds: -1) { queue.withLock { !$0.work.isEmpty } }
       let work = queue.withLock { queue in
         let work = queue.work
         queue.work.removeAll(keepingCapacity: true)
