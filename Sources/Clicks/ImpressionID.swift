@@ -71,6 +71,7 @@ package struct ImpressionID: Hashable, Sendable {
   }
 
   /// Milliseconds since 1970 at which a version 7 UUID was minted; nil for every other identity.
+  @inlinable
   package var mintedAt: Int64? {
     guard high >> 12 & 0xF == 7, low >> 62 == 2 else { return nil }
     return Int64(high >> 16)

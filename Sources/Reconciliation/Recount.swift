@@ -50,13 +50,15 @@ package final class Recount: @unchecked Sendable {
     let plan = try CountPlan(segments, partRows: min(1 << 17, max(64, memory / 1_024)))
     let exact = CountTable(plan, memory: memory / 2, settings.files, settings.temporary)
     let repeats = CountTable(plan, memory: memory / 16, settings.files, settings.temporary)
-    let merger = try RowMerger(segments, lookBack: lookBack, fields, memory: memory / 4)
+    let merger = try RowMerger(
+      segments, lookBack: lookBack, fields, groups: merged != nil, memory: memory / 4)
     var sink = RecountSink(
       exact: exact, removed: repeats, writer: try merged.map { try MergedSegmentWriter(segments, into: $0) },
       visit: visit)
+    let encoders = sink.encoders(settings.threads)
     let rows = segments.reduce(0) { $0 + UInt64($1.summary.rows) }
     do {
-      try RecountPipeline.run(merger, settings, rows: rows) { batch in try sink.take(batch) }
+      try RecountPipeline.run(merger, encoders, settings, rows: rows) { batch in try sink.take(batch) }
     } catch let row as RowOutside {
       throw FormatError(
         file: segments[0].file.path, offset: 0,
@@ -118,7 +120,11 @@ private struct RecountSink: ~Copyable {
       try removed.add(row.code, row.minute)
       try visit?(row)
     }
-    guard writer != nil else { return }
-    for page in 0..<batch.pages { try writer!.write(batch.window(page)) }
+    if let group = batch.group { try writer?.write(group) }
+  }
+
+  /// For each thread one that encodes for the merged segment; none where there is to be none.
+  func encoders(_ threads: Int) -> [GroupEncoder] {
+    (0..<max(threads, 1)).compactMap { _ in writer?.groupEncoder() }
   }
 }

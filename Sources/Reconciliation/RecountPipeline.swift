@@ -1,20 +1,26 @@
 import Platform
+import Segments
 import Synchronization
 
-// Two threads share the work where there are two: one reads, decodes and merges, the other counts and writes. Batches go
-// round between them.
+// Two threads share the work where there are two. One reads and merges, the other counts and writes; what is most work and
+// depends on its batch alone, turning rows into the bytes of the merged segment, falls to whichever has nothing else to do.
 //
-//     merging thread   free ─▶ fill ─▶ ready
-//     calling thread   ready ─▶ take ─▶ free
+//     merging thread    free ─▶ fill ─▶ filled ┐              ┌─▶ ready
+//                                              ├─▶ encoding ─▶┤
+//     calling thread                           ┘              └─▶ ready ─▶ take, in the order of the merge ─▶ free
 //
-// Whatever fails on one side ends the other; the error comes out on the calling thread.
+// Without a merged segment nothing is encoded and a filled batch is ready. Whatever fails on one side ends the other; the
+// error comes out on the calling thread.
 
 enum RecountPipeline {
-  private static let batches = 3
+  /// Enough that one thread can encode some while the other fills or takes others.
+  private static let batches = 5
 
-  /// Hands all batches of `merger` to `take`, in order, on the calling thread. `rows` is how many rows there are.
+  /// Hands all batches of `merger` to `take`, in order, on the calling thread. `rows` is how many rows there are. `encoders`:
+  /// one for each thread, or none.
   static func run(
-    _ merger: RowMerger, _ settings: RecountSettings, rows: UInt64, _ take: (RowBatch) throws -> Void
+    _ merger: RowMerger, _ encoders: [GroupEncoder], _ settings: RecountSettings, rows: UInt64,
+    _ take: (RowBatch) throws -> Void
   ) throws {
     var done: UInt64 = 0
     func settle(_ batch: RowBatch) throws {
@@ -25,39 +31,69 @@ enum RecountPipeline {
       if settings.shouldStop() { throw RecountStopped() }
     }
     guard settings.threads > 1 else {
-      let batch = RowBatch()
-      while try merger.fill(batch) { try settle(batch) }
+      let batch = RowBatch(forGroups: !encoders.isEmpty)
+      while try merger.fill(batch) {
+        if let encoder = encoders.first { batch.encode(encoder) }
+        try settle(batch)
+      }
       return
     }
-    let handoff = Handoff((0..<batches).map { _ in RowBatch() })
+    let handoff = Handoff((0..<batches).map { _ in RowBatch(forGroups: !encoders.isEmpty) })
     let thread = try Thread("recount-merge") {
       do {
-        while let batch = handoff.nextFree() {
-          guard try merger.fill(batch) else { break }
-          handoff.makeReady(batch)
+        while let work = handoff.nextForMerger() {
+          switch work {
+          case .fill(let batch):
+            if try merger.fill(batch) { handoff.add(batch, isReady: encoders.isEmpty) } else { handoff.end(nil) }
+          case .encode(let batch):
+            batch.encode(encoders[1])
+            handoff.makeReady(batch)
+          case .take: break
+          }
         }
-        handoff.end(nil)
       } catch { handoff.end(error) }
     }
     defer {
       handoff.stop()
       thread.join()
     }
-    while let batch = try handoff.nextReady() {
-      try settle(batch)
-      handoff.makeFree(batch)
+    while let work = try handoff.nextForTaker() {
+      switch work {
+      case .take(let batch):
+        try settle(batch)
+        handoff.makeFree(batch)
+      case .encode(let batch):
+        batch.encode(encoders[0])
+        handoff.makeReady(batch)
+      case .fill: break
+      }
     }
   }
 }
 
 /// Batches between two threads.
 private final class Handoff: Sendable {
+  /// What a thread is to do next.
+  enum Work {
+    case fill(RowBatch)
+    case encode(RowBatch)
+    case take(RowBatch)
+  }
+
   private struct State {
     var free: [RowBatch]
-    var ready: [RowBatch] = []
+    /// In the order of the merge.
+    var line: [RowBatch] = []
     var hasEnded = false
     var failure: (any Error)?
     var isStopped = false
+
+    /// The first batch that is to be encoded, which is encoded from now on.
+    mutating func nextToEncode() -> Work? {
+      guard let batch = line.first(where: { $0.stage == .filled }) else { return nil }
+      batch.stage = .encoding
+      return .encode(batch)
+    }
   }
 
   private let state: Mutex<State>
@@ -65,26 +101,60 @@ private final class Handoff: Sendable {
 
   init(_ batches: [RowBatch]) { state = Mutex(State(free: batches)) }
 
-  /// An empty batch; nil once the other side has stopped.
-  func nextFree() -> RowBatch? {
-    var batch: RowBatch?
-    _ = bell.wait(nanoseconds: -1) {
-      state.withLock { state in
-        if state.isStopped { return true }
-        batch = state.free.popLast()
-        return batch != nil
-      }
+  /// The merging thread's next work, once there is some; nil where it is done.
+  func nextForMerger() -> Work? {
+    next { state in
+      if state.isStopped { return .some(nil) }
+      // Filling first: nobody else can.
+      if !state.hasEnded, let batch = state.free.popLast() { return .fill(batch) }
+      if let work = state.nextToEncode() { return work }
+      return state.hasEnded ? .some(nil) : nil
     }
-    return batch
+  }
+
+  /// The calling thread's next work, once there is some; nil at the end. Throws what ended the other side.
+  func nextForTaker() throws -> Work? {
+    let work: Result<Work?, any Error> = next { state in
+      if let failure = state.failure { return .failure(failure) }
+      if let first = state.line.first, first.stage == .ready {
+        state.line.removeFirst()
+        return .success(.take(first))
+      }
+      if let work = state.nextToEncode() { return .success(work) }
+      return state.hasEnded && state.line.isEmpty ? .success(nil) : nil
+    }
+    return try work.get()
+  }
+
+  /// What `choose` finds, once it finds something.
+  private func next<T>(_ choose: (inout State) -> sending T?) -> T {
+    var chosen: T?
+    _ = bell.wait(nanoseconds: -1) {
+      chosen = state.withLock { choose(&$0) }
+      return chosen != nil
+    }
+    return chosen!
+  }
+
+  /// A filled batch, the next one in the order of the merge.
+  func add(_ batch: RowBatch, isReady: Bool) {
+    state.withLock { state in
+      batch.stage = isReady ? .ready : .filled
+      state.line.append(batch)
+    }
+    bell.ring()
   }
 
   func makeReady(_ batch: RowBatch) {
-    state.withLock { $0.ready.append(batch) }
+    state.withLock { _ in batch.stage = .ready }
     bell.ring()
   }
 
   func makeFree(_ batch: RowBatch) {
-    state.withLock { $0.free.append(batch) }
+    state.withLock { state in
+      batch.stage = .free
+      state.free.append(batch)
+    }
     bell.ring()
   }
 
@@ -100,23 +170,5 @@ private final class Handoff: Sendable {
   func stop() {
     state.withLock { $0.isStopped = true }
     bell.ring()
-  }
-
-  /// The next full batch; nil at the end. Throws what ended the other side.
-  func nextReady() throws -> RowBatch? {
-    var batch: RowBatch?
-    var failure: (any Error)?
-    _ = bell.wait(nanoseconds: -1) {
-      state.withLock { state in
-        if !state.ready.isEmpty {
-          batch = state.ready.removeFirst()
-          return true
-        }
-        failure = state.failure
-        return state.hasEnded
-      }
-    }
-    if let failure { throw failure }
-    return batch
   }
 }

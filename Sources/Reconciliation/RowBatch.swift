@@ -20,13 +20,21 @@ import Segments
   var read: UInt64 = 0
   /// Captured strings of the first copies, where there are any: for each column one a row.
   var strings: [[[UInt8]]] = []
+  /// The first copies as the merged segment has them, where there is to be one.
+  let group: EncodedGroup?
+  /// Where it stands; the pipeline's lock guards it.
+  var stage = Stage.free
 
-  /// Pages of a batch that travels.
-  static let usualPages = 32
-  /// Bytes of one.
-  static let usualBytes = usualPages * (RowPool.pageBytes + RowVector.capacity * (4 + 2 * 24))
+  enum Stage { case free, filled, encoding, ready }
 
-  init(pages: Int = RowBatch.usualPages, repeats: Int = 2 * RowBatch.usualPages * RowVector.capacity) {
+  /// A batch of first copies in whole pages; or, for a merged segment, of one group.
+  convenience init(forGroups: Bool) {
+    let pages = forGroups ? GroupEncoder.pages : 32
+    self.init(pages: pages, repeats: 64 * RowVector.capacity, group: forGroups ? EncodedGroup() : nil)
+  }
+
+  init(pages: Int, repeats: Int, group: EncodedGroup? = nil) {
+    self.group = group
     capacity = pages * RowVector.capacity
     rows = RowPool(pages: pages)
     unsafe origins = .allocate(capacity: capacity)
@@ -90,10 +98,16 @@ import Segments
   }
 
   /// Pages that have rows.
-  var pages: Int { (count + RowVector.capacity - 1) / RowVector.capacity }
+  private var pages: Int { (count + RowVector.capacity - 1) / RowVector.capacity }
 
-  /// A page of first copies, ready to be written.
-  func window(_ page: Int) -> RowVector {
+  /// Encodes the first copies.
+  func encode(_ encoder: GroupEncoder) {
+    guard let group else { return }
+    encoder.encode((0..<pages).map { window($0) }, to: group)
+  }
+
+  /// A page of first copies, ready to be encoded.
+  private func window(_ page: Int) -> RowVector {
     let window = rows.windows[page]
     let start = page * RowVector.capacity
     window.count = min(RowVector.capacity, count - start)

@@ -25,6 +25,8 @@ import Segments
   private let lookBack: [SegmentProbe]
   private let fields: SegmentFields
   private let captured: Int
+  /// Rows of which a batch that travels has a whole number: a page, or a group of pages.
+  private let unit: Int
   private var seen: [Bool] = []
   /// The position from which the pool's count.
   private let firstPosition: UInt64
@@ -38,7 +40,7 @@ import Segments
   /// The identity of the row before; `isFirst` until there is one.
   private var last: (high: UInt64, low: UInt64, code: UInt32) = (0, 0, 0)
   private var isFirst = true
-  /// First copies of an unfinished page, for the next batch.
+  /// First copies of an unfinished page or group, for the next batch.
   private var carried: RowBatch?
 
   /// The most pages that an input decodes at a time, and reads at a time.
@@ -47,8 +49,11 @@ import Segments
   /// Bytes of decoded pages that a core's second cache is hoped to hold.
   private static let cachedBytes = 1_536 << 10
 
-  /// A merge of `segments`, in the order of their positions, in about `memory` bytes.
-  init(_ segments: [Segment], lookBack: [Segment], _ fields: SegmentFields, memory: Int) throws {
+  /// A merge of `segments`, in the order of their positions, in about `memory` bytes. All batches but the last are whole pages,
+  /// or with `groups` whole groups.
+  init(
+    _ segments: [Segment], lookBack: [Segment], _ fields: SegmentFields, groups: Bool = false, memory: Int
+  ) throws {
     let inputCount = max(1, segments.count)
     let pages = max(1, min(Self.mostPages, min(memory / 2, Self.cachedBytes) / (inputCount * RowPool.pageBytes)))
     let ahead = min(
@@ -62,6 +67,7 @@ import Segments
     }
     self.pool = pool
     self.fields = fields
+    unit = (groups ? GroupEncoder.pages : 1) * RowVector.capacity
     firstPosition = first
     rowsPerInput = pages * RowVector.capacity
     sort = ChunkSort(capacity: pages * segments.count * RowVector.capacity)
@@ -84,7 +90,7 @@ import Segments
       if !lookBack.isEmpty { try removeSeen(batch, from: &probed) }
       if isAtEnd || batch.count == batch.capacity || batch.repeatCount >= batch.repeatCapacity / 2 { break }
     }
-    if !isAtEnd { carryUnfinishedPage(batch) }
+    if !isAtEnd { carryUnfinished(batch) }
     return batch.count > 0 || batch.repeatCount > 0
   }
 
@@ -171,11 +177,11 @@ import Segments
     batch.truncate(to: kept)
   }
 
-  /// Full pages go; what is left over waits for the next batch.
-  private func carryUnfinishedPage(_ batch: RowBatch) {
-    let rest = batch.count % RowVector.capacity
+  /// Whole pages or groups go; what is left over waits for the next batch.
+  private func carryUnfinished(_ batch: RowBatch) {
+    let rest = batch.count % unit
     guard rest > 0 else { return }
-    let carried = self.carried ?? RowBatch(pages: 1, repeats: 0)
+    let carried = self.carried ?? RowBatch(pages: unit / RowVector.capacity, repeats: 0)
     self.carried = carried
     if captured > 0 { carried.strings = Array(repeating: [], count: captured) }
     carried.take(batch, from: batch.count - rest)

@@ -2,26 +2,32 @@
 // that is mostly at one place: the low ad codes, the delays just above zero, the positions that come as expected. So the
 // line of numbers is cut into slots that widen with the distance from there, as floating-point numbers do:
 //
-//     distance d < 64         slot d
-//     else, 2ᵉ ≤ d < 2ᵉ⁺¹     64 slots for each e             on both sides of the pivot
+//     distance d < 256        slot d
+//     else, 2ᵉ ≤ d < 2ᵉ⁺¹     256 slots for each e            on both sides of the pivot
 //
 // Of each slot the index knows the bins that it touches: one or two of them mostly, among which is searched.
 
 /// Finds the bins of one model. Belongs to one writer.
 @safe final class BinIndex {
-  /// What is written of a bin: its code, 16 bits, the code's length, 8, and the field's width, 8.
-  private let codes: UnsafeMutablePointer<UInt32>
-  private let lowers: UnsafeMutablePointer<UInt64>
+  /// What a number is held against and what is written of it, side by side, so that both are one memory access.
+  private struct Bin {
+    var lower: UInt64
+    /// Its code, 16 bits, the code's length, 8, and the field's width, 8.
+    var code: UInt32
+  }
+
+  private let bins: UnsafeMutablePointer<Bin>
   /// Of each slot: its first bin, and above 16 bits how many it touches.
   private let slots: UnsafeMutablePointer<UInt32>
   private let pivot: UInt64
   private let count: Int
-  /// Bits of each number of a lane, and how many.
+  /// The slot's entry of each number of a lane; its bits, and how many.
+  private let entries: UnsafeMutablePointer<UInt32>
   private let words: UnsafeMutablePointer<UInt64>
   private let lengths: UnsafeMutablePointer<UInt8>
 
-  private static let fine: UInt64 = 64
-  private static let fineBits: UInt64 = 6
+  private static let fine: UInt64 = 256
+  private static let fineBits: UInt64 = 8
   /// Slots of one side.
   private static let side = Int(fine + (64 - fineBits) * fine)
 
@@ -29,39 +35,43 @@
   init(_ model: BinModel) {
     let count = model.count
     self.count = count
+    unsafe entries = .allocate(capacity: BinColumn.lane)
     unsafe words = .allocate(capacity: BinColumn.lane)
     unsafe lengths = .allocate(capacity: BinColumn.lane)
-    unsafe codes = .allocate(capacity: count)
-    unsafe lowers = .allocate(capacity: count)
+    unsafe bins = .allocate(capacity: count)
     unsafe slots = .allocate(capacity: 2 * Self.side)
     for bin in 0..<count {
-      unsafe (codes + bin).initialize(
-        to: UInt32(model.codes[bin]) | UInt32(model.lengths[bin]) << 16 | UInt32(model.widths[bin]) << 24)
-      unsafe (lowers + bin).initialize(to: model.lowers[bin])
+      let code = UInt32(model.codes[bin]) | UInt32(model.lengths[bin]) << 16 | UInt32(model.widths[bin]) << 24
+      unsafe (bins + bin).initialize(to: Bin(lower: model.lowers[bin], code: code))
     }
     let narrowest = model.widths.indices.min {
       (model.widths[$0], model.lengths[$0]) < (model.widths[$1], model.lengths[$1])
     }!
     pivot = model.lowers[narrowest]
-    unsafe model.lowers.withUnsafeBufferPointer { lowers in
+    for isBelow in [false, true] {
+      // Away from the pivot bins follow each other, so each is found from the one before.
+      var bin = unsafe model.lowers.withUnsafeBufferPointer { unsafe BinModel.bin(of: pivot, $0) }
+      func move(to value: UInt64) {
+        while bin > 0, model.lowers[bin] > value { bin -= 1 }
+        while bin + 1 < count, model.lowers[bin + 1] <= value { bin += 1 }
+      }
+      // Beyond the ends of the line there are no numbers.
+      let room = isBelow ? pivot : .max - pivot
       for slot in 0..<Self.side {
         let (least, greatest) = Self.distances(slot)
-        for isBelow in [false, true] {
-          // Beyond the ends of the line there are no numbers.
-          let room = isBelow ? pivot : .max - pivot
-          let (near, far) = (min(least, room), min(greatest, room))
-          let first = unsafe BinModel.bin(of: isBelow ? pivot - far : pivot + near, lowers)
-          let last = unsafe BinModel.bin(of: isBelow ? pivot - near : pivot + far, lowers)
-          unsafe (slots + (isBelow ? Self.side + slot : slot)).initialize(
-            to: UInt32(first) | UInt32(last - first + 1) << 16)
-        }
+        let (near, far) = (min(least, room), min(greatest, room))
+        move(to: isBelow ? pivot - near : pivot + near)
+        let nearest = bin
+        move(to: isBelow ? pivot - far : pivot + far)
+        unsafe (slots + (isBelow ? Self.side + slot : slot)).initialize(
+          to: UInt32(min(nearest, bin)) | UInt32(abs(bin - nearest) + 1) << 16)
       }
     }
   }
 
   deinit {
-    unsafe codes.deallocate()
-    unsafe lowers.deallocate()
+    unsafe bins.deallocate()
+    unsafe entries.deallocate()
     unsafe slots.deallocate()
     unsafe words.deallocate()
     unsafe lengths.deallocate()
@@ -97,30 +107,35 @@
     return isKnown
   }
 
-  /// Finds the bits of each number and how many they are; 255 for those that do not fit into a word.
+  /// Finds the bits of each number and how many they are; 255 for those that do not fit into a word. Short loops one behind the
+  /// other, so that many of them are under way while memory answers.
   private func findBits(_ values: UnsafePointer<UInt64>, _ count: Int) -> Bool {
-    let (codes, lowers, slots, pivot) = unsafe (codes, lowers, slots, pivot)
-    let (words, lengths) = unsafe (words, lengths)
-    var unknown: UInt64 = 0
+    let (bins, slots, pivot) = unsafe (bins, slots, pivot)
+    let (entries, words, lengths) = unsafe (entries, words, lengths)
     for i in 0..<count {
       let value = unsafe values[i]
       // Without branches: which side a number is on is as good as random.
       let below = 0 &- (value < pivot ? 1 as UInt64 : 0)
       let distance = ((value &- pivot) ^ below) &- below
-      let exponent = UInt64(truncatingIfNeeded: 58 &- (distance | (2 &* Self.fine &- 1)).leadingZeroBitCount)
+      let exponent = UInt64(
+        truncatingIfNeeded: 64 &- Int(Self.fineBits) &- (distance | (2 &* Self.fine &- 1)).leadingZeroBitCount)
       let slot = Self.fine &* exponent &+ distance &>> (exponent &- 1) &- Self.fine &+ UInt64(Self.side) & below
-      let entry = unsafe slots[Int(truncatingIfNeeded: slot)]
+      unsafe entries[i] = unsafe slots[Int(truncatingIfNeeded: slot)]
+    }
+    var unknown: UInt64 = 0
+    for i in 0..<count {
+      let value = unsafe values[i]
+      let entry = unsafe entries[i]
       var bin = Int(truncatingIfNeeded: entry & 0xFFFF)
       var size = Int(truncatingIfNeeded: entry &>> 16)
-      // Two steps tell up to four bins apart, whether so many are there or not: nearly always nothing is left to be guessed.
-      unsafe halve(&bin, &size, value, lowers)
-      unsafe halve(&bin, &size, value, lowers)
-      while size > 1 { unsafe halve(&bin, &size, value, lowers) }
-      let code = unsafe codes[bin]
+      // One step tells two bins apart, whether there are two or not: nearly always nothing is left to be guessed.
+      unsafe halve(&bin, &size, value, bins)
+      while size > 1 { unsafe halve(&bin, &size, value, bins) }
+      let code = unsafe bins[bin].code
       let length = UInt64(truncatingIfNeeded: code &>> 16 & 0xFF)
       let width = UInt64(truncatingIfNeeded: code &>> 24)
       // Wraps around where the number is below the first bin.
-      let field = unsafe value &- lowers[bin]
+      let field = unsafe value &- bins[bin].lower
       unknown |= width < 64 ? field &>> width : 0
       unsafe words[i] = UInt64(code & 0xFFFF) | field &<< length
       unsafe lengths[i] = width < 52 ? UInt8(truncatingIfNeeded: length &+ width) : 255
@@ -130,9 +145,9 @@
 
   /// Keeps the half of `size` bins from `bin` on that has `value`, without a branch.
   @inline(__always)
-  private func halve(_ bin: inout Int, _ size: inout Int, _ value: UInt64, _ lowers: UnsafePointer<UInt64>) {
+  private func halve(_ bin: inout Int, _ size: inout Int, _ value: UInt64, _ bins: UnsafePointer<Bin>) {
     let half = size &>> 1
-    let isBelow = unsafe value.subtractingReportingOverflow(lowers[bin &+ half]).overflow
+    let isBelow = unsafe value.subtractingReportingOverflow(bins[bin &+ half].lower).overflow
     bin &+= half & ((isBelow ? 1 : 0) &- 1)
     size &-= half
   }
@@ -141,12 +156,12 @@
     var (low, size) = (0, count)
     while size > 1 {
       let half = size / 2
-      if unsafe lowers[low + half] <= value { low += half }
+      if unsafe bins[low + half].lower <= value { low += half }
       size -= half
     }
-    let code = unsafe codes[low]
+    let code = unsafe bins[low].code
     let width = UInt8(truncatingIfNeeded: code >> 24)
     writer.put(UInt64(code & 0xFFFF), Int(code >> 16 & 0xFF))
-    writer.put(unsafe (value &- lowers[low]) & BinModel.mask(width), Int(width))
+    writer.put(unsafe (value &- bins[low].lower) & BinModel.mask(width), Int(width))
   }
 }

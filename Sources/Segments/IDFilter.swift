@@ -205,56 +205,104 @@ extension Segment {
   }
 }
 
-/// Makes the filters of a segment while its rows are written. Takes as much memory as the filters, and 2 MB.
-struct IDFilterWriter {
-  private var numbers: [UInt64] = []
-  private var builder = FuseBuilder()
-  private var pages = 0
-  private var last: ImpressionID?
-  private var counts: [UInt32] = []
-  private var attempts: [UInt8] = []
-  private var filters: [[UInt8]] = []
+/// The filter of one group as it is written.
+struct EncodedFilter: Sendable {
+  /// Different numbers in it.
+  var count: UInt32
+  var attempt: UInt8
+  /// Its cells; none where there is nothing to filter, or no attempt made a filter.
+  var cells: [UInt8]
+}
 
-  /// Takes in the ids of the next page.
-  mutating func add(_ page: RowVector) {
-    for i in 0..<page.count {
-      let id = unsafe ImpressionID(high: page.high[i], low: page.low[i])
-      guard id != last, id.mintedAt == nil else { continue }
-      numbers.append(IDFilter.number(id))
-      last = id
-    }
-    pages += 1
-    if pages == IDFilter.pages { endGroup() }
+/// Makes the filter of one group after the other from their rows. Belongs to one thread; the memory, 3 MB, is allocated once.
+@safe final class IDFilterBuilder {
+  private let builder = FuseBuilder()
+  /// The numbers of the group's ids, and room for those of another attempt.
+  private var numbers: UnsafeMutablePointer<UInt64>
+  private var tried: UnsafeMutablePointer<UInt64>
+  private var count = 0
+  private var last: ImpressionID?
+  /// Pages taken in since the last filter.
+  private(set) var pages = 0
+
+  init() {
+    unsafe numbers = .allocate(capacity: FuseShape.most)
+    unsafe tried = .allocate(capacity: FuseShape.most)
   }
 
-  private mutating func endGroup() {
+  deinit {
+    unsafe numbers.deallocate()
+    unsafe tried.deallocate()
+  }
+
+  /// Takes in the ids of the group's next page.
+  func add(_ page: RowVector) {
+    precondition(pages < IDFilter.pages, "a group of too many pages")
+    guard page.count > 0 else { return }
+    pages += 1
+    unsafe count = takeNumbers(page.high, page.low, page.count, after: last, to: numbers, count)
+    unsafe last = ImpressionID(high: page.high[page.count - 1], low: page.low[page.count - 1])
+  }
+
+  /// Ends the group.
+  func end() -> EncodedFilter {
     // An id that goes on in the next group is in both.
     last = nil
     pages = 0
-    defer { numbers.removeAll(keepingCapacity: true) }
-    if sabotaged(.leaveOutOfFilter), numbers.count > 1 { numbers.removeLast() }
-    var attempt: UInt8 = 0
-    while !numbers.isEmpty, attempt < IDFilter.none {
-      let tried = attempt == 0 ? numbers : numbers.map { IDFilter.number($0, attempt: attempt) }
-      if let cells = builder.build(tried, FuseShape(tried.count)) {
-        filters.append(cells)
-        break
-      }
-      // Different ids may have one number: whoever chooses ids can see to that.
-      if attempt == 0 { numbers = Array(Set(numbers)).sorted() }
-      attempt += 1
+    defer { count = 0 }
+    if sabotaged(.leaveOutOfFilter), count > 1 { count -= 1 }
+    guard count > 0 else { return EncodedFilter(count: 0, attempt: 0, cells: []) }
+    if let cells = unsafe builder.build(numbers, count) {
+      return EncodedFilter(count: UInt32(count), attempt: 0, cells: cells)
     }
-    counts.append(UInt32(numbers.count))
-    attempts.append(attempt)
+    for attempt in 1..<IDFilter.none {
+      // Different ids may have one number: whoever chooses ids can see to that. One set in fourteen only needs another
+      // attempt, so this is not looked into before the second.
+      if attempt == 2 {
+        let different = unsafe Set(UnsafeBufferPointer(start: numbers, count: count)).sorted()
+        count = different.count
+        for i in 0..<count { unsafe numbers[i] = different[i] }
+      }
+      for i in 0..<count { unsafe tried[i] = IDFilter.number(numbers[i], attempt: attempt) }
+      if let cells = unsafe builder.build(tried, count) {
+        return EncodedFilter(count: UInt32(count), attempt: attempt, cells: cells)
+      }
+    }
+    return EncodedFilter(count: UInt32(count), attempt: IDFilter.none, cells: [])
   }
+}
+
+/// Appends the numbers of ids without a minting time, of equal ones the first, to `numbers`; returns how many there are then.
+private func takeNumbers(
+  _ high: UnsafePointer<UInt64>, _ low: UnsafePointer<UInt64>, _ rows: Int, after last: ImpressionID?,
+  to numbers: UnsafeMutablePointer<UInt64>, _ start: Int
+) -> Int {
+  var count = start
+  // Any other id than the first where there is none before.
+  var before = unsafe last.map { ($0.high, $0.low) } ?? (~high[0], low[0])
+  for i in 0..<rows {
+    let id = unsafe ImpressionID(high: high[i], low: low[i])
+    // Written before it is known whether it stays; there is room, for a group has no more rows.
+    unsafe numbers[count] = IDFilter.number(id)
+    let isNew = (id.high ^ before.0) | (id.low ^ before.1) != 0
+    count &+= isNew && id.mintedAt == nil ? 1 : 0
+    before = (id.high, id.low)
+  }
+  return count
+}
+
+/// The filters of a segment on their way into its file. Takes as much memory as they do.
+struct IDFilterSection {
+  private var filters: [EncodedFilter] = []
+
+  mutating func append(_ filter: EncodedFilter) { filters.append(filter) }
 
   /// Writes the section's bytes.
-  mutating func finish(_ write: ([UInt8]) throws(SystemError) -> Void) throws(SystemError) {
-    if pages > 0 { endGroup() }
+  func write(_ write: ([UInt8]) throws(SystemError) -> Void) throws(SystemError) {
     var head = ByteWriter()
-    for count in counts { head.append(count) }
-    head.append(attempts)
+    for filter in filters { head.append(filter.count) }
+    for filter in filters { head.append(filter.attempt) }
     try write(head.bytes)
-    for filter in filters { try write(filter) }
+    for filter in filters where !filter.cells.isEmpty { try write(filter.cells) }
   }
 }

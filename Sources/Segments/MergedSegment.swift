@@ -16,9 +16,12 @@ package struct MergedSegmentWriter: ~Copyable {
     writer = try SegmentMerge.writer(inputs, target)
   }
 
-  /// Writes a page: rows that follow those before, positions counted from the first input's first. Full pages but for the
-  /// last one. Afterwards the page is empty.
-  package mutating func write(_ page: RowVector) throws(SystemError) { try writer.write(page) }
+  /// One that encodes groups of rows for this segment; any number of them may work at a time, each on one thread. Positions
+  /// count from the first input's first.
+  package func groupEncoder() -> GroupEncoder { writer.groupEncoder() }
+
+  /// Writes a group: rows that follow those before. Full groups but for the last one.
+  package mutating func write(_ group: EncodedGroup) throws(SystemError) { try writer.append(group) }
 
   /// Ends the segment and puts it in its place. `sums` gives the clicks per (ad code, minute) of the rows, in order. There is
   /// at least one row. After any error nothing has the target's name, except as `SealedFileWriter.finish` says.

@@ -40,12 +40,12 @@ enum RowPage {
   @inline(__always) static func unbiased(_ number: UInt64) -> Int64 { Int64(bitPattern: number ^ 1 << 63) }
 }
 
-/// Turns rows into pages. Owns the memory for one.
+/// Turns rows into pages.
 @safe struct RowPageEncoder: ~Copyable {
   private let columns: SegmentColumns
   private let positions: PositionTable
-  private let memory: UnsafeMutableRawPointer
-  private let capacity: Int
+  /// Bytes that a page takes at most but for its captured strings.
+  let mostBytes: Int
   private let numbers: UnsafeMutablePointer<UInt64>
   /// Pages so far, and what finds bins once there have been enough of them to be worth it.
   private var pages = 0
@@ -58,21 +58,19 @@ enum RowPage {
     self.columns = columns
     self.positions = positions
     let rows = RowVector.capacity
-    capacity =
+    mostBytes =
       RowPage.headBytes + 4 * columns.count + SortedColumn.capacity(rows) + WordColumn.capacity(rows)
       + 4 * BinColumn.capacity(rows)
-    unsafe memory = .allocate(byteCount: capacity, alignment: 64)
     unsafe numbers = .allocate(capacity: rows)
   }
 
   deinit {
-    unsafe memory.deallocate()
     unsafe numbers.deallocate()
   }
 
-  /// The bytes of a page but for its captured strings, which are left in `strings` and belong behind them. Valid until
-  /// the next call. Nil where a row has a number that the models do not know.
-  mutating func encode(_ rows: RowVector) -> UnsafeRawBufferPointer? {
+  /// Writes a page but for its captured strings, which are left in `strings` and belong behind it; returns its bytes. There is
+  /// room for `mostBytes`. Nil where a row has a number that the models do not know.
+  mutating func encode(_ rows: RowVector, to memory: UnsafeMutableRawPointer) -> Int? {
     let count = rows.count
     let version = RowPage.version(rows)
     pages += 1
@@ -131,6 +129,6 @@ enum RowPage {
       StringColumn.encode(column, to: &strings)
       end(strings.count - before)
     }
-    return unsafe UnsafeRawBufferPointer(start: memory, count: bytes)
+    return bytes
   }
 }

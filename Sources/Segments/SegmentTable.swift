@@ -147,7 +147,7 @@ extension Array {
 /// A walk through a segment's sums in the order of (ad code, minute), one block in memory.
 package final class SegmentSumCursor {
   private let segment: Segment
-  private var rows = SumRows()
+  private let rows = SumRows()
   private var index = 0
   private var block = 0
 

@@ -30,18 +30,20 @@ package struct SegmentTarget {
   }
 }
 
-/// Writes a segment from its first row to its last: rows in the order of ids, then steps, then sums. Memory: one page, a
-/// fence a page, and the filters: up to 1.2 bytes for each id without a minting time.
+/// Writes a segment from its first row to its last: rows in the order of ids, then steps, then sums. Memory: one group of
+/// pages, a fence a page, and the filters: up to 1.2 bytes for each id without a minting time.
 struct SegmentWriter: ~Copyable {
   private var file: SealedFileWriter
-  private var encoder: RowPageEncoder
+  private let columns: SegmentColumns
+  private let table: PositionTable
+  private let encoder: GroupEncoder
+  private let group = EncodedGroup()
   private let positions: Range<UInt64>
-  private let captured: [CapturedColumn]
   /// The rows of the page being filled.
   let page = RowVector()
   private var fences: [UInt64] = []
   private var pageBytes: [UInt32] = []
-  private var filters = IDFilterWriter()
+  private var filters = IDFilterSection()
   private(set) var rows: UInt64 = 0
   /// Whether each row had its place in the models, and the sums are as many clicks as there are rows: always, unless rows
   /// and models come from a segment that is not what it says.
@@ -50,7 +52,7 @@ struct SegmentWriter: ~Copyable {
   private var steps: [SegmentStep] = []
   private var stepFences = ByteWriter()
   private var stepCount: UInt64 = 0
-  private var sums = SumRows()
+  private let sums = SumRows()
   private var sumFences = ByteWriter()
   private var sumCount: UInt64 = 0
   private var summed: UInt64 = 0
@@ -85,39 +87,47 @@ struct SegmentWriter: ~Copyable {
   ) {
     self.file = file
     self.positions = positions
-    captured = columns.captured
-    encoder = RowPageEncoder(columns, table)
+    self.columns = columns
+    self.table = table
+    encoder = GroupEncoder(columns, table)
   }
 
-  /// Writes the rows in `page`, which follow those written before in the order of ids. Full pages but for the last.
-  mutating func writePage() throws(SystemError) { try write(page) }
-
-  /// The same with the rows of another page. Afterwards it has none.
-  mutating func write(_ page: RowVector) throws(SystemError) {
-    let count = page.count
-    guard count > 0 else { return }
-    for i in 0..<count {
-      unsafe eventTimes.add(page.eventTime[i])
-      let id = unsafe ImpressionID(high: page.high[i], low: page.low[i])
-      if let minted = id.mintedAt { mintingTimes.add(minted) }
-    }
-    let start = file.sectionBytes
-    if let numbers = unsafe encoder.encode(page) {
-      unsafe try file.append(numbers)
-    } else {
-      isSound = false
-    }
-    if !encoder.strings.isEmpty { try file.append(encoder.strings) }
-    filters.add(page)
-    unsafe fences.append(page.high[0])
-    pageBytes.append(UInt32(file.sectionBytes - start))
-    rows += UInt64(count)
+  /// Writes the rows in `page`, which follow those written before in the order of ids. Full pages but for the last. Afterwards
+  /// it has none.
+  mutating func writePage() throws(SystemError) {
+    encoder.add(page, to: group)
     page.count = 0
+    if group.fences.count == IDFilter.pages { try endGroup() }
+  }
+
+  private mutating func endGroup() throws(SystemError) {
+    guard group.rows > 0 else { return }
+    encoder.end(group)
+    try append(group)
+    group.removeAll()
+  }
+
+  /// One that encodes groups for this segment, for other threads.
+  func groupEncoder() -> GroupEncoder { GroupEncoder(columns, table) }
+
+  /// Writes a group that was encoded elsewhere: rows that follow those before. Full groups but for the last one; whoever writes
+  /// groups writes no pages.
+  mutating func append(_ group: EncodedGroup) throws(SystemError) {
+    guard group.rows > 0 else { return }
+    if !group.isSound { isSound = false }
+    unsafe try file.append(group.bytes)
+    fences += group.fences
+    pageBytes += group.pageBytes
+    filters.append(group.filter)
+    eventTimes.add(group.eventTimes)
+    mintingTimes.add(group.mintingTimes)
+    rows += UInt64(group.rows)
   }
 
   /// Ends the rows and begins the steps.
   mutating func endRows() throws(SystemError) {
     try writePage()
+    try endGroup()
     try file.append([UInt8](repeating: 0, count: BitReader.slack))
     file.end()
     try file.begin(section: SegmentSection.fences.rawValue)
@@ -183,7 +193,7 @@ struct SegmentWriter: ~Copyable {
     try file.append(sumFences.bytes)
     file.end()
     try file.begin(section: SegmentSection.filters.rawValue)
-    try filters.finish { bytes throws(SystemError) in try file.append(bytes) }
+    try filters.write { bytes throws(SystemError) in try file.append(bytes) }
     file.end()
   }
 
@@ -194,22 +204,8 @@ struct SegmentWriter: ~Copyable {
       positions: positions, leftOut: UInt64(positions.count) - rows, eventTimes: eventTimes.range!,
       receiveTimes: receiveTimes.range!,
       runningTimes: runningTimes.range!, mintingTimes: mintingTimes.range, steps: stepCount, sums: sumCount,
-      captured: captured)
+      captured: columns.captured)
     let reference = unsafe try file.finish { page in unsafe summary.write(to: page) }
     return (reference, summary)
   }
-}
-
-/// The least and the greatest of some numbers.
-struct Extent<T: FixedWidthInteger> {
-  private var least = T.max
-  private var greatest = T.min
-
-  @inline(__always) mutating func add(_ number: T) {
-    least = min(least, number)
-    greatest = max(greatest, number)
-  }
-
-  /// Nil where there was none.
-  var range: ClosedRange<T>? { least <= greatest ? least...greatest : nil }
 }

@@ -32,17 +32,30 @@ struct SumFence {
   }
 }
 
-/// Up to a block of sums.
-struct SumRows {
+/// Up to a block of sums. The memory is fixed.
+@safe final class SumRows {
   private(set) var count = 0
-  private var codes = [UInt32](repeating: 0, count: SumBlock.capacity)
-  private var buckets = [UInt32](repeating: 0, count: SumBlock.capacity)
-  private var clicks = [UInt64](repeating: 0, count: SumBlock.capacity)
+  private let codes: UnsafeMutablePointer<UInt32>
+  private let buckets: UnsafeMutablePointer<UInt32>
+  private let clicks: UnsafeMutablePointer<UInt64>
   /// What the minutes share.
   private var group: Int64 = 0
 
+  init() {
+    unsafe codes = .allocate(capacity: SumBlock.capacity)
+    unsafe buckets = .allocate(capacity: SumBlock.capacity)
+    unsafe clicks = .allocate(capacity: SumBlock.capacity)
+  }
+
+  deinit {
+    unsafe codes.deallocate()
+    unsafe buckets.deallocate()
+    unsafe clicks.deallocate()
+  }
+
   subscript(index: Int) -> SegmentSum {
-    SegmentSum(
+    precondition(index >= 0 && index < count)
+    return unsafe SegmentSum(
       code: codes[index], minute: Minute(index: group << 32 | Int64(buckets[index])), clicks: clicks[index])
   }
 
@@ -51,51 +64,38 @@ struct SumRows {
     count == 0 || count < SumBlock.capacity && SumBlock.group(sum.minute.index) == group
   }
 
-  mutating func append(_ sum: SegmentSum) {
+  /// Adds a row that the block takes.
+  func append(_ sum: SegmentSum) {
+    precondition(count < SumBlock.capacity)
     group = SumBlock.group(sum.minute.index)
-    codes[count] = sum.code
-    buckets[count] = UInt32(truncatingIfNeeded: sum.minute.index)
-    clicks[count] = sum.clicks
+    unsafe codes[count] = sum.code
+    unsafe buckets[count] = UInt32(truncatingIfNeeded: sum.minute.index)
+    unsafe clicks[count] = sum.clicks
     count += 1
   }
 
-  mutating func removeAll() { count = 0 }
+  func removeAll() { count = 0 }
 
   /// The fence of this block; nil where it has no row.
   func fence(offset: Int) -> SumFence? {
     guard count > 0 else { return nil }
-    return SumFence(code: codes[0], rows: UInt32(count), minute: self[0].minute.index, offset: UInt64(offset))
+    return SumFence(code: self[0].code, rows: UInt32(count), minute: self[0].minute.index, offset: UInt64(offset))
   }
 
   func encode(to bytes: inout [UInt8]) {
-    unsafe codes.withUnsafeBufferPointer { codes in
-      unsafe buckets.withUnsafeBufferPointer { buckets in
-        unsafe clicks.withUnsafeBufferPointer { clicks in
-          unsafe RowBlock.encode(
-            codes: UnsafeBufferPointer(rebasing: codes[..<count]),
-            buckets: UnsafeBufferPointer(rebasing: buckets[..<count]),
-            values: UnsafeBufferPointer(rebasing: clicks[..<count]), to: &bytes)
-        }
-      }
-    }
+    unsafe RowBlock.encode(
+      codes: UnsafeBufferPointer(start: codes, count: count),
+      buckets: UnsafeBufferPointer(start: buckets, count: count),
+      values: UnsafeBufferPointer(start: clicks, count: count), to: &bytes)
   }
 
   /// Becomes the block that has this fence.
-  mutating func decode(_ bytes: UnsafeRawBufferPointer, _ fence: SumFence) throws(Fault) {
+  func decode(_ bytes: UnsafeRawBufferPointer, _ fence: SumFence) throws(Fault) {
     group = SumBlock.group(fence.minute)
-    var failure: ColumnFault?
-    unsafe codes.withUnsafeMutableBufferPointer { codes in
-      unsafe buckets.withUnsafeMutableBufferPointer { buckets in
-        unsafe clicks.withUnsafeMutableBufferPointer { clicks in
-          do throws(ColumnFault) {
-            count = try unsafe RowBlock.decode(
-              bytes, codes: codes.baseAddress!, buckets: buckets.baseAddress!, values: clicks.baseAddress!)
-          } catch { failure = error }
-        }
-      }
-    }
-    if let failure { throw Fault("a block of sums cannot be read: \(failure)") }
-    guard count == Int(fence.rows), codes[0] == fence.code, self[0].minute.index == fence.minute else {
+    do throws(ColumnFault) {
+      count = try unsafe RowBlock.decode(bytes, codes: codes, buckets: buckets, values: clicks)
+    } catch { throw Fault("a block of sums cannot be read: \(error)") }
+    guard count == Int(fence.rows), self[0].code == fence.code, self[0].minute.index == fence.minute else {
       throw Fault("a block of sums is not the one of its fence")
     }
   }
