@@ -47,7 +47,44 @@ static uint32_t crc32c_table(uint32_t crc, const uint8_t *p, size_t n) {
 }
 
 #if defined(__x86_64__)
+// The instruction has its result after three cycles and can begin a new one each cycle: so three streams are read side by
+// side. A sum is linear: what it becomes behind so many zero bytes is the xor of what its four bytes become, and the sum of
+// two streams is the first one's behind zeros, xor the second one's. (Gopal et al., "Fast CRC computation for iSCSI polynomial
+// using CRC32 instruction", 2011; tables in the place of a multiplication without carries.)
+enum { CRC_STREAM = 1360 };  // three are 16 bytes less than a frame of 4 KiB
+
+static uint32_t crc_behind[4][256];
+
+__attribute__((constructor)) static void build_crc_behind(void) {
+  static const uint8_t zeros[CRC_STREAM];
+  build_crc_table();
+  for (int byte = 0; byte < 4; byte++)
+    for (int bit = 0; bit < 8; bit++) {
+      uint32_t one = crc32c_table(1u << (8 * byte + bit), zeros, CRC_STREAM);
+      for (int i = 0; i < 256; i++)
+        if (i >> bit & 1) crc_behind[byte][i] ^= one;
+    }
+}
+
+static uint32_t behind_stream(uint32_t crc) {
+  return crc_behind[0][crc & 0xFF] ^ crc_behind[1][(crc >> 8) & 0xFF] ^ crc_behind[2][(crc >> 16) & 0xFF] ^
+         crc_behind[3][crc >> 24];
+}
+
 __attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, const uint8_t *p, size_t n) {
+  for (; n >= 3 * CRC_STREAM; p += 3 * CRC_STREAM, n -= 3 * CRC_STREAM) {
+    uint64_t first = crc, second = 0, third = 0;
+    for (const uint8_t *q = p; q < p + CRC_STREAM; q += 8) {
+      uint64_t a, b, c;
+      memcpy(&a, q, 8);
+      memcpy(&b, q + CRC_STREAM, 8);
+      memcpy(&c, q + 2 * CRC_STREAM, 8);
+      first = __builtin_ia32_crc32di(first, a);
+      second = __builtin_ia32_crc32di(second, b);
+      third = __builtin_ia32_crc32di(third, c);
+    }
+    crc = behind_stream(behind_stream((uint32_t)first) ^ (uint32_t)second) ^ (uint32_t)third;
+  }
   uint64_t wide = crc;
   for (; n >= 8; p += 8, n -= 8) {
     uint64_t word;
