@@ -1,4 +1,5 @@
 import Clicks
+import Files
 import Platform
 import Segments
 
@@ -116,7 +117,7 @@ import Segments
 
   /// Writes all full blocks to the file, part by part.
   private func spillBlocks() throws {
-    if spill == nil { spill = try SpillFile.create(files, in: directory) }
+    if spill == nil { spill = try SpillFile.create(files, in: directory, name: "recount") }
     for part in blocks.indices {
       for block in blocks[part].inMemory {
         blocks[part].spilled.append(try unsafe spill!.append(pool.bytes(block, blockBytes)))

@@ -51,7 +51,7 @@ package final class Recount: @unchecked Sendable {
     let exact = CountTable(plan, memory: memory / 2, settings.files, settings.temporary)
     let repeats = CountTable(plan, memory: memory / 16, settings.files, settings.temporary)
     let merger = try RowMerger(
-      segments, lookBack: lookBack, fields, groups: merged != nil, memory: memory / 4)
+      segments, lookBack: lookBack, fields, groups: merged != nil, memory: memory / 8)
     var sink = RecountSink(
       exact: exact, removed: repeats, writer: try merged.map { try MergedSegmentWriter(segments, into: $0) },
       visit: visit)

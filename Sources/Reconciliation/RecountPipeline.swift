@@ -14,7 +14,7 @@ import Synchronization
 
 enum RecountPipeline {
   /// Enough that one thread can encode some while the other fills or takes others.
-  private static let batches = 5
+  private static let batches = 4
 
   /// Hands all batches of `merger` to `take`, in order, on the calling thread. `rows` is how many rows there are. `encoders`:
   /// one for each thread, or none.

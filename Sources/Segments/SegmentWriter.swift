@@ -15,11 +15,14 @@ package struct SegmentTarget {
   /// Logical ms since 1970.
   package var created: Int64
   package var blockBytes: UInt32
+  /// Bytes of look-up filters that wait in memory; more of them wait in a file beside the temporary one.
+  package var filterMemory: Int
 
   package init(
     files: any FileSystem, path: String, temporary: String, store: StoreID, number: UInt64, created: Int64,
-    blockBytes: UInt32 = SealedFileWriter.defaultBlockBytes
+    blockBytes: UInt32 = SealedFileWriter.defaultBlockBytes, filterMemory: Int = 8 << 20
   ) {
+    self.filterMemory = filterMemory
     self.files = files
     self.path = path
     self.temporary = temporary
@@ -31,7 +34,7 @@ package struct SegmentTarget {
 }
 
 /// Writes a segment from its first row to its last: rows in the order of ids, then steps, then sums. Memory: one group of
-/// pages, a fence a page, and the filters: up to 1.2 bytes for each id without a minting time.
+/// pages, a fence a page, and up to 8 MiB of filters.
 struct SegmentWriter: ~Copyable {
   private var file: SealedFileWriter
   private let columns: SegmentColumns
@@ -43,7 +46,7 @@ struct SegmentWriter: ~Copyable {
   let page = RowVector()
   private var fences: [UInt64] = []
   private var pageBytes: [UInt32] = []
-  private var filters = IDFilterSection()
+  private var filters: IDFilterSection
   private(set) var rows: UInt64 = 0
   /// Whether each row had its place in the models, and the sums are as many clicks as there are rows: always, unless rows
   /// and models come from a segment that is not what it says.
@@ -79,13 +82,15 @@ struct SegmentWriter: ~Copyable {
     try file.append(table.bytes)
     file.end()
     try file.begin(section: SegmentSection.rows.rawValue)
-    return SegmentWriter(file, positions: positions, columns: columns, table: table)
+    return SegmentWriter(file, target, positions: positions, columns: columns, table: table)
   }
 
   private init(
-    _ file: consuming SealedFileWriter, positions: Range<UInt64>, columns: SegmentColumns, table: PositionTable
+    _ file: consuming SealedFileWriter, _ target: SegmentTarget, positions: Range<UInt64>, columns: SegmentColumns,
+    table: PositionTable
   ) {
     self.file = file
+    filters = IDFilterSection(target)
     self.positions = positions
     self.columns = columns
     self.table = table
@@ -118,7 +123,7 @@ struct SegmentWriter: ~Copyable {
     unsafe try file.append(group.bytes)
     fences += group.fences
     pageBytes += group.pageBytes
-    filters.append(group.filter)
+    try filters.append(group.filter)
     eventTimes.add(group.eventTimes)
     mintingTimes.add(group.mintingTimes)
     rows += UInt64(group.rows)

@@ -32,7 +32,14 @@ import Testing
           #expect(failure == nil && names.contains("1.seg"))
           break
         }
-        #expect(failure?.code == code, "call \(call): \(operations)")
+        let waiting = names.filter { $0.hasPrefix("filters-") }
+        if failure == nil {
+          // The file that filters waited in could not be removed; the next opening does that.
+          #expect(waiting.count == 1 && names.contains("1.seg"), "call \(call): \(operations)")
+          call += 1
+          continue
+        }
+        #expect(failure?.code == code && waiting == [], "call \(call): \(operations)")
         if names.contains("1.seg") { #expect(failure?.call == "fsync" && failure?.subject == place.directory) }
         for input in inputs { try input.verify() }
         call += 1
@@ -44,7 +51,9 @@ import Testing
   @Test func sealingLeavesNothingBehind() throws {
     var chance = Seeds.list(1)[0].generator
     let reference = Reference(.mixed, count: 20_000, using: &chance)
-    try everyCallFails([EIO, ENOSPC], prepare: { _ in [] }) { place, _ in try reference.seal(to: place.target(1)) }
+    try everyCallFails([EIO, ENOSPC], prepare: { _ in [] }) { place, _ in
+      try reference.seal(to: place.target(1, filterMemory: 1))
+    }
   }
 
   @Test(arguments: SealedFile.Access.allCases) func mergingLeavesNothingBehind(_ access: SealedFile.Access) throws {
@@ -57,7 +66,7 @@ import Testing
         return try place.open(number, sealed, access)
       }
     } _: { place, inputs in
-      _ = try SegmentMerge.merge(inputs, into: place.target(1))
+      _ = try SegmentMerge.merge(inputs, into: place.target(1, filterMemory: 1))
     }
   }
 

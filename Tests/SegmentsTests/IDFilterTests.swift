@@ -63,6 +63,24 @@ import Testing
     return try place.open(1, reference, .mapped)
   }
 
+  /// Filters that wait in a file are the same as those that wait in memory, and the file is gone afterwards.
+  @Test func filtersMayWaitInAFile() throws {
+    var chance = Seeds.list(1)[0].generator
+    let reference = Reference(.version4, count: 150_000, using: &chance)
+    let place = try Place.simulated()
+    func sealed(filterMemory: Int) throws -> [UInt8] {
+      try reference.seal(to: place.target(1, filterMemory: filterMemory))
+      #expect(try place.files.list("/s").sorted() == ["1.seg"])
+      let file = try place.files.open(place.path(1), .read)
+      let bytes = try file.bytes(at: 0, count: Int(try file.size()))
+      try place.files.remove(place.path(1))
+      return bytes
+    }
+    let inMemory = try sealed(filterMemory: 8 << 20)
+    // Each group by itself; two of the three together.
+    for memory in [1, 100_000] { #expect(try sealed(filterMemory: memory) == inMemory, "\(memory)") }
+  }
+
   @Test func severalGroupsHaveOneEach() throws {
     var chance = Seeds.list(1)[0].generator
     // One id fills the end of the first group and all of the second; browsers' ids fill the third.

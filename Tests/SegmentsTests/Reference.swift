@@ -151,10 +151,12 @@ struct Place {
 
   func path(_ number: UInt64) -> String { "\(directory)/\(number).seg" }
 
-  func target(_ number: UInt64, blockBytes: UInt32 = SealedFileWriter.defaultBlockBytes) -> SegmentTarget {
+  func target(
+    _ number: UInt64, blockBytes: UInt32 = SealedFileWriter.defaultBlockBytes, filterMemory: Int = 8 << 20
+  ) -> SegmentTarget {
     SegmentTarget(
       files: files, path: path(number), temporary: "\(directory)/\(number).tmp", store: Self.store, number: number,
-      created: 1_750_000_000_000, blockBytes: blockBytes)
+      created: 1_750_000_000_000, blockBytes: blockBytes, filterMemory: filterMemory)
   }
 
   func open(_ number: UInt64, _ reference: SealedReference, _ access: SealedFile.Access) throws -> Segment {

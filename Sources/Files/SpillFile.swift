@@ -2,22 +2,24 @@ import Bytes
 import Platform
 import Synchronization
 
-// Blocks of keys that memory has no room for. The file is nobody's but the recount's and is gone with it; it is never synced.
-// What is read back decides about money, so each block is held against a checksum that stayed in memory.
+// Blocks that memory has no room for. The file is nobody's but its maker's and is gone with it; it is never synced. What is read
+// back decides about money, so each block is held against a checksum that stayed in memory.
 
 /// A file of blocks, written once and read back at any time by any thread.
-final class SpillFile: @unchecked Sendable {
+package final class SpillFile: @unchecked Sendable {
   private let files: any FileSystem
   private let path: String
   private let file: any File
-  private(set) var bytes: UInt64 = 0
+  private var bytes: UInt64 = 0
 
   private static let numbers = Atomic<UInt64>(0)
 
-  /// A new file in `directory`, under a name that no other recount of the process has.
-  static func create(_ files: any FileSystem, in directory: String) throws(SystemError) -> SpillFile {
+  /// A new file in `directory`, whose name begins with `name` and a hyphen and is no other file's of the process.
+  package static func create(
+    _ files: any FileSystem, in directory: String, name: String
+  ) throws(SystemError) -> SpillFile {
     let number = numbers.add(1, ordering: .relaxed).newValue
-    let path = "\(directory)/recount-\(number)"
+    let path = "\(directory)/\(name)-\(number)"
     if files.exists(path) { try files.remove(path) }
     do throws(SystemError) {
       return SpillFile(files, path, try files.open(path, .create))
@@ -40,26 +42,34 @@ final class SpillFile: @unchecked Sendable {
   }
 
   /// Where a block is, and what it must be.
-  struct Block {
-    var offset: UInt64
-    var count: UInt32
-    var checksum: UInt32
+  package struct Block: Sendable {
+    fileprivate var offset: UInt64
+    package fileprivate(set) var count: UInt32
+    fileprivate var checksum: UInt32
   }
 
   /// Appends a block.
-  func append(_ block: UnsafeRawBufferPointer) throws(SystemError) -> Block {
+  package func append(_ block: UnsafeRawBufferPointer) throws(SystemError) -> Block {
     let place = unsafe Block(offset: bytes, count: UInt32(block.count), checksum: CRC32C.checksum(block))
     unsafe try file.writeAll(block, at: bytes)
     bytes += UInt64(block.count)
     return place
   }
 
+  /// Appends a block of an array's bytes.
+  package func append(_ block: [UInt8]) throws(SystemError) -> Block {
+    let place = Block(offset: bytes, count: UInt32(block.count), checksum: CRC32C.checksum(block))
+    try file.writeAll(block, at: bytes)
+    bytes += UInt64(block.count)
+    return place
+  }
+
   /// Reads a block into the front of `buffer`. Throws `FormatError` where it is not what was written.
-  func read(_ block: Block, into buffer: UnsafeMutableRawBufferPointer) throws {
+  package func read(_ block: Block, into buffer: UnsafeMutableRawBufferPointer) throws {
     let target = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<Int(block.count)])
     let count = unsafe try file.readFully(into: target, at: block.offset)
     guard count == target.count, unsafe CRC32C.checksum(UnsafeRawBufferPointer(target)) == block.checksum else {
-      throw FormatError(file: path, offset: block.offset, reason: "counts that were put aside have changed")
+      throw FormatError(file: path, offset: block.offset, reason: "what was put aside has changed")
     }
   }
 }
