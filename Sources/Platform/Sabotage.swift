@@ -138,6 +138,8 @@
   case creditAgain
   /// A recount compares the rows of a sealed month without their credits.
   case forgetCredits
+  /// A recount takes damage of sealed rows for what clicks have changed.
+  case creditDamage
   /// A merge of correction files forgets which changes are credits.
   case mergeCreditsAsChanges
   /// An opening uses slots again that are free by a manifest which may stand in the page cache alone.

@@ -12,7 +12,7 @@ package enum JobKind: String, CaseIterable, Sendable {
   case seal
 }
 
-/// Why a job was refused, as data: a job that fails with it has this as its result.
+/// Why a job was refused, or could not do all of its work, as data: a job that fails with it has this as its result.
 package protocol JobRefusal: Error {
   var json: JSONValue { get }
 }

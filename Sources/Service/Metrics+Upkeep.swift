@@ -65,6 +65,9 @@ extension ServiceContext {
     perShard("tally_recount_drift_rows", "gauge", "Rows that the last recount found wrong, late repeats apart.") {
       Int64(clamping: $0.recounts.lastDrift)
     }
+    perShard("tally_recount_sealed_months_left", "gauge", "Sealed months with other rows than were sealed.") {
+      Int64($0.recounts.monthsLeftAlone.count)
+    }
     perShard("tally_recount_runs_total", "counter", "Recounts.") { Int64(clamping: $0.recounts.runs) }
     perShard("tally_recount_rows_total", "counter", "Rows that recounts compared.") {
       Int64(clamping: $0.recounts.rows)

@@ -63,10 +63,12 @@ package final class Operations: Sendable {
     guard let job = jobs.add(.reconcile, scheduled: scheduled) else { return nil }
     upkeeper.ask { [self] upkeeps, goesOn in
       run(job) {
-        try request.perform(upkeeps) { done, total in
+        let result = try request.perform(upkeeps) { done, total in
           jobs.progress(job.id, steps: done, of: total)
           return goesOn()
         }
+        if let fault = SealedMonthsDiffer(result) { throw fault }
+        return result
       }
     }
     return job
@@ -115,7 +117,9 @@ package final class Operations: Sendable {
   /// The answer of a deep check: sound where every file holds and no row differs.
   private static func joined(_ files: JSONValue, _ recount: JSONValue) -> JSONValue {
     guard case .object(let members) = files else { return files }
-    let isClean = recount["rowsCorrected"] == .integer(0) && recount["complete"] == .bool(true)
+    let isClean =
+      recount["rowsCorrected"] == .integer(0) && recount["complete"] == .bool(true)
+      && SealedMonthsDiffer(recount) == nil
     return .object(
       members.map { $0.name == "sound" ? .init("sound", .bool($0.value == .bool(true) && isClean)) : $0 }
         + [.init("recount", recount)])

@@ -36,6 +36,8 @@ package struct RecountRequest: Sendable {
   ) throws -> JSONValue {
     var sum: RecountReport?
     var codes: [(shard: Int, row: Correction)] = []
+    var alone: [SealedMonthsDiffer.Entry] = []
+    var isComplete = true
     var read: UInt64 = 0
     let total = upkeeps.reduce(UInt64(0)) { sum, upkeep in
       sum + upkeep.core.live.version.segments.reduce(0) { $0 + UInt64($1.summary.rows) }
@@ -51,12 +53,12 @@ package struct RecountRequest: Sendable {
         }
         read = before + report.rawClicks
         codes += report.samples.map { (shard, $0) }
+        alone += (SealedRowsDiffer(report)?.months ?? []).map { .init(shard: shard, month: $0.month, rows: $0.rows) }
         sum = sum.map { $0 + report } ?? report
       }
-    } catch is RecountStopped {
-      return Self.json(sum ?? RecountReport(mark: RecountMark()), codes, upkeeps, isDry: isDry, isComplete: false)
-    }
-    return Self.json(sum ?? RecountReport(mark: RecountMark()), codes, upkeeps, isDry: isDry, isComplete: true)
+    } catch is RecountStopped { isComplete = false }
+    return Self.json(
+      sum ?? RecountReport(mark: RecountMark()), codes, alone, upkeeps, isDry: isDry, isComplete: isComplete)
   }
 
   private final class Told {
@@ -73,8 +75,8 @@ package struct RecountRequest: Sendable {
   }
 
   private static func json(
-    _ report: RecountReport, _ samples: [(shard: Int, row: Correction)], _ upkeeps: [Upkeep], isDry: Bool,
-    isComplete: Bool
+    _ report: RecountReport, _ samples: [(shard: Int, row: Correction)], _ alone: [SealedMonthsDiffer.Entry],
+    _ upkeeps: [Upkeep], isDry: Bool, isComplete: Bool
   ) -> JSONValue {
     let minutes = report.minutes.flatMap { $0.isEmpty ? nil : $0 }
     func moment(_ minute: Int64?) -> JSONValue {
@@ -89,6 +91,7 @@ package struct RecountRequest: Sendable {
         CorrectionReason.allCases.map { .init($0.name, .integer(report.corrected[$0] ?? 0)) }),
       "clicksAdded": .integer(report.added), "clicksRemoved": .integer(report.removed),
       "repeatsRemoved": .integer(report.repeats), "rowsCredited": .integer(report.credits),
+      SealedMonthsDiffer.member: .array(alone.map(\.json)),
       "samples": .array(
         samples.prefix(RecountReport.sampleLimit).map { shard, row in
           guard case .object(let members) = API.json(row) else { return .null }

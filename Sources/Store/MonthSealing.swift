@@ -121,18 +121,20 @@ extension Version {
   ) throws -> [String] {
     var faults: [String] = []
     for seal in state.seals {
+      var found: [String] = []
       do {
         let now = try self.seal(seal.month, at: seal.time, state, key: key, directory: directory)
         if now.days != seal.days {
-          faults.append("\(seal.month) was sealed with \(seal.clicks) clicks and has \(now.clicks), or others, by day")
+          found.append("\(seal.month) was sealed with \(seal.clicks) clicks and has \(now.clicks), or others, by day")
         }
         let isKept = state.minutesFrom <= seal.month.minutes.lowerBound
         if isKept, seal.minutes != MonthSeal.noMinutes, now.minutes != seal.minutes {
-          faults.append("\(seal.month) was sealed with \(seal.rows) minute rows and has \(now.rows), or others")
+          found.append("\(seal.month) was sealed with \(seal.rows) minute rows and has \(now.rows), or others")
         }
       } catch let error as FormatError where error.file == directory {
-        faults.append("\(seal.month), which is sealed: \(error.reason)")
+        found.append("\(seal.month), which is sealed: \(error.reason)")
       }
+      faults += found.map { "\($0); \(SealCheck.remedy(seal.month))" }
     }
     let sealed = SealedMonths(state.seals)
     for file in corrections {
@@ -141,7 +143,8 @@ extension Version {
         if row.isCredit, !sealed.contains(minute: minute) {
           faults.append("ad code \(row.code) has a credit in minute \(minute), whose month is not sealed")
         }
-        guard !row.isCredit, sealed.contains(minute: minute),
+        // A recount puts back what was damaged, and only what was sealed.
+        guard !row.isCredit, row.reason != .damage, sealed.contains(minute: minute),
           let seal = state.seal(of: Month(containing: Minute(index: minute))), row.run.time > seal.time
         else { return }
         faults.append("ad code \(row.code): a row of \(seal.month) was changed after it had been sealed")

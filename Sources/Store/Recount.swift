@@ -14,7 +14,8 @@ import Segments
 //      plus the signed difference. A click that came behind X is in the row or in memory, and no difference touches it
 //   5. the mark (position X, floor, closed minute) with the last chunk
 //
-// In a sealed month rows stay as they are: row + Σ credits is what is compared, and a difference becomes a credit (R8).
+// In a sealed month rows stay as they are: row + Σ credits is what is compared, and a difference becomes a credit (R8), unless
+// the rows are not those that were sealed (SealCheck).
 //
 // A crash anywhere leaves whole chunks: the next recount finds the rest. Repeats are recorded by their position and stay in
 // the segments; whatever counts raw clicks takes the recorded ones away, so nothing counts them again.
@@ -73,11 +74,14 @@ extension Upkeep {
     let version = core.live.version
     if sabotaged(.recountAbsolute) { books.pinned = version }
     let table = RecountTable(version, state, target: target, scope: scope)
+    let seals = SealCheck(version: version, state: state, directory: core.directory, live: core.live)
     isInterruptible = true
-    try table.compare(to: self, pause, &books)
-    if case .deep = scope { try compareRollUps(in: table.minutes, pause, &books) }
+    try table.compare(to: self, seals, pause, &books)
+    if case .deep = scope { try compareRollUps(in: table.minutes, seals, pause, &books) }
     isInterruptible = false
-    if !isDry { try finish(&books, mark: table.isWhole ? target : nil) }
+    // Repeats that were left alone must not retire: they are looked for again.
+    let isWhole = table.isWhole && books.report.repeatsLeft == 0
+    if !isDry { try finish(&books, mark: isWhole ? target : nil) }
     let report = books.report
     count { $0.recounts.add(report, isDry: isDry) }
     return report
@@ -175,34 +179,6 @@ extension Upkeep {
     guard let first = changes.map(\.bucket).min(), let last = changes.map(\.bucket).max() else { return }
     try writePatch(key, to: version.table(key), window: first..<(last + 1), position: position, &made) { change in
       for row in changes { try change(row) }
-    }
-  }
-
-  // MARK: - Hours and days
-
-  /// Holds hour and day rows of rolled-up days against their minutes as they are now.
-  private func compareRollUps(
-    in minutes: Range<Int64>, _ pause: RecountPause, _ books: inout RecountBooks
-  ) throws {
-    if !books.isEmpty, !books.isDry { try write(&books) }
-    let state = core.manifest.state
-    let version = core.live.version
-    guard state.rolledUp > .min else { return }
-    for key in [RunTableKey.hours, .days] {
-      let width = Int64(key.bucketSeconds) / 60
-      // The first bucket whose minutes are all compared, up to the end of the rolled-up days.
-      let start = (minutes.lowerBound + width - 1) / width
-      let end = min(state.rolledUp * 1_440, minutes.upperBound) / width
-      guard start < end else { continue }
-      let due = try RowStream(version.table(.minutes)).limited(to: start * width..<end * width).widened(by: width)
-      let have = try RowStream(version.table(key)).limited(to: start..<end)
-      try RowStream.compare(have, due) { row, have, due in
-        try pause.row()
-        books.report.rollUpRows += 1
-        guard have != due, !books.sealed.contains(minute: row.bucket * width) else { return }
-        books.add(wide: row, key, have: have, due: due)
-        // Behind a change of its own the row would be read as it was: these all lie in one chunk, however many they are.
-      }
     }
   }
 }

@@ -68,6 +68,16 @@ struct RecountBooks {
     // First what is no repeat, then the repeats: neither is ever below zero.
     let isCredit = sealed.contains(minute: key.bucket)
     let before = due + UInt64(found.count)
+    var stored = stored
+    if isCredit {
+      let month = Month(containing: Minute(index: key.bucket))
+      switch report.standings[month] ?? .unknown {
+      case .asSealed: break
+      // The row is what was sealed, now or by an earlier chunk.
+      case .damaged: stored = before
+      case .unknown: return report.leave(month, repeats: found.count)
+      }
+    }
     if stored != before {
       let reason: CorrectionReason = stored == 0 ? .missing : before == 0 ? .phantom : .damage
       note(key, 60, stored, before, reason, isCredit: isCredit)
@@ -84,9 +94,18 @@ struct RecountBooks {
       RunChange(code: key.code, bucket: key.bucket, change: Int64(bitPattern: due &- stored)))
   }
 
+  /// A row of a sealed month is what was sealed from now on.
+  mutating func putBack(_ key: RowCount, from: UInt64, to: UInt64) {
+    note(key, 60, from, to, .damage)
+    guard !isDry else { return }
+    count += 1
+    minuteChanges[Upkeep.day(of: key.bucket), default: []].append(
+      RunChange(code: key.code, bucket: key.bucket, change: Int64(bitPattern: to &- from)))
+  }
+
   /// An hour or day row is not the sum of its minutes.
   mutating func add(wide key: RowCount, _ table: RunTableKey, have: UInt64, due: UInt64) {
-    note(key, table.bucketSeconds, have, due, have == 0 ? .missing : due == 0 ? .phantom : .damage)
+    note(wide: key, table, from: have, to: due)
     guard !isDry else { return }
     let perDay = CompactionPlan.perDay(table)
     wideChanges[table, default: [:]][CompactionPlan.floor(key.bucket, perDay), default: []].append(
@@ -105,9 +124,11 @@ struct RecountBooks {
     if !isDry { corrections.append(correction) }
   }
 
-  /// An hour or day row was wrong beside what its minutes change.
+  /// An hour or day row was wrong beside what its minutes change. Whatever a sealed row lost, it was damaged.
   mutating func note(wide key: RowCount, _ table: RunTableKey, from: UInt64, to: UInt64) {
-    note(key, table.bucketSeconds, from, to, from == 0 ? .missing : to == 0 ? .phantom : .damage)
+    let isSealed = sealed.contains(minute: key.bucket * Int64(table.bucketSeconds) / 60)
+    let reason: CorrectionReason = isSealed ? .damage : from == 0 ? .missing : to == 0 ? .phantom : .damage
+    note(key, table.bucketSeconds, from, to, reason)
   }
 
   /// Brings the changes into the order of runs: two passes may have met one day.
@@ -129,35 +150,4 @@ struct RecountBooks {
 extension RemovedRepeat {
   /// The key of the row that counted it.
   fileprivate var row: RowCount { RowCount(code: code, bucket: minute.index, count: 0) }
-}
-
-/// What minute rows change in wider rows.
-enum RollUpChange {
-  /// The changes of `key`'s rows that belong to `changes` of minutes of one day, sorted: each row becomes the sum of its
-  /// minutes as they are then. A row that was not their sum before is noted as damaged.
-  static func follow(
-    _ changes: [RunChange], _ key: RunTableKey, _ version: Version, _ books: inout RecountBooks
-  ) throws -> [RunChange] {
-    let width = Int64(key.bucketSeconds) / 60
-    var wide: [RunChange] = []
-    for change in changes {
-      let bucket = CompactionPlan.floor(change.bucket, width)
-      if let last = wide.last, last.code == change.code, last.bucket == bucket {
-        wide[wide.count - 1].change += change.change
-      } else {
-        wide.append(RunChange(code: change.code, bucket: bucket, change: change.change))
-      }
-    }
-    for i in wide.indices {
-      let (code, bucket) = (wide[i].code, wide[i].bucket)
-      let minutes = try version.table(.minutes).series(of: code, in: bucket * width..<(bucket + 1) * width)
-      let sum = minutes.reduce(UInt64(0)) { $0 &+ $1.count }
-      let stored = try version.table(key).series(of: code, in: bucket..<(bucket + 1)).first?.count ?? 0
-      if sum != stored {
-        books.note(wide: RowCount(code: code, bucket: bucket, count: 0), key, from: stored, to: sum)
-        wide[i].change += Int64(bitPattern: sum &- stored)
-      }
-    }
-    return wide
-  }
 }

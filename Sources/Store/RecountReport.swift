@@ -1,3 +1,4 @@
+import Clicks
 import Corrections
 
 /// What a recount came to.
@@ -22,6 +23,12 @@ package struct RecountReport: Sendable {
   package var removed: UInt64 = 0
   /// Clicks that count no longer.
   package var repeats: UInt64 = 0
+  /// The sealed months in which there were differences.
+  package var standings: [Month: SealStanding] = [:]
+  /// Of those whose rows were left alone, how many rows differ.
+  package private(set) var leftAlone: [Month: UInt64] = [:]
+  /// Repeats among them, which no recount has taken away.
+  package private(set) var repeatsLeft: UInt64 = 0
   /// The first corrections, to be shown.
   package var samples: [Correction] = []
 
@@ -30,10 +37,16 @@ package struct RecountReport: Sendable {
   package init(mark: RecountMark) { self.mark = mark }
 
   /// Whether every row was right.
-  package var isClean: Bool { corrections == 0 }
+  package var isClean: Bool { corrections == 0 && leftAlone.isEmpty }
 
   /// Changes of rows.
   package var corrections: UInt64 { corrected.values.reduce(0, +) }
+
+  /// A row that differs, of a month that is left alone.
+  mutating func leave(_ month: Month, repeats: Int = 0) {
+    leftAlone[month, default: 0] += 1
+    repeatsLeft += UInt64(repeats)
+  }
 
   mutating func add(_ correction: Correction) {
     corrected[correction.reason, default: 0] += 1
@@ -61,6 +74,8 @@ package struct RecountReport: Sendable {
     sum.rollUpRows += b.rollUpRows
     sum.corrected.merge(b.corrected, uniquingKeysWith: +)
     sum.credits += b.credits
+    sum.leftAlone.merge(b.leftAlone, uniquingKeysWith: +)
+    sum.repeatsLeft += b.repeatsLeft
     sum.added += b.added
     sum.removed += b.removed
     sum.repeats += b.repeats
@@ -80,11 +95,17 @@ package struct RecountCounters: Sendable {
   package var repeats: UInt64 = 0
   /// Rows that the last recount found wrong other than by late repeats.
   package var lastDrift: UInt64 = 0
+  /// Sealed months that recounts left alone, as their rows are not those that were sealed.
+  package var monthsLeftAlone: Set<Month> = []
 
   mutating func add(_ report: RecountReport, isDry: Bool) {
     runs += 1
     rows += report.rows
-    lastDrift = report.corrections - (report.corrected[.lateRepeat] ?? 0)
+    lastDrift =
+      report.corrections - (report.corrected[.lateRepeat] ?? 0) + report.leftAlone.values.reduce(0, +)
+    for (month, standing) in report.standings {
+      if standing == .unknown { monthsLeftAlone.insert(month) } else { monthsLeftAlone.remove(month) }
+    }
     guard !isDry else { return }
     corrected.merge(report.corrected, uniquingKeysWith: +)
     added += report.added

@@ -10,8 +10,9 @@ import Segments
 //     deep       BASE + first copies among the segments' rows − recorded repeats whose first copy has retired
 //     changes    BASE + sums of the segments − recorded repeats − repeats found now
 //
-// beside the rows of a version with the credits of sealed months, and compared in two passes where only changes are asked for: all rows of minutes that have closed since the last recount,
-// then, of older minutes, the rows in which clicks have come since. The second looks each up: there are few.
+// beside the rows of a version with the credits of sealed months, and compared in two passes where only changes are asked for:
+// all rows of minutes that have closed since the last recount, then, of older minutes, the rows in which clicks have come
+// since. The second looks each up: there are few.
 
 /// The table of a version at position X, to be held against its raw clicks.
 struct RecountTable {
@@ -56,15 +57,19 @@ struct RecountTable {
     var taken: [RowCount]
   }
 
-  func compare(to upkeep: Upkeep, _ pause: RecountPause, _ books: inout RecountBooks) throws {
+  func compare(
+    to upkeep: Upkeep, _ seals: SealCheck, _ pause: RecountPause, _ books: inout RecountBooks
+  ) throws {
     books.report.minutes = minutes
     let fresh = scope == .changes ? max(minutes.lowerBound, state.recounted.through) : minutes.lowerBound
     let stream = min(fresh, minutes.upperBound)..<minutes.upperBound
     let found = try find(stream, upkeep, pause, &books)
+    for new in found.new { try upkeep.check(sealed: new.minute.index, seals, pause, &books) }
     books.repeatsFound = found.new.filter { stream.contains($0.minute.index) }
     /// A row of the table beside what is due.
     func row(_ key: RowCount, _ stored: UInt64, _ due: UInt64, _ books: inout RecountBooks) throws {
       try pause.row()
+      if stored != due { try upkeep.check(sealed: key.bucket, seals, pause, &books) }
       books.add(key, stored: stored, due: due)
       if books.isFull, !books.isDry { try upkeep.write(&books) }
     }
@@ -97,7 +102,7 @@ struct RecountTable {
     case .changes: counted = unsettled
     case .deep(nil): counted = version.segments
     case .deep(.some):
-      let overlapping = version.segments.indices.filter { overlaps(version.segments[$0], minutes) }
+      let overlapping = version.segments.indices.filter { version.segments[$0].overlaps(minutes) }
       counted = overlapping.isEmpty ? [] : Array(version.segments[overlapping.first!...overlapping.last!])
     }
     let before = counted.first.map { first in
@@ -127,14 +132,8 @@ struct RecountTable {
     }
     let taken = recorded.map { ($0.code, $0.minute) } + new.map { ($0.code, $0.minute.index) }
     return Found(
-      counts: try RowStream.sum(version.segments.filter { overlaps($0, stream) }.map { RowStream($0) }), new: new,
+      counts: try RowStream.sum(version.segments.filter { $0.overlaps(stream) }.map { RowStream($0) }), new: new,
       taken: RowCount.counted(taken))
-  }
-
-  private func overlaps(_ segment: Segment, _ minutes: Range<Int64>) -> Bool {
-    let times = segment.summary.eventTimes
-    return Minute(containing: times.lowerBound).index < minutes.upperBound
-      && Minute(containing: times.upperBound).index >= minutes.lowerBound
   }
 
   /// The rows in `minutes` that clicks of unsettled segments count in.
@@ -142,8 +141,8 @@ struct RecountTable {
     in minutes: Range<Int64>, _ taken: [RowCount], _ credits: [RunChange], _ file: String,
     _ row: (RowCount, UInt64, UInt64) throws -> Void
   ) throws {
-    let keys = try RowStream.sum(unsettled.filter { overlaps($0, minutes) }.map { RowStream($0) }).limited(to: minutes)
-    let sums = version.segments.filter { overlaps($0, minutes) }.map { $0.sumCursor() }
+    let keys = try RowStream.sum(unsettled.filter { $0.overlaps(minutes) }.map { RowStream($0) }).limited(to: minutes)
+    let sums = version.segments.filter { $0.overlaps(minutes) }.map { $0.sumCursor() }
     let (base, table) = (version.table(.base), version.table(.minutes))
     var at = 0
     var credit = 0
@@ -191,6 +190,15 @@ extension RunTable {
     var table = self
     table.remove(Set(runs.filter { !$0.window.overlaps(buckets) }.map(\.file.reference.number)))
     return table
+  }
+}
+
+extension Segment {
+  /// Whether it may have clicks of `minutes`.
+  func overlaps(_ minutes: Range<Int64>) -> Bool {
+    let times = summary.eventTimes
+    return Minute(containing: times.lowerBound).index < minutes.upperBound
+      && Minute(containing: times.upperBound).index >= minutes.lowerBound
   }
 }
 

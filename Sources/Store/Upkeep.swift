@@ -171,7 +171,7 @@ package final class Upkeep {
     switch step {
     case .checkpoint: try checkpoint()
     case .seal: try seal()
-    case .recount: try recount(.changes)
+    case .recount: if let fault = SealedRowsDiffer(try recount(.changes)) { throw fault }
     case .retain: try retain()
     case .compact(let task): try compact(task)
     }

@@ -100,16 +100,67 @@ import Testing
     #expect(names == ["statement-\(month)-of-acme.csv", "statements-\(month).json"])
   }
 
-  @Test func aSealedRowThatIsChangedIsFound() throws {
-    #expect(session.run("reconcile --data-dir DATA --log-slot-size 64KiB").status == .done)
-    _ = try json(seal())
+  /// Adds to the first or the last row, and to its hour and day where `isWhole`.
+  private func damage(last: Bool = false, by change: Int64, isWhole: Bool = false) throws {
     var options = ShardOptions()
     (options.slotBytes, options.manifestBytes, options.diskReserve) = (65_536, 32_768, 0)
     let store = try Store.open(.kernel, session.data, options: options)
-    let row = try #require(try store.shards[0].live.rows().first)
-    try store.shards[0].upkeep.plant([(ad: row.ad, bucket: row.minute.index, change: 1)])
+    let rows = try store.shards[0].live.rows()
+    let row = try #require(last ? rows.last : rows.first)
+    for (key, width) in [(RunTableKey.minutes, Int64(1)), (.hours, 60), (.days, 1_440)] where isWhole || width == 1 {
+      try store.shards[0].upkeep.plant([(ad: row.ad, bucket: row.minute.index / width, change: change)], in: key)
+    }
     store.shards[0].close()
-    #expect(session.run("verify --data-dir DATA").status == .differs)
+  }
+
+  private func reconcile(_ more: String = "") -> Session.Result {
+    session.run("reconcile \(more) --data-dir DATA --log-slot-size 64KiB")
+  }
+
+  @Test func aSealedRowThatIsDamagedIsPutBack() throws {
+    #expect(reconcile().status == .done)
+    let done = try json(seal())
+    try damage(by: 1)
+    let verify = session.run("verify --data-dir DATA")
+    let remedy = "tally reconcile --from \(month)-01T00:00:00Z --to \(month.next)-01T00:00:00Z puts back"
+    #expect(verify.status == .differs && verify.talk.contains(remedy), "\(verify.talk)")
+    let dry = reconcile("--dry-run --format json")
+    #expect(dry.status == .differs && dry.output.contains("\"damage\":1"), "\(dry.output)")
+    let report = try json(reconcile("--format json"))
+    #expect(report.shown("rowsCorrected") == "1" && report.shown("rowsCredited") == "0")
+    #expect(session.run("verify --deep --data-dir DATA").status == .done)
+    #expect(session.run("corrections 42 --data-dir DATA").output.contains("damage"))
+    #expect(try json(seal())["digest"] == done["digest"])
+  }
+
+  /// Sealed wrong and damaged then: by hand and by a running server it is told, and nothing becomes a credit.
+  @Test func aMonthThatNobodyKnowsIsNamed() throws {
+    #expect(reconcile().status == .done)
+    // Hours and days have rows of their own then.
+    #expect(session.run("compact --data-dir DATA --log-slot-size 64KiB").status == .done)
+    try damage(last: true, by: 2, isWhole: true)
+    _ = try json(seal())
+    try damage(by: 1)
+    func expectTold(_ result: Session.Result) {
+      let words = "NOT CORRECTED: shard 0: \(month) has other rows than were sealed"
+      #expect(result.status == .differs && result.talk.contains(words), "\(result.status): \(result.talk)")
+    }
+    expectTold(reconcile("--dry-run"))
+    let report = reconcile("--format json")
+    expectTold(report)
+    #expect(try JSONReader.read(Array(report.output.utf8))["sealedMonthsLeft"]?.elements.count == 1)
+    var settings = ServeSettings()
+    settings.dataDirectory = session.data
+    (settings.listen, settings.adminListen) = ("127.0.0.1:0", "127.0.0.1:0")
+    settings.shardOptions.slotBytes = 1 << 20
+    settings.shardOptions.diskReserve = 0
+    let server = Server(settings) { _ in }
+    try server.start()
+    defer { server.stop() }
+    expectTold(session.run("reconcile --data-dir DATA"))
+    let verify = session.run("verify --deep --data-dir DATA")
+    #expect(verify.status == .differs && verify.talk.contains("DAMAGE: shard 0: \(month)"), "\(verify.talk)")
+    #expect(try json(session.run("query 42 --from -120d --format json --data-dir DATA")).shown("credits") == "")
   }
 
   @Test func aRunningServerDoesTheSame() throws {

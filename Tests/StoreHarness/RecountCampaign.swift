@@ -8,12 +8,18 @@ import Store
 package enum RecountCampaign {
   /// The life of one seed, to its end.
   package static func run(seed: UInt64, steps: Int = 60) -> Findings {
-    var findings = Findings()
-    let run = RecountRun(seed: seed)
+    whole(RecountRun(seed: seed), seed: seed, steps: steps, recoveries: \.recounts)
+  }
+
+  /// One life and its end; `recoveries` counts what it is about.
+  static func whole<Life: RecountRun>(
+    _ run: Life, seed: UInt64, steps: Int, recoveries: KeyPath<Life, Int>
+  ) -> Findings {
     run.live(steps: steps)
     run.finish()
+    var findings = Findings()
     findings.runs += 1
-    findings.recoveries += run.recounts
+    findings.recoveries += run[keyPath: recoveries]
     findings.faultsInjected += Int(run.corrections)
     findings.violations += run.violations.map { "seed \(seed): \($0)" }
     return findings

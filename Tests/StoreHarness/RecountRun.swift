@@ -15,10 +15,8 @@ class RecountRun {
   private(set) var logged: [(identity: ClickIdentity, minute: Minute)] = []
   private(set) var recounts = 0
   private(set) var corrections: UInt64 = 0
-  /// Rows were damaged since the last deep recount.
-  private(set) var isDamaged = false
   /// No row was ever damaged: then recounts of what has changed are enough.
-  private(set) var isPristine = true
+  var isPristine = true
   /// Whether this life damages rows.
   let plants: Bool
   var chance: SeededGenerator
@@ -148,13 +146,14 @@ class RecountRun {
   /// Wrong rows of every kind: too many, too few, none, and some of no click.
   private func plant() {
     guard let shard else { return }
-    isDamaged = true
     isPristine = false
     attempt("plant") { try Self.plant(shard.upkeep, ads: 4, using: &chance) }
   }
 
-  /// Damages a few rows of ads `0 ..< ads`.
-  static func plant(_ upkeep: Upkeep, ads: UInt64, using chance: inout SeededGenerator) throws {
+  /// Damages a few rows of ads `0 ..< ads`, of sealed months or of all others.
+  static func plant(
+    _ upkeep: Upkeep, ads: UInt64, ofSealed: Bool = false, using chance: inout SeededGenerator
+  ) throws {
     let version = upkeep.core.live.version
     for key in chance.oneIn(2) ? [RunTableKey.minutes] : [.minutes, .hours, .days] {
       var changes: [(ad: AdKey, bucket: Int64, change: Int64)] = []
@@ -162,7 +161,8 @@ class RecountRun {
       for _ in 0..<(1 + chance.small(in: 0...4)) {
         guard let window = windows.randomElement(&chance) else { continue }
         let bucket = window.lowerBound + Int64(chance.small(in: 0...(window.count - 1)))
-        guard !upkeep.core.live.sealed.contains(minute: bucket * Int64(key.bucketSeconds) / 60) else { continue }
+        let isSealed = upkeep.core.live.sealed.contains(minute: bucket * Int64(key.bucketSeconds) / 60)
+        guard isSealed == ofSealed else { continue }
         let change = chance.pick([-1_000, -1, 1, 2, 900] as [Int64])
         changes.append((AdKey(rawValue: UInt64(chance.small(in: 0...Int(ads - 1)))), bucket, change))
       }
@@ -185,7 +185,7 @@ class RecountRun {
       }
       recounts += 1
       corrections += report.corrections
-      if scope == .deep(nil) { isDamaged = false }
+      if let fault = SealedRowsDiffer(report) { violations.append("recount \(scope): \(fault)") }
     }
     shard.maintain()
   }
@@ -227,7 +227,7 @@ class RecountRun {
         }
       }
     }
-    isFrozen(shard, "at the end")
+    isFrozen(shard, "at the end", isLast: true)
     let before = try? shard.live.rows().map { "\($0)" }
     attempt("rebuild") { try shard.upkeep.rebuildRuns() }
     let after = try? shard.live.rows().map { "\($0)" }
@@ -241,8 +241,8 @@ class RecountRun {
     } catch { violations.append("\(error)") }
   }
 
-  /// Held against what is known of sealed months.
-  func isFrozen(_ shard: Shard, _ when: String) {}
+  /// Held against what is known of sealed months; `isLast`: whatever was damaged has been put back.
+  func isFrozen(_ shard: Shard, _ when: String, isLast: Bool = false) {}
 
   /// Recounts of what has changed find every repeat by themselves, and leave hours and days the sums of their minutes.
   private func checkChanges(_ logged: [(identity: ClickIdentity, minute: Minute)]?) {

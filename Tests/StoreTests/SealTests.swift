@@ -8,60 +8,9 @@ import Testing
 
 /// A sealed month stays as it is, whatever comes; what comes counts beside it.
 @Suite struct SealTests {
-  private static let hour: Int64 = 3_600_000
-  private static let ad = AdKey(rawValue: 7)
+  private static let ad = JuneStore.ad
 
-  /// A store in the first hours of July 2025, with clicks of June that are recounted.
-  private final class Sample {
-    let machine = SimulatedMachine(seed: 9)
-    let june = Month("2025-06")!
-    private(set) var store: Store
-    private var sent: UInt64 = 0
-    var options = Scenario.options
-    var shard: Shard { store.shards[0] }
-
-    init(_ change: (inout ShardOptions) -> Void = { _ in }) throws {
-      change(&options)
-      store = try Store.open(machine.environment, Run.path, options: options)
-      try click(5)
-      try pass(june.end - machine.time.wall() + 2 * hour)
-      try click(3, hoursAgo: 3)
-      machine.time.advance(milliseconds: 300_000)
-      try shard.upkeep.settle()
-      shard.maintain()
-    }
-
-    func click(_ count: Int, hoursAgo: Int64 = 0) throws {
-      if shard.slots.needsPreparation { try shard.slots.prepare() }
-      let batch = (0..<count).map { _ in
-        sent += 1
-        return ClickRequest(
-          identity: ClickIdentity(ad: ad, impression: ImpressionID(high: sent, low: sent)),
-          eventTime: hoursAgo == 0 ? ClickRequest.onReceipt : machine.time.wall() - hoursAgo * hour)
-      }
-      shard.commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
-    }
-
-    /// Time goes by in steps that the store's clock follows.
-    func pass(_ milliseconds: Int64) throws {
-      for _ in 0..<4 {
-        machine.time.advance(milliseconds: milliseconds / 4)
-        _ = store.clock.now()
-      }
-      try shard.upkeep.checkpoint()
-    }
-
-    func kill() throws { store = try Store.open(machine.environment, Run.path, options: options) }
-
-    func months(_ seconds: UInt32 = 86_400) throws -> (clicks: UInt64, credits: Int64) {
-      let minutes = june.minutes
-      let series = try shard.live.series(
-        of: ad, from: Minute(index: minutes.lowerBound), to: Minute(index: minutes.upperBound), bucketSeconds: seconds)
-      return (series.points.reduce(0) { $0 + $1.clicks }, series.credits.reduce(0) { $0 + $1.change })
-    }
-
-    func sums() throws -> [String] { try ([60, 3_600, 86_400] as [UInt32]).map { "\(try months($0))" } }
-  }
+  private typealias Sample = JuneStore
 
   @Test func aMonthIsSealedOnceNothingIsInTheWay() throws {
     let sample = try Sample { $0.recountInterval = 0 }

@@ -26,7 +26,8 @@ package enum ReconcileCommands {
       Each click counts once, whenever its repeats came; rows that are missing, wrong, or of no click become what the raw \
       clicks say, and each change is kept with its reason (tally corrections). Clicks that come meanwhile are not touched. \
       Without --from and --to all minutes that raw clicks are kept of are recounted. With --dry-run nothing is changed, and \
-      the status is 3 where a row differs. A running server does it within its background budget, and by itself every \
+      the status is 3 where a row differs. Rows of a sealed month that were damaged are put back as they were sealed; where \
+      nothing that is kept tells what they were, the month is left alone and named, and the status is 3. A running server does it within its background budget, and by itself every \
       --reconcile-interval and by --reconcile-schedule; on a directory that no server holds nothing slows the work down.
       """,
     options: [from.declaration, to.declaration, dryRun.declaration, changes.declaration] + UpkeepCommands.options,
@@ -34,19 +35,12 @@ package enum ReconcileCommands {
       "tally reconcile", "tally reconcile --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --dry-run",
     ]
   ) { arguments, console in
-    let result: JSONValue
-    if try RemoteJob.isMeant(arguments) {
-      result = try RemoteJob.run(.reconcile, Target.open(arguments, console), console, body: body(arguments))
-    } else {
-      result = try perform(arguments, console)
-    }
-    switch arguments.format {
-    case .json: console.print(result)
-    case .table:
-      table(result).lines.forEach { console.print($0) }
-      console.note(words(result))
-    }
-    let differs = arguments[toggle: dryRun] && result.shown("rowsCorrected") != "0"
+    let result = try MaintenanceJob.run(
+      .reconcile, arguments, console, body: body(arguments), table: table, words: words
+    ) { try perform(arguments, console) }
+    let left = SealedMonthsDiffer(result)
+    left?.details.forEach { console.note("NOT CORRECTED: \($0)") }
+    let differs = left != nil || arguments[toggle: dryRun] && result.shown("rowsCorrected") != "0"
     return differs ? .differs : result["complete"] == .bool(false) ? .failed : .done
   }
 
@@ -69,7 +63,6 @@ package enum ReconcileCommands {
     let request = RecountRequest(
       from: try time(from), to: try time(to), isDry: arguments[toggle: dryRun], changes: arguments[toggle: changes])
     if let from = request.from, let to = request.to, from >= to { throw UsageError("--from must lie before --to") }
-    defer { console.clearProgress() }
     return try UpkeepCommands.withStore(arguments, console) { store in
       try request.perform(store.shards.map(\.upkeep)) { done, total in
         console.progress(ProgressBar.line("reconcile", done, total))

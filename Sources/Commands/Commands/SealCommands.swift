@@ -30,20 +30,11 @@ package enum SealCommands {
     options: [dryRun.declaration] + UpkeepCommands.options + settings.map(\.option),
     examples: ["tally seal 2026-10 --dry-run", "tally seal 2026-10"]
   ) { arguments, console in
-    let result: JSONValue
-    if try RemoteJob.isMeant(arguments) {
-      var members = [JSONValue.Member("month", .string("\(arguments[month])"))]
-      if arguments[toggle: dryRun] { members.append(.init("dryRun", .bool(true))) }
-      result = try RemoteJob.run(.seal, Target.open(arguments, console), console, body: .object(members))
-    } else {
-      result = try perform(arguments, console)
-    }
-    switch arguments.format {
-    case .json: console.print(result)
-    case .table:
-      table(result).lines.forEach { console.print($0) }
-      console.note(words(result))
-    }
+    var members = [JSONValue.Member("month", .string("\(arguments[month])"))]
+    if arguments[toggle: dryRun] { members.append(.init("dryRun", .bool(true))) }
+    _ = try MaintenanceJob.run(
+      .seal, arguments, console, body: .object(members), table: table, words: words
+    ) { try perform(arguments, console) }
     return .done
   }
 
@@ -52,7 +43,6 @@ package enum SealCommands {
     let request = SealRequest(
       month: arguments[month], isDry: arguments[toggle: dryRun], maxLateness: values.eventTimes.maxLateness)
     let catalog = "\(arguments[Target.dataDirectory] ?? ".")/\(StoreFiles.catalog)"
-    defer { console.clearProgress() }
     do {
       return try UpkeepCommands.withStore(arguments, console) { store in
         try request.perform(

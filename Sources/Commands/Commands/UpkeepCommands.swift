@@ -42,17 +42,8 @@ package enum UpkeepCommands {
   private static func run(
     _ request: UpkeepRequest, _ kind: JobKind, _ arguments: Arguments, _ console: Console
   ) throws -> ExitStatus {
-    let result: JSONValue
-    if try RemoteJob.isMeant(arguments) {
-      result = try RemoteJob.run(kind, Target.open(arguments, console), console)
-    } else {
-      result = try perform(request, arguments, console)
-    }
-    switch arguments.format {
-    case .json: console.print(result)
-    case .table:
-      table(result).lines.forEach { console.print($0) }
-      console.note(words(result))
+    _ = try MaintenanceJob.run(kind, arguments, console, table: table, words: words) {
+      try perform(request, arguments, console)
     }
     return .done
   }
@@ -61,14 +52,12 @@ package enum UpkeepCommands {
   private static func perform(
     _ request: UpkeepRequest, _ arguments: Arguments, _ console: Console
   ) throws -> JSONValue {
-    let report = try withStore(arguments, console) { store in
+    try withStore(arguments, console) { store in
       try UpkeepReport.perform(request, store.shards.map(\.upkeep), store.shards.map(\.core)) { merges in
         console.progress("\(request.rawValue): \(merges) merges done")
         return true
       }
-    }
-    console.clearProgress()
-    return report.json
+    }.json
   }
 
   /// Opens the directory that is meant as a server would, under its lock, and closes it behind `body`.

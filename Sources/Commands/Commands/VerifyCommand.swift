@@ -1,4 +1,5 @@
 import Platform
+import Service
 import Store
 
 /// `tally verify`: every checksum of a directory that no server holds, every count recounted, and what can be repaired.
@@ -57,12 +58,14 @@ package enum VerifyCommand {
       .verify, Target.open(arguments, console), console, body: .object([.init("deep", .bool(true))]))
     if arguments.format == .json { console.print(result) }
     for finding in result["damage"]?.elements ?? [] {
-      console.note("DAMAGE: \(finding.shown("file")): at byte \(finding.shown("offset")): \(finding.shown("reason"))")
+      let offset = finding["offset"]?.text.map { "at byte \($0): " } ?? ""
+      console.note("DAMAGE: \(finding.shown("file")): \(offset)\(finding.shown("reason"))")
     }
     let recount = result["recount"] ?? .null
     console.note(
       "\(recount.shown("rawClicks")) raw clicks recounted, of the minutes \(recount.shown("from")) to "
         + "\(recount.shown("to")): \(recount.shown("rowsCorrected")) rows differ")
+    SealedMonthsDiffer(recount)?.details.forEach { console.note("DAMAGE: \($0)") }
     return result["sound"] == .bool(true) ? .done : .differs
   }
 

@@ -23,7 +23,7 @@ struct Repair {
       for finding in primary {
         console.note(
           finding.offset == nil
-            ? "cannot be repaired: \(finding.file): no single file is known to be wrong"
+            ? "cannot be repaired: \(finding.file): no single file is known to be wrong; see tally reconcile"
             : "cannot be repaired: \(finding.file) holds the only copy of its part; take it from a backup")
       }
       return false
