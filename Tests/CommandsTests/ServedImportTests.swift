@@ -93,6 +93,22 @@ import Testing
       let run = session.run(wrong)
       #expect(run.status == status, "\(wrong): \(run.talk)")
     }
+    // What a server would not listen to is refused, and not ignored.
+    for setting in [
+      "--max-lateness 90d", "--max-future 1h", "--impression-lifetime 2h", "--shards 3", "--dedup-horizon 1h",
+      "--capture user-agent", "--log-slot-size 1MiB", "--disk-reserve 0", "--read-mode read", "--accept-clock",
+    ] {
+      let name = setting.split(separator: " ")[0]
+      for target in ["--token \(token) --addr \(server.listen)", "--data-dir DATA"] {
+        let run = session.run("import DIR/clicks.ndjson \(target) \(setting)")
+        #expect(run.status == .usage && run.talk.contains("\(name): a running server"), "\(setting): \(run.talk)")
+      }
+    }
+    try session.write("tally.conf", "max-lateness = 90d\n")
+    for command in [
+      "import DIR/clicks.ndjson --config DIR/tally.conf", "reconcile --raw-retention 9d",
+      "seal 2026-01 --max-lateness 9d",
+    ] { #expect(session.run("\(command) --data-dir DATA").status == .usage, "\(command)") }
     #expect(server.stop() == 0)
     let unreachable = session.run("\(line) --token \(token)")
     #expect(unreachable.status == .unavailable, "\(unreachable.talk)")

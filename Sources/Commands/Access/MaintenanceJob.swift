@@ -11,6 +11,7 @@ enum MaintenanceJob {
   ) throws -> JSONValue {
     let result: JSONValue
     if try RemoteJob.isMeant(arguments) {
+      try Settings.refuse(arguments, of: kind.rawValue)
       result = try RemoteJob.run(kind, Target.open(arguments, console), console, body: body)
     } else {
       defer { console.clearProgress() }

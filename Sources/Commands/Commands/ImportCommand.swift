@@ -36,8 +36,8 @@ package enum ImportCommand {
       A line is a JSON object or a row of a table, with adId, impressionId and time: RFC 3339, or seconds or milliseconds \
       since 1970. A click counts once, however often its file is imported: ids are compared with all raw clicks that are \
       kept. A directory that no server holds is written at full speed, and an import that was interrupted goes on where it \
-      was when it is called again. A running server gets the clicks through POST /api/v1/clicks, under its own limits of \
-      time; called again, the whole file is sent, and what is counted already is a duplicate. Lines that are not counted \
+      was when it is called again. A running server gets the clicks through POST /api/v1/clicks, under its own settings, \
+      and takes none from here; called again, the whole file is sent, and what is counted already is a duplicate. Lines that are not counted \
       are named, and with any of these the status is 1.
       """,
     operands: [file.declaration],
@@ -60,6 +60,7 @@ package enum ImportCommand {
     plan.limits = values.eventTimes
     plan.limits.admitsHistory = arguments[toggle: history]
     let isRemote = try Target.server(arguments) != nil
+    if isRemote { try Settings.refuse(arguments, of: "import") }
     // A server keeps what it was told to keep, and refuses other members.
     plan.captures = isRemote ? [] : values.capture
     for column in CapturedColumn.allCases where plan.names[ClickLineFault.Field(of: column)] != nil {

@@ -17,8 +17,8 @@ package enum UpkeepCommands {
     + SettingsTable.all.filter { settings.contains($0.name) }.map(\.option)
 
   private static let place = """
-    A running server does it within its background budget and with its own settings; on a directory that no server holds \
-    the settings given here count, or those of --config and the TALLY_ variables, and nothing slows the work down.
+    A running server does it within its background budget and with its own settings, and takes none from here; on a \
+    directory that no server holds the settings given here count, or those of --config and the TALLY_ variables, and nothing slows the work down.
     """
 
   private static let compact = Command(

@@ -46,6 +46,17 @@ package struct Settings: Sendable {
     }
   }
 
+  /// Refuses settings of the command line where a running server is meant: it has its own, and these would say nothing.
+  package static func refuse(_ arguments: Arguments, of command: String) throws(UsageError) {
+    // The directory says who is meant.
+    let names = [configOption.declaration.name] + SettingsTable.all.map(\.name).filter { $0 != "data-dir" }
+    let given = names.filter { arguments.given($0) != nil }.map { "--\($0)" }
+    guard !given.isEmpty else { return }
+    throw UsageError(
+      "\(given.joined(separator: ", ")): a running server goes by its own settings; set it there, or stop the server",
+      command: command)
+  }
+
   private mutating func apply(_ name: String, _ text: String, from place: String) throws(UsageError) {
     guard let setting = SettingsTable.all.first(where: { $0.name == name }) else {
       let hint = Nearest.hint(name, among: SettingsTable.all.map(\.name))
