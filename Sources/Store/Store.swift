@@ -40,7 +40,7 @@ package final class Store {
     let root = identity.root(in: path)
     // A `STORE` that a killed process put there and did not sync may be gone again after a crash; the layout before it, which
     // is removed now, is needed then.
-    if !sabotaged(.trustUnsyncedNames) { try files.synchronizeDirectory(path) }
+    if !sabotaged(.trustUnsyncedStore) { try files.synchronizeDirectory(path) }
     try removeOtherLayouts(files, path, identity)
     // The store's clock starts from the newest time of all shards, so the first pass only reads.
     let recoveries = try forEachShard(identity.shards, concurrently) { number in
@@ -152,7 +152,7 @@ package final class Store {
     let files = environment.files
     if !files.exists(path) { try files.createDirectory(path) }
     // Also where it exists: a process that was killed may have made it and got no further.
-    if !sabotaged(.trustUnsyncedNames) { try files.synchronizeDirectory(parent(of: path)) }
+    if !sabotaged(.trustUnsyncedDirectory) { try files.synchronizeDirectory(parent(of: path)) }
     for number in 0..<shards { try prepare(files, "\(path)/\(StoreFiles.shard(number))", in: path) }
     let identity = StoreIdentity(
       id: StoreID(high: environment.chance.next(), low: environment.chance.next()), shards: shards,

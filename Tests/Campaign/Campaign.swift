@@ -33,6 +33,7 @@ struct Turn: Sendable {
     Turn(name: "seals") { seed in (0..<50).reduce(Findings()) { $0 + SealCampaign.run(seed: seed &* 50 &+ $1) } },
     Turn(name: "seals, crashes") { SealCampaign.crash(seed: $0, stride: 17) },
     Turn(name: "T13") { RebuildCampaign.run(seed: $0) },
+    Turn(name: "switch") { SwitchCampaign.run(seed: $0) },
     Turn(name: "T5") { ErrorCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T4") { try DamageCampaign.run(seed: $0, sparse: 1, random: 3_000) },
     Turn(name: "T3") { try RotCampaign.run(seed: $0, sample: 16, allBits: true, stride: 4) },

@@ -94,6 +94,12 @@ package final class Run {
     }
   }
 
+  /// The process ends in good order.
+  func end() {
+    for shard in store?.shards ?? [] { shard.close() }
+    store = nil
+  }
+
   /// Takes over what readers of the run before had seen.
   package func observe(_ sight: Sight) { observed = observed.joined(with: sight) }
 
@@ -158,8 +164,7 @@ package final class Run {
         shard.maintain()
       }
     case .restart:
-      for shard in store.shards { shard.close() }
-      self.store = nil
+      end()
       open()
     case .kill:
       self.store = nil
