@@ -97,6 +97,7 @@ package final class ColumnarBenchmark {
       Measurement("bytes@clicks-times", "B/click", Double(sizes.times) / rows),
       Measurement("bytes@clicks-order", "B/click", Double(sizes.order) / rows),
       Measurement("bytes@clicks-sums", "B/click", Double(sizes.sums) / rows),
+      Measurement("bytes@clicks-filters", "B/click", Double(sizes.filters) / rows),
       Measurement("bytes@clicks-dictionary", "B/click", Double(dictionary.bytes) / rows),
       Measurement("bytes@clicks-total", "B/click", Double(whole.file.reference.bytes + dictionary.bytes) / rows),
     ]
@@ -140,8 +141,9 @@ package final class ColumnarBenchmark {
   /// What the parts of a segment take. What belongs to no column (header page, footer, fences, models, page heads,
   /// checksums) is counted with the three columns that the peers keep as well.
   private struct Sizes {
-    let ids, ads, times, order, sums: Int
-    /// Everything but what the peers do not keep: the order of arrival, the door, receive times and minute sums.
+    let ids, ads, times, order, sums, filters: Int
+    /// Everything but what the peers do not keep: the order of arrival, the door, receive times, minute sums, and the filters
+    /// of look-ups.
     let peers: Int
 
     init(_ segment: Segment) throws {
@@ -152,10 +154,11 @@ package final class ColumnarBenchmark {
       func section(_ kinds: ClosedRange<UInt32>) -> Int {
         segment.file.sections.filter { kinds.contains($0.kind) }.reduce(0) { $0 + $1.bytes }
       }
-      // Receive times hang on the order of arrival: sections 4 and 5. Sums are sections 6 and 7.
+      // Receive times hang on the order of arrival: sections 4 and 5. Sums are sections 6 and 7, filters section 9.
       order = columns[4] + columns[5] + section(4...5)
       sums = section(6...7)
-      peers = Int(segment.file.reference.bytes) - order - sums
+      filters = section(9...9)
+      peers = Int(segment.file.reference.bytes) - order - sums - filters
     }
   }
 }
