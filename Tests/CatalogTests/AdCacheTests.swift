@@ -1,5 +1,7 @@
 import Catalog
 import Clicks
+import Platform
+import Simulation
 import Testing
 
 /// Made as small as the tests need.
@@ -126,8 +128,8 @@ private final class Cache {
   /// any order with the answers. Whenever a key has no invalidation on its way, what the cache says is what the catalog has.
   @Test(arguments: 0..<4)
   func itNeverAnswersWithAnOlderState(round: Int) {
-    let seed = KernelSeed.next()
-    var random = Seeded(state: seed)
+    let seed = KernelChance().next()
+    var random = SeededGenerator(seed: seed)
     let keys = [3, 20, 200, 200][round]
     let cache = Cache(bytes: [5_000, 20_000, 20_000, 1 << 20][round], unknownKeys: [1, 5, 20, 1000][round])
     var catalog = [Int?](repeating: nil, count: keys)

@@ -1,5 +1,7 @@
 import Catalog
 import Clicks
+import Platform
+import Simulation
 import Testing
 
 @Suite struct AdTests {
@@ -84,7 +86,7 @@ import Testing
   }
 
   @Test func pagesMakeUpTheWholeListInIdOrder() throws {
-    var random = Seeded(state: 7)
+    var random = SeededGenerator(seed: 7)
     var expected: [String: String] = [:]
     let alphabet = Array("aAzZ09._-")
     while expected.count < 150 {
@@ -192,8 +194,8 @@ import Testing
   }
 
   @Test func aGoodTargetIsVisibleAsciiWhateverIsTried() {
-    let seed = KernelSeed.next()
-    var random = Seeded(state: seed)
+    let seed = KernelChance().next()
+    var random = SeededGenerator(seed: seed)
     let pieces = [
       "http://", "HTTPS://", "a", ".", ":", "80", "/", "?", "#", "[", "]", "::1", "@", "%0d", "\r", "\n", " ", "\u{0}",
       "é",

@@ -1,4 +1,6 @@
 import Catalog
+import Platform
+import Simulation
 import Testing
 
 /// The rows of a text that is fed in chunks of the given size, and the error that ended them.
@@ -88,8 +90,8 @@ private func read(_ text: String, chunk: Int = .max) -> (rows: [CSVRow], error: 
   }
 
   @Test func whatIsWrittenIsReadBackInAnyChunks() {
-    let seed = KernelSeed.next()
-    var random = Seeded(state: seed)
+    let seed = KernelChance().next()
+    var random = SeededGenerator(seed: seed)
     let characters = ["a", ",", "\"", "\n", "\r", "\r\n", "ä", " ", "\u{1F600}", ""]
     for _ in 0..<300 {
       let table = (0..<Int.random(in: 1...6, using: &random)).map { _ in
@@ -114,8 +116,8 @@ private func read(_ text: String, chunk: Int = .max) -> (rows: [CSVRow], error: 
   }
 
   @Test func anyBytesAreReadTheSameInAnyChunks() {
-    let seed = KernelSeed.next()
-    var random = Seeded(state: seed)
+    let seed = KernelChance().next()
+    var random = SeededGenerator(seed: seed)
     let alphabet: [UInt8] = [0x61, 0x2C, 0x22, 0x22, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF, 0xC3, 0xA4]
     for _ in 0..<3000 {
       let bytes = (0..<Int.random(in: 0...24, using: &random)).map { _ in alphabet.randomElement(using: &random)! }

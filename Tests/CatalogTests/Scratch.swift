@@ -2,23 +2,12 @@ import Catalog
 import Clicks
 import Glibc
 import Platform
+import Simulation
 import Synchronization
 
-/// A directory for one test, removed with everything in it.
-final class Scratch: Sendable {
-  let path: String
-  let files = KernelFileSystem()
+typealias Scratch = ScratchDirectory
 
-  init() throws {
-    path = "/tmp/tally-catalog-\(getpid())-\(KernelChance().next())"
-    try files.createDirectory(path)
-  }
-
-  deinit {
-    for name in (try? files.list(path)) ?? [] { try? files.remove(path + "/" + name) }
-    unsafe rmdir(path)
-  }
-
+extension ScratchDirectory {
   var catalog: String { path + "/catalog.sqlite" }
 
   /// The rights on a file of the directory.
@@ -38,23 +27,6 @@ final class TestTime: TimeSource {
   func monotonic() -> Int64 { wall() * 1_000_000 }
   func wall() -> Int64 { milliseconds.withLock { $0 } }
   func advance(_ by: Int64) { milliseconds.withLock { $0 += by } }
-}
-
-/// Numbers from a seed (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
-/// A fresh seed for one run; tests print it where they fail.
-enum KernelSeed {
-  static func next() -> UInt64 { KernelChance().next() }
 }
 
 /// A draft of an ad with the given parts.

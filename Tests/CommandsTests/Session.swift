@@ -1,14 +1,15 @@
 import ClickLog
 import Clicks
 import Commands
-import Glibc
+import Demo
 import Platform
 import Store
 import Synchronization
 
 /// A directory of its own, and commands run in it inside this process. Removed with its owner.
 final class Session {
-  let path: String
+  private let directory: TemporaryDirectory
+  var path: String { directory.path }
   var data: String { "\(path)/data" }
 
   /// How a command ended, and what it said.
@@ -19,21 +20,7 @@ final class Session {
     var lines: [String] { output.split(separator: "\n").map(String.init) }
   }
 
-  init() throws {
-    var template = Array("/tmp/tally-commands-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&template) != nil else { throw SystemError("mkdtemp", "/tmp", code: errno) }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit { Self.remove(path) }
-
-  static func remove(_ path: String) {
-    for name in (try? KernelFileSystem().list(path)) ?? [] {
-      let child = "\(path)/\(name)"
-      if unsafe unlink(child) != 0 { remove(child) }
-    }
-    unsafe rmdir(path)
-  }
+  init() throws { directory = try TemporaryDirectory("tally-commands") }
 
   /// Runs one command line. `DATA` in a word stands for the data directory, `DIR` for the session's.
   func run(_ words: [String], variables: [String: String] = [:], input: String = "") -> Result {

@@ -2,6 +2,7 @@ import CPlatform
 import Glibc
 import HTTP
 import Platform
+import Simulation
 import Testing
 
 private let millisecond: Int64 = 1_000_000
@@ -34,7 +35,7 @@ private let millisecond: Int64 = 1_000_000
 
   /// Answers made in every order leave in the order of the requests.
   @Test(arguments: 1...20) func deferredAnswersLeaveInRequestOrder(seed: UInt64) throws {
-    var chance = Chance(seed: seed)
+    var chance = SeededGenerator(seed: seed)
     let server = try TestServer()
     let wire = Wire(server)
     let other = Wire(server)
@@ -141,7 +142,7 @@ private let millisecond: Int64 = 1_000_000
   @Test func bodiesArriveWholeHoweverSentAndUpToTheirLimit() throws {
     let server = try TestServer()
     let wire = Wire(server)
-    var chance = Chance(seed: 5)
+    var chance = SeededGenerator(seed: 5)
     for size in [0, 1, 4000, 16_384, 20_000, 99_999, 100_000] {
       let body = (0..<size).map { _ in UInt8.random(in: 0...255, using: &chance) }
       wire.send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: \(size)\r\n\r\n")
@@ -359,7 +360,7 @@ private let millisecond: Int64 = 1_000_000
   }
 
   @Test(arguments: 1...3) func garbageConnectionsNeverHurtTheOthers(seed: UInt64) throws {
-    var chance = Chance(seed: seed)
+    var chance = SeededGenerator(seed: seed)
     let server = try TestServer()
     let pieces = [
       "GET ", "/ ", "HTTP/1.1\r\n", "Host: t\r\n", "\r\n", "Content-Length: 9\r\n", "\0", "\n", "0\r\n\r\n",

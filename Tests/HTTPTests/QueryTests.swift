@@ -1,4 +1,5 @@
 import HTTP
+import Simulation
 import Testing
 
 /// Runs `body` over the bytes of `text`.
@@ -79,7 +80,7 @@ private func expect(_ condition: Bool, _ location: SourceLocation = #_sourceLoca
   }
 
   @Test(arguments: 1...4) func encodedTextComesBack(seed: UInt64) throws {
-    var chance = Chance(seed: seed)
+    var chance = SeededGenerator(seed: seed)
     for _ in 0..<500 {
       let text = String(
         String.UnicodeScalarView(

@@ -1,4 +1,5 @@
 import HTTP
+import Simulation
 import Testing
 
 private let click =
@@ -231,7 +232,7 @@ private func chunked(_ body: String) -> String {
   /// Streams put together from pieces and then damaged: the same verdict for every way to split them, and for the
   /// reference as far as it goes. Limits are wide, since the reference has none.
   @Test(arguments: 1...8) func damagedStreamsReadTheSameHoweverSplit(seed: UInt64) {
-    var chance = Chance(seed: seed)
+    var chance = SeededGenerator(seed: seed)
     let sources = ([click] + wellFormed.map(\.stream) + refused.map(\.stream)).filter { $0.utf8.count < 400 }
     let wide = HeadLimits(head: 4096, target: 2048, fields: 100)
     let spice: [UInt8] = Array("\r\n\r\n \t:;,=0159aAfF+-/?#%*\0\u{7F}".utf8) + [0x80, 0xFF, 0x0B, 0x1F]
@@ -263,7 +264,7 @@ private func chunked(_ body: String) -> String {
   }
 
   @Test(arguments: 1...4) func garbageNeverCrashes(seed: UInt64) {
-    var chance = Chance(seed: seed)
+    var chance = SeededGenerator(seed: seed)
     for _ in 0..<3000 {
       let bytes = (0..<chance.below(200)).map { _ in UInt8.random(in: 0...255, using: &chance) }
       let whole = read(bytes)

@@ -2,6 +2,7 @@ import CPlatform
 import Glibc
 import HTTP
 import Platform
+import Simulation
 import Testing
 
 /// A body that comes in pieces, as the handler of the tests keeps it: what came, in short.
@@ -98,7 +99,7 @@ extension TestHandler {
 }
 
 @Suite struct StreamTests {
-  private static func bytes(_ count: Int, _ chance: inout Chance) -> [UInt8] {
+  private static func bytes(_ count: Int, _ chance: inout SeededGenerator) -> [UInt8] {
     (0..<count).map { _ in UInt8.random(in: 0...255, using: &chance) }
   }
 
@@ -109,7 +110,7 @@ extension TestHandler {
   }
 
   /// `body` in chunks of random sizes, with extensions and trailers now and then.
-  private static func chunked(_ body: [UInt8], _ chance: inout Chance) -> [UInt8] {
+  private static func chunked(_ body: [UInt8], _ chance: inout SeededGenerator) -> [UInt8] {
     var text: [UInt8] = []
     var position = 0
     while position < body.count {
@@ -137,7 +138,7 @@ extension TestHandler {
 
   /// Whatever the framing, the pieces and the pauses: the handler gets the body's bytes, and the next request is read.
   @Test(arguments: 1...12) func aBodyArrivesInPieces(seed: UInt64) throws {
-    var chance = Chance(seed: seed)
+    var chance = SeededGenerator(seed: seed)
     let server = try TestServer { $0.bodyLimit = 1 << 30 }
     let wire = Wire(server)
     for _ in 0..<8 {

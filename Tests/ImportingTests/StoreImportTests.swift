@@ -1,6 +1,5 @@
 import Catalog
 import Clicks
-import Glibc
 import Importing
 import Platform
 import Simulation
@@ -19,14 +18,14 @@ import Testing
 
   private static let ads = (0..<20).map { "ad\($0)" }
   private let machine: SimulatedMachine
-  private let scratch: Scratch
+  private let scratch: ScratchDirectory
   private let catalog: Catalog
   private let now: Int64
 
   init() throws {
     machine = SimulatedMachine(seed: 12)
     now = machine.time.wall()
-    scratch = try Scratch()
+    scratch = try ScratchDirectory()
     catalog = try Catalog.open("\(scratch.path)/catalog.sqlite", in: .kernel)
     for ad in Self.ads {
       _ = try catalog.put(
@@ -144,18 +143,5 @@ import Testing
       report.rejectedCount
         == ["too-old": 1, "in-future": 1, "expired": 1, "unknown-ad": 1, "paused": 1, "malformed": 1])
     #expect(report.rejected.map(\.line) == [2, 3, 4, 5, 6, 7])
-  }
-}
-
-/// A directory for one test, removed with everything in it.
-private final class Scratch: Sendable {
-  let path = "/tmp/tally-importing-\(getpid())-\(KernelChance().next())"
-
-  init() throws { try KernelFileSystem().createDirectory(path) }
-
-  deinit {
-    let files = KernelFileSystem()
-    for name in (try? files.list(path)) ?? [] { try? files.remove(path + "/" + name) }
-    unsafe rmdir(path)
   }
 }

@@ -19,7 +19,7 @@ import Testing
 
   @Test(arguments: SealedFile.Access.allCases)
   func onTheRealDisk(_ access: SealedFile.Access) throws {
-    let scratch = try Scratch()
+    let scratch = try ScratchDirectory()
     try Seeds.run(6) { seed in
       var chance = seed.generator
       let sample = Sample(&chance, versions: chance.oneIn(3))

@@ -32,6 +32,9 @@
   /// True once in `n` calls on average; `n` is at least 1.
   @inlinable package mutating func oneIn(_ n: UInt64) -> Bool { next() % n == 0 }
 
+  /// A number of `0 ..< bound`, each as likely; `bound` is at least 1.
+  @inlinable package mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+
   /// A number of `range`: in half of the calls one of the ends or next to it, else any.
   @inlinable package mutating func edge<T: FixedWidthInteger>(in range: ClosedRange<T>) -> T {
     let (low, high) = (range.lowerBound, range.upperBound)
