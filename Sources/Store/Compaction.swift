@@ -20,6 +20,7 @@ extension Upkeep {
     plan.now = core.clock.now()
     plan.runTiers = core.options.runTiers
     plan.patchFanIn = core.options.patchFanIn
+    plan.correctionFanIn = core.options.correctionFanIn
     plan.segmentFanIn = core.options.segmentFanIn
     plan.segmentLimit = UInt64(core.options.segmentLimit)
     for key in version.tables.keys.sorted() {

@@ -64,6 +64,7 @@ package struct CompactionPlan: Sendable {
 
   package var runTiers: [Int64] = ShardOptions().runTiers
   package var patchFanIn = ShardOptions().patchFanIn
+  package var correctionFanIn = ShardOptions().correctionFanIn
   package var segmentFanIn = ShardOptions().segmentFanIn
   package var segmentLimit = UInt64(ShardOptions().segmentLimit)
 
@@ -71,7 +72,6 @@ package struct CompactionPlan: Sendable {
   private static let wideTiers: [Int64] = [8, 32, 512]
   private static let restMilliseconds: Int64 = 6 * 3_600_000
   private static let dictionaryFanIn = 16
-  private static let correctionFanIn = 16
   /// Entries of corrections that are merged in memory, at most.
   private static let correctionLimit = 1 << 20
 
@@ -184,10 +184,10 @@ package struct CompactionPlan: Sendable {
     return .dictionaries(count)
   }
 
-  /// The sixteen smallest files, where they fit into memory together.
+  /// The smallest files, where they fit into memory together.
   private func correctionFiles() -> CompactionTask? {
-    let smallest = corrections.indices.sorted { corrections[$0] < corrections[$1] }.prefix(Self.correctionFanIn)
-    guard smallest.count == Self.correctionFanIn,
+    let smallest = corrections.indices.sorted { corrections[$0] < corrections[$1] }.prefix(correctionFanIn)
+    guard smallest.count == correctionFanIn,
       smallest.reduce(0, { $0 + corrections[$1] }) <= Self.correctionLimit
     else { return nil }
     return .corrections(smallest.sorted())

@@ -44,6 +44,8 @@ package struct ShardOptions: Sendable {
   package var runTiers: [Int64] = [10, 60, 360, 1_440, 5_760, 23_040]
   /// Patches of one day and table that are merged into one.
   package var patchFanIn = 8
+  /// Files of corrections that are merged into one.
+  package var correctionFanIn = 16
   /// What changed is recounted this often; 0: only when it is asked for.
   package var recountInterval: Int64 = 600_000
   /// Rows that a recount compares between two looks at what cannot wait.

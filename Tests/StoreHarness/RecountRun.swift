@@ -28,6 +28,9 @@ class RecountRun {
   /// Repeats come within this, ms, and raw clicks stay twice as long: every one can be found.
   private static let memory: Int64 = 3 * 3_600_000
 
+  /// Files of corrections that are merged into one.
+  class var correctionFanIn: Int { 16 }
+
   static func options(_ chance: inout SeededGenerator) -> ShardOptions {
     var options = Scenario.options
     options.dedupHorizon = 1_000
@@ -41,7 +44,9 @@ class RecountRun {
 
   init(seed: UInt64, machine: SimulatedMachine? = nil) {
     chance = SeededGenerator(seed: seed)
-    options = Self.options(&chance)
+    var options = Self.options(&chance)
+    options.correctionFanIn = Self.correctionFanIn
+    self.options = options
     plants = seed % 2 == 0
     self.machine = machine ?? SimulatedMachine(seed: seed)
   }
