@@ -9,9 +9,7 @@ import Synchronization
 /// and looks after the shard when nothing comes. What arrives during a sync is the next batch: group commit needs no
 /// other clock here, since the loops pace themselves (R1). Each batch begins with the routes as they are then: what is
 /// another shard's goes back uncounted (R12).
-///
-/// Clicks of browsers come first: somebody waits for each. Batches of other programs take what is left of a commit, at least
-/// a sixteenth, and at most a quarter while browsers click, so that the commits these wait for stay short.
+/// `RingTurns` says whose clicks these are.
 package final class Committer: Sendable {
   private let rings: [CommitRing]
   /// How many of the rings, the last ones, bring batches.
@@ -26,9 +24,6 @@ package final class Committer: Sendable {
   /// Rung by a loop that has published.
   package var published: Doorbell { thread.bell }
   private let thread = BackgroundThread()
-
-  /// After so many commits without a click of a browser batches may have whole commits.
-  private static let quietCommits = 32
 
   /// A committer of shard `shard` for the clicks of `rings`, which reports the ads that get many; the last `bulk` of the
   /// rings bring batches. What the rings bring along of `capture` is kept.
@@ -52,7 +47,7 @@ package final class Committer: Sendable {
   }
 
   /// Starts the thread, which owns the shard from now on.
-  func start(_ shard: Once<Shard>) throws(SystemError) {
+  package func start(_ shard: Once<Shard>) throws(SystemError) {
     try thread.start("committer-\(self.shard)") { [self] in run(shard.take()) }
   }
 
@@ -72,28 +67,17 @@ package final class Committer: Sendable {
     // Every door ends in a committer, so here each click is seen once.
     var meter = hot.map { HotMeter(self.shard, $0, policy) }
     var maintained = shard.environment.time.monotonic()
-    var first = 0
-    let interactive = rings.count - bulk
-    // Commits since the last one with a browser's click.
-    var quiet = Self.quietCommits
+    var turns = RingTurns(rings: rings.count, bulk: bulk, limit: limit)
     while true {
       batch.removeAll(keepingCapacity: true)
-      // Each batch begins with another ring, so that a full one cannot starve the rest.
-      first &+= 1
       places.removeAll(keepingCapacity: true)
       parts.removeAll(keepingCapacity: true)
       strings?.removeAll()
       var routes = self.routes.current
-      var room = bulk == 0 ? limit : limit - limit / 16
-      for offset in rings.indices {
-        let isBulk = offset >= interactive
-        let i = isBulk ? interactive + (first &+ offset) % bulk : (first &+ offset) % interactive
-        if offset == interactive {
-          room = quiet < Self.quietCommits ? min(limit, batch.count + max(1, limit / 4)) : limit
-        }
-        let count = min(rings[i].publishedEnd - taken[i], room - batch.count)
+      turns.begin()
+      for turn in rings.indices {
+        let (i, count) = turns.next(turn, count: batch.count) { rings[$0].publishedEnd - taken[$0] }
         guard count > 0 else { continue }
-        if !isBulk { quiet = 0 }
         var end = taken[i] + count
         for ticket in taken[i]..<end {
           let request = rings[i].request(ticket)
@@ -128,7 +112,7 @@ package final class Committer: Sendable {
         thread.sleep(nanoseconds: idle) { hasWork(taken) }
         continue
       }
-      quiet = min(quiet + 1, Self.quietCommits)
+      turns.end()
       if !batch.isEmpty {
         shard.commit(batch.span, captured: strings) { rings[places[$0].ring].setAnswer($1, at: places[$0].ticket) }
       }
