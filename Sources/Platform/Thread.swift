@@ -45,4 +45,9 @@ package final class Thread: Sendable {
 
   /// Makes the calling thread give way to all others: nice 10 unless another value is given, of this thread alone.
   package static func giveWay(nice: Int32 = 10) { tally_nice(nice) }
+
+  /// Lets the calling thread run soon when it wakes, for a short time: what answers clicks. Since 6.12 Linux lets a thread that
+  /// asked for a short slice take the processor from one with a longer slice at once, where otherwise it waits up to
+  /// 3 ms for the other's turn to end; its share of the time stays the same. No effect where the kernel cannot do it.
+  package static func runSoon() { tally_slice(500_000) }
 }

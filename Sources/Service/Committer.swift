@@ -55,6 +55,7 @@ package final class Committer: Sendable {
   package func stop() { thread.stop() }
 
   private func run(_ shard: Shard) {
+    Thread.runSoon()
     var taken = [Int](repeating: 0, count: rings.count)
     // Reused from batch to batch: the clicks that are this shard's, and where their answers go.
     var batch: [ClickRequest] = []

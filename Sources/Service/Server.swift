@@ -140,7 +140,11 @@ package final class Server {
     try scheduler.start()
     context.beginServing()
     for (index, loop) in eventLoops.enumerated() {
-      loops.append((loop, try Thread("loop-\(index)") { loop.run() }))
+      let thread = try Thread("loop-\(index)") {
+        Thread.runSoon()
+        loop.run()
+      }
+      loops.append((loop, thread))
     }
     lock?.write([
       "pid": "\(processID())", "listen": publicAddress, "admin": adminAddress, "version": tallyVersion,

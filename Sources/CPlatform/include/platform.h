@@ -63,6 +63,8 @@ int tally_spawn(const char *path, const char *const *arguments, int output, int 
 void tally_thread_name(const char *name);
 // Sets the nice value of the calling thread.
 void tally_nice(int value);
+// Asks for this slice of time for the calling thread, 0.1 to 100 ms; a kernel that knows of none goes on as it does.
+void tally_slice(uint64_t nanoseconds);
 
 static inline void tally_prefetch(const void *address) { __builtin_prefetch(address, 1, 3); }
 static inline void tally_prefetch_to_read(const void *address) { __builtin_prefetch(address, 0, 3); }
