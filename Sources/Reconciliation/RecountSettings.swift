@@ -16,7 +16,7 @@ package struct RecountSettings: Sendable {
   /// Told how many of the rows have been read, every few ten thousand rows.
   package var progress: @Sendable (_ done: UInt64, _ total: UInt64) -> Void
 
-  package static let defaultMemory = 160 << 20
+  package static let defaultMemory = 144 << 20
 
   package init(
     files: any FileSystem, temporary: String, memory: Int = Self.defaultMemory, threads: Int = 1,
