@@ -16,11 +16,8 @@ package enum CorrectionWriter {
     precondition(header.magic == .corrections)
     let rows = rows.sorted(by: Correction.precedes)
     let repeats = repeats.sorted { $0.position < $1.position }
-    let runs = Set(rows.map(\.run)).sorted { $0.number < $1.number }
-    precondition(zip(runs, runs.dropFirst()).allSatisfy { $0.number < $1.number }, "a run with two times")
-    precondition(zip(rows, rows.dropFirst()).allSatisfy(Correction.precedes), "a row twice in one run")
-    precondition(rows.allSatisfy { !$0.isCredit || $0.bucketSeconds == 60 }, "a credit of no minute")
-    precondition(zip(repeats, repeats.dropFirst()).allSatisfy { $0.position < $1.position }, "a repeat twice")
+    let runs = Self.runs(rows)
+    if let reason = Self.contradiction(rows, repeats, runs) { preconditionFailure(reason) }
     var places: [UInt64: UInt32] = [:]
     for (place, run) in runs.enumerated() { places[run.number] = UInt32(place) }
 
@@ -39,6 +36,27 @@ package enum CorrectionWriter {
       unsafe page.unsafeStoreLE(change, FileHeader.typeFields + 16)
       unsafe page.unsafeStoreLE(credits, FileHeader.typeFields + 24)
     }
+  }
+
+  private static func runs(_ rows: [Correction]) -> [CorrectionRun] {
+    Set(rows.map(\.run)).sorted { $0.number < $1.number }
+  }
+
+  /// Why rows and repeats that were read from several files cannot be one file; nil where they can.
+  package static func contradiction(_ rows: [Correction], _ repeats: [RecordedRepeat]) -> String? {
+    contradiction(
+      rows.sorted(by: Correction.precedes), repeats.sorted { $0.position < $1.position }, runs(rows))
+  }
+
+  /// The same of sorted ones.
+  private static func contradiction(
+    _ rows: [Correction], _ repeats: [RecordedRepeat], _ runs: [CorrectionRun]
+  ) -> String? {
+    if !zip(runs, runs.dropFirst()).allSatisfy({ $0.number < $1.number }) { return "a run has two times" }
+    if !zip(rows, rows.dropFirst()).allSatisfy(Correction.precedes) { return "a row stands twice in one run" }
+    if !rows.allSatisfy({ !$0.isCredit || $0.bucketSeconds == 60 }) { return "a credit is of no minute" }
+    if !zip(repeats, repeats.dropFirst()).allSatisfy({ $0.position < $1.position }) { return "a repeat stands twice" }
+    return nil
   }
 
   private static func write<T>(

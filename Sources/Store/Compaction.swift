@@ -188,6 +188,10 @@ extension Upkeep {
       }
       try input.forEachRepeat { repeats.append($0) }
     }
+    if let reason = CorrectionWriter.contradiction(rows, repeats) {
+      throw FormatError(
+        file: inputs[0].file.path, offset: 0, reason: "\(reason) in this file and those that it is merged with")
+    }
     try writeCorrections(rows, sabotaged(.dropMergedRepeats) ? [] : repeats, paced, &made)
     let removed = inputs.map { StoreFile(kind: .corrections, reference: $0.reference) }
     try install(made, removing: removed, files: inputs.map(\.file))

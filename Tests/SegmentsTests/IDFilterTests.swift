@@ -109,19 +109,47 @@ import Testing
     #expect(try Self.sift(segment, Self.keys(between)) == [])
   }
 
-  /// Different ids that filters cannot tell apart, as somebody may send them who has read how the numbers are made.
-  @Test func chosenIDsDoNoHarm() throws {
-    func mix(_ x: UInt64) -> UInt64 {
-      var x = x
-      x = (x ^ x >> 30) &* 0xBF58_476D_1CE4_E5B9
-      x = (x ^ x >> 27) &* 0x94D0_49BB_1331_11EB
-      return x ^ x >> 31
-    }
+  /// The finaliser of SplitMix64, and which number it makes another one of.
+  private static func mix(_ x: UInt64) -> UInt64 {
+    var x = x
+    x = (x ^ x >> 30) &* 0xBF58_476D_1CE4_E5B9
+    x = (x ^ x >> 27) &* 0x94D0_49BB_1331_11EB
+    return x ^ x >> 31
+  }
+  private static func unmix(_ x: UInt64) -> UInt64 {
+    var x = (x ^ x >> 31 ^ x >> 62) &* 0x3196_42B2_D24D_8EC3
+    x = (x ^ x >> 27 ^ x >> 54) &* 0x96DE_1B17_3F11_9089
+    return x ^ x >> 30 ^ x >> 60
+  }
+
+  /// An id whose number this is, without a minting time.
+  private static func id(ofNumber number: UInt64, using chance: inout SeededGenerator) -> ImpressionID {
+    let low = chance.next() >> 2
+    return ImpressionID(high: unmix(number) ^ mix(low &+ 0x9E37_79B9_7F4A_7C15), low: low)
+  }
+
+  /// More ids in one cell than a count of it can say, as somebody may send them who has read how the numbers are made.
+  @Test func crowdedCellsDoNoHarm() throws {
     var chance = Seeds.list(1)[0].generator
-    let alike = (0..<3_000).map { _ in
-      let low = chance.next() >> 2
-      return ImpressionID(high: 12_345 ^ mix(low &+ 0x9E37_79B9_7F4A_7C15), low: low)
+    for crowd in [63, 64, 65, 128, 300] {
+      let alike = (0..<crowd).map { _ in
+        Self.id(ofNumber: 7 << 60 | chance.next() >> 20, using: &chance)
+      }
+      let others = (0..<2_000).map { _ in ImpressionID(high: chance.next(), low: chance.next() >> 2) }
+      let place = try Place.simulated()
+      let segment = try Self.sealed((alike + others).shuffled(using: &chance), place)
+      // Another attempt spreads them.
+      let filter = segment.filters[0]
+      #expect(filter.ids == crowd + 2_000 && filter.attempt < 20 && (crowd < 64 || filter.attempt > 0), "\(crowd)")
+      try segment.verify()
+      try Self.expect(segment, holds: Set(alike + others), using: &chance, "\(crowd) in one cell")
     }
+  }
+
+  /// Different ids that filters cannot tell apart.
+  @Test func chosenIDsDoNoHarm() throws {
+    var chance = Seeds.list(1)[0].generator
+    let alike = (0..<3_000).map { _ in Self.id(ofNumber: Self.mix(12_345), using: &chance) }
     let others = (0..<500).map { _ in ImpressionID(high: chance.next(), low: chance.next() >> 2) }
     let segment = try Self.sealed((alike + others).shuffled(using: &chance), try Place.simulated())
     #expect(segment.filters.map(\.ids) == [501])
