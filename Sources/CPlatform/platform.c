@@ -21,7 +21,7 @@
 
 static uint32_t crc_table[8][256];
 
-__attribute__((constructor)) static void build_crc_table(void) {
+static void build_crc_table(void) {
   for (uint32_t i = 0; i < 256; i++) {
     uint32_t crc = i;
     for (int k = 0; k < 8; k++) crc = crc & 1 ? (crc >> 1) ^ 0x82F63B78u : crc >> 1;
@@ -55,9 +55,8 @@ enum { CRC_STREAM = 1360 };  // three are 16 bytes less than a frame of 4 KiB
 
 static uint32_t crc_behind[4][256];
 
-__attribute__((constructor)) static void build_crc_behind(void) {
+static void build_crc_behind(void) {
   static const uint8_t zeros[CRC_STREAM];
-  build_crc_table();
   for (int byte = 0; byte < 4; byte++)
     for (int bit = 0; bit < 8; bit++) {
       uint32_t one = crc32c_table(1u << (8 * byte + bit), zeros, CRC_STREAM);
@@ -96,6 +95,13 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, 
   return crc;
 }
 #endif
+
+__attribute__((constructor)) static void build_crc(void) {
+  build_crc_table();
+#if defined(__x86_64__)
+  build_crc_behind();
+#endif
+}
 
 uint32_t tally_crc32c(uint32_t crc, const void *bytes, size_t length) {
 #if defined(__x86_64__)

@@ -48,7 +48,7 @@ enum RecountPipeline {
           case .encode(let batch):
             batch.encode(encoders[1])
             handoff.makeReady(batch)
-          case .take: break
+          case .take: preconditionFailure("batches are taken on the calling thread")
           }
         }
       } catch { handoff.end(error) }
@@ -65,7 +65,7 @@ enum RecountPipeline {
       case .encode(let batch):
         batch.encode(encoders[0])
         handoff.makeReady(batch)
-      case .fill: break
+      case .fill: preconditionFailure("batches are filled on the merging thread")
       }
     }
   }

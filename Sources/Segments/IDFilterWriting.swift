@@ -19,12 +19,12 @@ struct EncodedFilter: Sendable {
 @safe final class IDFilterBuilder {
   private let builder = FuseBuilder()
   /// The numbers of the group's ids, and room for those of another attempt.
-  private var numbers: UnsafeMutablePointer<UInt64>
-  private var tried: UnsafeMutablePointer<UInt64>
+  private let numbers: UnsafeMutablePointer<UInt64>
+  private let tried: UnsafeMutablePointer<UInt64>
   private var count = 0
   private var last: ImpressionID?
   /// Pages taken in since the last filter.
-  private(set) var pages = 0
+  private var pages = 0
 
   init() {
     unsafe numbers = .allocate(capacity: FuseShape.most)
@@ -57,8 +57,8 @@ struct EncodedFilter: Sendable {
       return EncodedFilter(count: UInt32(count), attempt: 0, cells: cells)
     }
     for attempt in 1..<IDFilter.none {
-      // Different ids may have one number: whoever chooses ids can see to that. One set in fourteen only needs another
-      // attempt, so this is not looked into before the second.
+      // Different ids may have one number: whoever chooses ids can see to that. A few sets in a hundred only need
+      // another attempt, so this is not looked into before the second.
       if attempt == 2 {
         let different = unsafe Set(UnsafeBufferPointer(start: numbers, count: count)).sorted()
         count = different.count
