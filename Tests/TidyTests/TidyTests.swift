@@ -78,12 +78,17 @@ import Testing
     }
   }
 
-  @Test func theReadmeNamesEveryModule() throws {
+  @Test func theArchitecturePageNamesEveryModule() throws {
     let files = KernelFileSystem()
-    let readme = String(decoding: try files.contents("\(Self.root)/README.md"), as: UTF8.self)
+    let page = String(decoding: try files.contents("\(Self.root)/docs/architecture.md"), as: UTF8.self)
     for module in try files.list("\(Self.root)/Sources") {
-      #expect(readme.contains("`\(module)`"), "README.md does not say what \(module) does")
+      #expect(page.contains("`\(module)`"), "docs/architecture.md does not say what \(module) does")
     }
+  }
+
+  @Test func theReadmeIsShort() throws {
+    let files = KernelFileSystem()
+    #expect(try files.contents("\(Self.root)/README.md").count <= 6 * 1024, "README.md is longer than 6 KiB")
   }
 
   @Test func everyFormatHasItsPage() throws {
