@@ -16,6 +16,9 @@ package enum FileMagic: String, CaseIterable, Sendable {
   case dictionary = "TALLYDIC"
   case routes = "TALLYHOT"
   case corrections = "TALLYCOR"
+
+  /// The versions of its format that this program reads. It writes the last one.
+  package var versions: ClosedRange<UInt32> { 1...1 }
 }
 
 /// The 128 bits that tell one store's files from another's.
@@ -42,17 +45,15 @@ package struct FileHeader: Equatable, Sendable {
 
   /// Bytes of the header page.
   package static let size = 4096
-  /// The version this build writes, of every format.
-  package static let currentVersion: UInt32 = 1
   /// Where a type's own fields begin.
   package static let typeFields = 56
 
   package init(
-    magic: FileMagic, version: UInt32 = Self.currentVersion, store: StoreID, number: UInt64, created: Int64,
+    magic: FileMagic, version: UInt32? = nil, store: StoreID, number: UInt64, created: Int64,
     blockBytes: UInt32 = 4096
   ) {
     self.magic = magic
-    self.version = version
+    self.version = version ?? magic.versions.upperBound
     self.store = store
     self.number = number
     self.created = created
@@ -106,9 +107,11 @@ package struct FileHeader: Equatable, Sendable {
     guard stored == CRC32C.checksum(copy) else {
       throw FormatError(file: path, offset: 12, reason: "the header page's checksum does not hold")
     }
-    guard version == currentVersion else {
+    guard magic.versions.contains(version) else {
+      let (oldest, newest) = (magic.versions.lowerBound, magic.versions.upperBound)
+      let known = oldest == newest ? "version \(newest)" : "versions \(oldest) to \(newest)"
       throw FormatError(
-        file: path, offset: 8, reason: "format version \(version); this program reads version \(currentVersion)")
+        file: path, offset: 8, reason: "format version \(version); this program reads \(known) of \(magic.rawValue)")
     }
     return header
   }

@@ -215,7 +215,7 @@ import Testing
     #expect(
       conventions
         == [
-          "header page bytes": FileHeader.size, "format version": Int(FileHeader.currentVersion),
+          "header page bytes": FileHeader.size, "format version": Int(FileMagic.logSlot.versions.upperBound),
           "type fields at": FileHeader.typeFields, "frame alignment": FrameHeader.alignment,
           "frame head bytes": FrameHeader.size, "frame magic": Int(FrameHeader.magic),
           "data": Int(FrameKind.data.rawValue), "mark": Int(FrameKind.mark.rawValue),
