@@ -5,8 +5,9 @@ import Clicks
 // and is bound to the texts of the query it came from. 33 bytes as hex digits, integers big-endian:
 //
 //     ver  from      to        next      binding  crc
-//     01   8 bytes   8 bytes   8 bytes   4        4        crc: CRC-32C of what stands before it
+//     02   8 bytes   8 bytes   8 bytes   4        4        crc: CRC-32C of what stands before it
 //
+// Version 1 had ranges of whole buckets.
 // It is no secret and no permission: who changes one gets an error, or a page of the query that he could ask for anyway.
 
 /// The place in a series where the next page begins.
@@ -16,7 +17,7 @@ struct Cursor: Hashable {
   var next: Minute
   var binding: UInt32
 
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
   private static let count = 33
 
   init(from: Minute, to: Minute, next: Minute, binding: UInt32) {
@@ -26,15 +27,26 @@ struct Cursor: Hashable {
     self.binding = binding
   }
 
+  /// Whether `text` is a cursor that an older version of the program gave.
+  static func isOld(_ text: String) -> Bool {
+    guard let bytes = checked(text) else { return false }
+    return bytes[0] > 0 && bytes[0] < version
+  }
+
+  /// The bytes of a cursor of any version; nil where `text` is none.
+  private static func checked(_ text: String) -> [UInt8]? {
+    guard text.utf8.count == 2 * count, let bytes = Hex.decode(text.utf8),
+      CRC32C.checksum(Array(bytes[..<29])) == UInt32(truncatingIfNeeded: integer(bytes[29...]))
+    else { return nil }
+    return bytes
+  }
+
   /// Nil where `text` is not one that `text` makes.
   init?(_ text: String) {
-    guard text.utf8.count == 2 * Self.count, let bytes = Hex.decode(text.utf8), bytes[0] == Self.version,
-      CRC32C.checksum(Array(bytes[..<29])) == UInt32(truncatingIfNeeded: Self.integer(bytes[29...]))
-    else { return nil }
+    guard let bytes = Self.checked(text), bytes[0] == Self.version else { return nil }
     let numbers = [1, 9, 17].map { Int64(bitPattern: Self.integer(bytes[$0..<($0 + 8)])) }
     let last = TimeText.end / 60_000
-    guard numbers.allSatisfy({ 0...last ~= $0 }), numbers[0] <= numbers[2], numbers[2] <= numbers[1],
-      numbers[1] - numbers[0] <= SeriesQuery.maximumRange
+    guard numbers.allSatisfy({ 0...last ~= $0 }), numbers[0] <= numbers[2], numbers[2] <= numbers[1]
     else { return nil }
     from = Minute(index: numbers[0])
     to = Minute(index: numbers[1])
@@ -52,13 +64,11 @@ struct Cursor: Hashable {
 
   /// What the cursors of a query are bound to. An absent text differs from every present one.
   static func binding(
-    ad: AdKey, from: String?, to: String?, fill: String, status: String, granularity: SeriesQuery.Granularity
+    ad: AdKey, from: String?, to: String?, fill: String, status: String, granularity: SeriesQuery.Granularity,
+    offset: Int64
   ) -> UInt32 {
     var checksum = CRC32C.seed(ad.rawValue)
-    var texts = [from, to, fill, status]
-    // Cursors by minute are older than the other granularities.
-    if granularity != .minute { texts.append(granularity.rawValue) }
-    for text in texts {
+    for text in [from, to, fill, status, granularity.rawValue, "\(offset)"] {
       // The length goes first, so that no two lists of texts spell the same bytes.
       let bytes = text.map { Array($0.utf8) }
       var part: [UInt8] = []

@@ -24,14 +24,23 @@ package struct QueryRefusal: Error, Hashable, Sendable, CustomStringConvertible 
     case invalidParameter = "invalid-parameter"
     /// A granularity of the interface that this version does not compute yet.
     case unsupportedGranularity = "unsupported-granularity"
-    /// A time zone other than UTC.
+    /// A time zone other than UTC and those of a fixed offset.
     case unsupportedTimeZone = "unsupported-time-zone"
     /// More than `SeriesQuery.maximumRange`.
     case rangeTooLong = "range-too-long"
+    /// A bound would cut an hour whose minute rows have retired.
+    case rangeNotExact = "range-not-exact"
+    /// A cursor of an older version of the program.
+    case cursorExpired = "cursor-expired"
     /// No cursor of ours.
     case invalidCursor = "invalid-cursor"
     /// A cursor of another query.
     case cursorMismatch = "cursor-mismatch"
+  }
+
+  package init(code: Code, faults: [ParameterFault]) {
+    self.code = code
+    self.faults = faults
   }
 
   package var description: String { faults.map(\.description).joined(separator: "; ") }

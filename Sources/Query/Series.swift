@@ -58,21 +58,18 @@ package struct Series: Sendable {
   package var shards: [Int]
 
   /// The page of `query` over what the shards hold now: `tables` are those of all shards that can hold the ad, in their
-  /// order. Each shard is seen at one batch boundary. Throws `FormatError` where a file is damaged, `SystemError` where the
-  /// disk does not answer.
+  /// order. Each shard is seen at one batch boundary. Throws `QueryRefusal` where rows that the range needs have retired,
+  /// `FormatError` where a file is damaged, `SystemError` where the disk does not answer.
   package init(_ query: SeriesQuery, over tables: [LiveTable]) throws {
-    let seconds = UInt32(60 * query.granularity.minutes)
-    self.init(
-      query,
-      of: try tables.map {
-        try $0.series(of: query.ad, from: query.from, to: query.to, bucketSeconds: seconds)
-      })
+    let parts = try tables.map { try $0.series(of: query.ad, from: query.from, to: query.to, in: query.grid) }
+    try query.check(parts)
+    self.init(query, of: parts)
   }
 
   /// The page of `query` over the shards that can hold the ad, and no others.
   package init(_ query: SeriesQuery, over tables: ShardTables) throws {
-    let parts = try tables.series(
-      of: query.ad, from: query.from, to: query.to, bucketSeconds: UInt32(60 * query.granularity.minutes))
+    let parts = try tables.series(of: query.ad, from: query.from, to: query.to, in: query.grid)
+    try query.check(parts.map(\.series))
     self.init(query, of: parts.map(\.series))
     shards = parts.map(\.shard)
   }
@@ -98,42 +95,50 @@ package struct Series: Sendable {
     self.completeThrough = completeThrough
     self.asOf = asOf
     shards = Array(asOf.indices)
+    let (width, grid) = (query.granularity.minutes, query.grid)
+    // The minutes of a bucket that the range has.
+    func minutes(_ bucket: Minute) -> Range<Minute> {
+      max(bucket, query.from)..<max(query.from, min(query.to, Minute(index: bucket.index + width)))
+    }
     // A bucket is as final as the last of its minutes.
-    let width = query.granularity.minutes
-    let complete = Minute(index: max(0, completeThrough.index) / width * width)
-    let end = query.status == .final ? max(query.from, min(query.to, complete)) : query.to
-    let wanted = counts.prefix { $0.minute < end }
+    func isComplete(_ bucket: Minute) -> Bool { minutes(bucket).upperBound <= completeThrough }
+    func isWanted(_ bucket: Minute) -> Bool {
+      bucket < query.to && query.from < query.to && (query.status == .any || isComplete(bucket))
+    }
+    let wanted = counts.prefix { isWanted($0.minute) }
     total = wanted.reduce(0) { $0 + $1.clicks }
-    self.credits = credits.prefix { $0.minute < end }.reduce(0) { $0 + $1.change }
+    self.credits = credits.prefix { isWanted($0.minute) }.reduce(0) { $0 + $1.change }
     let credit = Dictionary(credits.map { ($0.minute, $0.change) }, uniquingKeysWith: +)
     func point(_ minute: Minute, _ clicks: UInt64) -> Point {
       var point = Point(minute: minute, clicks: clicks, status: .provisional)
       if !credit.isEmpty { point.credits = credit[minute] ?? 0 }
-      guard minute < complete else { return point }
-      let bucket = minute..<Minute(index: minute.index + width)
+      guard isComplete(minute) else { return point }
+      let bucket = minutes(minute)
       point.status = recounted.isSealed(bucket) ? .sealed : recounted.holds(bucket) ? .reconciled : .closed
       return point
     }
-    let rest = wanted.drop { $0.minute < query.start }
+    let start = grid.start(of: query.start)
+    let rest = wanted.drop { $0.minute < start }
     var following: Minute?
     switch query.fill {
     case .none:
       points = rest.prefix(query.limit).map { point($0.minute, $0.clicks) }
       following = rest.dropFirst(query.limit).first?.minute
     case .zero:
-      let last = min(end.index, query.start.index + Int64(query.limit) * width)
       points = []
-      points.reserveCapacity(Int(max(0, last - query.start.index) / width))
+      points.reserveCapacity(min(query.limit, Int(max(0, query.to.index - start.index) / width) + 1))
       var index = rest.startIndex
-      for minute in stride(from: query.start.index, to: last, by: Int(width)) {
-        if index < rest.endIndex, rest[index].minute.index == minute {
-          points.append(point(rest[index].minute, rest[index].clicks))
+      var bucket = start
+      while isWanted(bucket), points.count < query.limit {
+        if index < rest.endIndex, rest[index].minute == bucket {
+          points.append(point(bucket, rest[index].clicks))
           index += 1
         } else {
-          points.append(point(Minute(index: minute), 0))
+          points.append(point(bucket, 0))
         }
+        bucket.index += width
       }
-      if last < end.index { following = Minute(index: last) }
+      if isWanted(bucket) { following = bucket }
     }
     next = following.map { Cursor(from: query.from, to: query.to, next: $0, binding: query.binding).text }
   }

@@ -1,13 +1,15 @@
 import Clicks
+import Store
 
 // One ad's clicks by minute, hour or day: what is asked. All of a query's texts are checked here, so that what follows
-// cannot fail any more. A bucket is a minute, hour or day of UTC:
+// cannot fail any more but where rows have retired. The range is half-open and exact to the minute, whatever the buckets:
 //
-//   from  is rounded down to its bucket, to is rounded up to one: the buckets cover what was asked for
-//   to    defaults to now, and now as to takes the bucket under way in, whole hours included
-//   from  defaults to sixty minutes, 24 hours or thirty days before the rounded to
+//   from, to   a moment inside a minute is the minute's beginning, `now` is the end of the current minute
+//   to         defaults to now
+//   from       defaults to so far before to that there are sixty minutes, 24 hours or thirty days, the last of them cut by to
 //
-// The answer names the rounded times. Other equal times, before rounding, ask for nothing and get an empty series.
+// A bucket that a bound cuts has the clicks inside alone, so that neighbouring ranges add up. Hours are those of UTC, days
+// those of `tz`.
 
 /// A checked query for the series of one ad.
 package struct SeriesQuery: Hashable, Sendable {
@@ -18,6 +20,8 @@ package struct SeriesQuery: Hashable, Sendable {
   /// The minute after the last one.
   package var to: Minute
   package var granularity: Granularity
+  /// Minutes by which the clock of `tz` is ahead of UTC.
+  package var offset: Int64
   package var fill: Fill
   package var status: StatusFilter
   package var format: SeriesFormat
@@ -64,12 +68,21 @@ package struct SeriesQuery: Hashable, Sendable {
       }
     }
 
-    /// The bucket of a minute, as its first minute.
-    func start(of minute: Minute) -> Minute { Minute(index: minute.index - minute.index % minutes) }
+    /// The longest time from `from` to `to`, minutes: so many days back from any moment of the current minute fit.
+    var maximumMinutes: Int64 { maximumDays * 1440 + 1 }
+
+    /// The buckets, where the clock is `offset` minutes ahead of UTC.
+    func grid(offset: Int64) -> BucketGrid {
+      switch self {
+      case .minute: .minutes
+      case .hour: .hours
+      case .day: .days(ahead: offset)
+      }
+    }
   }
 
-  /// The longest time from `from` to `to` of any query, minutes.
-  static let maximumRange = Granularity.allCases.map(\.maximumDays).max()! * 1440
+  /// The buckets of the points.
+  package var grid: BucketGrid { granularity.grid(offset: offset) }
 
   /// What becomes of buckets without a click.
   package enum Fill: String, Sendable, CaseIterable {
@@ -108,17 +121,17 @@ package struct SeriesQuery: Hashable, Sendable {
     self.format = Self.choice("format", values, format, &faults)
     limit = Self.limit(values["limit"], &faults)
     granularity = Self.granularity(values["granularity"], &faults)
-    if let zone = values["tz"], zone != "UTC" {
-      faults.add(.unsupportedTimeZone, "tz", "must be UTC; other zones are not supported yet")
-    }
-    let range = Self.range(values["from"], values["to"], granularity, now: now, &faults)
+    offset = Self.offset(values["tz"], &faults)
+    let range = Self.range(values["from"], values["to"], granularity, offset: offset, now: now, &faults)
     (from, to) = range
     start = from
     binding = Cursor.binding(
       ad: ad, from: values["from"], to: values["to"], fill: fill.rawValue, status: status.rawValue,
-      granularity: granularity)
+      granularity: granularity, offset: offset)
     if let text = values["cursor"] {
-      if let cursor = Cursor(text) {
+      if Cursor.isOld(text) {
+        faults.add(.cursorExpired, "cursor", "is of an older version; ask for the first page again")
+      } else if let cursor = Cursor(text), cursor.to.index - cursor.from.index <= granularity.maximumMinutes {
         if cursor.binding == binding {
           (from, to, start) = (cursor.from, cursor.to, cursor.next)
         } else {
@@ -142,7 +155,7 @@ package struct SeriesQuery: Hashable, Sendable {
       if !parameters.contains(name) {
         faults.add(name, "is unknown; known are \(parameters.joined(separator: ", "))")
       } else if values.updateValue(value, forKey: name) != nil {
-        faults.add(name, "stands there twice")
+        faults.add(name, "is given more than once")
       }
     }
     return values
@@ -176,33 +189,56 @@ package struct SeriesQuery: Hashable, Sendable {
     return .minute
   }
 
+  /// Minutes by which a time zone is ahead of UTC.
+  private static func offset(_ text: String?, _ faults: inout Faults) -> Int64 {
+    guard let text, text != "UTC" else { return 0 }
+    let bytes = Array(text.utf8)
+    func digits(_ at: Int) -> Int64? {
+      guard 0x30...0x39 ~= bytes[at], 0x30...0x39 ~= bytes[at + 1] else { return nil }
+      return Int64(bytes[at] - 0x30) * 10 + Int64(bytes[at + 1] - 0x30)
+    }
+    if bytes.count == 6, bytes[3] == UInt8(ascii: ":"), let hours = digits(1), let minutes = digits(4), hours <= 18,
+      minutes < 60
+    {
+      switch bytes[0] {
+      case UInt8(ascii: "+"): return hours * 60 + minutes
+      case UInt8(ascii: "-"): return -(hours * 60 + minutes)
+      // What a form makes of a plus.
+      case UInt8(ascii: " "):
+        faults.add("tz", "has a space where a + would stand; write it as %2B in a query")
+        return 0
+      default: break
+      }
+    }
+    faults.add(
+      .unsupportedTimeZone, "tz",
+      "must be UTC or an offset from it, such as +05:45; names of zones are not supported yet")
+    return 0
+  }
+
   private static func range(
-    _ fromText: String?, _ toText: String?, _ granularity: Granularity, now: Int64, _ faults: inout Faults
+    _ fromText: String?, _ toText: String?, _ granularity: Granularity, offset: Int64, now: Int64,
+    _ faults: inout Faults
   ) -> (from: Minute, to: Minute) {
-    func moment(_ name: String, _ text: String?) -> Int64? {
+    func bound(_ name: String, _ text: String?) -> Minute? {
       guard let text else { return nil }
-      do throws(TimeText.Failure) { return try TimeText.parse(text, now: now) } catch {
+      do throws(TimeText.Failure) { return try TimeText.bound(text, now: now, offset: offset) } catch {
         faults.add(name, error.detail)
         return nil
       }
     }
-    let from = moment("from", fromText)
-    let to = moment("to", toText) ?? now
-    // A click of this very millisecond counts in the minute that begins with it.
-    let takesNow = toText == nil || toText == "now"
-    var end = granularity.start(of: Minute(containing: to))
-    if takesNow || end.start < to { end.index += granularity.minutes }
+    let from = bound("from", fromText)
+    let to = bound("to", toText) ?? Minute(index: Minute(containing: now).index + 1)
     guard let from else {
-      return (Minute(index: max(0, end.index - granularity.defaultRange * granularity.minutes)), end)
+      let last = granularity.grid(offset: offset).start(of: Minute(index: to.index - 1)).index
+      return (Minute(index: max(0, last - (granularity.defaultRange - 1) * granularity.minutes)), to)
     }
-    let start = granularity.start(of: Minute(containing: from))
-    if from == to, !takesNow { return (start, start) }
     if from > to {
-      faults.add("from", toText == nil ? "lies in the future, and to is now" : "lies after to")
-    } else if end.index - start.index > granularity.maximumDays * 1440 {
+      faults.add("from", toText == nil ? "lies in the future, and to is now" : "must not be later than to")
+    } else if to.index - from.index > granularity.maximumMinutes {
       let days = granularity.maximumDays
       faults.add(.rangeTooLong, "from", "lies more than \(days) days before to; ask for the parts one after the other")
     }
-    return (start, end)
+    return (from, to)
   }
 }

@@ -5,6 +5,7 @@ import Clicks
 //   2026-11-23T17:00:00Z, …+01:00   RFC 3339; fractions are cut to milliseconds
 //   1763917200                      seconds since 1970
 //   1763917200000                   milliseconds since 1970, for numbers from 10^11 on (the year 1973; as seconds 5138)
+//   2026-11-23, today, today-7d     midnight of a day, by a clock that may be ahead of UTC or behind it
 //   now, -24h, now-24h              from the logical clock; units s, m, h, d (24 h), w (7 d)
 
 /// Reads moments.
@@ -17,20 +18,23 @@ package enum TimeText {
 
   /// The forms, for messages.
   package static let rule =
-    "must be RFC 3339 (2026-11-23T17:00:00Z), seconds or milliseconds since 1970, or relative (-24h, -90m, now)"
+    "must be RFC 3339 (2026-11-23T17:00:00Z), a date (2026-11-23), seconds or milliseconds since 1970, or relative (-24h, "
+    + "-90m, now, today)"
 
-  /// Milliseconds since 1970 of `text` at the moment `now`; throws the detail of a fault. What it returns lies in
-  /// `0 ..< end`.
-  package static func parse(_ text: String, now: Int64) throws(Failure) -> Int64 {
+  /// Milliseconds since 1970 of `text` at the moment `now`; days begin at the midnight of a clock that is `offset` minutes
+  /// ahead of UTC. Throws the detail of a fault. What it returns lies in `0 ..< end`.
+  package static func parse(_ text: String, now: Int64, offset: Int64 = 0) throws(Failure) -> Int64 {
     let bytes = Array(text.utf8)
     let time: Int64
-    if let relative = try relative(bytes[...], now: now) {
+    if let relative = try relative(bytes[...], now: now, offset: offset) {
       time = relative
     } else if !bytes.isEmpty, bytes.allSatisfy({ 0x30...0x39 ~= $0 }) {
       guard bytes.count <= 15, let number = Int64(text) else { throw Failure(detail: outside) }
       time = number < firstMilliseconds ? number * 1000 : number
     } else if let moment = Timestamp.parse(text) {
       time = moment
+    } else if let midnight = date(bytes) {
+      time = midnight - offset * 60_000
     } else if text.contains(" "), Timestamp.parse(text.map { $0 == " " ? "+" : String($0) }.joined()) != nil {
       throw Failure(detail: "has a space where a + would stand; write it as %2B in a query")
     } else {
@@ -38,6 +42,13 @@ package enum TimeText {
     }
     guard 0..<end ~= time else { throw Failure(detail: outside) }
     return time
+  }
+
+  /// The bound of a half-open range of minutes: a moment inside a minute is the minute's beginning, and `now` the end of the
+  /// current minute, so that a click of this very millisecond is before it.
+  package static func bound(_ text: String, now: Int64, offset: Int64 = 0) throws(Failure) -> Minute {
+    if text == "now" { return Minute(index: Minute(containing: now).index + 1) }
+    return Minute(containing: try parse(text, now: now, offset: offset))
   }
 
   /// Why a text is no moment, in words that go behind the parameter's name.
@@ -49,11 +60,23 @@ package enum TimeText {
 
   private static let outside = "must lie between the years 1970 and 9999"
 
+  /// Midnight of a date, `2026-11-23`, in UTC; nil where the text is none.
+  private static func date(_ text: [UInt8]) -> Int64? {
+    guard text.count == 10, text[4] == UInt8(ascii: "-"), text[7] == UInt8(ascii: "-") else { return nil }
+    return Timestamp.parse(String(decoding: text, as: UTF8.self) + "T00:00:00Z")
+  }
+
   /// Nil where the text is not of the relative kind.
-  private static func relative(_ text: ArraySlice<UInt8>, now: Int64) throws(Failure) -> Int64? {
+  private static func relative(_ text: ArraySlice<UInt8>, now: Int64, offset: Int64) throws(Failure) -> Int64? {
     var rest = text
-    if rest.starts(with: "now".utf8) {
-      rest = rest.dropFirst(3)
+    var now = now
+    let isToday = rest.starts(with: "today".utf8)
+    if isToday {
+      let local = now + offset * 60_000
+      now -= (local % 86_400_000 + 86_400_000) % 86_400_000
+    }
+    if isToday || rest.starts(with: "now".utf8) {
+      rest = rest.dropFirst(isToday ? 5 : 3)
       if rest.isEmpty { return now }
       guard rest.first == UInt8(ascii: "-") else { throw Failure(detail: rule) }
     }

@@ -75,9 +75,9 @@ package final class Operations: Sendable {
   }
 
   /// Starts the sealing of a month; nil where too many jobs are waiting.
-  package func beginSeal(_ month: Month, isDry: Bool) -> Job? {
+  package func beginSeal(_ month: Month, isDry: Bool, allowsEmpty: Bool) -> Job? {
     guard let job = jobs.add(.seal) else { return nil }
-    let request = SealRequest(month: month, isDry: isDry, maxLateness: maxLateness)
+    let request = SealRequest(month: month, isDry: isDry, allowsEmpty: allowsEmpty, maxLateness: maxLateness)
     upkeeper.ask { [self] upkeeps, goesOn in
       run(job) {
         try request.perform(upkeeps, catalog: openCatalog) { done, total in

@@ -12,12 +12,15 @@ package struct SealRequest: Sendable {
   package var month: Month
   /// It only says what would be sealed.
   package var isDry: Bool
+  /// A month without a click is sealed too. What comes of it later can be nothing but credits, so that it is asked for.
+  package var allowsEmpty: Bool
   /// Clicks are taken until this long after they happened, ms.
   package var maxLateness: Int64
 
-  package init(month: Month, isDry: Bool = false, maxLateness: Int64) {
+  package init(month: Month, isDry: Bool = false, allowsEmpty: Bool = false, maxLateness: Int64) {
     self.month = month
     self.isDry = isDry
+    self.allowsEmpty = allowsEmpty
     self.maxLateness = maxLateness
   }
 
@@ -52,6 +55,14 @@ package struct SealRequest: Sendable {
     try checkTime(upkeeps)
     let pending = upkeeps.filter { $0.core.manifest.state.seal(of: month) == nil }
     try checkShards(upkeeps, pending)
+    if !allowsEmpty, pending.count == upkeeps.count, try upkeeps.allSatisfy({ try $0.isEmpty(month) }) {
+      throw Refused(
+        month: month,
+        reasons: [
+          "it has no clicks, and clicks of it that are imported later could be nothing but credits; to seal it all the same "
+            + "say --empty (\"empty\": true)"
+        ])
+    }
     let total = pending.reduce(0) { $0 + $1.rows(of: month) }
     var before: UInt64 = 0
     var seals: [MonthSeal] = []

@@ -38,19 +38,19 @@ package struct ShardTables: Sendable {
     shards(holding: ad).contains { tables[$0].hasClicks(ad) || unreadable[$0] != nil }
   }
 
-  /// The ad's clicks in buckets of `seconds`, 60, 3,600 or 86,400, for each shard that can hold it: each at one batch
-  /// boundary. Throws `FormatError` where a file is damaged, `SystemError` where the disk does not answer.
-  package func series(of ad: AdKey, from: Minute, to: Minute, bucketSeconds: UInt32) throws -> [Part] {
+  /// The ad's clicks in `from ..< to` in the buckets of `grid`, for each shard that can hold it: each at one batch boundary.
+  /// Throws `FormatError` where a file is damaged, `SystemError` where the disk does not answer.
+  package func series(of ad: AdKey, from: Minute, to: Minute, in grid: BucketGrid) throws -> [Part] {
     for shard in shards(holding: ad) { if let error = unreadable[shard] { throw error } }
     guard let table = routes?.table else {
       return try tables.enumerated().map { shard, table in
-        Part(shard: shard, series: try table.series(of: ad, from: from, to: to, bucketSeconds: bucketSeconds))
+        Part(shard: shard, series: try table.series(of: ad, from: from, to: to, in: grid))
       }
     }
     let home = table.home(of: ad)
     let spread = table.spreadFrom(ad).map { Minute(containing: $0) }
     return try table.shards(holding: ad).map { shard in
-      var series = try tables[shard].series(of: ad, from: from, to: to, bucketSeconds: bucketSeconds)
+      var series = try tables[shard].series(of: ad, from: from, to: to, in: grid)
       if shard != home, let spread {
         series.closedThrough = max(series.closedThrough, spread)
         series.recountedThrough = max(series.recountedThrough, spread)

@@ -82,7 +82,13 @@ extension Upkeep {
       table.bases.filter { window.contains($0.window) }
       + (wholeDays ? table.patches.filter { window.contains($0.window) } : [])
     // A run of several minutes may reach over the window's edge and stay outside: the merged one must not overlap it.
-    try writeMerged(inputs, key, .base, window: Self.hull(inputs), &made)
+    var hull = Self.hull(inputs)
+    if key == .minutes, wholeDays {
+      // A patch may reach to the middle of a day, where minute rows must not begin once the run has retired.
+      let end = -CompactionPlan.floor(-hull.upperBound, 1_440) * 1_440
+      hull = CompactionPlan.floor(hull.lowerBound, 1_440) * 1_440..<end
+    }
+    try writeMerged(inputs, key, .base, window: hull, &made)
     try install(made, removing: listed(inputs, key.kind), files: inputs.map(\.file))
   }
 

@@ -13,13 +13,15 @@ extension LiveTable.Series {
     points.removeAll { sealed.contains(minute: $0.minute.index) }
   }
 
-  /// Adds the credits that files hold, in buckets of `width` minutes.
-  mutating func addCredits(of code: UInt32, _ version: Version, in minutes: Range<Int64>, width: Int64 = 1) throws {
+  /// Adds the credits that files hold, in the buckets of `grid`.
+  mutating func addCredits(
+    of code: UInt32, _ version: Version, in minutes: Range<Int64>, _ grid: BucketGrid = .minutes
+  ) throws {
     guard sealed.overlaps(minutes) else { return }
     let all = try version.credits(of: code, in: minutes) + credits
     credits = RunChange.summed(
-      all.map { RunChange(code: code, bucket: CompactionPlan.floor($0.minute.index, width), change: $0.change) }
-    ).map { (Minute(index: $0.bucket * width), $0.change) }
+      all.map { RunChange(code: code, bucket: grid.start(of: $0.minute).index, change: $0.change) }
+    ).map { (Minute(index: $0.bucket), $0.change) }
   }
 }
 

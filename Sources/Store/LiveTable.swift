@@ -71,6 +71,8 @@ package final class LiveTable: Sendable {
     package var credits: [(minute: Minute, change: Int64)] = []
     /// Months of this shard that are sealed.
     package var sealed = SealedMonths()
+    /// Where minute rows that the range needs have retired: they begin here. Nil where the points are exact.
+    package var exactFrom: Minute?
 
     package init(points: [(minute: Minute, clicks: UInt64)], asOf: UInt64, closedThrough: Minute) {
       self.points = points

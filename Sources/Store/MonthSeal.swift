@@ -141,26 +141,19 @@ struct SealDigest {
 }
 
 extension Version {
-  /// The day rows of a month: those that are written, and the sums of minutes of days that are not rolled up.
+  /// The day rows of a month: those of rolled-up days, and the sums of minutes of the others.
   func dayRows(of month: Month) throws -> RowStream { try wideRows(.days, in: month.days) }
 
   /// The same of hours or days in `buckets`.
   private func wideRows(_ key: RunTableKey, in buckets: Range<Int64>) throws -> RowStream {
-    let (wide, width) = (table(key), Int64(key.bucketSeconds) / 60)
-    var streams = [try RowStream(wide.limited(to: buckets)).limited(to: buckets)]
-    var next = buckets.lowerBound
-    func narrow(_ gap: Range<Int64>) throws {
-      guard !gap.isEmpty else { return }
-      let minutes = gap.lowerBound * width..<gap.upperBound * width
-      streams.append(
-        try RowStream(table(.minutes).limited(to: minutes)).limited(to: minutes).widened(by: width))
-    }
-    for window in wide.bases(in: buckets).map({ $0.window.clamped(to: buckets) }) where window.upperBound > next {
-      try narrow(next..<max(next, window.lowerBound))
-      next = window.upperBound
-    }
-    try narrow(next..<buckets.upperBound)
-    return try RowStream.sum(streams)
+    let width = Int64(key.bucketSeconds) / 60
+    let border = rolledUp > .min ? rolledUp * 1_440 / width : .min
+    let middle = min(max(buckets.lowerBound, border), buckets.upperBound)
+    let (wide, minutes) = (buckets.lowerBound..<middle, middle * width..<buckets.upperBound * width)
+    return try RowStream.sum([
+      RowStream(table(key).limited(to: wide)).limited(to: wide),
+      RowStream(table(.minutes).limited(to: minutes)).limited(to: minutes).widened(by: width),
+    ])
   }
 
   /// Holds the hour rows of a month against its minutes, where all of these are there. Throws `FormatError` for `directory`

@@ -99,6 +99,9 @@ extension Upkeep {
     }
   }
 
+  /// Whether the rows of this shard have no click of `month`.
+  package func isEmpty(_ month: Month) throws -> Bool { try core.live.version.dayRows(of: month).next() == nil }
+
   /// Minute rows that sealing `month` will read, about.
   package func rows(of month: Month) -> UInt64 {
     core.live.version.table(.minutes).limited(to: month.minutes).runs.reduce(0) { $0 + $1.descriptor.rows }

@@ -291,6 +291,7 @@ package final class Upkeep {
     var freed: [UInt32] = []
     var logStart: UInt64 = 0
     var floor: UInt64 = 0
+    var after = ManifestState()
     do throws(SystemError) {
       try core.manifest.change { state in
         var record = removed.map { ManifestChange.removeFile(number: $0.reference.number) }
@@ -303,6 +304,7 @@ package final class Upkeep {
           do throws(ManifestFault) { try next.apply(change) } catch { preconditionFailure("manifest: \(error)") }
         }
         floor = next.floor
+        after = next
         for extent in next.extents {
           let limit = sabotaged(.recycleBeforeSeal) ? next.floor : next.logFloor
           guard let end = extent.end, end.position <= limit else { break }
@@ -320,7 +322,8 @@ package final class Upkeep {
     core.floor.store(floor, ordering: .relaxed)
     if let dictionary = made.dictionary { dictionaries.append(dictionary) }
     core.live.publish(
-      core.live.version.changed(removing: files, adding: made.added), closedThrough: closedThrough, late: made.late,
+      core.live.version.changed(removing: files, adding: made.added, after), closedThrough: closedThrough,
+      late: made.late,
       mark: mark, sealed: sealed)
     audit()
     if !freed.isEmpty { core.leave(freed, logStart: logStart) }

@@ -13,11 +13,20 @@ package final class Version: Sendable {
   package let segments: [Segment]
   /// What recounts changed, in no particular order.
   package let corrections: [CorrectionFile]
+  /// Days since 1970: hour and day rows of the days before this one are complete, of later ones there are none. `.min`: none.
+  package let rolledUp: Int64
+  /// Minute rows of the minutes before this one have retired. `.min`: none have.
+  package let minutesFrom: Int64
 
-  init(tables: [RunTableKey: RunTable] = [:], segments: [Segment] = [], corrections: [CorrectionFile] = []) {
+  init(
+    tables: [RunTableKey: RunTable] = [:], segments: [Segment] = [], corrections: [CorrectionFile] = [],
+    rolledUp: Int64 = .min, minutesFrom: Int64 = .min
+  ) {
     self.tables = tables
     self.segments = segments
     self.corrections = corrections
+    self.rolledUp = rolledUp
+    self.minutesFrom = minutesFrom
   }
 
   /// The runs of a table.
@@ -40,8 +49,9 @@ package final class Version: Sendable {
     segments.map(\.file) + tables.keys.sorted().flatMap { tables[$0]!.runs.map(\.file) } + corrections.map(\.file)
   }
 
-  /// This version without the files `removed`, and with `added`. The removed ones go with their last reader.
-  func changed(removing removed: [SealedFile], adding added: Added) -> Version {
+  /// This version without the files `removed`, and with `added`, as `state` has it. The removed ones go with their last
+  /// reader.
+  func changed(removing removed: [SealedFile], adding added: Added, _ state: ManifestState) -> Version {
     var tables = tables
     var segments = segments
     let numbers = Set(removed.map(\.reference.number))
@@ -63,7 +73,9 @@ package final class Version: Sendable {
     }
     for file in removed { file.makeObsolete() }
     let corrections = corrections.filter { !numbers.contains($0.reference.number) } + added.corrections
-    return Version(tables: tables, segments: segments, corrections: corrections)
+    return Version(
+      tables: tables, segments: segments, corrections: corrections, rolledUp: state.rolledUp,
+      minutesFrom: state.minutesFrom)
   }
 
   /// What a change brings.

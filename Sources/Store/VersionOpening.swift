@@ -56,8 +56,10 @@ extension Version {
     try checkTiles(segments, state, directory)
     parts.sort { $0.part.firstCode < $1.part.firstCode }
     return Opened(
-      version: Version(tables: tables, segments: segments, corrections: corrections), ads: try codes(parts, directory),
-      dictionaries: parts.map(\.part), damaged: damaged)
+      version: Version(
+        tables: tables, segments: segments, corrections: corrections, rolledUp: state.rolledUp,
+        minutesFrom: state.minutesFrom),
+      ads: try codes(parts, directory), dictionaries: parts.map(\.part), damaged: damaged)
   }
 
   /// Segments hold every position from `retired` to `sealed`, each once.

@@ -196,7 +196,8 @@ import Testing
       var all: [UInt64: [Minute: UInt64]] = [:]
       for ad in 1...9 as ClosedRange<UInt64> {
         let parts = try tables.series(
-          of: AdKey(rawValue: ad), from: Minute(index: 0), to: Minute(index: 1_440 * 40_000), bucketSeconds: seconds)
+          of: AdKey(rawValue: ad), from: Minute(index: 0), to: Minute(index: 1_440 * 40_000),
+          in: seconds == 60 ? .minutes : seconds == 3_600 ? .hours : .days)
         for point in parts.flatMap(\.series.points) { all[ad, default: [:]][point.minute, default: 0] += point.clicks }
       }
       sight.series.append(all)

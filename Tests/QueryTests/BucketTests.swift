@@ -12,6 +12,8 @@ private struct Days {
   let store: Store
   var generator: SeededGenerator
   private var next: UInt64 = 0
+  /// Clicks of each ad, by minute.
+  private var ledger: [AdKey: [Minute: UInt64]] = [:]
   static let ads = (1...3).map { AdKey(rawValue: $0) }
 
   init(_ seed: Seed) throws {
@@ -34,9 +36,21 @@ private struct Days {
       next += 1
       let ago = Int64(generator.small(in: 0...max(1, days * 86_400_000)))
       let identity = ClickIdentity(ad: generator.pick(Self.ads), impression: ImpressionID(high: next, low: next))
+      ledger[identity.ad, default: [:]][Minute(containing: now - ago), default: 0] += 1
       return ClickRequest(identity: identity, eventTime: now - ago)
     }
     shard.commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
+  }
+
+  /// What the clicks in `from ..< to` come to in each bucket.
+  func fold(_ ad: AdKey, _ from: Minute, _ to: Minute, _ grid: BucketGrid) -> [Minute: UInt64] {
+    var sums: [Minute: UInt64] = [:]
+    for (minute, clicks) in ledger[ad] ?? [:] where from <= minute && minute < to {
+      let local = minute.index + grid.offset
+      sums[Minute(index: local - (local % grid.minutes + grid.minutes) % grid.minutes - grid.offset), default: 0] +=
+        clicks
+    }
+    return sums
   }
 
   mutating func live() throws {
@@ -56,33 +70,44 @@ private struct Days {
 }
 
 @Suite struct BucketTests {
-  /// Hours and days are the sums of their minutes, whatever stands on disk of which, for any range.
+  /// Every range is answered to the minute, whatever stands on disk of which, with any bounds and in the days of any clock: its
+  /// points are what a plain fold of the clicks says, and so are the parts of it, put side by side. Where minute rows have
+  /// retired, it is either right or said not to be.
   @Test(arguments: Seeds.list(60))
-  func widePointsAreTheSumsOfMinutes(_ seed: Seed) throws {
+  func rangesAreExactToTheMinute(_ seed: Seed) throws {
     var days = try Days(seed)
     try days.live()
     let table = days.shard.live
     let now = Minute(containing: days.store.clock.now()).index
-    // Minutes that retention has dropped cannot be summed any more.
-    let first = max(days.shard.state.minutesFrom, now - 30 * 1_440)
-    for granularity in [SeriesQuery.Granularity.hour, .day] {
-      let width = granularity.minutes
-      let (low, high) = ((first + width - 1) / width, now / width + 1)
-      for _ in 0..<4 {
-        let from = days.generator.edge(in: low...high)
-        let to = days.generator.edge(in: from...high)
-        for ad in Days.ads + [AdKey(rawValue: 99)] {
-          let range = (from: Minute(index: from * width), to: Minute(index: to * width))
-          var sums: [Int64: UInt64] = [:]
-          for point in try table.series(of: ad, from: range.from, to: range.to).points {
-            sums[point.minute.index / width, default: 0] += point.clicks
-          }
-          let wide = try table.series(
-            of: ad, from: range.from, to: range.to, bucketSeconds: UInt32(60 * width))
-          #expect(wide.points.map { $0.minute.index / width } == sums.keys.sorted(), "\(seed)")
-          #expect(wide.points.map(\.clicks) == sums.keys.sorted().map { sums[$0]! }, "\(seed)")
+    var refused = 0
+    for _ in 0..<24 {
+      let ad = days.generator.pick(Days.ads + [AdKey(rawValue: 99)])
+      let offset: Int64 = days.generator.pick([0, 0, 60, -300, 345, 330, -210, 1_080, -1_080, 840])
+      let grid = days.generator.pick([BucketGrid.minutes, .hours, .days(ahead: offset)])
+      var cuts = (0..<4).map { _ in Minute(index: days.generator.edge(in: now - 12 * 1_440...now + 2)) }
+      // Beginnings of hours and days as well.
+      for i in cuts.indices where days.generator.oneIn(3) { cuts[i] = grid.start(of: cuts[i]) }
+      cuts.sort()
+      var sums: [Minute: UInt64] = [:]
+      var isWhole = true
+      for (from, to) in zip(cuts, cuts.dropFirst()) {
+        let part = try table.series(of: ad, from: from, to: to, in: grid)
+        let due = days.fold(ad, from, to, grid)
+        for point in part.points { sums[point.minute, default: 0] += point.clicks }
+        if part.exactFrom != nil {
+          refused += 1
+          isWhole = false
+          #expect(from.index < days.shard.state.minutesFrom, "\(seed)")
+        } else {
+          #expect(part.points.map(\.minute) == due.keys.sorted(), "\(seed) \(grid) \(from) \(to)")
+          #expect(part.points.map(\.clicks) == due.keys.sorted().map { due[$0]! }, "\(seed) \(grid) \(from) \(to)")
+        }
+        // Whole hours can always be told.
+        if grid == .hours || grid == .days, [from, to].allSatisfy({ $0.index % 60 == 0 }) {
+          #expect(part.exactFrom == nil, "\(seed) \(grid) \(from) \(to)")
         }
       }
+      if isWhole { #expect(sums == days.fold(ad, cuts[0], cuts[3], grid), "\(seed) parts of \(cuts)") }
     }
     days.shard.close()
   }
@@ -107,10 +132,31 @@ private struct Days {
     #expect(shard.state.minutesFrom > from.index)
     let to = Minute(index: from.index + 1_440)
     #expect(try shard.live.series(of: AdKey(rawValue: 7), from: from, to: to).points.isEmpty)
-    for seconds in [UInt32(3_600), 86_400] {
-      let points = try shard.live.series(of: AdKey(rawValue: 7), from: from, to: to, bucketSeconds: seconds).points
-      #expect(points.map(\.clicks) == [10], "\(seconds)")
+    for grid in [BucketGrid.hours, .days] {
+      let series = try shard.live.series(of: AdKey(rawValue: 7), from: from, to: to, in: grid)
+      #expect(series.points.map(\.clicks) == [10] && series.exactFrom == nil, "\(grid)")
     }
+    // What cuts the hour is refused, with the bounds that would not.
+    let hour = BucketGrid.hours.start(of: Minute(containing: machine.time.wall() - 8 * 86_400_000))
+    let cut = Minute(index: hour.index + 30)
+    let end = Minute(index: from.index + 3 * 1_440)
+    let texts = [
+      ("granularity=hour&from=\(cut)&to=\(end)", ["from"]), ("granularity=day&from=\(from)&to=\(cut)", ["to"]),
+      ("granularity=minute&from=\(from)&to=\(end)", ["from"]),
+      ("granularity=day&tz=+05:30&from=\(from)&to=\(end)", ["tz"]),
+    ]
+    for (text, parameters) in texts {
+      let query = try query(text.split(separator: "&").map(String.init), ad: AdKey(rawValue: 7))
+      let refusal = #expect(throws: QueryRefusal.self, "\(text)") { try Series(query, over: [shard.live]) }
+      #expect(refusal?.code == .rangeNotExact && refusal?.faults.map(\.parameter) == parameters, "\(text)")
+      if parameters != ["tz"], !text.contains("minute") {
+        #expect(refusal?.description.contains("\(hour) and \(Minute(index: hour.index + 60))") == true)
+      }
+    }
+    #expect(
+      try Series(
+        query(["granularity=hour", "from=\(hour)", "to=\(end)"], ad: AdKey(rawValue: 7)), over: [shard.live]
+      ).total == 10)
     shard.close()
   }
 
@@ -122,10 +168,14 @@ private struct Days {
     let width = granularity.minutes
     let start = 20_000 * 1_440 / width + Int64(generator.small(in: 0...100))
     let length = Int64(generator.small(in: 0...100))
+    // The range may cut its first and its last bucket.
+    let late = length > 1 ? generator.edge(in: 0...width - 1) : 0
+    let early = length > 1 ? generator.edge(in: 0...width - 1) : 0
+    let range = start * width + late..<(start + length) * width - early
     let fill = generator.oneIn(2) ? "zero" : "none"
     let status = generator.oneIn(2) ? "final" : "any"
     let pairs = [
-      "from=\(start * width * 60)", "to=\((start + length) * width * 60)", "fill=\(fill)", "status=\(status)",
+      "from=\(range.lowerBound * 60)", "to=\(range.upperBound * 60)", "fill=\(fill)", "status=\(status)",
       "granularity=\(granularity.rawValue)",
     ]
     var clicks: [Int64: UInt64] = [:]
@@ -137,7 +187,7 @@ private struct Days {
     for bucket in start..<(start + length) {
       let count = clicks[bucket] ?? 0
       // As final as its last minute.
-      let isClosed = (bucket + 1) * width <= closed
+      let isClosed = min((bucket + 1) * width, range.upperBound) <= closed
       if count == 0 && fill == "none" || status == "final" && !isClosed { continue }
       expected.append(
         Point(minute: Minute(index: bucket * width), clicks: count, status: isClosed ? .closed : .provisional))
@@ -159,20 +209,26 @@ private struct Days {
   }
 
   @Test(arguments: [
-    ("granularity=hour", "2026-11-22T18:00:00Z", "2026-11-23T18:00:00Z"),
-    ("granularity=day", "2026-10-25T00:00:00Z", "2026-11-24T00:00:00Z"),
-    ("granularity=hour&from=-90m", "2026-11-23T16:00:00Z", "2026-11-23T18:00:00Z"),
+    // Without from: 24 hours or thirty days, the last of which `now` cuts.
+    ("granularity=hour", "2026-11-22T18:00:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=day", "2026-10-25T00:00:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=day&tz=+05:45", "2026-10-24T18:15:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=day&tz=+08:00", "2026-10-25T16:00:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=hour&from=-90m", "2026-11-23T16:11:00Z", "2026-11-23T17:42:00Z"),
     (
-      "granularity=day&from=2026-11-01T05:00:00Z&to=2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z",
+      "granularity=day&from=2026-11-01T05:00:00Z&to=2026-11-02T00:00:59Z", "2026-11-01T05:00:00Z",
       "2026-11-02T00:00:00Z"
     ),
-    (
-      "granularity=day&from=2026-11-01T05:00:00Z&to=2026-11-02T00:00:01Z", "2026-11-01T00:00:00Z",
-      "2026-11-03T00:00:00Z"
-    ),
-    ("granularity=hour&from=-5h&to=-5h", "2026-11-23T12:00:00Z", "2026-11-23T12:00:00Z"),
+    ("granularity=day&from=2026-11-01&to=2026-11-02", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"),
+    ("granularity=day&from=2026-11-01&to=today&tz=-03:30", "2026-11-01T03:30:00Z", "2026-11-23T03:30:00Z"),
+    ("granularity=day&from=today&tz=+08:00", "2026-11-23T16:00:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=minute&from=today-1d&to=today", "2026-11-22T00:00:00Z", "2026-11-23T00:00:00Z"),
+    ("granularity=hour&from=-5h&to=-5h", "2026-11-23T12:41:00Z", "2026-11-23T12:41:00Z"),
+    // As long as the rules say, from any moment of the minute.
+    ("granularity=minute&from=-400d", "2025-10-19T17:41:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=hour&from=-4000d", "2015-12-11T17:41:00Z", "2026-11-23T17:42:00Z"),
   ])
-  func bucketsCoverWhatWasAskedFor(_ text: String, _ from: String, _ to: String) throws {
+  func theRangeIsWhatWasAskedFor(_ text: String, _ from: String, _ to: String) throws {
     let query = try query(text.split(separator: "&").map(String.init))
     #expect(query.from.description == from && query.to.description == to)
   }
@@ -180,7 +236,7 @@ private struct Days {
   @Test func thePointsTimeIsNamedAfterTheGranularity() throws {
     func text(_ pairs: String...) throws -> String {
       let query = try query(["from=2026-11-23T16:00:00Z", "to=2026-11-23T18:00:00Z"] + pairs)
-      let counts = [(minute: query.from, clicks: UInt64(17))]
+      let counts = [(minute: query.grid.start(of: query.from), clicks: UInt64(17))]
       let complete = Minute(index: query.from.index + 61)
       return String(
         decoding: Series(query, counts: counts, completeThrough: complete, asOf: [1]).rendered(), as: UTF8.self)

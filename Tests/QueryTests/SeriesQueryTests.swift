@@ -1,3 +1,4 @@
+import Bytes
 import Clicks
 import Query
 import Simulation
@@ -39,16 +40,16 @@ func refusal(_ pairs: String...) -> QueryRefusal? {
   }
 
   @Test(arguments: [
-    // from floors, to ceils.
-    ("2026-11-23T17:00:59.999Z", "2026-11-23T17:05:00.001Z", "17:00", "17:06"),
+    // A bound inside a minute is its beginning.
+    ("2026-11-23T17:00:59.999Z", "2026-11-23T17:05:00.001Z", "17:00", "17:05"),
     ("2026-11-23T17:00:00Z", "2026-11-23T17:05:00Z", "17:00", "17:05"),
-    ("-90m", "now", "16:11", "17:42"), ("-1s", "now", "17:41", "17:42"), ("-1h", "-30m", "16:41", "17:12"),
-    ("1795453200", "1795453260", "17:00", "17:01"), ("1795453200", "1795453200001", "17:00", "17:01"),
+    ("-90m", "now", "16:11", "17:42"), ("-1s", "now", "17:41", "17:42"), ("-1h", "-30m", "16:41", "17:11"),
+    ("1795453200", "1795453260", "17:00", "17:01"), ("1795453200", "1795453200001", "17:00", "17:00"),
     // The same moment: nothing.
-    ("2026-11-23T17:00:30Z", "2026-11-23T17:00:30Z", "17:00", "17:00"), ("now", "now", "17:41", "17:42"),
+    ("2026-11-23T17:00:30Z", "2026-11-23T17:00:30Z", "17:00", "17:00"), ("now", "now", "17:42", "17:42"),
     ("-1h", "-1h", "16:41", "16:41"),
   ])
-  func theMinutesCoverWhatWasAskedFor(_ from: String, _ to: String, _ first: String, _ end: String) throws {
+  func boundsAreMinutes(_ from: String, _ to: String, _ first: String, _ end: String) throws {
     let query = try query("from=\(from)", "to=\(to)")
     #expect(query.from.description == "2026-11-23T\(first):00Z" && query.to.description == "2026-11-23T\(end):00Z")
   }
@@ -63,7 +64,7 @@ func refusal(_ pairs: String...) -> QueryRefusal? {
   }
 
   @Test func withoutFromItIsTheHourBeforeTo() throws {
-    #expect(try query("to=2026-11-23T12:00:01Z").from.description == "2026-11-23T11:01:00Z")
+    #expect(try query("to=2026-11-23T12:00:01Z").from.description == "2026-11-23T11:00:00Z")
     #expect(try query("to=0").from.index == 0)
     #expect(try query("to=90").from.index == 0)
   }
@@ -93,7 +94,9 @@ func refusal(_ pairs: String...) -> QueryRefusal? {
       let refusal = refusal("granularity=\(granularity)")
       #expect(refusal?.code == .unsupportedGranularity && refusal?.faults.map(\.parameter) == ["granularity"])
     }
-    for zone in ["Europe/Berlin", "utc", "Z", ""] {
+    for zone in [
+      "Europe/Berlin", "utc", "Z", "", "+1:00", "+0100", "+19:00", "+01:60", "05:45", "+05:4x", "\u{2212}05:00",
+    ] {
       let refusal = refusal("tz=\(zone)")
       #expect(refusal?.code == .unsupportedTimeZone && refusal?.faults.map(\.parameter) == ["tz"])
     }
@@ -107,7 +110,7 @@ func refusal(_ pairs: String...) -> QueryRefusal? {
 
   @Test func theRangeHasALimit() throws {
     #expect(try query("from=2025-01-01T00:00:00Z", "to=2026-02-05T00:00:00Z").to.index > 0)
-    #expect(refusal("from=2025-01-01T00:00:00Z", "to=2026-02-05T00:00:01Z")?.code == .rangeTooLong)
+    #expect(refusal("from=2025-01-01T00:00:00Z", "to=2026-02-05T00:02:00Z")?.code == .rangeTooLong)
     #expect(refusal("from=0", "to=9999-12-31T23:59:59Z")?.code == .rangeTooLong)
   }
 
@@ -133,7 +136,7 @@ func refusal(_ pairs: String...) -> QueryRefusal? {
     let cursor = try cursor(["from=-24h"])
     for others in [
       [], ["from=-23h"], ["from=-24h", "to=now"], ["from=-24h", "fill=zero"], ["from=-24h", "status=final"],
-      ["from=-24h", "granularity=hour"],
+      ["from=-24h", "granularity=hour"], ["from=-24h", "tz=+01:00"],
     ] {
       do throws(QueryRefusal) {
         _ = try query(others + ["cursor=\(cursor)"])
@@ -141,6 +144,25 @@ func refusal(_ pairs: String...) -> QueryRefusal? {
       } catch { #expect(error.code == .cursorMismatch, "\(others)") }
     }
     #expect(throws: QueryRefusal.self) { try query(["from=-24h", "cursor=\(cursor)"], ad: AdKey(rawValue: 7)) }
+  }
+
+  /// Cursors of versions before this one are known as such; one that was made with a longer range than its granularity allows
+  /// is none.
+  @Test func olderCursorsHaveExpired() throws {
+    let cursor = try cursor(["from=-24h"])
+    func made(_ version: UInt8, from: Int64? = nil) throws -> String {
+      var bytes = try #require(Hex.decode(cursor.utf8)).dropLast(4)
+      bytes[0] = version
+      if let from { for i in 0..<8 { bytes[1 + i] = UInt8(truncatingIfNeeded: from >> Int64(56 - 8 * i)) } }
+      let crc = CRC32C.checksum(Array(bytes))
+      return Hex.encode(Array(bytes) + (0..<4).map { UInt8(truncatingIfNeeded: crc >> UInt32(24 - 8 * $0)) })
+    }
+    #expect(try made(2) == cursor)
+    #expect(try refusal("from=-24h", "cursor=\(made(1))")?.code == .cursorExpired)
+    for version in [0, 3] as [UInt8] {
+      #expect(try refusal("from=-24h", "cursor=\(made(version))")?.code == .invalidCursor)
+    }
+    #expect(try refusal("from=-24h", "cursor=\(made(2, from: 0))")?.code == .invalidCursor)
   }
 
   @Test func onlyWholeCursorsAreTaken() throws {

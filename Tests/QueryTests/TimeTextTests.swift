@@ -33,7 +33,8 @@ import Testing
   @Test(arguments: [
     "", " ", "-", "now-", "nowish", "now+1h", "+1h", "-1", "-h", "-1x", "-1.5h", "-1h30m", "--1h", "- 1h", "-1h ", "1h",
     "NOW",
-    "-1H", "1.5", "1e9", "+1", "0x10", "١", "-١h", "yesterday", "2026-11-23", "2026-11-23T17:00", "2026-11-23T17:00:00",
+    "-1H", "1.5", "1e9", "+1", "0x10", "١", "-١h", "yesterday", "2026-11-2", "2026-11-233", "2026-11-31", "2026/11/23",
+    "todays", "today+1d", "2026-11-23T17:00", "2026-11-23T17:00:00",
     "2026-02-29T00:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23 17:00:00Z", "\u{0}", "Z",
     // Readable, but outside 1970…9999.
     "1969-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", "253402300800000", "999999999999999",
@@ -44,6 +45,20 @@ import Testing
       let time = try TimeText.parse(text, now: Self.now)
       Issue.record("\(text) was read as \(time)")
     } catch { #expect(error.detail.hasPrefix("must") || error.detail.hasPrefix("has no unit"), "\(text): \(error)") }
+  }
+
+  @Test func daysBeginAtTheMidnightOfTheClock() throws {
+    for (text, offset, due) in [
+      ("2026-11-23", 0, "2026-11-23T00:00:00Z"), ("2026-11-23", 345, "2026-11-22T18:15:00Z"),
+      ("2024-02-29", -300, "2024-02-29T05:00:00Z"), ("today", 0, "2026-11-23T00:00:00Z"),
+      ("today", 480, "2026-11-23T16:00:00Z"), ("today", -1_080, "2026-11-22T18:00:00Z"),
+      ("today-7d", 60, "2026-11-15T23:00:00Z"), ("today-90m", 0, "2026-11-22T22:30:00Z"),
+      // The clock is for days alone.
+      ("now", 345, "2026-11-23T17:41:30.500Z"), ("-1h", 345, "2026-11-23T16:41:30.500Z"),
+    ] as [(String, Int64, String)] {
+      #expect(try TimeText.parse(text, now: Self.now, offset: offset) == Timestamp.parse(due), "\(text) \(offset)")
+    }
+    #expect(throws: TimeText.Failure.self) { try TimeText.parse("1970-01-01", now: Self.now, offset: 60) }
   }
 
   @Test func aLostPlusIsNamed() {

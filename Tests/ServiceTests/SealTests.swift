@@ -62,6 +62,23 @@ import Testing
     #expect(changed.json["refused"] == .bool(true))
   }
 
+  /// What is imported into a sealed month can be nothing but credits, so that one without clicks is sealed on demand alone.
+  @Test func aMonthWithoutClicksIsSealedOnDemandAlone() throws {
+    for upkeep in upkeeps { try upkeep.recount(.changes) }
+    let may = Month("2025-05")!
+    for isDry in [true, false] {
+      let refusal = #expect(throws: SealRequest.Refused.self) { try seal(may, isDry: isDry) }
+      #expect(refusal?.reasons.count == 1 && refusal?.reasons.first?.contains("--empty") == true)
+    }
+    #expect(harness.store.shards.allSatisfy { $0.state.seals.isEmpty })
+    let done = try SealRequest(month: may, allowsEmpty: true, maxLateness: 0).perform(upkeeps)
+    #expect(done["sealed"] == .bool(true) && done["clicks"] == .integer(0))
+    // It is sealed: to ask again is no question any more.
+    #expect(try seal(may)["already"] == .bool(true))
+    // Clicks in one shard alone are clicks.
+    #expect(try seal()["sealed"] == .bool(true))
+  }
+
   @Test func aHalfSealedStoreIsCompleted() throws {
     for upkeep in upkeeps { try upkeep.recount(.changes) }
     _ = try upkeeps[0].seal(Self.month)

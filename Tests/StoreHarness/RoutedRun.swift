@@ -348,7 +348,7 @@ package final class RoutedRun {
       let key = AdKey(rawValue: ad)
       let range = (Minute(index: 0), Minute(index: 1 << 40))
       var sum: [Minute: UInt64] = [:]
-      for part in try tables.series(of: key, from: range.0, to: range.1, bucketSeconds: 60) {
+      for part in try tables.series(of: key, from: range.0, to: range.1, in: .minutes) {
         for point in part.series.points { sum[point.minute, default: 0] += point.clicks }
       }
       var due: [Minute: UInt64] = [:]

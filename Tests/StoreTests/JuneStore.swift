@@ -79,7 +79,8 @@ final class JuneStore {
   func months(_ seconds: UInt32 = 86_400) throws -> (clicks: UInt64, credits: Int64) {
     let minutes = june.minutes
     let (from, to) = (Minute(index: minutes.lowerBound), Minute(index: minutes.upperBound))
-    let series = try shard.live.series(of: Self.ad, from: from, to: to, bucketSeconds: seconds)
+    let series = try shard.live.series(
+      of: Self.ad, from: from, to: to, in: seconds == 60 ? .minutes : seconds == 3_600 ? .hours : .days)
     return (series.points.reduce(0) { $0 + $1.clicks }, series.credits.reduce(0) { $0 + $1.change })
   }
 

@@ -3,6 +3,7 @@ import Clicks
 import Platform
 import Service
 import Store
+import Traffic
 
 /// `tally seal`, `tally statement`: a month that never changes any more, and what it comes to for each advertiser.
 package enum SealCommands {
@@ -14,6 +15,8 @@ package enum SealCommands {
   }
   private static let month = Operand<Month>(monthReader, "the month, by UTC, like 2026-10")
   private static let dryRun = Option(toggle: "dry-run", "only says what would be sealed")
+  private static let empty = Option(
+    toggle: "empty", "seals a month without clicks too; clicks that are imported later can be nothing but credits")
   private static let settings = SettingsTable.all.filter { ["max-lateness", "durability"].contains($0.name) }
 
   // MARK: - seal
@@ -23,15 +26,16 @@ package enum SealCommands {
     discussion: """
       From then on its counts by minute, hour and day never change. What would have changed them (clicks of an import with \
       --history, a difference that a recount finds) is kept beside them as credits, and answers show both. Refused, with \
-      status 5, until the month and --max-lateness behind it are over and all its days are reconciled in every shard. A month \
-      that is sealed already is told with the same digest; one that a crash left half sealed is completed.
+      status 5, until the month and --max-lateness behind it are over and all its days are reconciled in every shard, and for a month \
+      without clicks unless --empty is given. A month that is sealed already is told with the same digest; one that a crash left half sealed is completed.
       """,
     operands: [month.declaration],
-    options: [dryRun.declaration] + UpkeepCommands.options + settings.map(\.option),
+    options: [dryRun.declaration, empty.declaration] + UpkeepCommands.options + settings.map(\.option),
     examples: ["tally seal 2026-10 --dry-run", "tally seal 2026-10"]
   ) { arguments, console in
     var members = [JSONValue.Member("month", .string("\(arguments[month])"))]
     if arguments[toggle: dryRun] { members.append(.init("dryRun", .bool(true))) }
+    if arguments[toggle: empty] { members.append(.init("empty", .bool(true))) }
     _ = try MaintenanceJob.run(
       .seal, arguments, console, body: .object(members), table: table, words: words
     ) { try perform(arguments, console) }
@@ -41,7 +45,8 @@ package enum SealCommands {
   private static func perform(_ arguments: Arguments, _ console: Console) throws -> JSONValue {
     let values = try Settings(arguments, variables: console.variables, files: console.environment.files).values
     let request = SealRequest(
-      month: arguments[month], isDry: arguments[toggle: dryRun], maxLateness: values.eventTimes.maxLateness)
+      month: arguments[month], isDry: arguments[toggle: dryRun], allowsEmpty: arguments[toggle: empty],
+      maxLateness: values.eventTimes.maxLateness)
     let catalog = "\(arguments[Target.dataDirectory] ?? ".")/\(StoreFiles.catalog)"
     do {
       return try UpkeepCommands.withStore(arguments, console) { store in
@@ -76,8 +81,11 @@ package enum SealCommands {
       ? "was sealed already at \(result.shown("sealedAt"))"
       : result["dryRun"] == .bool(true) ? "would be sealed" : "is sealed"
     let advertisers = result.shown("advertisers")
-    let who = advertisers.isEmpty ? "" : ", \(result.shown("ads")) ads of \(advertisers) advertisers"
-    return "\(result.shown("month")) \(verb): \(result.shown("clicks")) clicks in \(result.shown("rows")) minute rows"
+    let who =
+      advertisers.isEmpty
+      ? "" : ", \(NumberText.of(result.shown("ads"), "ad")) of \(NumberText.of(advertisers, "advertiser"))"
+    return "\(result.shown("month")) \(verb): \(NumberText.of(result.shown("clicks"), "click")) in "
+      + NumberText.of(result.shown("rows"), "minute row")
       + "\(who), digest \(result.shown("digest"))"
   }
 
@@ -154,8 +162,8 @@ package enum SealCommands {
       for row in rows { table.add(row) }
       table.lines.forEach { console.print($0) }
       console.note(
-        "\(list.shown("month")), sealed at \(list.shown("sealedAt")): \(list.shown("clicks")) clicks and "
-          + "\(list.shown("credits")) of credits, digest \(list.shown("digest"))")
+        "\(list.shown("month")), sealed at \(list.shown("sealedAt")): \(NumberText.of(list.shown("clicks"), "click")) and "
+          + "\(NumberText.of(list.shown("credits"), "credit")), digest \(list.shown("digest"))")
     }
   }
 
@@ -171,8 +179,9 @@ package enum SealCommands {
     }
     table.lines.forEach { console.print($0) }
     console.note(
-      "\(statement.shown("month")): \(statement.shown("clicks")) clicks and \(statement.shown("credits")) of credits, "
-        + "\(statement.shown("total")) in all, digest \(statement.shown("digest"))")
+      "\(statement.shown("month")): \(NumberText.of(statement.shown("clicks"), "click")) and "
+        + "\(NumberText.of(statement.shown("credits"), "credit")), \(NumberText.grouped(statement.shown("total"))) in all, digest \(statement.shown("digest"))"
+    )
   }
 
   /// Writes the statements of one advertiser or all, each file under a name that says what it is.
@@ -195,6 +204,7 @@ package enum SealCommands {
       let shown = name == Statement.unknownAdvertiser ? "unknown-ads" : "of-\(name)"
       try put("statement-\(month)-\(shown).\(format)", try ask(month, name, format, door).body)
     }
-    console.note("\(names.count) statements of \(month) are in \(directory)")
+    let are = names.count == 1 ? "is" : "are"
+    console.note("\(NumberText.of(names.count, "statement")) of \(month) \(are) in \(directory)")
   }
 }

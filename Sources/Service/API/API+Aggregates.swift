@@ -40,7 +40,9 @@ extension API {
     _ query: SeriesQuery, _ request: APIRequest, _ tables: ShardTables, _ failed: @Sendable (String) -> Void
   ) -> APIResponse {
     let series: Series
-    do { series = try Series(query, over: tables) } catch {
+    do { series = try Series(query, over: tables) } catch let refusal as QueryRefusal {
+      return Problem(refusal).response(requestID: request.requestID)
+    } catch {
       failed("query \(query.adID): \(error)")
       return Problem.unreadable.response(requestID: request.requestID)
     }

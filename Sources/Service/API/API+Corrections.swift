@@ -21,13 +21,11 @@ extension API {
     let (id, key) = try visibleAd(name, grant)
     let values = try request.values(["from", "to", "limit"])
     let now = clock()
-    let from = try Self.moment("from", values["from"], now) ?? 0
-    let to = try Self.moment("to", values["to"], now) ?? now
+    let first = try Self.bound("from", values["from"] ?? "0", now)
+    let last = try Self.bound("to", values["to"] ?? "now", now)
     let limit = try APIRequest.number(
       "limit", values["limit"], in: 1...Self.maximumLimit, absent: Self.defaultLimit)
-    guard from <= to else { throw .invalid([("from", "lies after to")]) }
-    let first = Minute(containing: from)
-    let last = Minute(containing: to + 59_999)
+    guard first <= last else { throw .invalid([("from", "must not be later than to")]) }
     return { [tables, failedRead] in
       var found: [Correction] = []
       do {
@@ -54,9 +52,8 @@ extension API {
     }
   }
 
-  private static func moment(_ name: String, _ text: String?, _ now: Int64) throws(Problem) -> Int64? {
-    guard let text else { return nil }
-    do throws(TimeText.Failure) { return max(0, try TimeText.parse(text, now: now)) } catch {
+  private static func bound(_ name: String, _ text: String, _ now: Int64) throws(Problem) -> Minute {
+    do throws(TimeText.Failure) { return try TimeText.bound(text, now: now) } catch {
       throw .invalid([(name, error.detail)])
     }
   }

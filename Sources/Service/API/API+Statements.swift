@@ -6,7 +6,7 @@ import Store
 
 // Sealed months:
 //
-//   POST /admin/v1/seal                    freezes a month: {"month","dryRun"}
+//   POST /admin/v1/seal                    freezes a month: {"month","dryRun","empty"}
 //   GET  /api/v1/statements/{month}        of one advertiser, as JSON or CSV; without one the list of all of them
 
 extension API {
@@ -15,13 +15,14 @@ extension API {
   /// Starts the sealing of a month.
   func beginSeal(_ request: APIRequest) throws(Problem) -> APIResponse {
     _ = try request.values()
-    var fields = Fields(try request.document(), known: ["month", "dryRun"])
+    var fields = Fields(try request.document(), known: ["month", "dryRun", "empty"])
     let month = fields.string("month").flatMap { Month($0) }
     let isToldAlready = fields.found.contains { $0.parameter == "month" }
     if month == nil, !isToldAlready { fields.fault("month", Self.monthRule) }
     let isDry = fields.truth("dryRun") ?? false
+    let allowsEmpty = fields.truth("empty") ?? false
     try fields.check()
-    guard let job = try running().beginSeal(month!, isDry: isDry) else { throw .overloaded }
+    guard let job = try running().beginSeal(month!, isDry: isDry, allowsEmpty: allowsEmpty) else { throw .overloaded }
     return .json(202, job.json, headers: [("Location", "/admin/v1/jobs/\(job.id)")])
   }
 

@@ -53,7 +53,7 @@ package struct MonthTable: Sendable {
     let minutes = month.minutes
     let parts = try ads.map { id, key in
       let shards = try tables.series(
-        of: key, from: Minute(index: minutes.lowerBound), to: Minute(index: minutes.upperBound), bucketSeconds: 86_400)
+        of: key, from: Minute(index: minutes.lowerBound), to: Minute(index: minutes.upperBound), in: .days)
       let days = shards.flatMap { part in
         part.series.points.map { Statement.Day(day: $0.minute.index / 1_440, clicks: $0.clicks, credits: 0) }
           + part.series.credits.map { Statement.Day(day: $0.minute.index / 1_440, clicks: 0, credits: $0.change) }
