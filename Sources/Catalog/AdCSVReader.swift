@@ -54,7 +54,7 @@ package struct AdCSVReader: Sendable {
         throw CSVError(line: header.line, reason: "unknown column \"\(name)\"; the columns are \(known)")
       }
       guard !columns.contains(column) else {
-        throw CSVError(line: header.line, reason: "the column \(name) stands there twice")
+        throw CSVError(line: header.line, reason: "the column \(name) is given more than once")
       }
       columns.append(column)
     }

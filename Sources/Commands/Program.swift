@@ -19,12 +19,18 @@ package enum Program {
     _ words: [String], _ console: Console, table: [Command] = CommandTable.all
   ) -> ExitStatus {
     var status: ExitStatus
+    if words.isEmpty {
+      console.note(HelpText.overview(table).dropLast().description)
+      console.flush()
+      return .usage
+    }
     do {
       switch try CommandLineParser(table).parse(words, variables: console.variables) {
       case .help(let text):
         console.print(Array(text.utf8))
         status = .done
       case .run(let command, let arguments):
+        try EnvironmentNames.check(console.variables, table)
         status = try command.run(arguments, console)
       }
     } catch let error as UsageError {
@@ -59,6 +65,11 @@ package enum Program {
       default: .unavailable
       }
     case is NoStore: .failed
+    case let refusal as DirectoryLock.Refusal:
+      switch refusal {
+      case .held: .refused
+      case .system: .failed
+      }
     case let error as CatalogError:
       switch error {
       case .keyCollision, .advertiserFixed, .keyExists, .tooManyKeys, .invalid: .refused

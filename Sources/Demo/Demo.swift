@@ -114,9 +114,11 @@ package final class Demo {
       throw ServerProcess.Failure(description: "the server wrote no \(AdminToken.fileName)")
     }
     token = secret.reveal()
-    print("server process \(server.processID ?? 0) on http://\(server.listen), data in \(server.dataDirectory)")
-    let count = options.hot ? "" : "\(options.clicks) "
-    print("\(count)scripted requests from \(options.connections) connections, seed \(options.seed)")
+    print("server process \(server.processID ?? 0) on http://\(server.listen)")
+    print("data in \(server.dataDirectory)")
+    let count = options.hot ? "" : NumberText.grouped(options.clicks) + " "
+    print(
+      "\(count)scripted requests from \(NumberText.of(options.connections, "connection")), seed \(options.seed)")
 
     var result = DemoResult()
     let control = ClientControl(try ServerAddress("http://\(server.listen)"))
@@ -144,7 +146,7 @@ package final class Demo {
     _ browsers: Browsers, _ batches: LateBatches, _ control: ClientControl, _ result: inout DemoResult
   ) throws {
     print("")
-    print("   time  requests   counted  repeats  refused  no answer  server")
+    print("  time  requests  counted  repeats  uncounted  no answer  server")
     let began = time.monotonic()
     let story =
       options.hot
@@ -170,21 +172,20 @@ package final class Demo {
         shown = now
       }
     }
-    row(time.monotonic() - began, "up, all requests settled")
+    row(time.monotonic() - began, "all settled")
     if let story { result.hasTurned = story.hasTurned.hot && story.hasTurned.cold }
   }
 
   private func killAndRestart(_ result: inout DemoResult, _ began: Int64) throws {
-    let id = server.processID ?? 0
     server.kill()
     result.kills += 1
-    row(time.monotonic() - began, "process \(id) killed with SIGKILL")
+    row(time.monotonic() - began, "killed (SIGKILL)")
     usleep(300_000)
     let start = time.monotonic()
     try server.start()
     let took = (time.monotonic() - start) / 1_000_000
     result.slowestRestart = max(result.slowestRestart, took)
-    row(time.monotonic() - began, "process \(server.processID ?? 0) ready after \(took) ms")
+    row(time.monotonic() - began, "ready in \(took) ms")
   }
 
   private func row(_ elapsed: Int64, _ state: String) {
@@ -194,9 +195,9 @@ package final class Demo {
     }
     let seconds = elapsed / 100_000_000
     print(
-      pad("\(seconds / 10).\(seconds % 10)s", 7) + pad("\(report.answered + report.unanswered)", 10)
-        + pad("\(report.count(.valid))", 10) + pad("\(report.count(.duplicate))", 9) + pad("\(refused)", 9)
-        + pad("\(report.unanswered)", 11) + "  " + state)
+      pad("\(seconds / 10).\(seconds % 10)s", 6) + pad(NumberText.grouped(report.answered + report.unanswered), 10)
+        + pad(NumberText.grouped(report.count(.valid)), 9) + pad(NumberText.grouped(report.count(.duplicate)), 9)
+        + pad(NumberText.grouped(refused), 11) + pad(NumberText.grouped(report.unanswered), 11) + "  " + state)
   }
 
   private func check(_ result: inout DemoResult, _ late: LateBatches.Result, from began: Int64) throws {

@@ -63,7 +63,7 @@ final class HotAdStory {
     guard chapter != .done, now >= next else { return }
     next = now + 1_000_000_000
     if chapter != .after, now - turns > Self.patience * 1_000_000_000 {
-      print("         \(viral) did not turn within \(Self.patience) s")
+      print("       \(viral) did not turn within \(Self.patience) s")
       return end()
     }
     guard let row = look(admin) else { return }
@@ -72,9 +72,8 @@ final class HotAdStory {
     case .rush:
       guard row.hot, let from = row.intervals.last.flatMap({ Timestamp.parse($0.from) }) else { return }
       if !hasTurned.hot {
-        print(
-          "         \(viral) is hot at \(row.clicksPerSecond) clicks/s: spread over the shards from \(Timestamp.format(from)) on"
-        )
+        print("       \(viral) is hot at \(NumberText.grouped(row.clicksPerSecond)) clicks/s:")
+        print("       spread over the shards from \(Timestamp.format(from)) on")
       }
       hasTurned.hot = true
       if wall > from { go(to: .spread, now, "\(viral)'s impressions go to all shards now") }
@@ -85,7 +84,10 @@ final class HotAdStory {
       }
     case .quiet:
       guard !row.hot, let to = row.intervals.last?.to.flatMap({ Timestamp.parse($0) }) else { return }
-      if !hasTurned.cold { print("         \(viral) is cold: back in one shard from \(Timestamp.format(to)) on") }
+      if !hasTurned.cold {
+        print("       \(viral) is cold:")
+        print("       back in one shard from \(Timestamp.format(to)) on")
+      }
       hasTurned.cold = true
       if wall > to { go(to: .after, now, "\(viral)'s impressions go to its home again") }
     case .after: if now - turns > 3_000_000_000 { end() }
@@ -96,7 +98,7 @@ final class HotAdStory {
   private func go(to chapter: Chapter, _ now: Int64, _ words: String) {
     self.chapter = chapter
     turns = now
-    print("         \(words)")
+    print("       \(words)")
   }
 
   private func end() {

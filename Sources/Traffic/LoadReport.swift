@@ -56,22 +56,42 @@ package struct LoadReport: Sendable, Equatable {
   package var lines: [String] {
     let s = statistics
     var lines = [
-      "\(answered) answers in \(Self.fixed(Double(s.elapsed) / 1e9, 2)) s, \(Self.fixed(rate, 0)) a second"
-        + (unanswered > 0 ? ", \(unanswered) requests without an answer" : "")
+      "\(NumberText.of(answered, "answer")) in \(Self.fixed(Double(s.elapsed) / 1e9, 2)) s, "
+        + "\(NumberText.grouped(Self.fixed(rate, 0))) a second"
+        + (unanswered > 0 ? ", \(NumberText.of(unanswered, "request")) without an answer" : "")
     ]
-    let named = Verdict.allCases.filter { count($0) > 0 }.map { "\($0.name) \(count($0))" }
-    let rest = withoutVerdict > 0 ? ["without a verdict \(withoutVerdict)"] : []
-    if answered > 0 { lines.append("verdicts   " + (named + rest).joined(separator: ", ")) }
+    let named = Verdict.allCases.filter { count($0) > 0 }.map { "\($0.name) \(NumberText.grouped(count($0)))" }
+    let rest = withoutVerdict > 0 ? ["without a verdict \(NumberText.grouped(withoutVerdict))"] : []
     if answered > 0 {
-      lines.append(
-        "statuses   " + statuses.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "))
-      let parts = Self.percentiles.map { "\($0.name) \(Self.micros(latency.percentile($0.percent)))" }
-      lines.append("latency    " + (parts + ["max \(Self.micros(latency.maximum))"]).joined(separator: ", ") + " (µs)")
+      lines += Self.list("verdicts", named + rest)
+      lines += Self.list(
+        "statuses", statuses.sorted { $0.key < $1.key }.map { "\($0.key): \(NumberText.grouped($0.value))" })
+      let parts = Self.percentiles.map { "\($0.name) \(NumberText.duration(latency.percentile($0.percent)))" }
+      lines += Self.list("latency", parts + ["max \(NumberText.duration(latency.maximum))"])
     }
-    lines.append(
-      "traffic    \(s.bytesSent) bytes sent, \(s.bytesReceived) received, \(s.connected) connections made, "
-        + "\(s.lost) lost, \(s.refused) refused")
+    lines += Self.list(
+      "traffic",
+      [
+        "\(NumberText.bytes(s.bytesSent)) sent", "\(NumberText.bytes(s.bytesReceived)) received",
+        "\(NumberText.of(s.connected, "connection")) made", "\(NumberText.grouped(s.lost)) lost",
+        "\(NumberText.grouped(s.refused)) refused",
+      ])
     if s.unreachable { lines.append("the server could not be reached") }
+    return lines
+  }
+
+  /// Entries behind a name, between commas, in lines of at most 80 columns.
+  private static func list(_ name: String, _ entries: [String]) -> [String] {
+    var lines = [name + String(repeating: " ", count: max(1, 11 - name.count))]
+    for (index, entry) in entries.enumerated() {
+      let text = entry + (index < entries.count - 1 ? "," : "")
+      let isFresh = lines[lines.count - 1].last == " "
+      if !isFresh, lines[lines.count - 1].count + 1 + text.count > 80 {
+        lines.append(String(repeating: " ", count: 11) + text)
+      } else {
+        lines[lines.count - 1] += (isFresh ? "" : " ") + text
+      }
+    }
     return lines
   }
 
@@ -90,11 +110,6 @@ package struct LoadReport: Sendable, Equatable {
       + "\"requests\":\(s.requests),\"bytesSent\":\(s.bytesSent),\"bytesReceived\":\(s.bytesReceived),"
       + "\"connections\":{\"made\":\(s.connected),\"lost\":\(s.lost),\"refused\":\(s.refused)},"
       + "\"unreachable\":\(s.unreachable)}"
-  }
-
-  private static func micros(_ nanoseconds: Int64) -> String {
-    let micros = Double(nanoseconds) / 1000
-    return fixed(micros, micros < 100 ? 1 : 0)
   }
 
   /// `value` ≥ 0 with `digits` digits after the point.

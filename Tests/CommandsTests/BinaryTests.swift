@@ -59,7 +59,7 @@ import Testing
     // The owner's token is not sent to an address that somebody names.
     #expect(session.run("ads list --addr \(listen ?? "")").status == .refused)
     #expect(session.run("verify --data-dir DATA").status == .refused)
-    #expect(try run(session, "serve --data-dir DATA --listen 127.0.0.1:0").status == 1)
+    #expect(try run(session, "serve --data-dir DATA --listen 127.0.0.1:0").status == 5)
 
     let links = session.run("sign 42 --count 40 --data-dir DATA")
     #expect(links.lines.allSatisfy { $0.hasPrefix("http://\(listen ?? "")/click?adId=42&") })
@@ -127,7 +127,7 @@ import Testing
           #expect(shown.status == .done)
           let parts = try JSONReader.read(Array(shown.output.utf8))["parts"]?.elements ?? []
           for row in parts where row["part"] == .string("row") {
-            rows[row.shown("impression")] = ["user agent", "referrer"].map { row[$0]?.text ?? "-" }
+            rows[row.shown("impression")] = ["userAgent", "referrer"].map { row[$0]?.text ?? "-" }
           }
         }
       }

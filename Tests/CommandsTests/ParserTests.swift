@@ -54,7 +54,7 @@ import Testing
     ("do it a --count --loud", "option --count needs a value, N"),
     ("do it a --count x", "option --count is \"x\", not a whole number"),
     ("do it a --count 101", "option --count is 101; it must be from 1 to 100"),
-    ("do it a --count 1 --count 2", "option --count stands there twice"),
+    ("do it a --count 1 --count 2", "option --count is given more than once"),
     ("do it a --loud=maybe", "option --loud is \"maybe\"; it must be true or false"),
     ("do it a --wait 5", "option --wait is \"5\"; durations are written 500ms, 10s, 2m, 24h, 7d"),
     ("do it a --wait 11s", "option --wait is 11s; it must be from 0ms to 10s"),

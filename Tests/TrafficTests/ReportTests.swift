@@ -24,10 +24,33 @@ import Traffic
     #expect(report.answered == 1002 && report.unanswered == 1 && report.rate == 501)
     #expect(report.latency.maximum == 1_000_000_000, "an answer that never came has no latency")
     let text = report.lines
-    #expect(text[0] == "1002 answers in 2.00 s, 501 a second, 1 requests without an answer")
-    #expect(text[1] == "verdicts   valid 1000, bad-signature 1, without a verdict 1")
-    #expect(text[2] == "statuses   302: 1000, 403: 1, 502: 1")
-    #expect(text[3].hasSuffix("max 1000000 (µs)"))
+    #expect(text[0] == "1,002 answers in 2.00 s, 501 a second, 1 request without an answer")
+    #expect(text[1] == "verdicts   valid 1,000, bad-signature 1, without a verdict 1")
+    #expect(text[2] == "statuses   302: 1,000, 403: 1, 502: 1")
+    #expect(text[3].hasSuffix(", max 1 s") && text[3].hasPrefix("latency    p50 "))
+  }
+
+  @Test(arguments: [
+    (0, "0 clicks"), (1, "1 click"), (2, "2 clicks"), (999, "999 clicks"), (1_000, "1,000 clicks"), (-1, "-1 click"),
+    (25_839, "25,839 clicks"), (-1_234_567, "-1,234,567 clicks"), (12_345_678, "12,345,678 clicks"),
+  ])
+  func numbersAreReadable(_ number: Int, _ text: String) {
+    #expect(NumberText.of(number, "click") == text && NumberText.of("\(number)", "click") == text)
+  }
+
+  @Test func unitsAreScaled() {
+    #expect(
+      [0, 830_000, 4_200_000, 99_949_000, 234_000_000, 12_500_000_000, 5].map { NumberText.duration($0) }
+        == ["0 µs", "830 µs", "4.2 ms", "99.9 ms", "234 ms", "12.5 s", "0 µs"])
+    #expect([0, 999, 1_000, 12_544_593].map { NumberText.bytes($0) } == ["0 B", "999 B", "1 KiB", "12 MiB"])
+    #expect(
+      [0, 9_999, 9_999.6, 12_345, 456_000, 999_600, 7_100_000, 3e18].map { NumberText.brief($0) }
+        == ["0", "9999", "10k", "12.3k", "456k", "1M", "7.1M", "3E"])
+    for power in 0..<62 {
+      #expect(
+        NumberText.brief(Double(1 << power) - 1).count <= 5 && NumberText.briefBytes(Double(1 << power)).count <= 5)
+    }
+    #expect(NumberText.grouped("12 ms") == "12 ms" && NumberText.grouped("") == "")
   }
 
   @Test func theJsonIsOneObject() {

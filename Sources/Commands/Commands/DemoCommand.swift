@@ -1,4 +1,5 @@
 import CPlatform
+import Catalog
 import Demo
 import Glibc
 import Platform
@@ -21,9 +22,6 @@ package enum DemoCommand {
     toggle: "hot", "goes on until the viral ad has turned hot and cold: about four minutes")
   private static let exit = Option<Bool>(toggle: "exit", "ends after the check, also on a terminal")
 
-  /// How long it stays for someone to look around.
-  private static let stay: Int64 = 600_000_000_000
-
   package static let command = Command(
     "demo", "the whole system on generated traffic, killed in the middle, every count checked",
     discussion: """
@@ -31,7 +29,7 @@ package enum DemoCommand {
       and unknown ads, HEAD and prefetch, one viral ad; beside them batches of clicks that are up to a day late, some sent \
       twice. The server is killed with SIGKILL and started again. Then every \
       count per ad and minute is compared with the browsers' own ledger; the exit status is 3 where one differs. \
-      On a terminal the server stays up for ten minutes or until Ctrl-C. Nothing is left behind.
+      On a terminal the server then stays up until Ctrl-C, elsewhere the demo ends. Nothing is left behind.
       """,
     options: [
       clicks.declaration, rate.declaration, connections.declaration, kills.declaration, seed.declaration,
@@ -48,10 +46,7 @@ package enum DemoCommand {
     options.connections = Int(arguments[connections] ?? 32)
     options.kills = Int(arguments[kills] ?? 1)
     options.hot = arguments[hot] ?? false
-    let demo = try Demo(options, isInterrupted: { isSignalled(signals, 0) }) { line in
-      console.print(line)
-      console.flush()
-    }
+    let demo = try Demo(options, isInterrupted: { isSignalled(signals, 0) }) { console.note($0) }
     let result: DemoResult
     do { result = try demo.run() } catch is Demo.Interrupted {
       console.note("interrupted")
@@ -59,20 +54,24 @@ package enum DemoCommand {
     }
     let status = show(result, console)
     console.flush()
-    if !(arguments[exit] ?? false), isatty(0) == 1, isatty(1) == 1 {
+    if !(arguments[exit] ?? false), isatty(0) == 1, console.talksToTerminal {
       linger(demo, console)
-      _ = isSignalled(signals, stay / 1_000_000)
+      _ = isSignalled(signals, -1)
+      console.note("")
     }
     demo.server.stop()
+    console.note("The server is stopped and its directory removed.")
     return status
   }
 
   private static func show(_ result: DemoResult, _ console: Console) -> ExitStatus {
-    console.print("")
+    console.note("")
     for line in result.report.lines { console.print(line) }
+    if result.kills > 0 { console.print("           of all requests, those while the server was down too") }
     console.print(
-      "\(result.batches) batches of late clicks, sent again \(result.batchRepeats) times: \(result.lateClicks) clicks "
-        + "counted, \(result.refusedLines) wrong lines refused")
+      "late       \(NumberText.of(result.batches, "batch", "batches")), sent again "
+        + "\(NumberText.of(result.batchRepeats, "time")): \(NumberText.of(result.lateClicks, "click")) counted,")
+    console.print("           \(NumberText.of(result.refusedLines, "wrong line")) refused")
     console.print("")
     guard result.isExact else {
       console.print("WRONG: the counts differ from the browsers' ledger")
@@ -80,22 +79,21 @@ package enum DemoCommand {
       if result.differences.count > 20 { console.print("  and \(result.differences.count - 20) more") }
       return .differs
     }
-    let kills = result.kills == 1 ? "1 kill" : "\(result.kills) kills"
     console.print(
-      "EXACT: all \(result.rows) counts per ad and minute equal the browsers' ledger: \(result.clicks) clicks, "
-        + "0 lost, 0 double, through \(kills)"
-        + (result.kills > 0 ? " (ready again after at most \(result.slowestRestart) ms)" : ""))
+      "EXACT: all \(NumberText.grouped(result.rows)) counts per ad and minute equal the browsers' ledger:")
+    console.print(
+      "\(NumberText.of(result.clicks, "click")), 0 lost, 0 double, through \(NumberText.of(result.kills, "kill"))"
+        + (result.kills > 0 ? " (ready again in \(result.slowestRestart) ms at most)" : ""))
     return .done
   }
 
   private static func linger(_ demo: Demo, _ console: Console) {
-    console.print("")
-    console.print("The server stays up for ten minutes; Ctrl-C ends it. The viral ad's series:")
-    console.print(
-      "  curl -H 'Authorization: Bearer \(demo.token)' "
-        + "'http://\(demo.server.listen)/api/v1/ads/ad-viral/aggregates?from=-10m'")
-    console.print("  curl http://\(demo.server.admin)/metrics")
-    console.flush()
+    console.note("")
+    console.note("The server stays up until Ctrl-C. The viral ad's series, and the metrics:")
+    console.note("  token=$(cat \(demo.server.dataDirectory)/\(AdminToken.fileName))")
+    console.note("  curl -H \"Authorization: Bearer $token\" \\")
+    console.note("    'http://\(demo.server.listen)/api/v1/ads/ad-viral/aggregates?from=-10m'")
+    console.note("  curl http://\(demo.server.admin)/metrics")
   }
 
   /// Whether a signal has come, waiting up to so many milliseconds.

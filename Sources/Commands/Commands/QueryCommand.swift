@@ -1,6 +1,7 @@
 import Clicks
 import Query
 import Service
+import Traffic
 
 /// `tally query`: the series of one ad.
 package enum QueryCommand {
@@ -15,6 +16,8 @@ package enum QueryCommand {
     "fill", .choice(SeriesQuery.Fill.allCases.map(\.rawValue)),
     "whether minutes, hours or days without a click are listed",
     standard: "none")
+  private static let zone = Option<String>(
+    "tz", .text("OFFSET"), "whose days and dates: UTC, or an offset from it such as +05:45", standard: "UTC")
   private static let format = Option<String>(
     "format", .choice(["table", "json", "csv", "ndjson"]), "how the series is printed", standard: "table")
   private static let plot = Option(toggle: "plot", "draws the series instead")
@@ -28,17 +31,18 @@ package enum QueryCommand {
   package static let command = Command(
     "query", "prints the clicks of an ad by minute, hour or day",
     discussion: """
-      A time is RFC 3339 (2026-11-23T17:00:00Z), seconds or milliseconds since 1970, or relative (-24h, now). \
-      The range includes --from and excludes --to, and is widened to whole minutes, hours or days of UTC.
+      A time is RFC 3339 (2026-11-23T17:00:00Z), a date (2026-11-23), seconds or milliseconds since 1970, or relative (-24h, \
+      now, today, today-7d). The range includes --from and leaves out --to, to the minute: an hour or a day that a bound cuts \
+      has the clicks inside alone, so neighbouring ranges add up. now is the end of the current minute.
       """,
     operands: [ad.declaration],
     options: [
       from.declaration, to.declaration, granularity.declaration, fill.declaration, format.declaration,
-      plot.declaration,
+      plot.declaration, zone.declaration,
     ] + Target.options,
     examples: [
-      "tally query 42 --from -24h", "tally query 42 --from 2026-11-23T00:00:00Z --to now --format csv",
-      "tally query 42 --from -30d --granularity day --plot",
+      "tally query 42 --from -24h", "tally query 42 --from 2026-11-23 --to now --format csv",
+      "tally query 42 --from today-30d --granularity day --plot",
     ]
   ) { arguments, console in
     let answer = try series(arguments, console)
@@ -47,7 +51,7 @@ package enum QueryCommand {
     let columns = [time, "clicks", "status"]
     let hasCredits = points.contains { $0["credits"] != nil }
     if arguments[toggle: plot] {
-      Plot(answer).lines.forEach { console.print($0) }
+      Plot(answer, zone: arguments[zone] ?? "UTC").lines.forEach { console.print($0) }
       return .done
     }
     switch arguments[format] {
@@ -66,10 +70,11 @@ package enum QueryCommand {
         table.add((columns + (hasCredits ? ["credits"] : [])).map { point[$0] == nil ? "" : point.shown($0) })
       }
       table.lines.forEach { console.print($0) }
-      let credits = answer["credits"] == nil ? "" : " and \(answer.shown("credits")) of credits"
+      let credits = answer["credits"] == nil ? "" : " and \(NumberText.of(answer.shown("credits"), "credit"))"
+      let complete = answer["completeThrough"]?.text.map { "complete through \($0)" } ?? "nothing complete yet"
       console.note(
-        "\(answer.shown("total")) clicks\(credits) from \(answer.shown("from")) to \(answer.shown("to")), complete through "
-          + (answer["completeThrough"]?.text ?? "none yet"))
+        "\(NumberText.of(answer.shown("total"), "click"))\(credits) from \(answer.shown("from")) to \(answer.shown("to")), "
+          + complete)
     }
     return .done
   }
@@ -81,6 +86,7 @@ package enum QueryCommand {
       (name: "granularity", value: arguments[granularity] ?? "minute"), ("fill", arguments[fill] ?? "none"),
       ("limit", "\(SeriesQuery.maximumLimit)"),
     ]
+    if let zone = arguments[zone], zone != "UTC" { parameters.append(("tz", zone)) }
     if let from = arguments[from] { parameters.append(("from", from)) }
     if let to = arguments[to] { parameters.append(("to", to)) }
     let path = ["api", "v1", "ads", arguments[ad].text, "aggregates"]
@@ -100,55 +106,5 @@ package enum QueryCommand {
         default: member
         }
       })
-  }
-}
-
-/// A series as columns of blocks, for a look in a terminal.
-struct Plot {
-  private static let width = 80
-  private static let height = 8
-  private static let blocks = Array(" ▁▂▃▄▅▆▇█")
-
-  /// The drawing, its top first.
-  let lines: [String]
-
-  /// `answer` is one of the aggregates route.
-  init(_ answer: JSONValue) {
-    let from = Timestamp.parse(answer.shown("from")).map { Minute(containing: $0).index } ?? 0
-    let to = Timestamp.parse(answer.shown("to")).map { Minute(containing: $0).index } ?? 0
-    guard from < to else {
-      lines = ["no time"]
-      return
-    }
-    // As many buckets in each column, so that equal counts look equal.
-    let granularity = answer.shown("granularity")
-    let unit = SeriesQuery.Granularity(rawValue: granularity)?.minutes ?? 1
-    let buckets = ((to - from) / unit + Int64(Self.width) - 1) / Int64(Self.width)
-    let each = buckets * unit
-    var sums = [UInt64](repeating: 0, count: Int((to - from + each - 1) / each))
-    for point in answer["series"]?.elements ?? [] {
-      guard let time = Timestamp.parse(point.shown(granularity)), let clicks = UInt64(point.shown("clicks")) else {
-        continue
-      }
-      let minute = Minute(containing: time).index
-      if from <= minute, minute < to { sums[Int((minute - from) / each)] += clicks }
-    }
-    let top = max(1, sums.max() ?? 1)
-    let levels = sums.map { sum in
-      sum == 0 ? 0 : max(1, Int((Double(sum) / Double(top) * Double(Self.height * 8)).rounded()))
-    }
-    var drawn = (0..<Self.height).reversed().map { row in
-      String(levels.map { Self.blocks[min(8, max(0, $0 - row * 8))] })
-    }.map { row in
-      var row = row
-      while row.last == " " { row.removeLast() }
-      return "│" + row
-    }
-    drawn.insert(
-      "\(top) clicks in \(buckets == 1 ? (unit == 60 ? "an hour" : "a \(granularity)") : "\(buckets) \(granularity)s") at most",
-      at: 0)
-    drawn.append("└" + String(repeating: "─", count: sums.count))
-    drawn.append("\(answer.shown("from")) to \(answer.shown("to")), \(answer.shown("total")) clicks")
-    lines = drawn
   }
 }

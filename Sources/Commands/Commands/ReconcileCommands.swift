@@ -3,6 +3,7 @@ import Platform
 import Query
 import Service
 import Store
+import Traffic
 
 /// `tally reconcile`, `tally corrections`: counts anew from raw clicks, and what that changed.
 package enum ReconcileCommands {
@@ -84,9 +85,11 @@ package enum ReconcileCommands {
   private static func words(_ result: JSONValue) -> String {
     let verb = result["dryRun"] == .bool(true) ? "would be corrected" : "corrected"
     let range = result["from"]?.text.map { "from \($0) to \(result.shown("to"))" } ?? "nothing to compare"
-    return "\(range): \(result.shown("rowsChecked")) rows of \(result.shown("clicks")) clicks checked, "
-      + "\(result.shown("rowsCorrected")) \(verb), \(result.shown("clicksAdded")) clicks added, "
-      + "\(result.shown("clicksRemoved")) taken away, \(result.shown("repeatsRemoved")) of them late repeats"
+    func grouped(_ name: String) -> String { NumberText.grouped(result.shown(name)) }
+    return "\(range): \(NumberText.of(result.shown("rowsChecked"), "row")) of "
+      + "\(NumberText.of(result.shown("clicks"), "click")) checked, "
+      + "\(grouped("rowsCorrected")) \(verb), \(NumberText.of(result.shown("clicksAdded"), "click")) added, "
+      + "\(grouped("clicksRemoved")) taken away, \(NumberText.of(result.shown("repeatsRemoved"), "late repeat")) among them"
       + (result.shown("rowsCredited") == "0" ? "" : ", \(result.shown("rowsCredited")) as credits of sealed months")
       + (result["complete"] == .bool(false) ? "; stopped before the end" : "")
   }
@@ -130,7 +133,9 @@ package enum ReconcileCommands {
             + ["run", "time"].map { row.shown($0) })
       }
       table.lines.forEach { console.print($0) }
-      console.note("\(answer.shown("total")) corrections, \(answer.shown("change")) clicks in all")
+      console.note(
+        "\(NumberText.of(answer.shown("total"), "correction")), \(NumberText.of(answer.shown("change"), "click")) in all"
+      )
     }
     return .done
   }

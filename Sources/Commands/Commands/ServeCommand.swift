@@ -2,6 +2,8 @@ import CPlatform
 import Glibc
 import Platform
 import Service
+import Store
+import Traffic
 
 /// `tally serve`: the service, until it is told to stop.
 package enum ServeCommand {
@@ -16,10 +18,23 @@ package enum ServeCommand {
     examples: ["tally serve --data-dir /var/lib/tally --listen 0.0.0.0:8080", "TALLY_LISTEN=127.0.0.1:0 tally serve"]
   ) { arguments, console in
     let settings = try Settings(arguments, variables: console.variables, files: console.environment.files)
-    return try run(settings.values, console)
+    return try run(settings.values, console, shardsGiven: settings.origins["shards"])
   }
 
-  private static func run(_ settings: ServeSettings, _ console: Console) throws -> ExitStatus {
+  private static func run(
+    _ settings: ServeSettings, _ console: Console, shardsGiven place: String?
+  ) throws -> ExitStatus {
+    if settings.shards < 2, let place, try Store.identify(console.environment.files, settings.dataDirectory) == nil {
+      throw UsageError(
+        "\(place): shards is \(settings.shards); a new store has from 2 to \(StoreIdentity.shardLimit), since a hot ad is "
+          + "spread over them", command: "serve")
+    }
+    let links = EnvironmentNames.serviceLinks(console.variables)
+    if let first = links.first {
+      let more = links.count > 1 ? " and \(NumberText.of(links.count - 1, "other"))" : ""
+      console.note("note: \(first)\(more) of the environment come from a service's link and are no settings")
+    }
+    for note in exposed(settings) { console.note("note: \(note)") }
     tally_ignore_signal(SIGPIPE)
     let signals = tally_signal_fd(1 << UInt64(SIGTERM) | 1 << UInt64(SIGINT))
     guard signals >= 0 else { throw SystemError("signalfd", "SIGTERM, SIGINT", code: -signals) }
@@ -28,7 +43,9 @@ package enum ServeCommand {
     for note in server.notes { console.note(note) }
     if let path = server.adminTokenPath { console.note("the admin token is in \(path)") }
     if server.recovery.clicks > 0 {
-      console.note("\(server.recovery.clicks) clicks read back in \(server.recovery.milliseconds) ms")
+      console.note(
+        "\(NumberText.of(server.recovery.clicks, "click")) read back in "
+          + "\(NumberText.grouped(server.recovery.milliseconds)) ms")
     }
     if server.activeKeys == 0 {
       console.note("no signing key is active: every click will be refused until `tally keys add`")
@@ -37,7 +54,29 @@ package enum ServeCommand {
     console.flush()
     let status = wait(for: signals, server, settings, console)
     server.stop()
+    console.note("stopped")
     return status
+  }
+
+  /// What an operator should know of where the service listens.
+  private static func exposed(_ settings: ServeSettings) -> [String] {
+    func host(_ address: String) -> Substring { address[..<(address.lastIndex(of: ":") ?? address.endIndex)] }
+    func isEverywhere(_ address: String) -> Bool { ["", "0.0.0.0", "[::]", "::"].contains(host(address)) }
+    func isLoopback(_ address: String) -> Bool {
+      host(address).hasPrefix("127.") || ["localhost", "[::1]", "::1"].contains(host(address))
+    }
+    var notes: [String] = []
+    if host(settings.listen).isEmpty {
+      notes.append("--listen \(settings.listen) names no host: every interface of this machine is served")
+    }
+    if !isLoopback(settings.adminListen) {
+      let place =
+        isEverywhere(settings.adminListen) ? "every interface of this machine" : "an address that is not loopback"
+      notes.append(
+        "--admin-listen \(settings.adminListen) serves administration, and metrics without a token, on \(place); "
+          + "keep strangers away from it")
+    }
+    return notes
   }
 
   /// Waits for a signal, or for a failure that is to end the process.
@@ -46,12 +85,29 @@ package enum ServeCommand {
   ) -> ExitStatus {
     var entry = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
     while true {
-      if unsafe poll(&entry, 1, 200) > 0 { return .done }
+      if unsafe poll(&entry, 1, 200) > 0 {
+        console.note(
+          "\(signal(signals)): stopping; requests under way have \(DurationText.write(settings.drainTimeout))")
+        return .done
+      }
       if settings.onLogFailure == .exit, let reason = server.failure {
         console.note("tally: \(reason)")
         return .failed
       }
     }
+  }
+}
+
+/// The signal that has come, by its name.
+private func signal(_ descriptor: Int32) -> String {
+  var number: UInt32 = 0
+  var bytes = [UInt8](repeating: 0, count: 128)
+  let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+  if count >= 4 { for i in 0..<4 { number |= UInt32(bytes[i]) << UInt32(8 * i) } }
+  switch Int32(bitPattern: number) {
+  case SIGTERM: return "SIGTERM"
+  case SIGINT: return "SIGINT"
+  default: return "signal \(number)"
   }
 }
 

@@ -4,6 +4,7 @@ import Files
 import Platform
 import Service
 import Store
+import Traffic
 
 /// `tally stat`: a line a second of what a server does, from its metrics; of a directory, what is there.
 package enum StatCommand {
@@ -12,9 +13,12 @@ package enum StatCommand {
   package static let command = Command(
     "stat", "prints a line a second of rates, latency and files",
     discussion: """
-      Clicks made durable a second; median and 99th percentile of write and sync, upper bounds by powers of two; rows in \
-      memory alone; seconds since the end of closed time; clicks that a restart would replay; segments, runs and their bytes; \
-      merges, and steps of the background that failed; hot ads. On a directory that no server holds, one line of what is there.
+      CLICKS/S: clicks made durable a second. P50, P99: median and 99th percentile of write and sync, upper bounds by powers \
+      of two. ROWS: counts in memory alone. LAG: how far event time is behind. CLOSED: time since the end of closed minutes. \
+      LATE/S: clicks a second that came after their minute was closed. REPLAY: clicks that a restart would replay. FILES, \
+      BYTES: segments and runs. MERGES, FAIL: merges, and steps of the background that failed. HOT: ads that are spread over \
+      the shards. Large numbers have a unit: 12.3k, 4M, bytes by 1,024. On a directory that no server holds, one line of what \
+      is there.
       """,
     options: [count.declaration, Option<String>.format.declaration] + Target.adminOptions,
     examples: ["tally stat", "tally stat --count 60 --format json"]
@@ -130,28 +134,28 @@ struct MetricsSample {
 }
 
 /// One line of `tally stat`.
-struct StatLine {
+package struct StatLine {
   /// A second; nil where nothing runs.
-  var clicks: Double?
+  package var clicks: Double?
   /// Seconds; nil without a commit.
-  var median: Double?
-  var high: Double?
-  var liveRows = 0.0
-  var closedAgo: Double?
+  package var median: Double?
+  package var high: Double?
+  package var liveRows = 0.0
+  package var closedAgo: Double?
   /// Seconds that event time is behind; clicks a second that came after their minute was closed.
-  var lag: Double?
-  var late: Double?
-  var replay = 0.0
-  var segments = 0.0
-  var runs = 0.0
-  var bytes = 0.0
+  package var lag: Double?
+  package var late: Double?
+  package var replay = 0.0
+  package var segments = 0.0
+  package var runs = 0.0
+  package var bytes = 0.0
   /// In the time of the line.
-  var merges: Double?
-  var failures: Double?
+  package var merges: Double?
+  package var failures: Double?
   /// Ads whose impressions go to all shards.
-  var hotAds = 0.0
+  package var hotAds = 0.0
 
-  init() {}
+  package init() {}
 
   /// What happened between two samples, and what is there at the second.
   init(_ now: MetricsSample, since before: MetricsSample) {
@@ -183,29 +187,37 @@ struct StatLine {
   }
 
   private static let columns = [
-    ("CLICKS/S", 9), ("P50", 8), ("P99", 8), ("LIVE ROWS", 10), ("LAG", 7), ("CLOSED", 8), ("LATE/S", 8), ("REPLAY", 9),
-    ("SEGMENTS", 9), ("RUNS", 6), ("BYTES", 10), ("MERGES", 7), ("FAILED", 7), ("HOT", 5),
+    ("CLICKS/S", 8), ("P50", 6), ("P99", 6), ("ROWS", 6), ("LAG", 5), ("CLOSED", 7), ("LATE/S", 7), ("REPLAY", 7),
+    ("FILES", 6), ("BYTES", 6), ("MERGES", 7), ("FAIL", 5), ("HOT", 4),
   ]
 
-  static var head: String { line(columns.map(\.0)) }
+  package static var head: String { line(columns.map(\.0)) }
 
+  /// A terminal of 80 columns takes it.
   private static func line(_ cells: [String]) -> String {
-    zip(cells, columns).map { cell, column in String(repeating: " ", count: max(1, column.1 - cell.count)) + cell }
+    zip(cells, columns).map { cell, column in String(repeating: " ", count: max(0, column.1 - cell.count)) + cell }
       .joined()
   }
 
   /// For people.
-  var text: String {
-    func whole(_ value: Double?) -> String { value.map { "\(Int64($0.rounded()))" } ?? "-" }
+  package var text: String {
+    func brief(_ value: Double?) -> String { value.map { NumberText.brief($0) } ?? "-" }
     func time(_ value: Double?) -> String {
       guard let value else { return "-" }
       if value == .infinity { return ">16s" }
-      return value < 0.01 ? "\(Int64((value * 1e6).rounded()))us" : "\(Int64((value * 1000).rounded()))ms"
+      if value < 0.000_999_5 { return "\(Int64((value * 1e6).rounded()))µs" }
+      return value < 0.999_5 ? "\(Int64((value * 1000).rounded()))ms" : "\(Int64(value.rounded()))s"
+    }
+    /// Seconds, minutes, hours or days.
+    func span(_ value: Double?) -> String {
+      guard let value else { return "-" }
+      let units: [(name: String, seconds: Double)] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)]
+      let unit = units.first { value < 999 * $0.seconds } ?? units[3]
+      return NumberText.brief(value / unit.seconds) + unit.name
     }
     return Self.line([
-      whole(clicks), time(median), time(high), whole(liveRows), lag.map { "\(Int64($0))s" } ?? "-",
-      closedAgo.map { "\(Int64($0))s" } ?? "-", whole(late), whole(replay), whole(segments), whole(runs), whole(bytes),
-      whole(merges), whole(failures), whole(hotAds),
+      brief(clicks), time(median), time(high), brief(liveRows), span(lag), span(closedAgo), brief(late), brief(replay),
+      brief(segments + runs), NumberText.briefBytes(bytes), brief(merges), brief(failures), brief(hotAds),
     ])
   }
 

@@ -1,6 +1,7 @@
 import Platform
 import Service
 import Store
+import Traffic
 
 /// `tally verify`: every checksum of a directory that no server holds, every count recounted, and what can be repaired.
 package enum VerifyCommand {
@@ -12,6 +13,8 @@ package enum VerifyCommand {
   private static let deep = Option(
     toggle: "deep", "compares every raw click that is kept with all others, and says which range that was")
 
+  private static let perFile = Option(toggle: "files", "prints a row for each file, not for each shard")
+
   package static let command = Command(
     "verify", "checks every checksum of a data directory and counts its clicks again",
     discussion: """
@@ -22,7 +25,8 @@ package enum VerifyCommand {
       dictionaries and the log are the only copy of what they hold, and come back from a backup alone.
       """,
     options: [
-      repair.declaration, acceptLoss.declaration, deep.declaration, Option<String>.format.declaration,
+      perFile.declaration, repair.declaration, acceptLoss.declaration, deep.declaration,
+      Option<String>.format.declaration,
     ] + Target.adminOptions,
     examples: ["tally verify --data-dir /var/lib/tally", "tally verify --repair"]
   ) { arguments, console in
@@ -48,7 +52,8 @@ package enum VerifyCommand {
     show(report, arguments, console)
     tell(report, console)
     guard report.damage.isEmpty else { return .differs }
-    console.note("sound: \(report.clicks) clicks, \(report.rows) rows counted again")
+    console.note(
+      "sound: \(NumberText.of(report.clicks, "click")), \(NumberText.of(report.rows, "row")) counted again")
     return .done
   }
 
@@ -63,8 +68,8 @@ package enum VerifyCommand {
     }
     let recount = result["recount"] ?? .null
     console.note(
-      "\(recount.shown("rawClicks")) raw clicks recounted, of the minutes \(recount.shown("from")) to "
-        + "\(recount.shown("to")): \(recount.shown("rowsCorrected")) rows differ")
+      "\(NumberText.of(recount.shown("rawClicks"), "raw click")) recounted, of the minutes \(recount.shown("from")) to "
+        + "\(recount.shown("to")): \(NumberText.of(recount.shown("rowsCorrected"), "row differs", "rows differ"))")
     SealedMonthsDiffer(recount)?.details.forEach { console.note("DAMAGE: \($0)") }
     return result["sound"] == .bool(true) ? .done : .differs
   }
@@ -78,7 +83,9 @@ package enum VerifyCommand {
   private static func show(_ report: VerifyReport, _ arguments: Arguments, _ console: Console) {
     switch arguments.format {
     case .json: console.print(report.json)
-    case .table: report.table.lines.forEach { console.print($0) }
+    case .table:
+      let table = arguments[toggle: perFile] ? report.table : report.summary
+      table.lines.forEach { console.print($0) }
     }
   }
 

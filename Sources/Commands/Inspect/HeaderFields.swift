@@ -9,6 +9,8 @@ struct HeaderField {
   var offset: Int
   var name: String
   var value: String
+  /// The number that `value` begins with; nil where it is text.
+  var number: String?
 }
 
 /// The first page of any of our files, field by field, whether its checksum holds or not.
@@ -92,8 +94,14 @@ enum HeaderFields {
       list.append(HeaderField(offset: offset, name: name, value: value))
     }
 
+    /// A number, and behind it what it means.
+    mutating func add(_ offset: Int, _ name: String, _ number: some BinaryInteger, _ meaning: String = "") {
+      let value = "\(number)" + (meaning.isEmpty ? "" : " (\(meaning))")
+      list.append(HeaderField(offset: offset, name: name, value: value, number: "\(number)"))
+    }
+
     mutating func number<T: FixedWidthInteger>(_ offset: Int, _ name: String, _ type: T.Type) {
-      add(offset, name, "\(load(offset, type))")
+      add(offset, name, load(offset, type))
     }
 
     mutating func hex<T: FixedWidthInteger & UnsignedInteger>(_ offset: Int, _ name: String, _ type: T.Type) {
@@ -102,18 +110,18 @@ enum HeaderFields {
 
     mutating func time(_ offset: Int, _ name: String) {
       let time = load(offset, Int64.self)
-      add(offset, name, "\(time)" + (TimeRange.shown.contains(time) ? " (\(Timestamp.format(time)))" : ""))
+      add(offset, name, time, TimeRange.shown.contains(time) ? Timestamp.format(time) : "")
     }
 
     /// A bucket of the width that stands at `seconds`.
     mutating func bucket(_ offset: Int, _ name: String, seconds: Int) {
       let bucket = load(offset, Int64.self)
-      add(offset, name, "\(bucket) (\(TimeRange.bucket(bucket, seconds: load(seconds, UInt32.self))))")
+      add(offset, name, bucket, TimeRange.bucket(bucket, seconds: load(seconds, UInt32.self)))
     }
 
     mutating func choice(_ offset: Int, _ name: String, _ words: [String]) {
       let number = load(offset, UInt32.self)
-      add(offset, name, Int(number) < words.count ? "\(number) (\(words[Int(number)]))" : "\(number)")
+      add(offset, name, number, Int(number) < words.count ? words[Int(number)] : "")
     }
 
     func load<T: FixedWidthInteger>(_ offset: Int, _ type: T.Type) -> T {

@@ -5,13 +5,13 @@ import Files
 import Service
 
 /// A piece of an immutable file: where it stands, what it is, and what it says.
-struct InspectedPart {
+package struct InspectedPart {
   var offset: Int
   var name: String
   /// In the order in which they are shown.
   var values: [(name: String, value: String)]
 
-  init(_ offset: some BinaryInteger, _ name: String, _ values: [(name: String, value: String)] = []) {
+  package init(_ offset: some BinaryInteger, _ name: String, _ values: [(name: String, value: String)] = []) {
     self.offset = Int(offset)
     self.name = name
     self.values = values
@@ -39,11 +39,29 @@ struct InspectedPart {
     values.isEmpty ? name : "\(name): " + values.map { "\($0.name) \($0.value)" }.joined(separator: ", ")
   }
 
-  /// For programs.
-  var json: JSONValue {
+  /// Values that are numbers, but for what a damaged file holds in their place.
+  private static let numbers: Set<String> = [
+    "number", "position", "ad code", "seconds", "from", "to", "run", "ids without a minting time", "attempt",
+    "sections",
+    "blocks", "of bytes", "bytes", "from ad code", "to ad code", "rows", "at", "bytes of versions", "value", "version",
+    "sum",
+    "bytes of models", "bytes in all pages", "from position", "code", "ads", "first code",
+  ]
+
+  /// For programs: names as one word, numbers as numbers.
+  package var json: JSONValue {
     .object(
       [.init("offset", .integer(offset)), .init("part", .string(name))]
-        + values.map { .init($0.name, .string($0.value)) })
+        + values.map { name, value in
+          let isNumber = Self.numbers.contains(name) && (Int64(value) != nil || UInt64(value) != nil)
+          return .init(Self.member(name), isNumber ? .number(value) : .string(value))
+        })
+  }
+
+  /// `userAgent` for `user agent`.
+  package static func member(_ name: String) -> String {
+    let words = name.split(separator: " ")
+    return words.prefix(1).joined() + words.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
   }
 }
 

@@ -127,9 +127,15 @@ struct JSONInspection: InspectionWriter {
   }
 
   mutating func field(_ field: HeaderField) {
-    let value = JSONValue.object([
-      "offset": .integer(field.offset), "name": .string(field.name), "value": .string(field.value),
-    ])
+    var members: [JSONValue.Member] = [
+      .init("offset", .integer(field.offset)), .init("name", .string(InspectedPart.member(field.name))),
+      .init("value", field.number.map { .number($0) } ?? .string(field.value)),
+    ]
+    // What the number means.
+    if let number = field.number, field.value != number {
+      members.append(.init("text", .string(String(field.value.dropFirst(number.count + 2).dropLast()))))
+    }
+    let value = JSONValue.object(members)
     write((fields > 0 ? "," : "") + String(decoding: value.encoded(), as: UTF8.self))
     fields += 1
   }
@@ -160,7 +166,7 @@ struct JSONInspection: InspectionWriter {
             .init("eventTime", .string(TimeRange.text(click.eventTime))),
             .init("receiveTime", .string(TimeRange.text(click.receiveTime))),
             .init("source", .string("\(click.source)")),
-          ] + found.strings.map { .init($0.name, .string($0.value)) })
+          ] + found.strings.map { .init(InspectedPart.member($0.name), .string($0.value)) })
       }
       members.append(.init("clicks", .array(clicks)))
     }

@@ -71,7 +71,7 @@ package struct Arguments: Sendable {
       throw UsageError("unknown option \(parts[0])\(hint)", command: command.name)
     }
     guard texts[option.name] == nil || option.repeats else {
-      throw UsageError("option \(parts[0]) stands there twice", command: command.name)
+      throw UsageError("option \(parts[0]) is given more than once", command: command.name)
     }
     var text: String
     if parts.count == 2 {

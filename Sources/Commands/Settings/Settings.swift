@@ -14,11 +14,6 @@ package struct Settings: Sendable {
   /// Of each setting that is not at its default: `flag --listen`, `environment TALLY_LISTEN`, `tally.conf:3`.
   package private(set) var origins: [String: String] = [:]
 
-  /// Environment variables of ours that are no settings: of the other commands, and of the test suite.
-  private static let otherVariables = [
-    "TALLY_CONFIG", "TALLY_ADDR", "TALLY_ADMIN_ADDR", "TALLY_TOKEN", "TALLY_SEED", "TALLY_SEEDS",
-  ]
-
   /// `--config`.
   package static let configOption = Option<String>(
     "config", .text("FILE"), "settings as lines NAME = VALUE; # begins a comment", variable: "TALLY_CONFIG")
@@ -33,12 +28,10 @@ package struct Settings: Sendable {
     if let path = arguments[Self.configOption] {
       for line in try ConfigFile.read(path, files) { try apply(line.name, line.value, from: line.place) }
     }
-    for name in variables.keys.sorted() where name.hasPrefix("TALLY_") && !Self.otherVariables.contains(name) {
-      guard let setting = SettingsTable.all.first(where: { $0.variable == name }) else {
-        let hint = Nearest.hint(name, among: SettingsTable.all.map(\.variable))
-        throw UsageError("unknown setting: environment variable \(name)\(hint)")
-      }
-      try apply(setting.name, variables[name] ?? "", from: "environment variable \(name)")
+    // Names that nobody knows were refused before any command began.
+    for setting in SettingsTable.all.sorted(by: { $0.variable < $1.variable }) {
+      guard let text = variables[setting.variable] else { continue }
+      try apply(setting.name, text, from: "environment variable \(setting.variable)")
     }
     for setting in SettingsTable.all {
       guard let text = arguments.given(setting.name) else { continue }
@@ -82,7 +75,7 @@ package enum ConfigFile {
   /// Bytes that are taken.
   static let limit = 1 << 20
 
-  /// The lines of the file at `path`. A name that stands there twice is an error.
+  /// The lines of the file at `path`. A name that is given twice is an error.
   package static func read(_ path: String, _ files: any FileSystem) throws(UsageError) -> [Line] {
     let bytes: [UInt8]
     do throws(SystemError) { bytes = try files.open(path, .read).bytes(at: 0, count: limit + 1) } catch {
@@ -105,7 +98,7 @@ package enum ConfigFile {
       }
       let name = trimmed(line[..<sign])
       if let before = lines.first(where: { $0.name == name }) {
-        throw UsageError("\(place): \(name) stands there already, at \(before.place)")
+        throw UsageError("\(place): \(name) is given already, at \(before.place)")
       }
       lines.append(Line(name: name, value: trimmed(line[line.index(after: sign)...]), place: place))
     }

@@ -187,7 +187,8 @@ package enum SettingsTable {
 
   private static let storage: [Setting] = [
     Setting(
-      "shards", .count(1...Int64(StoreIdentity.shardLimit)), "shards of a new store; tally reshard changes a store",
+      "shards", .count(1...Int64(StoreIdentity.shardLimit)),
+      "shards of a new store, 2 or more; tally reshard changes a store",
       show: { "\($0.shards)" }, set: { $0.shards = Int($1) }),
     Setting(
       "hot-threshold", .count(0...1_000_000_000, "CLICKS"),

@@ -12,7 +12,7 @@ extension Verifier {
 
   /// Recounts shard `number`, whose files all hold.
   mutating func recount(shard number: Int, of identity: StoreIdentity) throws {
-    let directory = "\(path)/\(StoreFiles.shard(number))"
+    let directory = identity.directory(of: number, in: path)
     do {
       let recovery = try Store.read(environment, path, identity, shard: number)
       let ads = recovery.minutes.ads

@@ -1,6 +1,8 @@
 import Bytes
 import Platform
 import Service
+import Store
+import Traffic
 
 /// What checking a data directory found.
 package struct VerifyReport: Sendable {
@@ -76,6 +78,23 @@ package struct VerifyReport: Sendable {
           ])
         }), "notes": .array(notes.map { .string($0) }),
     ])
+  }
+
+  /// What was checked, for people: a row for each shard, and one for what belongs to none.
+  package var summary: Table {
+    func shard(_ file: FileEntry) -> String {
+      file.path.split(separator: "/").last { StoreFiles.isShard(String($0)) }.map(String.init) ?? "store"
+    }
+    var table = Table([
+      ("OF", .left), ("FILES", .right), ("BYTES", .right), ("FRAMES", .right), ("CLICKS", .right), ("ROWS", .right),
+    ])
+    let groups = Dictionary(grouping: files, by: shard)
+    for name in groups.keys.sorted() {
+      func sum(_ value: (FileEntry) -> UInt64) -> UInt64 { groups[name]!.reduce(0) { $0 + value($1) } }
+      let cells = [sum(\.bytes), sum(\.frames), sum(\.clicks), sum(\.rows)]
+      table.add([name, "\(groups[name]!.count)"] + cells.map { $0 > 0 ? NumberText.grouped($0) : "" })
+    }
+    return table
   }
 
   /// The files for people.

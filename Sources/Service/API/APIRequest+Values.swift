@@ -1,7 +1,7 @@
 // What a request says, checked for form: each parameter and each field is known and stands there once.
 
 extension APIRequest {
-  /// The query's values by their names. Throws the 400 that names each one that is not in `known`, or stands there twice.
+  /// The query's values by their names. Throws the 400 that names each one that is not in `known`, or is given more than once.
   func values(_ known: [String] = []) throws(Problem) -> [String: String] {
     var values: [String: String] = [:]
     var faults: [(parameter: String, detail: String)] = []
@@ -10,7 +10,7 @@ extension APIRequest {
         let list = known.isEmpty ? "none are known here" : "known are \(known.joined(separator: ", "))"
         faults.append((Self.shown(name), "is unknown; \(list)"))
       } else if values.updateValue(value, forKey: name) != nil {
-        faults.append((name, "stands there twice"))
+        faults.append((name, "is given more than once"))
       }
     }
     if !faults.isEmpty { throw .invalid(faults) }
