@@ -1,6 +1,11 @@
 // The problems that a click can end in.
 
 extension Problem {
+  /// 400: a link whose parameters cannot be read; all that is wrong with them at once.
+  static func malformedLink(_ faults: [(parameter: String, detail: String)]) -> Problem {
+    .invalid(faults, code: "malformed")
+  }
+
   static let badSignature = Problem(
     403, "bad-signature", "The signature does not hold", "no active key made this signature for this ad and impression")
   static let paused = Problem(410, "paused", "The ad is paused", "the ad is paused and has no fallback")

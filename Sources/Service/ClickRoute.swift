@@ -3,8 +3,9 @@ import Catalog
 import Clicks
 import HTTP
 
-// What a request to /click says, before anything is looked up: the four parameters, decoded into one small buffer, or the
-// parameter that is wrong. Nothing here allocates on the way of a good click.
+// What a request to /click says, before anything is looked up: the four parameters, decoded into one small buffer. A link that
+// is spelled as it was minted is read without allocating; any other one is read again by `LinkReader`, which knows what mail
+// clients, templates and people make of links, or says what is wrong with it.
 
 /// The parsed parameters of a click.
 struct ClickParameters {
@@ -16,10 +17,9 @@ struct ClickParameters {
   var impressionID = ImpressionID(high: 0, low: 0)
 }
 
-/// Why a click is malformed: the parameter at fault and what is wrong with it.
+/// Why a link is malformed: each parameter at fault with what is wrong with it.
 struct ClickFault: Error {
-  var parameter: StaticString
-  var detail: StaticString
+  var faults: [(parameter: String, detail: String)]
 }
 
 /// Memory for the decoded parameters of one click at a time.
@@ -36,70 +36,100 @@ struct ClickFault: Error {
   }
 
   /// Reads the query of a click.
+  @inline(__always)
   func parse(_ request: borrowing Request) throws(ClickFault) -> ClickParameters {
+    if let whole = parseAsMinted(request) { return whole }
+    return try parseLeniently(request)
+  }
+
+  /// Reads a query that has each parameter once, spelled as it was minted but for percent-encoding; nil for any other one.
+  private func parseAsMinted(_ request: borrowing Request) -> ClickParameters? {
     var result = ClickParameters()
     var end = 0
     var seen = (ad: false, impression: false, signature: false)
     var pairs = request.pairs()
     while pairs.next() {
       if pairs.name(is: "adId") {
-        if seen.ad { throw ClickFault(parameter: "adId", detail: "is given twice") }
+        guard !seen.ad, let range = value(pairs, &end, limit: 64) else { return nil }
         seen.ad = true
-        result.ad = try value(pairs, &end, "adId", limit: 64)
+        result.ad = range
       } else if pairs.name(is: "impressionId") {
-        if seen.impression { throw ClickFault(parameter: "impressionId", detail: "is given twice") }
+        guard !seen.impression, let range = value(pairs, &end, limit: 36) else { return nil }
         seen.impression = true
-        result.impression = try value(pairs, &end, "impressionId", limit: 36)
+        result.impression = range
       } else if pairs.name(is: "signature") {
-        if seen.signature { throw ClickFault(parameter: "signature", detail: "is given twice") }
+        guard !seen.signature, let range = value(pairs, &end, limit: 64) else { return nil }
         seen.signature = true
-        result.signature = try value(pairs, &end, "signature", limit: 64)
+        result.signature = range
       } else if pairs.name(is: "kid") {
-        if result.kid != nil { throw ClickFault(parameter: "kid", detail: "is given twice") }
-        result.kid = try value(pairs, &end, "kid", limit: 64)
+        guard result.kid == nil, let range = value(pairs, &end, limit: 64) else { return nil }
+        // A template that has no key id to fill in leaves it blank.
+        if !range.isEmpty { result.kid = range }
       }
       // Other parameters are the publisher's own: tracking tags of all kinds come along.
     }
-    guard seen.ad else { throw ClickFault(parameter: "adId", detail: "is missing") }
-    guard seen.impression else { throw ClickFault(parameter: "impressionId", detail: "is missing") }
-    guard seen.signature else { throw ClickFault(parameter: "signature", detail: "is missing") }
-    guard unsafe AdID.isValid(text(result.ad)) else {
-      throw ClickFault(parameter: "adId", detail: "must be 1 to 64 characters of A-Z a-z 0-9 _ . -")
-    }
-    guard let impression = unsafe ImpressionID(text(result.impression)) else {
-      throw ClickFault(parameter: "impressionId", detail: "must be 32 hex digits or a UUID")
-    }
+    guard seen.ad, seen.impression, seen.signature, unsafe AdID.isValid(text(result.ad)),
+      let impression = unsafe ImpressionID(text(result.impression))
+    else { return nil }
     result.impressionID = impression
     return result
   }
 
-  private func value(
-    _ pairs: borrowing QueryCursor, _ end: inout Int, _ name: StaticString, limit: Int
-  ) throws(ClickFault) -> Range<Int> {
+  private func value(_ pairs: borrowing QueryCursor, _ end: inout Int, limit: Int) -> Range<Int>? {
     let start = end
     do throws(PercentCoding.Failure) {
       let room = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start..<(start + limit)])
       end = start + (try unsafe pairs.value(into: room))
-    } catch {
-      switch error {
-      case .tooLong: throw ClickFault(parameter: name, detail: "is too long")
-      default: throw ClickFault(parameter: name, detail: "has a bad percent escape")
-      }
+    } catch { return nil }
+    return start..<end
+  }
+
+  @inline(never)
+  private func parseLeniently(_ request: borrowing Request) throws(ClickFault) -> ClickParameters {
+    let link = try unsafe LinkReader.read(request.query)
+    guard let impression = ImpressionID(String(decoding: link.impression, as: UTF8.self)) else {
+      preconditionFailure("a link was read that names no impression")
+    }
+    var result = ClickParameters()
+    var end = 0
+    result.ad = put(link.ad, &end)
+    result.impression = put(link.impression, &end)
+    result.signature = put(link.signature, &end)
+    result.kid = link.kid.map { put($0, &end) }
+    result.impressionID = impression
+    return result
+  }
+
+  private func put(_ text: [UInt8], _ end: inout Int) -> Range<Int> {
+    let start = end
+    for byte in text {
+      unsafe bytes[end] = byte
+      end += 1
     }
     return start..<end
   }
 }
 
-/// Whether the browser only looks ahead: such a request is sent away and comes back when the user really clicks.
-func isPrefetch(_ request: borrowing Request) -> Bool {
-  listsPrefetch(request, "Sec-Purpose") || listsPrefetch(request, "Purpose") || listsPrefetch(request, "X-Purpose")
-    || listsPrefetch(request, "X-Moz")
+/// What the click path asks of a request's fields: whether the browser only looks ahead (such a request is sent away and
+/// comes back when the user really clicks), and who asks. One look over the fields for both.
+func lookAtFields(_ request: borrowing Request) -> (isPrefetch: Bool, agent: UnsafeRawBufferPointer?) {
+  var isPrefetch = false
+  var agent: UnsafeRawBufferPointer?
+  // X-Moz; Purpose; X-Purpose; User-Agent; Sec-Purpose.
+  request.forEachField(named: 1 << 5 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 11) { field in
+    switch field.nameLength {
+    case 5: if field.isCalled("X-Moz"), saysPrefetch(field) { isPrefetch = true }
+    case 7: if field.isCalled("Purpose"), saysPrefetch(field) { isPrefetch = true }
+    case 9: if field.isCalled("X-Purpose"), saysPrefetch(field) { isPrefetch = true }
+    case 10: if unsafe agent == nil, field.isCalled("User-Agent") { unsafe agent = field.value }
+    default: if field.isCalled("Sec-Purpose"), saysPrefetch(field) { isPrefetch = true }
+    }
+  }
+  return unsafe (isPrefetch, agent)
 }
 
-private func listsPrefetch(_ request: borrowing Request, _ name: StaticString) -> Bool {
-  guard unsafe request.header(name) != nil else { return false }
-  return request.header(name, lists: "prefetch") || request.header(name, lists: "prerender")
-    || request.header(name, lists: "preview")
+private func saysPrefetch(_ field: RequestField) -> Bool {
+  field.lists("prefetch") || field.lists("prerender") || field.lists("preview")
 }
 
 extension ClickStrings {

@@ -3,6 +3,14 @@ import Clicks
 import HTTP
 import Store
 
+/// What the answer to a POST needs: who sends it reads no redirect, and its page may look at the answer.
+package final class PostedClick: Sendable {
+  /// The page's origin, as the browser names it; nil where it names none that can be sent back.
+  package let origin: String?
+
+  package init(origin: String?) { self.origin = origin }
+}
+
 /// A click that waits for the commit barrier, as its loop remembers it.
 package struct WaitingClick {
   package var exchange: Exchange
@@ -10,11 +18,14 @@ package struct WaitingClick {
   package var ad: CachedAd?
   /// When it was handed over, monotonic nanoseconds.
   package var since: Int64
+  /// Nil for a GET.
+  package var post: PostedClick?
 
-  package init(exchange: Exchange, ad: CachedAd?, since: Int64) {
+  package init(exchange: Exchange, ad: CachedAd?, since: Int64, post: PostedClick? = nil) {
     self.exchange = exchange
     self.ad = ad
     self.since = since
+    self.post = post
   }
 }
 

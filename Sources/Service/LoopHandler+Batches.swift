@@ -17,7 +17,7 @@ extension LoopHandler {
   }
 
   func begin(_ head: borrowing Request, _ exchange: Exchange, on loop: EventLoop) -> Bool {
-    let id = nextRequestID()
+    let id = Asker.givenID(head) ?? nextRequestID()
     let call: APIRequest
     do throws(Problem) {
       call = try APIRequest(head, isAdmin: head.listenerTag == Self.adminTag, requestID: id)

@@ -9,7 +9,7 @@ import Synchronization
 
 // What one event loop does. A click's way through it:
 //
-//   parse ─▶ prefetch? ─▶ signature ─▶ ad (cache; the catalog's thread on a miss) ─▶ paused? HEAD? expired?
+//   parse ─▶ prefetch? ─▶ signature ─▶ ad (cache; the catalog's thread on a miss) ─▶ paused? HEAD? robot? expired?
 //         ─▶ lane ══ commit barrier ══▶ 302
 //
 // A turn reads all that is ready, publishes the clicks of the turn at once, and sleeps until the committer has settled
@@ -28,6 +28,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   var routes: RouteTable
   var cache: AdCache
   var keys: KeyRing
+  /// Who is a robot; nil where nobody asks.
+  var bots: BotJudge?
   let hasher = SHA256()
   let scratch = ClickScratch()
   var lookups: [AdKey: [PendingLookup]] = [:]
@@ -57,6 +59,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     lanes = zip(rings, context.committers).map { Lane(ring: $0, committer: $1) }
     cache = AdCache(bytes: context.settings.catalogCache)
     self.keys = KeyRing(keys)
+    bots = context.bots.map { BotJudge($0) }
     requestNumber = UInt64(index) << 48
   }
 
@@ -66,12 +69,15 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   // MARK: - The loop's questions
 
   func limit(for head: borrowing Request) -> Int {
+    if Self.isClick(head) { return Self.clickBodyLimit }
     if Self.isBatch(head) { return context.settings.maxBatch }
     return min(API.bodyLimit(for: head), context.settings.maxBody)
   }
 
+  func skipsBody(of head: borrowing Request) -> Bool { Self.isClick(head) }
+
   func handle(_ request: borrowing Request, _ exchange: Exchange, on loop: EventLoop) {
-    if request.pathEquals("/click") {
+    if Self.isClick(request) {
       click(request, exchange, loop)
     } else if Self.isBatch(request) {
       emptyBatch(request, exchange, loop)
@@ -85,8 +91,6 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     if ready >= 40 || ready * 2 >= active { return 0 }
     return max(0, context.settings.commitInterval - (context.environment.time.monotonic() - lastPublish))
   }
-
-  func refuse(_ status: Int, _ writer: inout ResponseWriter) { Problem.refused(status).write(into: &writer) }
 
   func turn(on loop: EventLoop) {
     for i in lanes.indices where lanes[i].publish() { lastPublish = loop.now }
@@ -136,7 +140,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
         }
       }
     }
-    let id = nextRequestID()
+    let id = Asker.givenID(request) ?? nextRequestID()
     let call: APIRequest
     do throws(Problem) { call = try APIRequest(request, isAdmin: isAdmin, requestID: id) } catch {
       return respond(error.response(requestID: id), exchange, loop)
@@ -158,7 +162,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     if !asked { respond(Problem.overloaded.response(requestID: id), exchange, loop) }
   }
 
-  /// Names the next request that is not a click.
+  /// Names the next request that needs a name and brought none.
   func nextRequestID() -> String {
     requestNumber += 1
     return context.requestPrefix + String(requestNumber, radix: 36)
@@ -182,7 +186,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 /// What one loop has done, in one piece.
 struct LoopCounts: Sendable {
   /// Requests by verdict, in the order of `Verdict`.
-  var verdicts = InlineArray<11, UInt64>(repeating: 0)
+  var verdicts = InlineArray<13, UInt64>(repeating: 0)
   var loop = LoopStatistics()
   var cache: AdCache.Statistics?
 }

@@ -44,6 +44,7 @@ extension ServiceContext {
     writer.seconds("tally_start_time_seconds", nanoseconds: started * 1_000_000)
     writer.single("tally_ready", "gauge", "1 while clicks are recorded, 0 otherwise.", unreadiness.isEmpty ? 1 : 0)
     clicks(&writer)
+    bots(&writer)
     batches(&writer)
     connections(&writer)
     log(&writer)
@@ -56,11 +57,19 @@ extension ServiceContext {
 
   private func clicks(_ writer: inout MetricsWriter) {
     let loops = loopMetrics
-    writer.family("tally_click_requests_total", "counter", "Requests for /click by their verdict.")
+    writer.family(
+      "tally_click_requests_total", "counter",
+      "Requests for /click, and those that could not be read so far as to say what for, by their verdict.")
     for verdict in Verdict.allCases {
       let sum = loops.reduce(UInt64(0)) { $0 + $1.verdicts[Int(verdict.rawValue)] }
       writer.sample("tally_click_requests_total", "verdict=\"\(verdict.name)\"", sum)
     }
+  }
+
+  private func bots(_ writer: inout MetricsWriter) {
+    writer.family("tally_bots_info", "gauge", "The list of user agents whose clicks have the verdict bot.")
+    let (source, version, count) = bots.map { ($0.source, $0.version, $0.count) } ?? ("off", "", 0)
+    writer.sample("tally_bots_info", "source=\"\(source)\",version=\"\(version)\",entries=\"\(count)\"", 1)
   }
 
   private func connections(_ writer: inout MetricsWriter) {

@@ -21,6 +21,16 @@ package struct ServeSettings: Sendable {
     case exit
   }
 
+  /// Whose clicks are redirected and not counted since they say that they are robots.
+  package enum Bots: Equatable, Sendable {
+    /// Those of the list that Tally comes with.
+    case builtin
+    /// Those of a file; see `BotList`.
+    case file(String)
+    /// Nobody's.
+    case off
+  }
+
   /// The directory that holds everything; made on the first start.
   package var dataDirectory = "./data"
   /// `HOST:PORT` of clicks and API; port 0 picks a free one.
@@ -41,6 +51,7 @@ package struct ServeSettings: Sendable {
   package var eventTimes = EventTimeLimits()
   /// Strings that are kept with each click.
   package var capture: CaptureSet = []
+  package var bots = Bots.builtin
   package var onBadSignature = OnBadSignature.reject
   /// Where clicks on unknown ads are sent, uncounted; nil answers 404.
   package var unknownAdURL: String?

@@ -70,6 +70,7 @@ package final class Server {
 
   private func open() throws {
     let path = settings.dataDirectory
+    let bots = try readBots()
     try environment.files.createDirectory(path)
     lock = try DirectoryLock("\(path)/\(StoreFiles.lock)")
     let began = environment.time.monotonic()
@@ -84,10 +85,19 @@ package final class Server {
     adminTokenPath = try AdminToken.writeOnFirstStart(catalog, in: path)
     let keys = try catalog.activeKeys()
     activeKeys = keys.count
-    try compose(store, catalog, keys)
+    try compose(store, catalog, keys, bots)
   }
 
-  private func compose(_ store: Store, _ catalog: Catalog, _ keys: [ActiveKey]) throws {
+  /// The list of robots that the settings name; nil for none.
+  private func readBots() throws -> BotList? {
+    switch settings.bots {
+    case .builtin: .builtin
+    case .file(let path): try BotList(path: path, environment.files)
+    case .off: nil
+    }
+  }
+
+  private func compose(_ store: Store, _ catalog: Catalog, _ keys: [ActiveKey], _ bots: BotList?) throws {
     let captures = !settings.capture.isEmpty
     let rings = (0..<settings.loops).map { _ in
       store.shards.map { _ in CommitRing(capacity: Self.ringCapacity, captures: captures) }
@@ -105,7 +115,7 @@ package final class Server {
     }
     let context = ServiceContext(
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
-      hotAds: hotAds, catalog: Worker("catalog"), queries: Worker("queries"), report: report)
+      hotAds: hotAds, bots: bots, catalog: Worker("catalog"), queries: Worker("queries"), report: report)
     self.context = context
 
     let (door, live) = openDoors(context, Array(zip(batchRings, bells)), keys)

@@ -29,6 +29,8 @@ package final class ServiceContext: Sendable {
   let catalog: Worker<CatalogState>
   /// Queries over many rows.
   let queries: Worker<Void>
+  /// Who is a robot; nil where nobody is asked.
+  let botList: Mutex<BotList?>
   /// Begins each request's id: unlike for each start of the process.
   let requestPrefix: String
   /// Wall time of the start, ms.
@@ -42,7 +44,7 @@ package final class ServiceContext: Sendable {
 
   init(
     settings: ServeSettings, environment: Environment, clock: LogicalClock, committers: [Committer], shards: [Shard],
-    hotAds: HotAds,
+    hotAds: HotAds, bots: BotList?,
     catalog: Worker<CatalogState>, queries: Worker<Void>, report: @escaping @Sendable (String) -> Void
   ) {
     self.settings = settings
@@ -54,6 +56,7 @@ package final class ServiceContext: Sendable {
     pools = shards.map(\.slots)
     cores = shards.map(\.core)
     self.hotAds = hotAds
+    botList = Mutex(bots)
     routes = hotAds.board
     disks = DiskBoard(cores)
     disks.refresh()
@@ -70,6 +73,9 @@ package final class ServiceContext: Sendable {
 
   /// Clicks before this time, ms since 1970, are of a month that is sealed in some shard, or of an older one.
   var sealedBefore: Int64 { tables.map(\.sealedBefore).max() ?? .min }
+
+  /// Who is a robot; nil where nobody is asked.
+  var bots: BotList? { botList.withLock { $0 } }
 
   /// Writes one line for the operator. Never a secret.
   package func report(_ line: String) { reporter(line) }

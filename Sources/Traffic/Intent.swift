@@ -37,7 +37,8 @@ extension Verdict {
   /// The statuses that may carry the verdict (`--on-bad-signature` and `--on-unknown-ad` may turn two into redirects).
   func allows(status: Int) -> Bool {
     switch self {
-    case .valid, .duplicate, .expired, .head, .unrecorded, .unknown: status == 302
+    case .valid, .duplicate, .expired, .head, .bot, .unrecorded, .unknown: status == 302
+    case .preflight: status == 204
     case .prefetch: status == 503
     case .badSignature: status == 403 || status == 302
     case .paused: status == 410 || status == 302

@@ -11,10 +11,10 @@ struct Reading: Equatable, CustomStringConvertible {
 let testLimits = HeadLimits(head: 1024, target: 256, fields: 16)
 
 /// Feeds `bytes` to the parser, as pieces that end at `cuts` and at the end, from memory that ends where the bytes
-/// at hand do. `closesGaps` moves chunked bodies together between the pieces, as a full buffer would.
+/// at hand do. `closesGaps` moves chunked bodies together between the pieces, as a full buffer would; `skipsBody` has bodies read over.
 func read(
   _ bytes: [UInt8], cuts: [Int] = [], limits: HeadLimits = testLimits, bodyLimit: Int = 1000,
-  closesGaps: Bool = false
+  closesGaps: Bool = false, skipsBody: Bool = false
 ) -> Reading {
   var reading = Reading()
   let fields = UnsafeMutablePointer<FieldExtent>.allocate(capacity: limits.fields)
@@ -40,7 +40,7 @@ func read(
         reading.status = status
         return reading
       case .head:
-        if let status = parser.acceptBody(limit: bodyLimit) {
+        if let status = parser.acceptBody(limit: bodyLimit, skips: skipsBody) {
           reading.status = status
           return reading
         }

@@ -44,12 +44,15 @@ func referenceRead(_ bytes: [UInt8], bodyLimit: Int) -> Reading {
     }
     let parts = start.split(separator: 32, omittingEmptySubsequences: false)
     guard parts.count == 3, token(parts[0]) else { throw Refused(status: 400) }
-    guard !parts[1].isEmpty, parts[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x23 }) else {
-      throw Refused(status: 400)
-    }
-    let version = string(parts[2])
-    guard version == "HTTP/1.1" || version == "HTTP/1.0" else { throw Refused(status: 505) }
     let split = parts[1].firstIndex(of: 0x3F)
+    guard !parts[1].isEmpty, parts[1].allSatisfy({ $0 > 0x20 && $0 != 0x7F }),
+      parts[1][..<(split ?? parts[1].endIndex)].allSatisfy({ $0 < 0x7F && $0 != 0x23 })
+    else { throw Refused(status: 400) }
+    var version = string(parts[2])
+    guard version.utf8.count == 8, version.hasPrefix("HTTP/1."), "0123456789".contains(version.last!) else {
+      throw Refused(status: 505)
+    }
+    if version != "HTTP/1.0" { version = "HTTP/1.1" }
     var path = parts[1][..<(split ?? parts[1].endIndex)]
     let query = split.map { parts[1][($0 + 1)...] } ?? []
     var authority = ""

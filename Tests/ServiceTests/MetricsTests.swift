@@ -31,7 +31,10 @@ import Testing
     try send(.paused, 2) { try service.click("resting") }
     try send(.unknownAd, 2) { try service.click("nobody") }
     try send(.malformed, 2) { try service.request("GET", "/click?adId=active") }
-    try send(.malformed, 1) { try service.request("POST", TestService.link("active", id)) }
+    try send(.malformed, 1) { try service.request("PUT", TestService.link("active", id)) }
+    try send(.duplicate, 1) { try service.request("POST", TestService.link("active", id)) }
+    try send(.preflight, 2) { try service.request("OPTIONS", TestService.link("active", id)) }
+    try send(.bot, 2) { try service.request("GET", TestService.link("active", id), [("User-Agent", "Twitterbot/1.0")]) }
     let page = try service.metrics()
     for verdict in Verdict.allCases {
       let sample = "tally_click_requests_total{verdict=\"\(verdict.name)\"}"
@@ -41,7 +44,7 @@ import Testing
     // One more request than clicks: the page itself.
     #expect(page["tally_http_requests_total"] == page.sum("tally_click_requests_total") + 1)
     #expect(page.sum("tally_log_clicks_total") == 5)
-    #expect(page.sum("tally_log_duplicates_total") == 3)
+    #expect(page.sum("tally_log_duplicates_total") == 4)
     #expect(page.sum("tally_log_position") == 5 && page["tally_log_position{shard=\"1\"}"] != nil)
     #expect(page["tally_ready"] == 1)
   }

@@ -129,6 +129,16 @@ package enum SettingsTable {
       show: { $0.capture.isEmpty ? "none" : $0.capture.columns.map(\.name).joined(separator: ",") },
       set: { $0.capture = $1 }),
     Setting(
+      "bots", robots,
+      "robots whose clicks are redirected and not counted: those that Tally knows, those of a file, or none",
+      show: {
+        switch $0.bots {
+        case .builtin: "builtin"
+        case .file(let path): path
+        case .off: "off"
+        }
+      }, set: { $0.bots = $1 }),
+    Setting(
       "on-bad-signature", .choice(ServeSettings.OnBadSignature.allCases.map(\.rawValue)),
       "a click with a wrong signature gets 403, or the uncounted redirect",
       show: { $0.onBadSignature.rawValue },
@@ -249,6 +259,15 @@ package enum SettingsTable {
     if text == "reject" { return nil }
     if let fault = TargetURL.fault(in: text) { throw ValueFault("must be reject or a URL, which \(fault)") }
     return text
+  }
+
+  private static let robots = ValueReader<ServeSettings.Bots>("builtin|FILE|off") { text throws(ValueFault) in
+    switch text {
+    case "builtin": return .builtin
+    case "off": return .off
+    case "": throw ValueFault("is empty; it is builtin, off, or the path of a file")
+    default: return .file(text)
+    }
   }
 
   private static let captured = ValueReader<CaptureSet>("COLUMN,…|none") { text throws(ValueFault) in

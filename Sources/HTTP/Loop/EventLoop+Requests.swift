@@ -79,8 +79,9 @@ extension EventLoop {
   /// A head has announced a body: nil, or the status to refuse it with. Tells a client that waits to go on.
   private func judgeBody(_ index: Int) -> Int? {
     let limit = handler.limit(for: request(index))
-    if let status = slab[index].parser.acceptBody(limit: limit) { return status }
-    if limit > 0, handler.streams(request(index)) {
+    let skips = limit > 0 && handler.skipsBody(of: request(index))
+    if let status = slab[index].parser.acceptBody(limit: limit, skips: skips) { return status }
+    if limit > 0, !skips, handler.streams(request(index)) {
       beginBody(index)
       return nil
     }
@@ -140,15 +141,19 @@ extension EventLoop {
     if slab[index].isStreaming {
       // The request has its number already; its answer is this one.
       let exchange = newest(index)
-      respond(exchange) { handler.refuse(status, &$0) }
+      respond(exchange) { handler.refuse(exchange, status, &$0) }
       return handler.abandoned(exchange, on: self)
     }
     slab[index].isLast = true
     slab[index].lingers = true
     slab[index].owesContinue = false
-    let isHead = slab[index].parser.hasHead && slab[index].parser.head.method == .head
-    let exchange = number(index, isHead: isHead, isOld: false)
-    respond(exchange) { handler.refuse(status, &$0) }
+    guard slab[index].parser.hasTarget else {
+      let exchange = number(index, isHead: false, isOld: false)
+      respond(exchange) { handler.refuse(status, &$0) }
+      return touch(index)
+    }
+    let exchange = number(index, isHead: slab[index].parser.head.method == .head, isOld: false)
+    respond(exchange) { handler.refuse(request(index), status, &$0) }
     touch(index)
   }
 

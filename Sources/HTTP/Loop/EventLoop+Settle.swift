@@ -97,7 +97,8 @@ extension EventLoop {
     } else {
       if slab[index].reading != .body { slab[index].bodyBegan = now }
       slab[index].reading = .body
-      let received = max(slab[index].input.count - slab[index].parser.bodyStart, slab[index].parser.bodyCount)
+      let taken = slab[index].parser.bodyCount + slab[index].parser.bodySkipped
+      let received = max(slab[index].input.count - slab[index].parser.bodyStart, taken)
       let earned = received / settings.minBodyRate
       slab[index].readDeadline = slab[index].bodyBegan + settings.bodyTimeout + Int64(earned) * 1_000_000_000
     }

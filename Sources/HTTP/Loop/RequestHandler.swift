@@ -22,6 +22,10 @@ package protocol RequestHandler: AnyObject {
   /// each request that announces a body; one without a body never asks.
   func limit(for head: borrowing Request) -> Int
 
+  /// Whether the body of the request with `head` means nothing: it is read over, within its limit and without memory of
+  /// its own, and the request comes to `handle` with an empty one. Asked before `streams`.
+  func skipsBody(of head: borrowing Request) -> Bool
+
   /// Whether the body of the request with `head` comes to `begin`, `receive` and `end` instead of whole to `handle`. Asked
   /// once for each request that announces a body within its limit.
   func streams(_ head: borrowing Request) -> Bool
@@ -55,11 +59,21 @@ package protocol RequestHandler: AnyObject {
   /// Nanoseconds that the loop may sleep: 0 while there is something to do, negative for no limit.
   func nextWait() -> Int64
 
-  /// Writes the answer to a request that the loop refuses itself with `status`. The default is a line of text.
+  /// Writes the answer to bytes that the loop refuses itself with `status` before it could read what they are for: their
+  /// target is unknown. The default is a line of text.
   func refuse(_ status: Int, _ writer: inout ResponseWriter)
+
+  /// Writes the answer to a request that the loop refuses itself with `status`. Of its fields `head` has those that came
+  /// before the fault. The default is a line of text.
+  func refuse(_ head: borrowing Request, _ status: Int, _ writer: inout ResponseWriter)
+
+  /// Writes the answer to a request that `begin` was given and whose body the loop refuses with `status`. The default is
+  /// a line of text.
+  func refuse(_ exchange: Exchange, _ status: Int, _ writer: inout ResponseWriter)
 }
 
 extension RequestHandler {
+  package func skipsBody(of head: borrowing Request) -> Bool { false }
   package func streams(_ head: borrowing Request) -> Bool { false }
   package func begin(_ head: borrowing Request, _ exchange: Exchange, on loop: EventLoop) -> Bool { true }
   package func receive(_ piece: UnsafeRawBufferPointer, _ exchange: Exchange, on loop: EventLoop) -> Bool { true }
@@ -72,5 +86,11 @@ extension RequestHandler {
     writer.begin(status)
     writer.headerLines("Content-Type: text/plain\r\n")
     writer.body("\(status) \(reasonPhrase(status))\n")
+  }
+  package func refuse(_ head: borrowing Request, _ status: Int, _ writer: inout ResponseWriter) {
+    refuse(status, &writer)
+  }
+  package func refuse(_ exchange: Exchange, _ status: Int, _ writer: inout ResponseWriter) {
+    refuse(status, &writer)
   }
 }

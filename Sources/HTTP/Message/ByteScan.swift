@@ -92,21 +92,42 @@ func scanFieldValue(_ base: UnsafePointer<UInt8>, _ from: Int, _ end: Int) -> In
   }
 }
 
-/// The first position in `from ..< end` whose byte cannot stand in a request target, or is `stop`. `end` where there is
-/// none. Targets hold visible ASCII without `#`.
+/// The first position in `from ..< end` whose byte cannot stand in a path or an authority, or is `?`. `end` where there
+/// is none. Both hold visible ASCII without `#`.
 @inline(__always)
-func scanTarget(_ base: UnsafePointer<UInt8>, _ from: Int, _ end: Int, stop: UInt8) -> Int {
+func scanPath(_ base: UnsafePointer<UInt8>, _ from: Int, _ end: Int) -> Int {
   var p = from
   while p &+ 8 <= end {
     let word = UInt64(littleEndian: unsafe UnsafeRawPointer(base + p).loadUnaligned(as: UInt64.self))
     let hits =
-      below(word, 0x21) | (word & tops) | equal(word, ASCII.delete) | equal(word, ASCII.hash) | equal(word, stop)
+      below(word, 0x21) | (word & tops) | equal(word, ASCII.delete) | equal(word, ASCII.hash)
+      | equal(word, ASCII.question)
     if hits != 0 { return p &+ (hits.trailingZeroBitCount &>> 3) }
     p &+= 8
   }
   while p < end {
     let byte = unsafe base[p]
-    if byte < 0x21 || byte > 0x7E || byte == ASCII.hash || byte == stop { return p }
+    if byte < 0x21 || byte > 0x7E || byte == ASCII.hash || byte == ASCII.question { return p }
+    p &+= 1
+  }
+  return end
+}
+
+/// The first position in `from ..< end` whose byte cannot stand in a query: a control or a space. `end` where there is
+/// none. Bytes above 0x7F and `#` belong in no URI, but publishers' tags have them, nothing about them changes where the
+/// request ends, and what they mean is for the route to say.
+@inline(__always)
+func scanQuery(_ base: UnsafePointer<UInt8>, _ from: Int, _ end: Int) -> Int {
+  var p = from
+  while p &+ 8 <= end {
+    let word = UInt64(littleEndian: unsafe UnsafeRawPointer(base + p).loadUnaligned(as: UInt64.self))
+    let hits = below(word, 0x21) | equal(word, ASCII.delete)
+    if hits != 0 { return p &+ (hits.trailingZeroBitCount &>> 3) }
+    p &+= 8
+  }
+  while p < end {
+    let byte = unsafe base[p]
+    if byte < 0x21 || byte == ASCII.delete { return p }
     p &+= 1
   }
   return end

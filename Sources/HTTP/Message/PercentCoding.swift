@@ -12,6 +12,8 @@ package enum PercentCoding {
     case notUTF8
     /// A path segment spells `/` or NUL as an escape.
     case forbidden
+    /// A path segment escapes a byte that needs no escape.
+    case needless
   }
 
   /// Decodes `source` into `target` and returns how many bytes were written. With `plusIsSpace`, as in a query, `+`
@@ -59,7 +61,8 @@ package enum PercentCoding {
   }
 
   /// The segments of `path`, each decoded for itself: `/api/v1/ads/a%20b` has four. An escaped `/` or NUL is refused,
-  /// since what it means depends on who looks. A path without a leading `/` has no segments; `/` has one, empty.
+  /// since what it means depends on who looks, and so is an escape of a letter, a digit or one of `-._~`: a path is spelled
+  /// in one way, so that a rule of a proxy about its text is a rule about what it means. A path without a leading `/` has no segments; `/` has one, empty.
   package static func segments(of path: UnsafeRawBufferPointer) throws(Failure) -> [String] {
     var result: [String] = []
     guard unsafe path.first == ASCII.slash else { return result }
@@ -67,7 +70,9 @@ package enum PercentCoding {
     while start <= path.count {
       var end = start
       while end < path.count, unsafe path[end] != ASCII.slash { end += 1 }
-      let segment = try unsafe string(UnsafeRawBufferPointer(rebasing: path[start..<end]), plusIsSpace: false)
+      let raw = unsafe UnsafeRawBufferPointer(rebasing: path[start..<end])
+      if unsafe hasNeedlessEscape(raw) { throw .needless }
+      let segment = try unsafe string(raw, plusIsSpace: false)
       if segment.utf8.contains(where: { $0 == ASCII.slash || $0 == 0 }) { throw .forbidden }
       result.append(segment)
       start = end + 1
@@ -75,13 +80,29 @@ package enum PercentCoding {
     return result
   }
 
+  private static func hasNeedlessEscape(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard text.count > 2 else { return false }
+    for i in 0..<(text.count - 2) where unsafe text[i] == ASCII.percent {
+      guard let high = unsafe Hex.value(of: text[i + 1]), let low = unsafe Hex.value(of: text[i + 2]) else { continue }
+      if isUnreserved(high << 4 | low) { return true }
+    }
+    return false
+  }
+
+  private static func isUnreserved(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, ASCII.dash, ASCII.dot, 0x5F, 0x7E: true
+    default: false
+    }
+  }
+
   /// `text` with every byte but unreserved ones escaped, as it may stand in a query value or a path segment.
   package static func encode(_ text: String) -> String {
     var bytes: [UInt8] = []
     for byte in text.utf8 {
-      switch byte {
-      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, ASCII.dash, ASCII.dot, 0x5F, 0x7E: bytes.append(byte)
-      default:
+      if isUnreserved(byte) {
+        bytes.append(byte)
+      } else {
         bytes.append(ASCII.percent)
         for digit in [byte >> 4, byte & 15] { bytes.append(digit < 10 ? 0x30 + digit : 0x41 + digit - 10) }
       }

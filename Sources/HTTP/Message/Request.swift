@@ -2,8 +2,8 @@
 /// views point into that buffer; what is to outlive the call is copied. Texts are made on request, so that a route that
 /// compares bytes allocates nothing.
 @safe package struct Request: ~Copyable {
-  private let base: UnsafePointer<UInt8>
-  private let fields: UnsafePointer<FieldExtent>
+  let base: UnsafePointer<UInt8>
+  let fields: UnsafePointer<FieldExtent>
   private let head: RequestHead
   private let bodyStart: Int
   private let bodyCount: Int
@@ -114,25 +114,6 @@
       index += 1
     }
     return result
-  }
-
-  /// Whether a field called `name` lists `member`, both without regard to case. A member's parameters, behind `;`, are
-  /// left out of account: `Sec-Purpose: prefetch;prerender` lists `prefetch`.
-  package func header(_ name: StaticString, lists member: StaticString) -> Bool {
-    var index = 0
-    while find(name, &index) {
-      let value = unsafe fields[index].value
-      var found = false
-      unsafe forEachListMember(base + Int(value.start), Int(value.count)) { start, count in
-        var length = 0
-        while length < count, unsafe start[length] != ASCII.semicolon { length += 1 }
-        while length > 0, unsafe isBlank(start[length - 1]) { length -= 1 }
-        if unsafe matches(start, length, member) { found = true }
-      }
-      if found { return true }
-      index += 1
-    }
-    return false
   }
 
   /// Number of field lines.

@@ -6,6 +6,7 @@ import Glibc
 //   head | body so far | gap (framing already read) | bytes not yet read
 //        ▲ bodyStart   ▲ bodyStart + bodyCount      ▲ position           ▲ count
 //
+// A body that is read over is all gap, whether it is chunked or not.
 // `closeGap` gives the gap's room back when the buffer is full, so memory follows the body and not its framing.
 // Extensions are read over and trailers checked and dropped; both are bounded.
 
@@ -40,7 +41,7 @@ extension RequestParser {
     if unsafe base[p] != ASCII.lineFeed { return .failed(400) }
     overhead += extensionBytes
     if overhead > Self.extensionLimit { return .failed(400) }
-    if size > bodyLimit - bodyCount { return .failed(413) }
+    if size > bodyLimit - bodyCount - bodySkipped { return .failed(413) }
     position = p + 1
     chunkLeft = size
     if size == 0 {
@@ -55,8 +56,12 @@ extension RequestParser {
   mutating func chunkData(_ base: UnsafeMutablePointer<UInt8>, _ count: Int) -> Progress {
     let n = min(chunkLeft, count - position)
     if n > 0 {
-      unsafe memmove(base + bodyStart + bodyCount, base + position, n)
-      bodyCount += n
+      if skipsBody {
+        bodySkipped += n
+      } else {
+        unsafe memmove(base + bodyStart + bodyCount, base + position, n)
+        bodyCount += n
+      }
       position += n
       chunkLeft -= n
     }
@@ -97,7 +102,7 @@ extension RequestParser {
 
   /// Moves the bytes that are not yet read down to the body's end and returns how many bytes there are then.
   package mutating func closeGap(_ base: UnsafeMutablePointer<UInt8>, count: Int) -> Int {
-    guard hasHead, head.hasTransferEncoding, !isStreaming, phase != .complete else { return count }
+    guard hasHead, head.hasTransferEncoding || skipsBody, !isStreaming, phase != .complete else { return count }
     let bodyEnd = bodyStart + bodyCount
     let gap = position - bodyEnd
     if gap == 0 { return count }

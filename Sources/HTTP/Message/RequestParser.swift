@@ -1,4 +1,5 @@
-// HTTP/1.1 requests (RFC 9112), strictly: what two readers could take in two ways is refused.
+// HTTP/1.1 requests (RFC 9112). Where a request ends is read strictly: what two readers could take in two ways is refused.
+// What changes nothing about that is taken as it comes: bytes that no URI may hold in a query, minor versions to come.
 //
 //   requestLine ─▶ fields ─┬─▶ complete
 //                          ├─▶ fixedBody ─▶ complete
@@ -33,6 +34,10 @@ package struct RequestParser {
   var overhead = 0
   /// The body is handed over in pieces: see `nextPiece`.
   var isStreaming = false
+  /// Nobody wants the body: its bytes are read over, and their room is given back as that of a chunk's framing is.
+  var skipsBody = false
+  /// Bytes of the body that were read over.
+  var bodySkipped = 0
 
   /// A parser before a request's first byte.
   package init() {}
@@ -46,6 +51,9 @@ package struct RequestParser {
 
   /// Whether nothing of a request has come yet, `count` being the bytes at hand. An empty line before it is nothing.
   func isBeforeFirstByte(of count: Int) -> Bool { phase == .requestLine && position == count }
+
+  /// Whether the request line is complete, so that method and target are known.
+  var hasTarget: Bool { phase.rawValue > Phase.requestLine.rawValue }
 
   /// Whether the head is complete.
   var hasHead: Bool { phase.rawValue > Phase.fields.rawValue }
@@ -64,6 +72,10 @@ package struct RequestParser {
         progress = unsafe fieldLines(base, count, fields, limits)
         if case .done = progress, phase != .complete { return .head }
       case .fixedBody:
+        if skipsBody {
+          progress = skipFixedBody(count)
+          break
+        }
         if count - bodyStart < head.contentLength { return .needMore }
         bodyCount = head.contentLength
         position = bodyStart + bodyCount
@@ -83,10 +95,21 @@ package struct RequestParser {
     }
   }
 
-  /// Decides on the body that a head has announced: nil to go on, or the status to refuse it with.
-  package mutating func acceptBody(limit: Int) -> Int? {
+  /// Decides on the body that a head has announced: nil to go on, or the status to refuse it with. With `skips` the body
+  /// is read over and empty in the end, whatever its length; `limit` holds all the same.
+  package mutating func acceptBody(limit: Int, skips: Bool = false) -> Int? {
     bodyLimit = limit
+    skipsBody = skips
     return head.contentLength > limit ? 413 : nil
+  }
+
+  private mutating func skipFixedBody(_ count: Int) -> Progress {
+    let n = min(head.contentLength - bodySkipped, count - position)
+    bodySkipped += n
+    position += n
+    if bodySkipped < head.contentLength { return .more }
+    phase = .complete
+    return .done
   }
 
   // MARK: Request line
@@ -117,10 +140,10 @@ package struct RequestParser {
 
     let targetStart = p
     let targetView = min(end, targetStart + limits.target + 1)
-    p = unsafe scanTarget(base, p, targetView, stop: ASCII.question)
+    p = unsafe scanPath(base, p, targetView)
     let pathEnd = p
     head.hasQuery = unsafe p < targetView && base[p] == ASCII.question
-    if head.hasQuery { p = unsafe scanTarget(base, p + 1, targetView, stop: ASCII.hash) }
+    if head.hasQuery { p = unsafe scanQuery(base, p + 1, targetView) }
     if p - targetStart > limits.target { return .failed(414) }
     if p == end { return outOfView(end, limits, 414) }
     if unsafe base[p] != ASCII.space { return .failed(400) }
@@ -173,8 +196,9 @@ package struct RequestParser {
     }
     let major = unsafe base[from + 5]
     let minor = unsafe base[from + 7] - ASCII.zero
-    if major != ASCII.zero + 1 || minor > 1 { return .failed(505) }
-    head.minorVersion = minor
+    if major != ASCII.zero + 1 { return .failed(505) }
+    // A later minor version keeps to the framing of this one (RFC 9110, 2.5).
+    head.minorVersion = min(minor, 1)
     return .done
   }
 

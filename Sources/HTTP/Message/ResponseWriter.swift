@@ -19,8 +19,8 @@
   private var state = State.initial
   private var status = 0
 
-  /// A field that `begin` adds whatever the answer turns out to be. Set before it.
-  package var extraField: (name: StaticString, value: String)?
+  /// Fields that `begin` adds whatever the answer turns out to be. Set before it.
+  package var extraFields: [(name: StaticString, value: String)] = []
 
   /// - Parameters:
   ///   - date: the Date line, line end included.
@@ -51,7 +51,7 @@
     write(reasonPhrase(status))
     write("\r\n")
     unsafe write(date)
-    if let (name, value) = extraField { header(name, value) }
+    for (name, value) in extraFields { header(name, value) }
   }
 
   /// Adds a field. Control bytes in `value` (CR, LF, NUL and the like) are replaced by spaces, so that no value can

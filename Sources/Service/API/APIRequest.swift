@@ -40,6 +40,9 @@ package struct APIRequest: Sendable {
   /// A copy of `request`. Throws the 400 of a path or a query that can't be decoded.
   package init(_ request: borrowing Request, isAdmin: Bool, requestID: String) throws(Problem) {
     do throws(PercentCoding.Failure) { segments = try request.pathSegments() } catch {
+      if error == .needless {
+        throw .notFound("the path escapes a character that needs no escape; nothing has such a path")
+      }
       throw .malformedTarget("the path \(Self.words(error))")
     }
     do throws(PercentCoding.Failure) { parameters = try request.parameters() } catch {
@@ -62,6 +65,7 @@ package struct APIRequest: Sendable {
     case .tooLong: "is too long"
     case .notUTF8: "is not UTF-8 when decoded"
     case .forbidden: "has an escaped / or NUL"
+    case .needless: "has an escape of a character that needs none"
     }
   }
 

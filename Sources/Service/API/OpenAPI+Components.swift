@@ -8,6 +8,7 @@ extension OpenAPI {
       "IfNoneMatch":{"name":"If-None-Match","in":"header","schema":{"type":"string"}}},
     "responses":{
       "NotModified":{"description":"What the client has is still right."},
+      "ClickProblem":{"description":"What is wrong, as a short page where Accept prefers text/html.","headers":{"X-Request-Id":{"description":"Names the request; one that came with it is taken over.","schema":{"type":"string"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}},"text/html":{"schema":{"type":"string"}}}},
       "Problem":{"description":"What is wrong.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
       "Unauthorized":{"description":"No token, or one that is unknown or revoked.","headers":{"WWW-Authenticate":{"schema":{"type":"string"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
       "Forbidden":{"description":"The token lacks the scope, or is bound to another advertiser.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},

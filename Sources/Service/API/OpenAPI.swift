@@ -8,8 +8,10 @@ package enum OpenAPI {
   /// OpenAPI 3.1, JSON.
   package static let document = Array("\(head),\"paths\":{\(served),\(paths)},\"components\":\(components)}\n".utf8)
 
-  /// The paths that are served outside `Route`, each with GET alone.
-  package static let servedElsewhere = ["/click", "/-/healthy", "/-/ready", "/metrics"]
+  /// What is served outside `Route`.
+  package static let servedElsewhere = [
+    "get /click", "post /click", "options /click", "get /-/healthy", "get /-/ready", "get /metrics",
+  ]
 
   private static let head = #"""
     {"openapi":"3.1.0",
@@ -26,21 +28,35 @@ package enum OpenAPI {
     """#
 
   private static let served = #"""
-    "/click":{"get":{"operationId":"click","tags":["clicks"],"security":[],
-      "summary":"Count a click and redirect to the ad's target",
-      "description":"The pair of ad and impression counts once. The answer to a click that counts leaves after the click is on disk. The target comes from the catalog alone.",
-      "parameters":[
+    "/click":{"parameters":[
         {"name":"adId","in":"query","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
         {"name":"impressionId","in":"query","required":true,"description":"128 bits as 32 hex digits or as a UUID; a UUID of version 7 carries its minting time.","schema":{"type":"string","pattern":"^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"}},
         {"name":"signature","in":"query","required":true,"description":"hex(HMAC-SHA256(key, adId + \":\" + impressionId)) over the texts as they stand in the query after decoding.","schema":{"type":"string","pattern":"^[0-9A-Fa-f]{64}$"}},
         {"name":"kid","in":"query","description":"The signing key; without it every active one is tried.","schema":{"$ref":"#/components/schemas/Name"}}],
+      "get":{"operationId":"click","tags":["clicks"],"security":[],
+      "summary":"Count a click and redirect to the ad's target",
+      "description":"The pair of ad and impression counts once. The answer to a click that counts leaves after the click is on disk. The target comes from the catalog alone. Every request ends in one verdict, the first that applies: malformed, preflight, prefetch, bad-signature, unknown-ad, paused, head, bot, expired, then duplicate, valid, unrecorded or unknown. A body is read over, up to 64 KiB. A link is read as leniently as its signature allows: references of HTML and too much percent-encoding, blanks and punctuation around values, blank or equal parameters twice.",
       "responses":{
-        "302":{"description":"To the ad's target, or to the fallback of a paused ad; counted, or a repeat, or expired.","headers":{"Location":{"schema":{"type":"string","format":"uri"}},"X-Tally-Verdict":{"description":"How the click was judged, where the service is told to say so.","schema":{"type":"string"}}}},
-        "400":{"$ref":"#/components/responses/Problem"},
+        "302":{"description":"To the ad's target, or to the fallback of a paused ad; counted, or a repeat, or expired, or asked for by a robot.","headers":{"Location":{"schema":{"type":"string","format":"uri"}},"X-Tally-Verdict":{"description":"How the click was judged, where the service is told to say so.","schema":{"type":"string"}}}},
+        "400":{"$ref":"#/components/responses/ClickProblem"},
         "403":{"description":"The signature is not one of an active key's.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
-        "404":{"$ref":"#/components/responses/Problem"},
+        "404":{"$ref":"#/components/responses/ClickProblem"},
         "410":{"description":"The ad is paused and has no fallback.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
-        "503":{"description":"A prefetch or preview, not counted: come back with a real navigation."}}}},
+        "413":{"$ref":"#/components/responses/ClickProblem"},
+        "503":{"description":"A prefetch or preview, not counted: come back with a real navigation."}}},
+      "post":{"operationId":"clickByBeacon","tags":["clicks"],"security":[],
+      "summary":"Count a click of a beacon or ping",
+      "description":"As by GET, with 204 wherever that answers 302. The body means nothing and is read over, up to 64 KiB.",
+      "responses":{
+        "204":{"description":"Judged as by GET.","headers":{"Access-Control-Allow-Origin":{"description":"The request's Origin.","schema":{"type":"string"}},"X-Tally-Verdict":{"description":"How the click was judged, where the service is told to say so.","schema":{"type":"string"}}}},
+        "400":{"$ref":"#/components/responses/ClickProblem"},"403":{"$ref":"#/components/responses/ClickProblem"},
+        "404":{"$ref":"#/components/responses/ClickProblem"},"410":{"$ref":"#/components/responses/ClickProblem"},
+        "413":{"$ref":"#/components/responses/ClickProblem"},"503":{"description":"A prefetch or preview, not counted."}}},
+      "options":{"operationId":"clickPreflight","tags":["clicks"],"security":[],
+      "summary":"Whether a page may send a click by POST",
+      "responses":{
+        "204":{"description":"It may: the request's Origin, with credentials, the methods GET, HEAD and POST, and the headers it asks for.","headers":{"Access-Control-Allow-Origin":{"schema":{"type":"string"}},"Access-Control-Allow-Methods":{"schema":{"type":"string"}},"Access-Control-Allow-Headers":{"schema":{"type":"string"}}}},
+        "400":{"$ref":"#/components/responses/ClickProblem"}}}},
     "/-/healthy":{"get":{"operationId":"healthy","tags":["operations"],"security":[],"summary":"Whether the process runs",
       "responses":{"200":{"description":"It does."}}}},
     "/-/ready":{"get":{"operationId":"ready","tags":["operations"],"security":[],"summary":"Whether clicks are recorded",

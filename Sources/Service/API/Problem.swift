@@ -45,7 +45,11 @@ package struct Problem: Error, Sendable {
 
   /// The whole answer. `requestID` leads to the request in the log.
   package func response(requestID: String?) -> APIResponse {
-    let fields = [(name: "Content-Type" as StaticString, value: "\(Self.mediaType)"), ("Cache-Control", "no-store")]
+    var fields = [
+      (name: "Content-Type" as StaticString, value: "\(Self.mediaType)"), ("Cache-Control", "no-store"),
+      ("X-Content-Type-Options", "nosniff"),
+    ]
+    if let requestID { fields.append(("X-Request-Id", requestID)) }
     return APIResponse(status: status, headers: fields + headers, body: body(requestID: requestID))
   }
 
