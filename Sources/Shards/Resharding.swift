@@ -241,6 +241,8 @@ package struct Resharding {
   }
 
   private func makeRows(_ old: Old, _ base: [[AdMinuteCount]], _ table: RouteTable, _ root: String) throws {
+    var options = options
+    options.takesClicks = false
     let store = try Store.open(environment, root, options: options)
     defer { for shard in store.shards { shard.close() } }
     let history = old.history.dealt(table)

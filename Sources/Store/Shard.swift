@@ -32,6 +32,7 @@ package final class Shard {
   private var dedup: DedupIndex
   private var horizon: HorizonWatermark
   private var lookup: LifetimeLookup
+  private var horizonLookup = HorizonLookup()
   private var receipts: ReceiptTimes
   /// Every click below is in a segment that readers have, or retired.
   private var sealedEnd: UInt64
@@ -121,7 +122,7 @@ package final class Shard {
     _ batch: Span<ClickRequest>, captured: CapturedStrings? = nil, progress: SourceProgress? = nil,
     answer: (Int, ClickAnswer) -> Void
   ) {
-    precondition(batch.count <= batchLimit)
+    precondition(batch.count <= batchLimit && options.takesClicks)
     var annex = progress == nil ? 0 : FrameAnnex.progressBytes
     if let captured {
       precondition(captured.count == batch.count && takes(batch.count, strings: captured.bytes.count))
@@ -176,18 +177,30 @@ package final class Shard {
     let horizonEnd = expire(at: stamp.runningTime, version)
     lookup.run(
       batch, live, version.segments, known: dedup.watermark, knownTime: receipts.latest(before: dedup.watermark))
+    // Only for as long after an opening as the horizon is.
+    if horizonEnd < dedup.watermark {
+      horizonLookup.run(batch, live, version.segments, in: horizonEnd..<dedup.watermark)
+    } else {
+      horizonLookup.clear()
+    }
     for i in 0..<batch.count {
       let hash = hashed(batch[i].identity)
       dedup.prefetch(hash)
       hashes.append(hash)
     }
     for i in 0..<batch.count {
-      switch lookup.earlier.isEmpty ? .none : lookup.earlier[i] {
+      switch earlier(i) {
       case .none: decided.append(decide(batch[i], captured, i, stamp, horizonEnd))
       case .counted(let time): decided.append(ClickAnswer(.duplicate, eventTime: time))
       case .unreadable: decided.append(ClickAnswer(.unrecorded))
       }
     }
+  }
+
+  /// What the segments say of the click at `index` of the batch.
+  private func earlier(_ index: Int) -> LifetimeLookup.Earlier {
+    if !lookup.earlier.isEmpty, lookup.earlier[index] != .none { return lookup.earlier[index] }
+    return horizonLookup.earlier.isEmpty ? .none : horizonLookup.earlier[index]
   }
 
   /// Lets the index forget what is beyond the horizon and in a segment of `version`, so that there is no gap between the two.
@@ -206,7 +219,7 @@ package final class Shard {
     let hash = hashes[index]
     let position = nextPosition + UInt64(accepted.count)
     // An id from /click without a minting time is a repeat inside the horizon alone.
-    let isPlain = request.isBrowsers && request.identity.impression.mintedAt == nil
+    let isPlain = request.isPlain
     var first: Click?
     let outcome: DedupIndex.Outcome
     do throws(SystemError) {
@@ -314,7 +327,7 @@ package final class Shard {
     counters.logOffset = UInt64(writer.offset)
     counters.lookups = lookup.lookups
     counters.lookupHits = lookup.hits
-    counters.lookupErrors = lookup.failures
+    counters.lookupErrors = lookup.failures + horizonLookup.failures
     condition.publish(counters)
   }
 

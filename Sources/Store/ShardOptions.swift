@@ -14,6 +14,11 @@ package struct ShardOptions: Sendable {
   package var dedupHorizon: Int64 = 600_000
   /// Impressions the dedup index is sized for at the start; it grows by itself.
   package var expectedImpressions = 1_000_000
+  /// Clicks of segments that an opening takes back into the dedup index, at most; those of the horizon that are older are
+  /// looked up in the segments until the horizon has passed them.
+  package var recallLimit = 2 << 20
+  /// False: the shard is opened for its background alone, without a dedup index; nothing may be committed.
+  package var takesClicks = true
   /// The dedup index never takes more; clicks beyond it are refused as unrecorded.
   package var dedupLimit = 4 << 30
   /// A minute closes when the watermark is this far past its end.

@@ -76,7 +76,9 @@ package struct ShardRecovery: ~Copyable {
   package static func read(
     _ environment: Environment, directory: String, store: StoreID, options: ShardOptions, identities: Bool = true
   ) throws -> ShardRecovery {
-    let dedup = try DedupIndex.create(expectedKeys: options.expectedImpressions, maxBytes: options.dedupLimit)
+    let identities = identities && options.takesClicks
+    let dedup = try DedupIndex.create(
+      expectedKeys: identities ? options.expectedImpressions : 0, maxBytes: options.dedupLimit)
     var recovery = ShardRecovery(
       directory: directory, dedup: dedup, horizon: HorizonWatermark(timeToLive: options.dedupHorizon),
       hasher: SipHash(key: (environment.chance.next(), environment.chance.next())), options: options,
@@ -145,11 +147,19 @@ package struct ShardRecovery: ~Copyable {
     let newest = segments.last?.summary.runningTimes.upperBound ?? 0
     let reach = Int64(newest) - options.dedupHorizon - 2_000
     let recent = segments.drop { Int64($0.summary.runningTimes.upperBound) < reach }
-    let start = recent.first?.summary.positions.lowerBound ?? state.sealed
-    // The index knows every click from here on, and none before.
-    horizon = HorizonWatermark(timeToLive: options.dedupHorizon, from: start)
-    dedup.expire(below: start)
-    for segment in recent {
+    // The index takes back the newest of them and knows every click from there on, and none before.
+    var recalled = recent[recent.endIndex...]
+    var rows = 0
+    while let segment = recent[..<recalled.startIndex].last, rows + segment.summary.rows <= options.recallLimit {
+      rows += segment.summary.rows
+      recalled = recent[(recalled.startIndex - 1)...]
+    }
+    horizon = HorizonWatermark(
+      timeToLive: options.dedupHorizon, from: recent.first?.summary.positions.lowerBound ?? state.sealed)
+    for segment in recent[..<recalled.startIndex] { try noteTimes(of: segment) }
+    dedup.expire(below: recalled.first?.summary.positions.lowerBound ?? state.sealed)
+    runningTime = max(runningTime, newest)
+    for segment in recalled {
       var failure: ShardError?
       try segment.forEachInLogOrder { row in
         guard failure == nil else { return }
@@ -162,8 +172,20 @@ package struct ShardRecovery: ~Copyable {
         if case .refused(let refusal) = outcome { failure = .dedupTooSmall("\(refusal)") }
       }
       if let failure { throw failure }
-      runningTime = max(runningTime, segment.summary.runningTimes.upperBound)
     }
+  }
+
+  /// Lets the horizon know when the clicks of a segment came.
+  private mutating func noteTimes(of segment: Segment) throws {
+    var last: SegmentStep?
+    func note(until end: UInt64) {
+      if let step = last, end > step.position { horizon.note(step.position..<end, at: Int64(step.runningTime)) }
+    }
+    try segment.forEachStep { step in
+      note(until: step.position)
+      last = step
+    }
+    note(until: segment.summary.positions.upperBound)
   }
 
   /// Folds one generation.

@@ -69,6 +69,7 @@ package enum UpkeepCommands {
     options.budget = WorkBudget()
     // Nobody clicks meanwhile: event time is where the clock is.
     options.idleAfter = 0
+    options.takesClicks = false
     let lock: DirectoryLock
     do throws(DirectoryLock.Refusal) { lock = try DirectoryLock("\(path)/\(StoreFiles.lock)") } catch {
       if case .held = error { throw Failure("\(error)", .refused) }

@@ -40,6 +40,7 @@ struct Repair {
     }
     var options = ShardOptions()
     options.rebuild = true
+    options.takesClicks = false
     let store = try Store.open(console.environment, path, options: options)
     for shard in store.shards {
       shard.maintain()
