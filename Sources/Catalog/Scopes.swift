@@ -16,11 +16,13 @@ package struct Scopes: OptionSet, Hashable, Sendable {
   package static let admin = Scopes(rawValue: 16)
   /// Send clicks without a signature through the batch door, beside `ingest`.
   package static let trusted = Scopes(rawValue: 32)
+  /// Send clicks older than the maximum lateness through the batch door, beside `ingest`.
+  package static let history = Scopes(rawValue: 64)
 
   /// Every scope with its name, in the order in which they are written.
   package static let named: [(name: String, scope: Scopes)] = [
     ("read", .read), ("ingest", .ingest), ("mint", .mint), ("ads", .ads), ("admin", .admin),
-    ("trusted", .trusted),
+    ("trusted", .trusted), ("history", .history),
   ]
 
   /// Reads names between commas (`read,mint`). Throws `.invalid` naming the one that is none.

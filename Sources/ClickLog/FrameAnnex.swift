@@ -10,8 +10,9 @@ import Files
 // An item is durable with the clicks of its frame, or not at all. A reader that does not know a type refuses the frame, since
 // passing over it could lose what a newer version relies on.
 //
-//   type 1, progress (32 bytes): u128 source, u64 lines, u64 bytes. Of the source's first so many lines, which take so many
-//   bytes, every click that belongs to this shard is durable here.
+//   type 1, progress (32 or 64 bytes): u128 source, u64 lines, u64 bytes. Of the source's first so many lines, which take so
+//   many bytes, every click that belongs to this shard is durable here. In 64 bytes, what proves it: u128 digest, the first
+//   half of the SHA-256 of these bytes; u64 since, the shard's position when the reading began; u64 lines rejected.
 //
 //   type 2, strings: u16 set of columns, u16 zero, u32 bytes, then so many bytes: for each record, in order, its captured
 //   strings (Clicks/CapturedStrings.swift), zeros up to a multiple of 8. At most one, in a frame with records.
@@ -27,16 +28,70 @@ package struct SourceProgress: Hashable, Sendable {
   package var lines: UInt64
   /// The bytes that these lines take.
   package var bytes: UInt64
+  /// What proves that a source still begins with them; nil where a version before it said this, or nothing is to be proven.
+  package var proof: SourceProof?
 
-  package init(high: UInt64, low: UInt64, lines: UInt64, bytes: UInt64) {
+  package init(high: UInt64, low: UInt64, lines: UInt64, bytes: UInt64, proof: SourceProof? = nil) {
     self.high = high
     self.low = low
     self.lines = lines
     self.bytes = bytes
+    self.proof = proof
+  }
+
+  /// Bytes of its fields.
+  package var fieldBytes: Int { proof == nil ? Self.plainBytes : Self.provenBytes }
+  package static let plainBytes = 32
+  package static let provenBytes = 64
+
+  /// Appends its fields, as frames and manifests have them.
+  package func write(to writer: inout ByteWriter) {
+    writer.append(high.byteSwapped)
+    writer.append(low.byteSwapped)
+    writer.append(lines)
+    writer.append(bytes)
+    guard let proof else { return }
+    writer.append(proof.digestHigh.byteSwapped)
+    writer.append(proof.digestLow.byteSwapped)
+    writer.append(proof.since)
+    writer.append(proof.rejected)
+  }
+
+  /// Reads fields that are all that is left; nil where they are not that.
+  package init?(_ fields: inout ByteReader) {
+    let isProven = fields.remaining == Self.provenBytes
+    guard isProven || fields.remaining == Self.plainBytes, let high: UInt64 = fields.next(),
+      let low: UInt64 = fields.next(), let lines: UInt64 = fields.next(), let bytes: UInt64 = fields.next()
+    else { return nil }
+    self.init(high: high.byteSwapped, low: low.byteSwapped, lines: lines, bytes: bytes)
+    guard isProven else { return }
+    guard let digestHigh: UInt64 = fields.next(), let digestLow: UInt64 = fields.next(),
+      let since: UInt64 = fields.next(), let rejected: UInt64 = fields.next()
+    else { return nil }
+    proof = SourceProof(
+      digestHigh: digestHigh.byteSwapped, digestLow: digestLow.byteSwapped, since: since, rejected: rejected)
   }
 
   /// Whether both speak of one source.
   package func isOfSame(_ other: SourceProgress) -> Bool { high == other.high && low == other.low }
+}
+
+/// What proves that a source still begins with the lines that were read of it.
+package struct SourceProof: Hashable, Sendable {
+  /// The first half of the SHA-256 of the bytes of these lines.
+  package var digestHigh: UInt64
+  package var digestLow: UInt64
+  /// The shard's position when the reading began: every click of the source is at or behind it.
+  package var since: UInt64
+  /// Lines of them that were not counted.
+  package var rejected: UInt64
+
+  package init(digestHigh: UInt64, digestLow: UInt64, since: UInt64, rejected: UInt64) {
+    self.digestHigh = digestHigh
+    self.digestLow = digestLow
+    self.since = since
+    self.rejected = rejected
+  }
 }
 
 /// The items behind a frame's records.
@@ -57,8 +112,8 @@ package struct FrameAnnex: Equatable, Sendable {
   package static let maximumStrings = 1 << 20
   /// Bytes before an item's body.
   package static let itemHead = 8
-  /// Bytes of an item that tells of progress.
-  package static let progressBytes = itemHead + 32
+  /// Most bytes of an item that tells of progress.
+  package static let progressBytes = itemHead + SourceProgress.provenBytes
   /// Bytes of an item with so many bytes of strings.
   package static func stringsBytes(_ bytes: Int) -> Int { 2 * itemHead + (bytes + 7) / 8 * 8 }
 
@@ -68,11 +123,8 @@ package struct FrameAnnex: Equatable, Sendable {
     for one in progress {
       writer.append(Self.progressType)
       writer.append(UInt16(0))
-      writer.append(UInt32(Self.progressBytes - Self.itemHead))
-      writer.append(one.high.byteSwapped)
-      writer.append(one.low.byteSwapped)
-      writer.append(one.lines)
-      writer.append(one.bytes)
+      writer.append(UInt32(one.fieldBytes))
+      one.write(to: &writer)
     }
     var bytes = writer.bytes
     if let strings { Self.append(strings, to: &bytes) }
@@ -131,10 +183,8 @@ package struct FrameAnnex: Equatable, Sendable {
 
   private static func progress(_ body: ArraySlice<UInt8>) throws(AnnexFault) -> SourceProgress {
     var fields = ByteReader(body)
-    guard let high: UInt64 = fields.next(), let low: UInt64 = fields.next(), let lines: UInt64 = fields.next(),
-      let bytes: UInt64 = fields.next(), fields.remaining == 0
-    else { throw AnnexFault("a progress of \(body.count) bytes") }
-    return SourceProgress(high: high.byteSwapped, low: low.byteSwapped, lines: lines, bytes: bytes)
+    guard let progress = SourceProgress(&fields) else { throw AnnexFault("a progress of \(body.count) bytes") }
+    return progress
   }
 
   private static func strings(_ body: ArraySlice<UInt8>, records: UInt32) throws(AnnexFault) -> CapturedStrings {

@@ -1,8 +1,7 @@
 /// Which event times a click may have. The judgement is a pure function of three times, so every door gives the same one:
 ///
 ///     future                                     event time > now + maxFuture                         in-future
-///     age                                        event time < now − maxLateness, or before 1970,      too-old
-///                                                or in or before a month that is sealed
+///     age                                        event time < now − maxLateness, or before 1970       too-old
 ///     minting, for ids that carry it             minted < event time − impressionLifetime,
 ///                                                or minted > event time + mintTolerance               expired
 ///
@@ -12,7 +11,7 @@ package struct EventTimeLimits: Equatable, Sendable {
   /// What becomes of a click because of its times.
   package enum Judgement: Equatable, Sendable {
     case accept
-    /// Older than the maximum lateness, or of a sealed month.
+    /// Older than the maximum lateness.
     case tooOld
     /// Further in the future than clocks differ.
     case inFuture
@@ -26,11 +25,8 @@ package struct EventTimeLimits: Equatable, Sendable {
   package var maxFuture: Int64 = 5 * 60_000
   /// An impression is good for this long after its minting, ms.
   package var impressionLifetime: Int64 = 24 * 3_600_000
-  /// Whether clicks older than `maxLateness` are taken: `tally import --history`.
+  /// Whether clicks older than `maxLateness` are taken, as history.
   package var admitsHistory = false
-  /// Clicks before this time, ms since 1970, come in as history only: their month is sealed, or an older one than that. A
-  /// month is sealed once the maximum lateness has passed, so this matters where that was made longer afterwards.
-  package var sealedBefore = Int64.min
 
   /// Clocks of minting machines may be ahead of ours by this much, ms.
   package static let mintTolerance: Int64 = 60_000
@@ -43,9 +39,7 @@ package struct EventTimeLimits: Equatable, Sendable {
   @inlinable
   package func judge(eventTime: Int64, minted: Int64?, now: Int64) -> Judgement {
     if eventTime > now &+ maxFuture { return .inFuture }
-    if eventTime < Self.earliest || !admitsHistory && eventTime < max(now &- maxLateness, sealedBefore) {
-      return .tooOld
-    }
+    if eventTime < Self.earliest || !admitsHistory && eventTime < now &- maxLateness { return .tooOld }
     guard let minted else { return .accept }
     // Event times are at least 0 here and not far above now, so nothing overflows.
     return minted < eventTime &- impressionLifetime || minted > eventTime &+ Self.mintTolerance ? .expired : .accept

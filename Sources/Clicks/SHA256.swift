@@ -68,6 +68,26 @@ import COpenSSL
     precondition(ok, "SHA-256 failed")
   }
 
+  /// The next piece.
+  package func add(_ bytes: UnsafeRawBufferPointer) {
+    guard bytes.count > 0 else { return }
+    let ok = unsafe EVP_DigestUpdate(context, bytes.baseAddress, bytes.count) == 1
+    precondition(ok, "SHA-256 failed")
+  }
+
+  /// The first 128 bits of the digest of all pieces since `begin`, to which more may come.
+  package func first128SoFar() -> (high: UInt64, low: UInt64) {
+    guard let copy = unsafe EVP_MD_CTX_new() else { fatalError("OpenSSL has no memory") }
+    defer { unsafe EVP_MD_CTX_free(copy) }
+    var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    let ok = unsafe withUnsafeMutableBytes(of: &digest) { out in
+      unsafe EVP_MD_CTX_copy_ex(copy, context) == 1
+        && EVP_DigestFinal_ex(copy, out.baseAddress?.assumingMemoryBound(to: UInt8.self), nil) == 1
+    }
+    precondition(ok, "SHA-256 failed")
+    return (UInt64(bigEndian: digest.0), UInt64(bigEndian: digest.1))
+  }
+
   /// The digest of all pieces since `begin`, 32 bytes.
   package func finish() -> [UInt8] {
     var out = [UInt8](repeating: 0, count: 32)

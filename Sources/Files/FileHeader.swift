@@ -16,6 +16,7 @@ package enum FileMagic: String, CaseIterable, Sendable {
   case dictionary = "TALLYDIC"
   case routes = "TALLYHOT"
   case corrections = "TALLYCOR"
+  case imports = "TALLYIMP"
 
   /// The versions of its format that this program reads. It writes the last one.
   package var versions: ClosedRange<UInt32> { 1...1 }

@@ -32,7 +32,7 @@ import Glibc
   mutating func cut(_ line: UnsafeRawBufferPointer) -> StaticString? {
     unsafe fields.removeAll(keepingCapacity: true)
     guard line.count <= capacity else { return "is too long" }
-    guard let base = line.baseAddress else { return nil }
+    guard let base = line.baseAddress, line.count > 0 else { return nil }
     var end = line.count
     if unsafe line[end - 1] == 0x0D { end -= 1 }
     var at = 0

@@ -1,5 +1,7 @@
+import Bytes
 import ClickLog
 import Clicks
+import Store
 
 /// What a file of clicks looks like.
 package enum ImportFormat: String, CaseIterable, Sendable {
@@ -33,6 +35,8 @@ package struct ImportPlan: Sendable {
   package var source = ""
   /// Strings that are kept with each click: where `names` has their columns, or the file has columns called like them.
   package var captures: CaptureSet = []
+  /// Clicks of sealed months become credits; without it they are rejected.
+  package var takesSealed = false
   /// Which event times are taken.
   package var limits = EventTimeLimits()
 
@@ -41,30 +45,28 @@ package struct ImportPlan: Sendable {
   /// The column of a field.
   func name(_ field: ClickLineFault.Field) -> String { names[field] ?? "\(field.name)" }
 
-  /// Under which number shards keep the progress of a source that begins with these bytes. Another file of the same name, or
-  /// the same read in another way, is another source.
-  package func sourceID(firstBytes: [UInt8]) -> (high: UInt64, low: UInt64) {
-    var text = Array("tally import source\0\(source)\0\(format.rawValue)\0\(identity)\0".utf8)
-    text += Array("\(hasHeader)\0\(delimiter)\0".utf8)
+  /// How a source is read, whatever it is called: the same text read in another way makes other clicks.
+  package var way: SourceKey {
+    var text = Array("tally import way\0\(format.rawValue)\0\(identity)\0\(hasHeader)\0\(delimiter)\0".utf8)
     for field in ClickLineFault.Field.allCases { text += Array("\(name(field))\0".utf8) }
-    return SHA256().first128(text + Self.firstLines(firstBytes))
+    return Self.key(text)
   }
 
-  /// The first two whole lines, or what there is of them.
-  private static func firstLines(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
-    let head = bytes.prefix(4_096)
-    var newlines = 0
-    for i in head.indices where head[i] == 0x0A {
-      newlines += 1
-      if newlines == 2 { return head[...i] }
-    }
-    return head
+  /// Under which number shards keep the progress of the source: its name, and how it is read.
+  package var sourceID: SourceKey {
+    let way = way
+    return Self.key(Array("tally import source\0\(Hex.encode(way.high))\(Hex.encode(way.low))\0\(source)".utf8))
+  }
+
+  private static func key(_ text: [UInt8]) -> SourceKey {
+    let (high, low) = SHA256().first128(text)
+    return SourceKey(high: high, low: low)
   }
 }
 
 /// Why a line of an import is not counted.
 package enum ImportRejection: UInt8, CaseIterable, Sendable {
-  case malformed, unknownAd, paused, expired, tooOld, inFuture
+  case malformed, unknownAd, paused, expired, tooOld, inFuture, sealed
 
   /// As the batch door calls it.
   package var code: String {
@@ -75,6 +77,7 @@ package enum ImportRejection: UInt8, CaseIterable, Sendable {
     case .expired: "expired"
     case .tooOld: "too-old"
     case .inFuture: "in-future"
+    case .sealed: "sealed"
     }
   }
 }

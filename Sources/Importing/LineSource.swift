@@ -14,19 +14,24 @@ import Platform
   private var start = 0
   private var end = 0
   private var isAtEnd = false
+  /// Knows the bytes of every line that was handed over, once it has been settled.
+  private let digest: SourceDigest?
+  /// Bytes of the buffer before here are in the digest.
+  private var digested = 0
 
   private static let size = 1 << 20
 
-  /// Lines of what `read` gives.
-  package init(read: @escaping (UnsafeMutableRawBufferPointer) throws -> Int) {
+  /// Lines of what `read` gives. `digest` has taken in what lies before them, and goes on with the bytes of each line.
+  package init(digest: SourceDigest? = nil, read: @escaping (UnsafeMutableRawBufferPointer) throws -> Int) {
+    self.digest = digest
     unsafe self.read = read
     unsafe buffer = .allocate(byteCount: Self.size, alignment: 64)
   }
 
   /// Lines of a file from a byte on.
-  package init(_ file: any File, from offset: UInt64) {
+  package init(_ file: any File, from offset: UInt64, digest: SourceDigest? = nil) {
     var at = offset
-    unsafe self.init { buffer in
+    unsafe self.init(digest: digest) { buffer in
       let count = unsafe try file.read(into: buffer, at: at)
       at += UInt64(count)
       return count
@@ -34,6 +39,13 @@ import Platform
   }
 
   deinit { unsafe buffer.deallocate() }
+
+  /// Brings the digest up to the end of the line handed over last.
+  package mutating func settle() {
+    guard let digest else { return }
+    unsafe digest.add(UnsafeRawBufferPointer(rebasing: buffer[digested..<start]))
+    digested = start
+  }
 
   /// The bytes that the next lines begin with, as many as can be had without forgetting any.
   package mutating func peek() throws -> UnsafeRawBufferPointer {
@@ -89,6 +101,8 @@ import Platform
   }
 
   private mutating func fill() throws {
+    settle()
+    digested = 0
     if start > 0 {
       unsafe memmove(buffer.baseAddress!, buffer.baseAddress! + start, end - start)
       end -= start

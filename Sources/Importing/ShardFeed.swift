@@ -21,7 +21,11 @@ struct ImportPiece: Sendable {
 final class ShardFeed: @unchecked Sendable {
   private struct State {
     var waiting: [ImportPiece] = []
+    /// Pieces that were handed over and are not durable yet.
+    var pending = 0
     var isEnded = false
+    /// The source was read to its end.
+    var isComplete = false
     var accepted: UInt64 = 0
     var duplicate: UInt64 = 0
     var failure: String?
@@ -48,15 +52,25 @@ final class ShardFeed: @unchecked Sendable {
     let isTaken = state.withLock { state in
       guard state.failure == nil else { return false }
       state.waiting.append(piece)
+      state.pending += 1
       return true
     }
     bell.ring()
     return isTaken
   }
 
-  /// Nothing more comes: waits until what came is durable, and says why it is not.
-  func finish() -> String? {
-    state.withLock { $0.isEnded = true }
+  /// Waits until all that was handed over is durable. False: it is not.
+  func drain() -> Bool {
+    _ = bell.wait(nanoseconds: -1) { state.withLock { $0.pending == 0 || $0.failure != nil } }
+    return state.withLock { $0.failure == nil }
+  }
+
+  /// Nothing more comes: waits until what came is durable, and says why it is not. `isComplete`: the source has ended.
+  func finish(isComplete: Bool) -> String? {
+    state.withLock {
+      $0.isEnded = true
+      $0.isComplete = isComplete
+    }
     bell.ring()
     thread?.join()
     thread = nil
@@ -77,9 +91,15 @@ final class ShardFeed: @unchecked Sendable {
         bell.ring()
         break
       }
+      state.withLock { $0.pending -= 1 }
+      bell.ring()
       while shard.upkeep.turn() {}
     }
     if state.withLock({ $0.failure == nil }) {
+      // Nothing more will come of it: event time is where the clock is, as after any silence, and minutes close by that.
+      if state.withLock({ $0.isComplete }) {
+        shard.core.watermark.note(shard.core.clock.now(), at: shard.core.clock.now())
+      }
       do {
         // What is in segments need not be read again by the next opening.
         try shard.upkeep.perform(.sealLog)

@@ -12,6 +12,8 @@ import Store
 // After about `pieceLines` lines every shard gets what belongs to it, and the source's progress with it, also where nothing
 // does. So each shard knows through which line all of its clicks are durable, and whoever starts again goes on at the least
 // of them; what a shard has beyond is found to be there by its ids. No order of crashes counts a line twice or leaves one out.
+//
+// At the end of the source: every piece durable ─▶ the import is written into IMPORTS ─▶ the shards forget the progress.
 
 /// An import under way.
 package final class StoreImport {
@@ -20,60 +22,74 @@ package final class StoreImport {
   private let parser: ClickParser
   private let gate: AdGate
   private let limits: EventTimeLimits
+  /// The months of which no click is taken.
+  private let sealedMonths: [SealedMonths]
   private let clock: LogicalClock
   private let route: (ClickIdentity) -> Int
-  private let source: (high: UInt64, low: UInt64)
+  private let plan: ImportPlan
+  private let source: SourceKey
+  private let layout: UInt32
+  /// By shard: every click of the source, of earlier runs too, is at this position or behind.
+  private let since: [UInt64]
+  /// When this run began, ms of the logical clock.
+  private let began: Int64
+  /// Lines of earlier runs that were not counted.
+  private var rejectedBefore: UInt64 = 0
+  /// Of all lines; nil where earlier runs did not tell of theirs.
+  private var sample: LineSample? = LineSample()
   private let feeds: [ShardFeed]
   private var clicks: [[ClickRequest]]
   private var strings: [CapturedStrings?]
   private var now: Int64
   private var sinceFlush = 0
   /// Lines and bytes of the source that were read, in this run and before.
-  private var lines: UInt64 = 0
-  private var bytes: UInt64 = 0
+  package private(set) var lines: UInt64 = 0
+  package private(set) var bytes: UInt64 = 0
 
   /// Lines of a piece.
   package static let pieceLines = 32_768
 
   /// - Parameters:
   ///   - shards: all shards of the store; they are this import's until `finish`.
+  ///   - before: what earlier runs have read, and what is known of its lines; nil where every line is read.
   ///   - route: which shard a click belongs to.
-  ///   - source: the number under which shards know the source.
   package init(
-    _ plan: ImportPlan, parser: ClickParser, gate: AdGate, clock: LogicalClock, shards: [Shard],
-    source: (high: UInt64, low: UInt64), route: @escaping (ClickIdentity) -> Int
+    _ plan: ImportPlan, parser: ClickParser, gate: AdGate, clock: LogicalClock, shards: [Shard], layout: UInt32,
+    behind before: ReadBefore? = nil, sample: LineSample? = LineSample(), route: @escaping (ClickIdentity) -> Int
   ) throws {
     self.parser = parser
     self.gate = gate
-    var limits = plan.limits
-    limits.sealedBefore = shards.map(\.live.sealedBefore).max() ?? .min
-    self.limits = limits
+    self.plan = plan
+    self.layout = layout
+    limits = plan.limits
+    sealedMonths = plan.takesSealed ? [] : shards.map(\.live.sealed).filter { !$0.isEmpty }
     self.clock = clock
     self.route = route
-    self.source = source
+    source = plan.sourceID
+    since = before?.since ?? shards.map(\.position)
+    rejectedBefore = before?.rejected ?? 0
+    self.sample = sample
+    report.skipped = before?.lines ?? 0
     clicks = shards.map { _ in [] }
     strings = shards.map { _ in plan.captures.isEmpty ? nil : CapturedStrings(plan.captures) }
     feeds = shards.map { ShardFeed($0) }
     now = clock.now()
+    began = now
     for (index, feed) in feeds.enumerated() { try feed.start(index) }
   }
 
-  /// Through which line, and byte, a source is durable in all shards.
-  package static func progress(
-    of source: (high: UInt64, low: UInt64), in shards: [Shard]
-  ) -> (lines: UInt64, bytes: UInt64) {
-    var least: (lines: UInt64, bytes: UInt64)?
+  /// How far each shard is with a source; nil where one knows nothing of it.
+  package static func progress(of source: SourceKey, in shards: [Shard]) -> [SourceProgress]? {
+    var all: [SourceProgress] = []
     for shard in shards {
-      guard let found = shard.core.progress(ofSource: source.high, source.low) else { return (0, 0) }
-      if least == nil || found.lines < least!.lines { least = (found.lines, found.bytes) }
+      guard let found = shard.core.progress(ofSource: source.high, source.low) else { return nil }
+      all.append(found)
     }
-    return least ?? (0, 0)
+    return all
   }
 
-  /// The first lines, and bytes, are durable; nothing was taken yet. Where `isRead` they come again and are to be passed.
-  package func skip(lines: UInt64, bytes: UInt64, isRead: Bool) {
-    report.skipped = lines
-    guard !isRead else { return }
+  /// The first lines, and bytes, are durable, and do not come again.
+  package func skip(lines: UInt64, bytes: UInt64) {
     self.lines = lines
     self.bytes = bytes
   }
@@ -84,10 +100,11 @@ package final class StoreImport {
     bytes += UInt64(lineBytes)
   }
 
-  /// Takes the next line, without its newline; `lineBytes` counts it. False: a shard takes no more.
-  package func take(_ line: UnsafeRawBufferPointer, _ lineBytes: Int) throws -> Bool {
+  /// Takes the next line, without its newline; `lineBytes` counts it.
+  package func take(_ line: UnsafeRawBufferPointer, _ lineBytes: Int) throws {
     pass(lineBytes)
     report.lines += 1
+    unsafe sample?.add(LineSample.hash(line))
     do throws(ClickLineFault) {
       let click = unsafe try parser.read(line, number: lines)
       if let rejection = try judge(click) {
@@ -101,8 +118,10 @@ package final class StoreImport {
       }
     } catch { report.reject(lines, ImportRejection.malformed.code, error.description) }
     sinceFlush += 1
-    return sinceFlush < Self.pieceLines || flush()
   }
+
+  /// Whether enough was taken for a piece.
+  package var isPieceFull: Bool { sinceFlush >= Self.pieceLines }
 
   private func judge(_ click: ParsedClick) throws(ClickLineFault) -> ImportRejection? {
     switch limits.judge(eventTime: click.time, minted: click.impression.mintedAt, now: now) {
@@ -110,6 +129,11 @@ package final class StoreImport {
     case .tooOld: return .tooOld
     case .inFuture: return .inFuture
     case .expired: return .expired
+    }
+    if !sealedMonths.isEmpty,
+      sealedMonths.contains(where: { $0.contains(minute: Minute(containing: click.time).index) })
+    {
+      return .sealed
     }
     if catalogFailure != nil { return .unknownAd }
     do throws(CatalogError) { return try gate.rejection(click.ad) } catch {
@@ -121,12 +145,16 @@ package final class StoreImport {
   /// Why the catalog could not be asked; nothing was committed after that.
   private var catalogFailure: CatalogError?
 
-  private func flush() -> Bool {
+  /// Hands over what was taken. `digest` is that of all bytes of the source so far. False: a shard takes no more.
+  package func flush(_ digest: SourceKey) -> Bool {
     guard catalogFailure == nil else { return false }
     sinceFlush = 0
     now = clock.now()
-    let progress = SourceProgress(high: source.high, low: source.low, lines: lines, bytes: bytes)
     for shard in feeds.indices {
+      let proof = SourceProof(
+        digestHigh: digest.high, digestLow: digest.low, since: since[shard],
+        rejected: rejectedBefore + report.rejectedLines)
+      let progress = SourceProgress(high: source.high, low: source.low, lines: lines, bytes: bytes, proof: proof)
       let piece = ImportPiece(clicks: clicks[shard], strings: strings[shard], progress: progress)
       clicks[shard].removeAll(keepingCapacity: true)
       strings[shard]?.removeAll()
@@ -135,26 +163,50 @@ package final class StoreImport {
     return true
   }
 
-  /// The source is read to its end: who imports it again, now that more ads are known perhaps, starts from its first line.
-  private func end() -> Bool {
-    let progress = SourceProgress(high: source.high, low: source.low, lines: 0, bytes: 0)
-    return feeds.allSatisfy { $0.put(ImportPiece(clicks: [], progress: progress)) }
-  }
-
   /// Clicks that are durable so far.
   package var accepted: UInt64 { feeds.reduce(0) { $0 + $1.counts.accepted } }
 
-  /// Ends after an error of the reader: what was handed over becomes durable, nothing more.
-  package func abandon() { for feed in feeds { _ = feed.finish() } }
+  /// Ends before the end of the source: what was taken becomes durable, nothing more. Returns through which line it is; nil
+  /// where that did not succeed.
+  package func stop(_ digest: SourceKey) -> UInt64? {
+    let isFlushed = flush(digest)
+    let failures = feeds.compactMap { $0.finish(isComplete: false) }
+    count()
+    return isFlushed && failures.isEmpty ? lines : nil
+  }
 
-  /// Waits until all that was taken is durable, closes the shards, and completes the report. Throws where it is not.
-  package func finish() throws {
-    let isWhole = flush() && end()
-    var failures = feeds.compactMap { $0.finish() }
-    if let catalogFailure { throw catalogFailure }
+  /// Ends after an error of the reader: what was handed over becomes durable, nothing more.
+  package func abandon() {
+    for feed in feeds { _ = feed.finish(isComplete: false) }
+    count()
+  }
+
+  private func count() {
     report.accepted = feeds.reduce(0) { $0 + $1.counts.accepted }
     report.duplicate = feeds.reduce(0) { $0 + $1.counts.duplicate }
-    if !isWhole, failures.isEmpty { failures.append("a shard took no more clicks") }
-    if let failure = failures.first { throw ImportFault(failure) }
+  }
+
+  /// Waits until all that was taken is durable, has the finished import remembered by `remember`, closes the shards, and
+  /// completes the report. Throws where that does not succeed: who calls it again goes on where it was.
+  package func finish(_ digest: SourceKey, remember: (FinishedImport) throws -> Void) throws {
+    let isWhole = flush(digest) && feeds.allSatisfy { $0.drain() }
+    var failure: (any Error)?
+    if isWhole {
+      do {
+        try remember(
+          FinishedImport(
+            way: plan.way, name: plan.source, bytes: bytes, lines: lines, digest: digest,
+            rejected: rejectedBefore + report.rejectedLines, began: began, ended: clock.now(), layout: layout,
+            since: since, sample: sample?.least ?? []))
+        // It is known as a whole now.
+        let end = SourceProgress(high: source.high, low: source.low, lines: 0, bytes: 0)
+        for feed in feeds { _ = feed.put(ImportPiece(clicks: [], progress: end)) }
+      } catch { failure = error }
+    }
+    let failures = feeds.compactMap { $0.finish(isComplete: isWhole && failure == nil) }
+    count()
+    if let catalogFailure { throw catalogFailure }
+    if let reason = failures.first ?? (isWhole ? nil : "a shard took no more clicks") { throw ImportFault(reason) }
+    if let failure { throw failure }
   }
 }

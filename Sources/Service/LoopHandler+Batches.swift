@@ -43,13 +43,14 @@ extension LoopHandler {
     return false
   }
 
-  private func admitted(_ batch: Batch, _ answer: Result<Grant, Problem>, _ loop: EventLoop) {
+  private func admitted(_ batch: Batch, _ answer: Result<(grant: Grant, terms: BatchTerms), Problem>, _ loop: EventLoop)
+  {
     guard batches[batch.exchange] != nil else { return }
     switch answer {
     case .failure(let problem):
       finishBatch(batch.exchange, problem.response(requestID: batch.requestID), loop)
-    case .success(let grant):
-      batch.grant = grant
+    case .success(let admitted):
+      (batch.grant, batch.terms) = admitted
       batches[batch.exchange]?.worker = door.assign(batch)
       loop.resume(batch.exchange)
     }

@@ -72,7 +72,7 @@ package final class ServiceContext: Sendable {
   package func route(_ identity: ClickIdentity) -> Int { routes.table.route(identity) }
 
   /// Clicks before this time, ms since 1970, are of a month that is sealed in some shard, or of an older one.
-  var sealedBefore: Int64 { tables.map(\.sealedBefore).max() ?? .min }
+  var sealedMonths: [SealedMonths] { tables.map(\.sealed).filter { !$0.isEmpty } }
 
   /// Who is a robot; nil where nobody is asked.
   var bots: BotList? { botList.withLock { $0 } }

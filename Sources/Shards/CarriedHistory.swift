@@ -72,6 +72,8 @@ struct CarriedHistory {
         guard let other = table.progress(ofSource: source.high, source.low) else { return nil }
         if other.lines < least.lines { least = other }
       }
+      // Positions of the old shards say nothing in the new ones: all of its clicks are behind the first.
+      least.proof?.since = 0
       return least
     }
   }

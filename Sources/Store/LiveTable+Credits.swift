@@ -26,9 +26,6 @@ extension LiveTable.Series {
 }
 
 extension LiveTable {
-  /// Clicks before this time, ms since 1970, are of a month that may be sealed: history alone brings some.
-  package var sealedBefore: Int64 { sealed.seals.last?.month.end ?? .min }
-
   /// Clicks of an ad on a day of a month, as its rows have them, and the credits beside them.
   package struct AdDay: Sendable {
     package var ad: AdKey

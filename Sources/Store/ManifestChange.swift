@@ -158,10 +158,7 @@ package enum ManifestChange: Equatable, Sendable {
       body.append(seal.days)
     case .progress(let progress):
       tag = .progress
-      body.append(progress.high.byteSwapped)
-      body.append(progress.low.byteSwapped)
-      body.append(progress.lines)
-      body.append(progress.bytes)
+      progress.write(to: &body)
     }
     writer.append(tag.rawValue)
     writer.append(UInt8(0))
@@ -242,10 +239,7 @@ package enum ManifestChange: Equatable, Sendable {
         MonthSeal(
           month: month, time: time, rows: rows, clicks: clicks, ads: ads, minutes: Array(minutes), days: Array(days)))
     case .progress:
-      guard let high = body.next(UInt64.self), let low = body.next(UInt64.self), let lines = body.next(UInt64.self),
-        let bytes = body.next(UInt64.self)
-      else { return nil }
-      return .progress(SourceProgress(high: high.byteSwapped, low: low.byteSwapped, lines: lines, bytes: bytes))
+      return SourceProgress(&body).map { .progress($0) }
     }
   }
 }

@@ -9,6 +9,8 @@ package enum StoreFiles {
   package static let lock = "LOCK"
   /// The hot intervals of a store of several shards.
   package static let routes = "ROUTES"
+  /// The imports that were finished.
+  package static let imports = "IMPORTS"
   package static let catalog = "catalog.sqlite"
   package static let adminToken = "admin.token"
   package static let log = "log"

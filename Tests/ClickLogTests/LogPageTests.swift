@@ -78,6 +78,16 @@ import Testing
     let tail = unsafe try LogReader(file).walk { frame, payload, _ in
       found.append((frame.records, try unsafe FrameAnnex(payload, records: frame.records)))
     }
+    // What proves it stands behind.
+    var proven = Self.progress
+    proven.proof = SourceProof(digestHigh: 1, digestLow: 2, since: 3, rejected: 4)
+    for annex in [FrameAnnex(progress: [proven]), FrameAnnex(progress: [Self.progress, proven])] {
+      let again = try unsafe annex.bytes.withUnsafeBytes { bytes throws -> FrameAnnex in
+        try unsafe FrameAnnex(bytes, records: 0)
+      }
+      #expect(again == annex)
+    }
+    #expect(FrameAnnex(progress: [proven]).bytes.count == FrameAnnex.progressBytes)
     #expect(found.map(\.records) == [1, 0, 1] && tail.nextPosition == 5)
     #expect(found.map(\.annex.progress) == [[Self.progress], [Self.progress, Self.progress], []])
   }

@@ -73,10 +73,12 @@ import Testing
     // Late clicks: refused, unless they are history; then credits.
     try lateClicks(7, "late.ndjson")
     let refused = session.run("import DIR/late.ndjson --max-lateness 90d --data-dir DATA")
-    #expect(refused.output.contains("7 too-old"), "\(refused.output)")
-    let taken = session.run("import DIR/late.ndjson --history --data-dir DATA")
+    #expect(refused.output.contains("7 sealed"), "\(refused.output)")
+    #expect(session.run("import DIR/late.ndjson --history --data-dir DATA").output.contains("7 sealed"))
+    let taken = session.run("import DIR/late.ndjson --history --into-sealed --data-dir DATA")
     #expect(taken.output == "7 accepted, 0 duplicate, 0 rejected\n", "\(taken.talk)")
-    #expect(session.run("import DIR/late.ndjson --history --data-dir DATA").output.hasPrefix("0 accepted, 7 duplicate"))
+    let repeated = session.run("import DIR/late.ndjson --history --into-sealed --again --data-dir DATA")
+    #expect(repeated.output.hasPrefix("0 accepted, 7 duplicate"))
     for _ in 0..<2 {
       let query = try json(
         session.run("query 42 --from -120d --granularity day --format json --data-dir DATA"))

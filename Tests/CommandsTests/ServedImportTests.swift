@@ -86,7 +86,6 @@ import Testing
 
     for (wrong, status) in [
       ("\(line)", ExitStatus.refused), ("\(line) --token no", .refused),
-      ("\(line) --token \(token) --history", .refused),
       ("import DIR/none --data-dir DATA", .failed), ("import DIR/old.csv --data-dir DATA", .failed),
       ("import DIR/old.csv --id-from a,a --data-dir DATA", .usage),
     ] {

@@ -115,20 +115,43 @@ import Testing
     }
   }
 
-  @Test func aSourceIsKnownByNameWayAndBeginning() {
-    let start = Array("adId,time\na1,1\na1,2\n".utf8)
+  /// The derivation is a format: what `Formats/imports.md` says is what is derived, for good.
+  @Test func derivedIdsAreThoseOfThePage() throws {
+    var byLine = plan(.csv, .line)
+    byLine.source = "clicks.csv"
+    let rows = try ClickParser(byLine)
+    try header("adId,time,country", rows)
+    let line = "3845c4d7-9807-8769-bb9d-40f088929352"
+    #expect(try read("42,1750000000,de", rows, number: 2).get().impression == ImpressionID(line))
+    let column = "45c2ff3a-122f-8132-8a06-e8345b6ecea7"
+    let named = try ClickParser(plan(.csv, .columns(["click", "shop"])))
+    try header("adId,time,click,shop", named)
+    #expect(try read("42,1750000000,c-1,", named, number: 7).get().impression == ImpressionID(column))
+    let objects = try ClickParser(plan(.ndjson, .columns(["click", "shop"])))
+    let object = #"{"adId":"42","time":1750000000,"click":"c-1","shop":""}"#
+    let member = "cdf124ca-fde3-8545-b884-1dd98cd5b2f5"
+    #expect(try read(object, objects).get().impression == ImpressionID(member))
+    let path =
+      #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+      + "/Formats/imports.md"
+    let page = String(decoding: try KernelFileSystem().contents(path), as: UTF8.self)
+    for id in [line, column, member] { #expect(page.contains("| `\(id)` |"), "\(id)") }
+  }
+
+  @Test func aSourceIsKnownByItsNameAndItsWay() {
     let one = plan(.csv, .line)
-    func id(_ plan: ImportPlan, _ bytes: [UInt8]) -> [UInt64] {
-      let id = plan.sourceID(firstBytes: bytes)
-      return [id.high, id.low]
-    }
-    let known = id(one, start)
-    #expect(id(one, start + Array("a1,3\n".utf8)) == known)
-    #expect(id(one, Array("adId,time\na1,9\n".utf8)) != known)
-    #expect(id(plan(.csv, .column), start) != known)
+    #expect(plan(.csv, .line).sourceID == one.sourceID && plan(.csv, .line).way == one.way)
+    #expect(plan(.csv, .column).way != one.way && plan(.csv, .column).sourceID != one.sourceID)
     var named = one
     named.source = "x"
-    #expect(id(named, start) != known)
+    #expect(named.way == one.way && named.sourceID != one.sourceID)
+    var mapped = one
+    mapped.names = [.time: "ts"]
+    #expect(mapped.way != one.way)
+    // What is done with sealed months makes no other clicks.
+    var credited = one
+    credited.takesSealed = true
+    #expect(credited.way == one.way)
   }
 
   /// However the bytes come, lines and the bytes they take are the same.

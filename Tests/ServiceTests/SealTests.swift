@@ -176,18 +176,19 @@ import Testing
     #expect(page.contains("```\n\(statement.digest())\n```"))
   }
 
-  /// The doors of live clicks take none of a sealed month, whatever the maximum lateness has become.
-  @Test func sealedMonthsAreTooOld() throws {
+  /// The doors know which months are sealed, and which are not, whatever the maximum lateness has become.
+  @Test func sealedMonthsAreKnown() throws {
     for upkeep in upkeeps { try upkeep.recount(.changes) }
     _ = try upkeeps[0].seal(Self.month)
-    var limits = EventTimeLimits()
-    limits.maxLateness = 90 * 24 * Self.hour
-    limits.sealedBefore = harness.store.shards.map(\.live.sealedBefore).max()!
-    let now = harness.now
-    #expect(limits.judge(eventTime: Self.month.end - 1, minted: nil, now: now) == .tooOld)
-    #expect(limits.judge(eventTime: Self.month.end, minted: nil, now: now) == .accept)
-    limits.admitsHistory = true
-    #expect(limits.judge(eventTime: Self.month.end - 1, minted: nil, now: now) == .accept)
+    let minutes = Self.month.minutes
+    for shard in harness.store.shards.prefix(1) {
+      #expect(
+        shard.live.sealed.contains(minute: minutes.upperBound - 1)
+          && shard.live.sealed.contains(minute: minutes.lowerBound))
+      #expect(
+        !shard.live.sealed.contains(minute: minutes.upperBound)
+          && !shard.live.sealed.contains(minute: minutes.lowerBound - 1))
+    }
   }
 }
 

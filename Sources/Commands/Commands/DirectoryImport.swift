@@ -7,10 +7,20 @@ import Shards
 import Store
 
 /// An import into a directory that no server holds.
-enum DirectoryImport {
+struct DirectoryImport {
+  private let reading: ImportReading
+  private let question: ImportQuestion
+  private let catalog: Catalog
+  private let store: Store
+  private let console: Console
+  private let interrupt: Interrupt
+  private let route: (ClickIdentity) -> Int
+  private var finished: FinishedImports
+
   static func run(
-    _ reading: ImportReading, _ values: ServeSettings, _ path: String, _ console: Console
-  ) throws -> ImportResult {
+    _ reading: ImportReading, _ question: ImportQuestion, _ values: ServeSettings, _ path: String, _ console: Console,
+    _ interrupt: Interrupt
+  ) throws -> ImportOutcome {
     let environment = console.environment
     try environment.files.createDirectory(path)
     let lock: DirectoryLock
@@ -35,63 +45,153 @@ enum DirectoryImport {
     let known = try RoutesFile.read(
       environment.files, store.identity.root(in: path), store: store.identity.id, shards: store.shards.count)
     let routes = known?.table ?? RouteTable(shards: store.shards.count)
+    let imports = try ImportsFile.read(environment.files, path, store: store.identity.id)
+    imports.repaired.forEach { console.note("note: repaired from the other copy: \($0)") }
+    var work = DirectoryImport(
+      reading: reading, question: question, catalog: catalog, store: store, console: console, interrupt: interrupt,
+      route: { routes.route($0) }, finished: imports.imports)
     do {
-      return try work(reading, catalog, store, console) { routes.route($0) }
+      return try work.run(oldest: { $0 - options.minuteRetention })
     } catch let fault as ImportFault {
       throw Failure("\(reading.path): \(fault)")
     }
   }
 
-  private static func work(
-    _ reading: ImportReading, _ catalog: Catalog, _ store: Store, _ console: Console,
-    route: @escaping (ClickIdentity) -> Int
-  ) throws -> ImportResult {
+  private mutating func run(oldest: (Int64) -> Int64) throws -> ImportOutcome {
     let plan = reading.plan
     let parser = try ClickParser(plan)
-    let done = StoreImport.progress(of: reading.sourceID, in: store.shards)
-    let isSkippedByLine = reading.size == nil
-    let needsHeader = plan.format == .csv && plan.hasHeader
-    if needsHeader {
+    let text = reading.text
+    if plan.format == .csv, plan.hasHeader, text != nil {
       // Also where the import goes on behind it.
-      var head = reading.size == nil ? nil : reading.lines(from: 0)
-      if head != nil { _ = unsafe try head!.next { line, _ in unsafe try parser.readHeader(line) } }
+      var head = reading.lines(from: 0)
+      _ = unsafe try head.next { line, _ in unsafe try parser.readHeader(line) }
     }
-    var lines = reading.lines(from: isSkippedByLine ? 0 : done.bytes)
+    let memory = ImportMemory(
+      progress: StoreImport.progress(of: plan.sourceID, in: store.shards), finished: finished.read(plan.way),
+      retired: store.shards.map(\.state.retired), layout: store.identity.layout)
+    var before: ReadBefore?
+    var passed: (before: ReadBefore, isWhole: FinishedImport?)?
+    var digest = SourceDigest()
+    var sample: LineSample? = LineSample()
+    switch try memory.start(question, text) {
+    case .done(let one):
+      close()
+      return .before(one)
+    case .refused(let why):
+      close()
+      throw Failure("\(reading.path): \(why)", .refused)
+    case .anew(.changed):
+      console.note("\(reading.path): what was read before has changed; it is read from its first line")
+    case .anew(.rejectedBefore(let one)):
+      let when = Timestamp.format(one.ended, fraction: false)
+      console.note(
+        "\(reading.path): read already on \(when), but \(one.rejected) lines were not counted; it is read again")
+    case .anew(nil): break
+    case .behind(let found, let beginning):
+      console.note("\(reading.path): goes on behind line \(found.lines)")
+      (before, digest, sample) = (found, beginning.digest, beginning.sample)
+    case .proving(let found, let whole):
+      passed = (found, whole)
+      before = found
+      sample = nil
+    }
     let work = try StoreImport(
       plan, parser: parser, gate: AdGate(catalog, admitsPaused: plan.limits.admitsHistory), clock: store.clock,
-      shards: store.shards, source: reading.sourceID, route: route)
-    var number: UInt64 = isSkippedByLine ? 0 : done.lines
-    if done.lines > 0 {
-      console.note("\(reading.path): goes on behind line \(done.lines)")
-      work.skip(lines: done.lines, bytes: done.bytes, isRead: isSkippedByLine)
-    }
-    var progress = ImportProgress(console, size: reading.size, from: done.bytes)
-    var bytes = isSkippedByLine ? 0 : done.bytes
-    var goesOn = true
-    var failure: (any Error)?
+      shards: store.shards, layout: store.identity.layout, behind: before, sample: sample, route: route)
+    if let before, passed == nil { work.skip(lines: before.lines, bytes: before.bytes) }
+    let start = passed == nil ? before : nil
+    var reader = Reader(lines: reading.lines(from: start?.bytes ?? 0, digest: digest), digest: digest)
     do {
-      while goesOn {
-        let isThere = unsafe try lines.next { line, lineBytes in
-          number += 1
-          bytes += UInt64(lineBytes)
-          if number == 1, needsHeader {
-            if isSkippedByLine { unsafe try parser.readHeader(line) }
-            work.pass(lineBytes)
-          } else if number <= done.lines || (unsafe ClickLineReader.isBlank(line)) {
-            work.pass(lineBytes)
-          } else {
-            goesOn = unsafe try work.take(line, lineBytes)
-          }
+      if let passed {
+        try passOver(passed.before, parser, work, &reader)
+        if let whole = passed.isWhole, reader.isAtEnd {
+          work.abandon()
+          return .before(whole)
         }
-        if !isThere { break }
-        if number & 0xFFF == 0 { progress.tell(lines: work.report.lines, bytes: bytes) }
       }
-    } catch { failure = error }
-    if let failure {
+      if try read(parser, work, &reader, from: start) {
+        return .interrupted(work.report, through: work.stop(reader.settled))
+      }
+    } catch {
       work.abandon()
-      throw failure
+      throw error
     }
-    try work.finish()
-    return work.report
+    try work.finish(reader.settled) { one in
+      finished.add(one, oldest: oldest(one.ended))
+      try ImportsFile.write(
+        finished, console.environment.files, store.path, store: store.identity.id, created: one.ended)
+    }
+    return .read(work.report)
+  }
+
+  /// Nothing was taken.
+  private func close() {
+    for shard in store.shards { shard.close() }
+  }
+
+  /// The lines of the source, and the digest of those read.
+  private struct Reader: ~Copyable {
+    var lines: LineSource
+    let digest: SourceDigest
+    var isAtEnd = false
+
+    init(lines: consuming LineSource, digest: SourceDigest) {
+      self.lines = lines
+      self.digest = digest
+    }
+
+    /// The digest up to the end of the last line.
+    var settled: SourceKey {
+      mutating get {
+        lines.settle()
+        return digest.value
+      }
+    }
+  }
+
+  /// Passes over what was read before, which must be there still. The line behind it is read as well, to know whether there
+  /// is one; nothing was counted yet.
+  private func passOver(
+    _ before: ReadBefore, _ parser: ClickParser, _ work: StoreImport, _ reader: inout Reader
+  ) throws {
+    var (number, bytes): (UInt64, UInt64) = (0, 0)
+    while number < before.lines, !reader.isAtEnd {
+      reader.isAtEnd = unsafe try !reader.lines.next { line, lineBytes in
+        number += 1
+        bytes += UInt64(lineBytes)
+        if number == 1, reading.plan.format == .csv, reading.plan.hasHeader { unsafe try parser.readHeader(line) }
+        work.pass(lineBytes)
+      }
+    }
+    guard !interrupt.isRequested else { throw Failure("interrupted; nothing was counted") }
+    guard number == before.lines, bytes == before.bytes, reader.settled == before.digest else {
+      throw Failure("\(reading.path): \(ImportMemory.changedText(question))", .refused)
+    }
+    reader.isAtEnd = unsafe try reader.lines.peek().isEmpty
+  }
+
+  /// Reads to the end; true where somebody ended it before.
+  private func read(
+    _ parser: ClickParser, _ work: StoreImport, _ reader: inout Reader, from before: ReadBefore?
+  ) throws -> Bool {
+    let needsHeader = reading.plan.format == .csv && reading.plan.hasHeader
+    var progress = ImportProgress(console, size: reading.size, from: before?.bytes ?? 0)
+    while work.lines & 0x3FF != 0 || !interrupt.isRequested {
+      let isThere = unsafe try reader.lines.next { line, lineBytes in
+        if work.lines == 0, needsHeader {
+          if reading.size == nil { unsafe try parser.readHeader(line) }
+          work.pass(lineBytes)
+        } else if unsafe ClickLineReader.isBlank(line) {
+          work.pass(lineBytes)
+        } else {
+          unsafe try work.take(line, lineBytes)
+        }
+      }
+      // A pipe ends too when its writer was told to end together with this process.
+      guard isThere else { return interrupt.isRequested }
+      if work.isPieceFull, !work.flush(reader.settled) { return false }
+      if work.lines & 0xFFF == 0 { progress.tell(lines: work.report.lines, bytes: work.bytes) }
+    }
+    return true
   }
 }

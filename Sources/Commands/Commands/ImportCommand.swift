@@ -13,6 +13,8 @@ package enum ImportCommand {
     "input", .choice(ImportFormat.allCases.map(\.rawValue)), "what the file is; without it its first character tells")
   private static let history = Option(
     toggle: "history", "takes clicks older than --max-lateness too, and those of ads that are paused now")
+  private static let intoSealed = Option(
+    toggle: "into-sealed", "clicks of sealed months become credits; without it they are rejected")
   private static let map = Option<[ClickLineFault.Field: String]>(
     "map", fieldNames,
     "the column, or member, that holds a field: adId, impressionId, time, or a string to be kept: userAgent, referrer",
@@ -21,6 +23,8 @@ package enum ImportCommand {
     "id-from", idSource, "derives ids for a log that has none: from each line, or from columns")
   private static let source = Option<String>(
     "source", .text("NAME"), "what progress and ids derived from lines know the file by; its own name if not given")
+  private static let again = Option(
+    toggle: "again", "reads the whole file though it was read before; refused where repeats could not be told any more")
   private static let delimiter = Option<String>(
     "delimiter", .choice(["comma", "tab", "semicolon", "pipe"]), "between the fields of a line", standard: "comma")
   private static let noHeader = Option(toggle: "no-header", "the first line is a click; columns are called 1, 2, 3 …")
@@ -36,13 +40,15 @@ package enum ImportCommand {
       A line is a JSON object or a row of a table, with adId, impressionId and time: RFC 3339, or seconds or milliseconds \
       since 1970. A click counts once, however often its file is imported: ids are compared with all raw clicks that are \
       kept. A directory that no server holds is written at full speed, and an import that was interrupted goes on where it \
-      was when it is called again. A running server gets the clicks through POST /api/v1/clicks, under its own settings, \
-      and takes none from here; called again, the whole file is sent, and what is counted already is a duplicate. Lines that are not counted \
+      was when it is called again, if what was read is still what it begins with. A file that was read to its end is recognised \
+      under any name: nothing is counted then, and the status is 0. A running server gets the clicks through POST /api/v1/clicks, under its own settings, \
+      and takes none from here, with --history too where the token has scope history; called again, the whole file is sent, and what is counted already is a duplicate. Lines that are not counted \
       are named, and with any of these the status is 1.
       """,
     operands: [file.declaration],
     options: [
-      input.declaration, history.declaration, map.declaration, idFrom.declaration, source.declaration,
+      input.declaration, history.declaration, intoSealed.declaration, map.declaration, idFrom.declaration,
+      source.declaration, again.declaration,
       delimiter.declaration, noHeader.declaration, Option<String>.format.declaration,
       Settings.configOption.declaration,
     ] + Target.options + SettingsTable.all.filter { settings.contains($0.name) }.map(\.option),
@@ -59,6 +65,7 @@ package enum ImportCommand {
     plan.delimiter = delimiters[arguments[delimiter] ?? "comma"] ?? UInt8(ascii: ",")
     plan.limits = values.eventTimes
     plan.limits.admitsHistory = arguments[toggle: history]
+    plan.takesSealed = arguments[toggle: intoSealed]
     let isRemote = try Target.server(arguments) != nil
     if isRemote { try Settings.refuse(arguments, of: "import") }
     // A server keeps what it was told to keep, and refuses other members.
@@ -68,49 +75,22 @@ package enum ImportCommand {
     }
     let path = arguments[file]
     plan.source = arguments[source] ?? (path == "-" ? "-" : String(path.split(separator: "/").last ?? "-"))
-    let reading = try ImportReading(path, plan, arguments[input].flatMap { ImportFormat(rawValue: $0) }, console)
-    let report: ImportResult
+    let interrupt = Interrupt()
+    let reading = try ImportReading(
+      path, plan, arguments[input].flatMap { ImportFormat(rawValue: $0) }, console, interrupt)
+    let outcome: ImportOutcome
     if isRemote {
-      if plan.limits.admitsHistory {
-        throw Failure("a running server takes no history; stop it, and import into its directory", .refused)
-      }
-      report = try RemoteImport.run(reading, try Target.open(arguments, console), console)
+      if arguments[toggle: again] { throw UsageError("--again: a running server is sent the whole file anyway") }
+      outcome = .read(try RemoteImport.run(reading, try Target.open(arguments, console), console))
     } else {
-      report = try DirectoryImport.run(reading, values, arguments[Target.dataDirectory] ?? "./data", console)
+      let question = ImportQuestion(
+        name: plan.source, isNamed: arguments[source] != nil, derivesFromLines: plan.identity == .line,
+        again: arguments[toggle: again])
+      outcome = try DirectoryImport.run(
+        reading, question, values, arguments[Target.dataDirectory] ?? "./data", console, interrupt)
     }
     console.clearProgress()
-    return show(report, path, arguments, console)
-  }
-
-  private static func show(
-    _ report: ImportResult, _ path: String, _ arguments: Arguments, _ console: Console
-  ) -> ExitStatus {
-    let rejected = report.rejectedLines
-    switch arguments.format {
-    case .json:
-      let counts = report.rejectedCount.sorted { $0.key < $1.key }.map { JSONValue.Member($0.key, .integer($0.value)) }
-      let lines = report.rejected.map { one in
-        JSONValue.object([
-          "line": .integer(one.line), "code": .string(one.code), "detail": .string(one.detail),
-        ])
-      }
-      console.print(
-        JSONValue.object([
-          "lines": .integer(report.lines), "skipped": .integer(report.skipped), "accepted": .integer(report.accepted),
-          "duplicate": .integer(report.duplicate), "rejectedCount": .object(counts), "rejected": .array(lines),
-        ]))
-    case .table:
-      for one in report.rejected.prefix(20) {
-        console.note("\(path):\(one.line): \(one.detail.isEmpty ? "not counted" : one.detail) (\(one.code))")
-      }
-      if rejected > 20 { console.note("and \(rejected - 20) more lines were rejected") }
-      let codes = report.rejectedCount.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-      let before = report.skipped > 0 ? ", \(report.skipped) lines done before" : ""
-      console.print(
-        "\(report.accepted) accepted, \(report.duplicate) duplicate, \(rejected) rejected"
-          + (codes.isEmpty ? "" : " (\(codes.joined(separator: ", ")))") + before)
-    }
-    return rejected == 0 ? .done : .failed
+    return outcome.show(path, arguments.format, console)
   }
 
   private static let delimiters: [String: UInt8] = [
@@ -147,16 +127,16 @@ struct ImportReading {
   private(set) var plan: ImportPlan
   /// Bytes of the file; nil for standard input.
   let size: UInt64?
-  /// Under which number shards know it.
-  let sourceID: (high: UInt64, low: UInt64)
   private let file: (any File)?
   private let console: Console
+  private let interrupt: Interrupt
   /// What was read of standard input to learn what it is.
   private let head: [UInt8]
 
-  init(_ path: String, _ plan: ImportPlan, _ format: ImportFormat?, _ console: Console) throws {
+  init(_ path: String, _ plan: ImportPlan, _ format: ImportFormat?, _ console: Console, _ interrupt: Interrupt) throws {
     self.path = path
     self.console = console
+    self.interrupt = interrupt
     if path == "-" {
       file = nil
       size = nil
@@ -175,16 +155,26 @@ struct ImportReading {
     let first = head.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
     self.plan = plan
     self.plan.format = format ?? (first == UInt8(ascii: "{") ? .ndjson : .csv)
-    sourceID = self.plan.sourceID(firstBytes: head)
   }
 
-  /// The lines from `offset` on, which is 0 for standard input.
-  func lines(from offset: UInt64) -> LineSource {
-    if let file { return LineSource(file, from: offset) }
+  /// What can be read more than once; nil for standard input.
+  var text: SourceText? {
+    guard let file, let size else { return nil }
+    return SourceText(size: size, hasHeader: plan.format == .csv && plan.hasHeader) { offset, digest in
+      LineSource(file, from: offset, digest: digest)
+    }
+  }
+
+  /// The lines from `offset` on, which is 0 for standard input. `digest` has what lies before and takes in what is read.
+  func lines(from offset: UInt64, digest: SourceDigest? = nil) -> LineSource {
+    if let file { return LineSource(file, from: offset, digest: digest) }
     var left = head[...]
-    let console = console
-    return unsafe LineSource { buffer in
-      if left.isEmpty { left = console.input(min(buffer.count, 1 << 18))[...] }
+    let (console, interrupt) = (console, interrupt)
+    return unsafe LineSource(digest: digest) { buffer in
+      if left.isEmpty {
+        if let descriptor = console.inputDescriptor { interrupt.wait(for: descriptor) }
+        left = interrupt.isRequested ? [] : console.input(min(buffer.count, 1 << 18))[...]
+      }
       let count = min(left.count, buffer.count)
       for (i, byte) in left.prefix(count).enumerated() { unsafe buffer[i] = byte }
       left = left.dropFirst(count)

@@ -46,10 +46,10 @@ enum RemoteImport {
       } catch { report.reject(number, ImportRejection.malformed.code, error.description) }
     }) {
       guard numbers.count == batch else { continue }
-      try send(&body, &numbers, door, &report)
+      try send(&body, &numbers, reading.plan, door, &report)
       progress.tell(lines: report.lines, bytes: bytes)
     }
-    if !numbers.isEmpty { try send(&body, &numbers, door, &report) }
+    if !numbers.isEmpty { try send(&body, &numbers, reading.plan, door, &report) }
     return report
   }
 
@@ -92,9 +92,13 @@ enum RemoteImport {
   }
 
   private static func send(
-    _ body: inout [UInt8], _ numbers: inout [UInt64], _ door: any Door, _ report: inout ImportResult
+    _ body: inout [UInt8], _ numbers: inout [UInt64], _ plan: ImportPlan, _ door: any Door,
+    _ report: inout ImportResult
   ) throws {
-    let ask = Ask(.post, ["api", "v1", "clicks"], contentType: "application/x-ndjson", body: body)
+    var terms: [(name: String, value: String)] = []
+    if plan.limits.admitsHistory { terms.append(("history", "true")) }
+    if plan.takesSealed { terms.append(("sealed", "credit")) }
+    let ask = Ask(.post, ["api", "v1", "clicks"], terms, contentType: "application/x-ndjson", body: body)
     let answer: JSONValue
     do { answer = try settled(ask, door) } catch {
       throw stopped(error, report)

@@ -15,6 +15,8 @@ package final class Console {
   package let variables: [String: String]
   /// Whether talk goes to a terminal, so that progress may be drawn.
   package let talksToTerminal: Bool
+  /// The descriptor that input comes from; nil where it does not come from one.
+  package let inputDescriptor: Int32?
   /// Why standard output could not be written; 0 while all is well.
   package private(set) var failure: Int32 = 0
 
@@ -28,11 +30,13 @@ package final class Console {
   ///   - source: the next bytes of standard input, at most as many as asked for; none at its end.
   package init(
     environment: Environment, variables: [String: String], talksToTerminal: Bool = false,
-    source: @escaping (Int) -> [UInt8] = { _ in [] }, sink: @escaping (Stream, [UInt8]) -> Int32
+    inputDescriptor: Int32? = nil, source: @escaping (Int) -> [UInt8] = { _ in [] },
+    sink: @escaping (Stream, [UInt8]) -> Int32
   ) {
     self.environment = environment
     self.variables = variables
     self.talksToTerminal = talksToTerminal
+    self.inputDescriptor = inputDescriptor
     self.source = source
     self.sink = sink
   }
@@ -40,7 +44,7 @@ package final class Console {
   /// The console of this process.
   package static func process() -> Console {
     Console(
-      environment: .kernel, variables: ProcessVariables.all, talksToTerminal: isatty(2) == 1,
+      environment: .kernel, variables: ProcessVariables.all, talksToTerminal: isatty(2) == 1, inputDescriptor: 0,
       source: { count in Self.read(0, count) }, sink: { stream, bytes in Self.write(stream == .output ? 1 : 2, bytes) })
   }
 

@@ -59,7 +59,7 @@ extension FileInspector {
     case .segment: try inspectSegment(path)
     case .dictionary: try inspectDictionary(path, file)
     case .corrections: try inspectCorrections(path)
-    case .store, .logSlot, .manifest, .routes: break
+    case .store, .logSlot, .manifest, .routes, .imports: break
     }
     writer.end(
       Int(footer.offset),
@@ -77,7 +77,7 @@ extension FileInspector {
     case .segment: return SegmentPart(rawValue: kind)?.name ?? "unknown"
     case .dictionary: names = [0: "keys"]
     case .corrections: names = [1: "runs", 2: "rows", 3: "repeats"]
-    case .store, .logSlot, .manifest, .routes: names = [:]
+    case .store, .logSlot, .manifest, .routes, .imports: names = [:]
     }
     return names[kind] ?? "unknown"
   }

@@ -37,6 +37,7 @@ struct FileInspector<Writer: InspectionWriter> {
       case .manifest: try inspectManifest(path)
       case .segment, .run, .dictionary, .corrections: try inspectSealed(path, magic)
       case .routes: try inspectRoutes(path)
+      case .imports: try inspectImports(path)
       }
     } catch let error as FormatError {
       writer.damage(error)
@@ -56,6 +57,7 @@ struct FileInspector<Writer: InspectionWriter> {
     case .run: "minute run"
     case .dictionary: "ad dictionary"
     case .routes: "hot intervals"
+    case .imports: "finished imports"
     case .corrections: "corrections"
     }
   }
@@ -130,6 +132,23 @@ struct FileInspector<Writer: InspectionWriter> {
       }
     }
     // The other copy is good enough for a server, not for who looks at the bytes.
+    if let fault = reading.repaired.first {
+      throw FormatError(file: path, offset: 0, reason: "one of the two copies is damaged: \(fault)")
+    }
+  }
+
+  private mutating func inspectImports(_ path: String) throws {
+    let reading = try ImportsFile.read(try files.contents(path), path, store: nil)
+    for one in reading.imports.all {
+      writer.part(
+        InspectedPart(
+          FileHeader.size, "import",
+          [
+            ("source", InspectedPart.text(Array(one.name.utf8))), ("bytes", "\(one.bytes)"), ("lines", "\(one.lines)"),
+            ("rejected", "\(one.rejected)"), ("digest", Hex.encode(one.digest.high) + Hex.encode(one.digest.low)),
+            ("began", TimeRange.text(one.began)), ("ended", TimeRange.text(one.ended)),
+          ]))
+    }
     if let fault = reading.repaired.first {
       throw FormatError(file: path, offset: 0, reason: "one of the two copies is damaged: \(fault)")
     }

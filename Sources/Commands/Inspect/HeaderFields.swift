@@ -34,6 +34,9 @@ enum HeaderFields {
     case .routes:
       fields.number(56, "shards", UInt32.self)
       fields.number(60, "intervals", UInt32.self)
+    case .imports:
+      fields.number(56, "imports", UInt32.self)
+      fields.number(60, "bytes", UInt32.self)
     case .run:
       fields.number(56, "table", UInt32.self)
       fields.number(60, "bucket seconds", UInt32.self)

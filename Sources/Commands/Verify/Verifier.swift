@@ -61,6 +61,7 @@ package struct Verifier {
       if isDeep, report.damage.count == before { try recount(shard: number, of: identity) }
     }
     try checkRoutes(identity)
+    try checkImports(identity)
     try checkCatalog()
   }
 
@@ -76,6 +77,17 @@ package struct Verifier {
       let reading = try RoutesFile.read(files, root, store: identity.id, shards: identity.shards)!
       for fault in reading.repaired { report.note("repaired from the other copy: \(fault)") }
       report.add(.init(path: file, kind: "hot intervals", bytes: try files.open(file, .read).size()))
+    } catch { try report.damaged(by: error) }
+  }
+
+  /// Which imports were finished.
+  private mutating func checkImports(_ identity: StoreIdentity) throws {
+    let file = "\(path)/\(StoreFiles.imports)"
+    guard files.exists(file) else { return }
+    do {
+      let reading = try ImportsFile.read(files, path, store: identity.id)
+      for fault in reading.repaired { report.note("repaired from the other copy: \(fault)") }
+      report.add(.init(path: file, kind: "finished imports", bytes: try files.open(file, .read).size()))
     } catch { try report.damaged(by: error) }
   }
 

@@ -5,20 +5,38 @@ import HTTP
 // streams past (`BatchDoor`).
 
 extension API {
-  /// What the sender of a batch may do; throws why the batch is not taken.
-  func admit(_ request: APIRequest) throws(Problem) -> Grant {
+  /// What the sender of a batch may do, and asks for; throws why the batch is not taken.
+  func admit(_ request: APIRequest) throws(Problem) -> (grant: Grant, terms: BatchTerms) {
     let (route, _) = try Route.find(request)
     let grant = try authorize(request, route)
-    _ = try request.values()
+    let terms = try Self.terms(request)
+    if terms.admitsHistory || terms.takesSealed, !grant.allows(.history) { throw .scopeMissing("history") }
     guard request.mediaType == "application/x-ndjson" else {
       throw .unsupportedMediaType(["application/x-ndjson"])
     }
-    return grant
+    return (grant, terms)
+  }
+
+  private static func terms(_ request: APIRequest) throws(Problem) -> BatchTerms {
+    let values = try request.values(["history", "sealed"])
+    var (terms, faults): (BatchTerms, [(parameter: String, detail: String)]) = (BatchTerms(), [])
+    switch values["history"] {
+    case nil, "false": break
+    case "true": terms.admitsHistory = true
+    default: faults.append(("history", "must be true or false"))
+    }
+    switch values["sealed"] {
+    case nil, "reject": break
+    case "credit": terms.takesSealed = true
+    default: faults.append(("sealed", "must be reject or credit"))
+    }
+    if !faults.isEmpty { throw .invalid(faults) }
+    return terms
   }
 
   /// A batch outside a running service, or one that was not recognised as such.
   func ingest(_ request: APIRequest) throws(Problem) -> APIResponse {
-    _ = try request.values()
+    _ = try Self.terms(request)
     throw .notServing
   }
 }

@@ -1,6 +1,6 @@
 extension OpenAPI {
   static let components = #"""
-    {"securitySchemes":{"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin, trusted; admin includes the others. trusted lets a token with ingest send clicks without a signature."}},
+    {"securitySchemes":{"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin, trusted, history; admin includes the others. trusted lets a token with ingest send clicks without a signature, history clicks older than the maximum lateness."}},
     "headers":{"ETag":{"schema":{"type":"string"},"description":"For If-None-Match. Of a series it is weak: asOf may differ."}},
     "parameters":{
       "AdId":{"name":"adId","in":"path","required":true,"schema":{"$ref":"#/components/schemas/Name"}},

@@ -46,6 +46,14 @@ final class PiecePool: Sendable {
   }
 }
 
+/// What the sender of a batch asks for, beyond the usual.
+struct BatchTerms: Sendable {
+  /// `history=true`: clicks older than the maximum lateness count too, and those of ads that are paused now.
+  var admitsHistory = false
+  /// `sealed=credit`: clicks of sealed months become credits.
+  var takesSealed = false
+}
+
 /// A batch of clicks between the loop that receives it and the worker that reads it.
 final class Batch: @unchecked Sendable {
   /// Bytes that may wait for the worker before the loop stops reading.
@@ -59,6 +67,8 @@ final class Batch: @unchecked Sendable {
   let answer: @Sendable (APIResponse) -> Void
   /// What its token allows. Set before the worker gets it.
   var grant = Grant(tokenID: "", scopes: [], advertiserID: nil)
+  /// What its sender has asked for. Set before the worker gets it.
+  var terms = BatchTerms()
 
   private struct Inbox {
     var pieces: [BatchPiece] = []

@@ -75,7 +75,7 @@ struct BatchCounts: Sendable {
   var bytes = 0
   var accepted = 0
   var duplicate = 0
-  var rejected = InlineArray<8, Int>(repeating: 0)
+  var rejected = InlineArray<9, Int>(repeating: 0)
   /// Lines that were written again since the log had no room.
   var retried = 0
   var cache: AdCache.Statistics?

@@ -9,7 +9,7 @@ import Clicks
 
 /// Why a line of a batch was not counted.
 package enum RejectionCode: UInt8, CaseIterable, Sendable {
-  case malformed, badSignature, unknownAd, paused, expired, tooOld, inFuture, unrecorded
+  case malformed, badSignature, unknownAd, paused, expired, tooOld, inFuture, unrecorded, sealed
 
   /// The name in answers, metrics and documents.
   package var name: String {
@@ -22,6 +22,7 @@ package enum RejectionCode: UInt8, CaseIterable, Sendable {
     case .tooOld: "too-old"
     case .inFuture: "in-future"
     case .unrecorded: "unrecorded"
+    case .sealed: "sealed"
     }
   }
 }
@@ -41,7 +42,7 @@ struct BatchReport: Sendable {
   var accepted = 0
   var duplicate = 0
   /// Lines by the code of their rejection, in the order of `RejectionCode`.
-  private(set) var rejectedCount = InlineArray<8, Int>(repeating: 0)
+  private(set) var rejectedCount = InlineArray<9, Int>(repeating: 0)
   private var rejected: [Rejection] = []
 
   /// Rejected lines that are spelled out.

@@ -71,14 +71,19 @@ extension BatchWorker {
     _ ad: CachedAd
   ) {
     if let advertiser = batch.advertiser, ad.advertiserID != advertiser { return unknownAd(batch, number) }
-    if ad.status == .paused {
+    // Of an ad that is paused now, what happened before is taken as history.
+    if ad.status == .paused, !batch.terms.admitsHistory {
       tally.note(.paused, identity.ad, minute: Minute(containing: now).index)
       return reject(batch, number, .paused, "names an ad that is paused", field: .adID)
     }
     var limits = context.settings.eventTimes
-    limits.sealedBefore = sealedBefore
+    limits.admitsHistory = batch.terms.admitsHistory
     switch limits.judge(eventTime: time, minted: identity.impression.mintedAt, now: now) {
     case .accept:
+      if !sealedMonths.isEmpty, !batch.terms.takesSealed, isSealed(time) {
+        return reject(
+          batch, number, .sealed, "is of a month that is sealed; with sealed=credit it becomes a credit", field: .time)
+      }
       let request = ClickRequest(identity: identity, eventTime: time, source: Click.Source.batch.rawValue)
       batch.outstanding += 1
       pass(
@@ -89,9 +94,14 @@ extension BatchWorker {
       let detail: StaticString = "was minted longer before the click than impressions live, or after it"
       reject(batch, number, .expired, detail, field: .impressionID)
     case .tooOld:
-      reject(batch, number, .tooOld, "is older than the maximum lateness, or of a month that is sealed", field: .time)
+      reject(batch, number, .tooOld, "is older than the maximum lateness; with history=true it is taken", field: .time)
     case .inFuture: reject(batch, number, .inFuture, "lies in the future", field: .time)
     }
+  }
+
+  private func isSealed(_ time: Int64) -> Bool {
+    let minute = Minute(containing: time).index
+    return sealedMonths.contains { $0.contains(minute: minute) }
   }
 
   // MARK: - Committers

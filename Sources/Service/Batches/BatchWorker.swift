@@ -53,8 +53,8 @@ final class BatchWorker: @unchecked Sendable {
   var tally = VerdictTally()
   /// Logical time and minute for the lines at hand.
   var now: Int64 = 0
-  /// Clicks before this time are of a month that may be sealed.
-  var sealedBefore = Int64.min
+  /// The months that shards have sealed; of shards without any nothing.
+  var sealedMonths: [SealedMonths] = []
   /// When a committer last settled a line; since when the log has no room, 0 while it has; when lines were last written again.
   var lastProgress: Int64 = 0
   var stalledSince: Int64 = 0
@@ -112,7 +112,7 @@ final class BatchWorker: @unchecked Sendable {
       let isDraining = context.isStopping
       var worked = collect()
       now = context.clock.now()
-      sealedBefore = context.sealedBefore
+      sealedMonths = context.sealedMonths
       if context.routes.version != routes.version { routes = context.routes.table }
       if retries.isEmpty {
         for place in batches.indices { worked = step(place, isDraining) || worked }
