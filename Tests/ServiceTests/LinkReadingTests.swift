@@ -124,7 +124,9 @@ import Testing
       wire.get(path + "?" + Link().query)
       #expect(wire.answer()?.verdict == "valid", "\(path)")
     }
-    for path in ["/cl/ick", "/%61pi/v1/ads", "/api/v1/%61ds", "/click/x", "/x/click", "/%63lick", "/Click", "/clicks", "/click;x"] {
+    for path in [
+      "/cl/ick", "/%61pi/v1/ads", "/api/v1/%61ds", "/click/x", "/x/click", "/%63lick", "/Click", "/clicks", "/click;x",
+    ] {
       let wire = try Wire(service.address)
       wire.get(path + "?" + Link().query)
       let answer = wire.answer()
