@@ -17,8 +17,9 @@ package enum ImportStart {
   case anew(ImportNote?)
   /// What lies before was read, and is still there.
   case behind(ReadBefore, SourceText.Beginning)
-  /// The source cannot be read twice: its beginning is passed over, and must be what was read. `isWhole`: an import ended there.
-  case proving(ReadBefore, isWhole: FinishedImport?)
+  /// The source cannot be read twice: its first lines are passed over, and must be what was read, or what one of these
+  /// imports, which ended after as many lines, has read.
+  case proving(ReadBefore, ends: [FinishedImport])
   /// All of it was read.
   case done(FinishedImport)
   /// Lines might count twice.
@@ -130,7 +131,7 @@ package struct ImportMemory {
           return .behind(before, found)
         }
       } else if question.derivesFromLines || isGone {
-        return .proving(before, isWhole: nil)
+        return .proving(before, ends: [])
       }
     }
     if isGone { return .refused(Self.text(question, before: nil, isGone: true)) }
@@ -178,7 +179,12 @@ package struct ImportMemory {
     let ofName = finished.filter { $0.name == question.name }
     guard let last = ofName.last, question.isNamed || question.derivesFromLines else { return .anew(nil) }
     guard question.derivesFromLines || ofName.contains(where: { hasRetired($0) }) else { return .anew(nil) }
-    return .proving(readBefore(last), isWhole: last)
+    let ends = ofName.filter { $0.lines == last.lines }
+    var before = readBefore(last)
+    for shard in before.since.indices {
+      before.since[shard] = ends.map { readBefore($0).since[shard] }.min() ?? 0
+    }
+    return .proving(before, ends: ends)
   }
 
   /// All of it, though it was read before.

@@ -26,7 +26,7 @@ import Testing
     case .behind(let before, let beginning):
       #expect(beginning.digest.value == before.digest && beginning.digest.bytes == before.bytes)
       return "behind \(before.lines)"
-    case .proving(let before, let whole): return "proving \(before.lines)\(whole == nil ? "" : ", whole")"
+    case .proving(let before, let ends): return "proving \(before.lines)\(ends.isEmpty ? "" : ", whole")"
     case .done: return "done"
     case .refused(let why):
       #expect(why.contains("--source"), "\(why)")

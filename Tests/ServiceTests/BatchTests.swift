@@ -9,6 +9,46 @@ import Testing
 import Traffic
 
 @Suite(.serialized) struct BatchTests {
+  /// History comes through a running server: clicks of long ago count, once, in their own minutes, and move neither what is
+  /// complete nor what is open.
+  @Test func historyIsTakenByThoseWhoMay() throws {
+    let service = try TestService()
+    let now = KernelTime().wall()
+    let day: Int64 = 86_400_000
+    let lines = (1...60).map { i in
+      TestService.line(
+        i % 20 == 0 ? "resting" : "active", "0123456789abcdef\(String("000000000000000\(i)".suffix(16)))",
+        time: "\(now - Int64(i) * 5 * day)", signed: nil)
+    }
+    let may = try service.token("ingest,trusted,history")
+    let mayNot = try service.token("ingest,trusted")
+    func post(_ target: String, _ token: String) throws -> (status: Int, text: String) {
+      let response = try HTTPClient(service.address).request(
+        "POST", target, headers: [("Authorization", "Bearer \(token)"), ("Content-Type", "application/x-ndjson")],
+        body: Array(lines.joined().utf8))
+      return (response.status, String(decoding: response.body, as: UTF8.self))
+    }
+    #expect(try post("/api/v1/clicks", may).text.contains("\"too-old\":57"))
+    for target in ["/api/v1/clicks?history=true", "/api/v1/clicks?sealed=credit"] {
+      let refused = try post(target, mayNot)
+      #expect(refused.status == 403 && refused.text.contains("history"), "\(refused.text)")
+    }
+    for target in ["?history=yes", "?sealed=no", "?history=true&history=true", "?old=true"] {
+      #expect(try post("/api/v1/clicks\(target)", may).status == 400, "\(target)")
+    }
+    let taken = try post("/api/v1/clicks?history=true", may)
+    #expect(taken.text.contains("\"accepted\":60,") && taken.text.contains("\"rejectedCount\":{}"), "\(taken.text)")
+    let again = try post("/api/v1/clicks?history=true&sealed=reject", may)
+    #expect(again.text.contains("\"duplicate\":60,"), "\(again.text)")
+    // A click of now counts in its minute all the same.
+    let live = try service.post([TestService.line("active", signed: nil)], token: may)
+    #expect(live.number("accepted") == 1)
+    let query = try service.api(
+      "GET", "/api/v1/ads/active/aggregates?from=-400d&to=now&granularity=day")
+    // Three of sixty are another ad's.
+    #expect(query.text.contains("\"total\":58,") && query.text.contains("\"clicks\":1,"), "\(query.text)")
+  }
+
   @Test func everyLineGetsItsVerdict() throws {
     let service = try TestService()
     let now = KernelTime().wall()

@@ -70,7 +70,7 @@ struct DirectoryImport {
       progress: StoreImport.progress(of: plan.sourceID, in: store.shards), finished: finished.read(plan.way),
       retired: store.shards.map(\.state.retired), layout: store.identity.layout)
     var before: ReadBefore?
-    var passed: (before: ReadBefore, isWhole: FinishedImport?)?
+    var passed: (before: ReadBefore, ends: [FinishedImport])?
     var digest = SourceDigest()
     var sample: LineSample? = LineSample()
     switch try memory.start(question, text) {
@@ -90,8 +90,8 @@ struct DirectoryImport {
     case .behind(let found, let beginning):
       console.note("\(reading.path): goes on behind line \(found.lines)")
       (before, digest, sample) = (found, beginning.digest, beginning.sample)
-    case .proving(let found, let whole):
-      passed = (found, whole)
+    case .proving(let found, let ends):
+      passed = (found, ends)
       before = found
       sample = nil
     }
@@ -104,7 +104,12 @@ struct DirectoryImport {
     do {
       if let passed {
         try passOver(passed.before, parser, work, &reader)
-        if let whole = passed.isWhole, reader.isAtEnd {
+        let digest = reader.settled
+        guard digest == passed.before.digest || passed.ends.contains(where: { $0.digest == digest }) else {
+          throw Failure("\(reading.path): \(ImportMemory.changedText(question))", .refused)
+        }
+        reader.isAtEnd = unsafe try reader.lines.peek().isEmpty
+        if reader.isAtEnd, let whole = passed.ends.last(where: { $0.digest == digest }) {
           work.abandon()
           return .before(whole)
         }
@@ -149,25 +154,19 @@ struct DirectoryImport {
     }
   }
 
-  /// Passes over what was read before, which must be there still. The line behind it is read as well, to know whether there
-  /// is one; nothing was counted yet.
+  /// Passes over the lines that were read before; whether they are what was read, the digest tells. Nothing was counted yet.
   private func passOver(
     _ before: ReadBefore, _ parser: ClickParser, _ work: StoreImport, _ reader: inout Reader
   ) throws {
-    var (number, bytes): (UInt64, UInt64) = (0, 0)
+    var number: UInt64 = 0
     while number < before.lines, !reader.isAtEnd {
       reader.isAtEnd = unsafe try !reader.lines.next { line, lineBytes in
         number += 1
-        bytes += UInt64(lineBytes)
         if number == 1, reading.plan.format == .csv, reading.plan.hasHeader { unsafe try parser.readHeader(line) }
         work.pass(lineBytes)
       }
     }
     guard !interrupt.isRequested else { throw Failure("interrupted; nothing was counted") }
-    guard number == before.lines, bytes == before.bytes, reader.settled == before.digest else {
-      throw Failure("\(reading.path): \(ImportMemory.changedText(question))", .refused)
-    }
-    reader.isAtEnd = unsafe try reader.lines.peek().isEmpty
   }
 
   /// Reads to the end; true where somebody ended it before.
