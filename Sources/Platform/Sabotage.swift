@@ -124,6 +124,8 @@
   case heartbeatEarly
   /// Clicks that the dedup index no longer knows are not looked up in segments.
   case skipLookups
+  /// Clicks of the horizon that an opening did not take back into the index are looked up nowhere.
+  case skipHorizonLookups
   /// A filter of a segment does not know an id of its rows.
   case leaveOutOfFilter
   /// The dedup index forgets clicks that are in no segment yet.

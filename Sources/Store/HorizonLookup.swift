@@ -1,4 +1,5 @@
 import Clicks
+import Platform
 import Segments
 
 // An opening takes only the newest clicks of the segments back into the dedup index, so that a start after millions of clicks
@@ -35,7 +36,7 @@ struct HorizonLookup {
       guard let code = live.code(of: batch[i].identity.ad) else { continue }
       keys.append(SegmentKey(impression: batch[i].identity.impression, code: code, tag: i))
     }
-    guard !keys.isEmpty else { return }
+    guard !keys.isEmpty, !sabotaged(.skipHorizonLookups) else { return }
     earlier.append(contentsOf: repeatElement(.none, count: batch.count))
     keys.sort(by: SegmentKey.precedes)
     for segment in segments where segment.summary.positions.overlaps(positions) { search(segment, positions) }

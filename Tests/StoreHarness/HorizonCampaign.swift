@@ -49,7 +49,8 @@ package enum HorizonCampaign {
         machine.time.jumpWall(milliseconds: generator.edge(in: -10_000...10_000) * generator.pick([1, 1000, 100_000]))
       case 1: restart()
       case 2: store?.shards[0].maintain()
-      case 3...9: send(generator.oneIn(3) ? fresh() : sent.last ?? fresh())
+      case 3: _ = try? store?.shards[0].upkeep.perform(.sealLog)
+      case 4...9: send(generator.oneIn(3) ? fresh() : sent.last ?? fresh())
       default: sendAtEdge()
       }
     }
@@ -116,6 +117,9 @@ package enum HorizonCampaign {
       var options = Scenario.options
       options.dedupHorizon = timeToLive
       options.acceptClock = true
+      // Of what segments hold, an opening takes all back, some of it, or nothing, and looks the rest up.
+      options.recallLimit = generator.pick([0, 30, 1 << 20])
+      options.segmentFanIn = 2
       do { store = try Store.open(machine.environment, Run.path, options: options) } catch {
         findings.violations.append("seed \(seed): does not open: \(error)")
       }
