@@ -127,7 +127,7 @@ package struct ImportMemory {
     let isGone = hasRetired(since: before.since)
     if !isUnproven {
       if let text {
-        if let found = try text.beginning(before.bytes), found.digest.value == before.digest {
+        if let found = try text.beginning(before.bytes), found.digest.value == before.digest, try isProven(text) {
           return .behind(before, found)
         }
       } else if question.derivesFromLines || isGone {
@@ -138,6 +138,16 @@ package struct ImportMemory {
     // Lines have the ids that they had, also where an older version read them.
     if question.derivesFromLines, !isUnproven { return .refused(Self.text(question, before: nil, isGone: false)) }
     return .anew(.changed)
+  }
+
+  /// Whether the text is what the shards that are ahead of the others have read, too: a line that was changed there has
+  /// been counted as it was.
+  private func isProven(_ text: SourceText) throws -> Bool {
+    guard let progress, Set(progress.map(\.bytes)).count > 1 else { return true }
+    let digests = try text.digests(at: Set(progress.map(\.bytes)))
+    return progress.allSatisfy { one in
+      one.proof.map { digests[one.bytes] == SourceKey(high: $0.digestHigh, low: $0.digestLow) } ?? false
+    }
   }
 
   /// A file of which no import is under way.

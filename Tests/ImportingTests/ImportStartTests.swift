@@ -87,6 +87,11 @@ import Testing
         #expect(got == due, "\(text.utf8.count) bytes, retired \(gone), from lines \(derived)")
       }
     }
+    // Of two shards the one that is ahead has read more: that must be there too.
+    let both = try progress(read) + progress(Self.file(0..<600))
+    for (changed, due) in [(nil, "behind 501"), (599, "refused"), (600, "behind 501")] as [(Int?, String)] {
+      #expect(try start(Self.file(0..<900, changed: changed), lines: true, progress: both) == due)
+    }
     // A version before wrote no digest. Ids were derived as they are now.
     let old = try progress(read, isProven: false)
     for derived in [false, true] {

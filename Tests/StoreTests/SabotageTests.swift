@@ -57,7 +57,11 @@
         Campaign(name: "T3") { try RotCampaign.run(seed: 6, sample: 1000, stride: 7, limit: 1).violations }
       case .acceptOlderManifest, .fallBackToOlderManifest:
         Campaign(name: "T4") { try DamageCampaign.run(seed: 6, sparse: 64, random: 10, limit: 1).violations }
-      case .watermarkEarly, .wallClockHorizon, .skipHorizonLookups:
+      case .skipHorizonLookups:
+        Campaign(name: "horizon, many seeds") {
+          (1...60).lazy.map { HorizonCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+        }
+      case .watermarkEarly, .wallClockHorizon:
         Campaign(name: "horizon") { (1...5).flatMap { HorizonCampaign.run(seed: $0, steps: 200).violations } }
       case .watermarkNotCapped, .heartbeatEarly, .skipLookups, .leaveOutOfFilter, .expireBeforeSeal:
         Campaign(name: "event time") {
