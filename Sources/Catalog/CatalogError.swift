@@ -22,6 +22,8 @@ package enum CatalogError: Error, Equatable, Sendable {
   case keyExists(kid: String)
   /// No more signing keys can be active at once.
   case tooManyKeys(limit: Int)
+  /// No more tokens can work at once.
+  case tooManyTokens(limit: Int)
   /// Fields that are missing or wrong.
   case invalid([FieldFault])
 
@@ -64,6 +66,8 @@ extension CatalogError: CustomStringConvertible {
       "there is a signing key \(kid) already; key ids are never used twice"
     case .tooManyKeys(let limit):
       "\(limit) signing keys are active already; retire one first"
+    case .tooManyTokens(let limit):
+      "\(limit) tokens work already; revoke some first"
     case .invalid(let faults):
       faults.map(\.description).joined(separator: "; ")
     }

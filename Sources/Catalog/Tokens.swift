@@ -45,6 +45,10 @@ extension Catalog {
         FieldFault("label", "must have at most \(Self.maximumLabelBytes) bytes and no control characters"))
     }
     guard faults.isEmpty else { throw .invalid(faults) }
+    let working = try database.query(
+      "SELECT COUNT(*) FROM token WHERE revoked_at IS NULL", [], doing: "counting tokens"
+    ) { $0.integer(0) }
+    guard working.first ?? 0 < Self.maximumTokens else { throw .tooManyTokens(limit: Self.maximumTokens) }
     let info = TokenInfo(
       id: shortName(), scopes: scopes, advertiserID: advertiserID, label: label, createdAt: now(), revokedAt: nil)
     let text = Secret("tally_\(info.id)_\(Base64URL.encode(environment.chance.bytes(32)))")
@@ -67,6 +71,18 @@ extension Catalog {
       TokenInfo(
         id: $0.text(0), scopes: Scopes(rawValue: $0.integer(1)), advertiserID: $0.optionalText(2),
         label: $0.optionalText(3), createdAt: $0.integer(4), revokedAt: $0.optionalInteger(5))
+    }
+  }
+
+  /// The tokens that work, with their hashes.
+  func workingTokens() throws(CatalogError) -> [(hash: [UInt8], grant: Grant)] {
+    try database.query(
+      "SELECT hash, id, scopes, advertiser_id FROM token WHERE revoked_at IS NULL", [], doing: "listing tokens"
+    ) {
+      (
+        hash: $0.blob(0),
+        grant: Grant(tokenID: $0.text(1), scopes: Scopes(rawValue: $0.integer(2)), advertiserID: $0.optionalText(3))
+      )
     }
   }
 
@@ -124,7 +140,7 @@ enum Base64URL {
 }
 
 /// Whether both are equal, in a time that does not depend on where they differ.
-private func equalInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+func equalInConstantTime(_ a: [UInt8], _ b: [UInt8]) -> Bool {
   guard a.count == b.count else { return false }
   var difference: UInt8 = 0
   for index in a.indices { difference |= a[index] ^ b[index] }

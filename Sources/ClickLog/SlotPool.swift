@@ -7,14 +7,28 @@ import Synchronization
 /// pre-writing is what keeps file metadata out of every later sync (engine §2.1). Preparing takes a disk's time, so a
 /// background thread does it; taking and releasing are the committer's and take none.
 package final class SlotPool: Sendable {
+  /// A slot without a live generation; opened where it is about to be taken.
+  private struct Free {
+    var slot: UInt32
+    var file: (any File)?
+  }
+
   private struct State {
-    var free: [UInt32] = []
+    /// The next one is the last that is open, else the last.
+    var free: [Free] = []
     var next: UInt32 = 0
     var preparing = false
     var lastError: String?
     var keeper: Doorbell?
     /// Committers that wait for a slot.
     var waiting = 0
+
+    var hasOpen: Bool { free.contains { $0.file != nil } }
+
+    mutating func take() -> Free? {
+      guard let open = free.lastIndex(where: { $0.file != nil }) else { return free.popLast() }
+      return free.remove(at: open)
+    }
   }
 
   private let files: any FileSystem
@@ -55,15 +69,33 @@ package final class SlotPool: Sendable {
       if live.contains(slot) { continue }
       let path = "\(logDirectory)/\(name)"
       if try files.open(path, .read).size() == UInt64(slotBytes) {
-        found.free.append(slot)
+        found.free.append(Free(slot: slot))
       } else {
         try files.remove(path)
       }
     }
     if !sabotaged(.trustUnsyncedNames) { try files.synchronizeDirectory(logDirectory) }
-    found.free.sort(by: >)
+    found.free.sort { $0.slot > $1.slot }
     let initial = found
     state.withLock { $0 = initial }
+  }
+
+  /// Whether slots are ahead, but none of them is open: taking one then needs a descriptor, which may not be had.
+  package var needsOpening: Bool { state.withLock { !$0.free.isEmpty && !$0.hasOpen } }
+
+  /// Opens the slot that is taken next. Throws where it cannot be opened; it stays where it is.
+  package func openNext() throws(SystemError) {
+    guard let slot = state.withLock({ $0.hasOpen ? nil : $0.free.last?.slot }) else { return }
+    do throws(SystemError) {
+      let file = try files.open(path(slot), .readWrite)
+      state.withLock {
+        if let index = $0.free.lastIndex(where: { $0.slot == slot }) { $0.free[index].file = file }
+        $0.lastError = nil
+      }
+    } catch {
+      state.withLock { $0.lastError = "\(error)" }
+      throw error
+    }
   }
 
   /// Whether no slot is ahead.
@@ -85,9 +117,9 @@ package final class SlotPool: Sendable {
   package func keep(by bell: Doorbell) { state.withLock { $0.keeper = bell } }
 
   /// Takes a free slot, opened for writing. Where none waits but one is being made, and the last making did not fail, it
-  /// waits a moment; nil where there is none then.
+  /// waits a moment; nil where there is none then, or none can be opened for want of descriptors.
   package func take() throws(SystemError) -> (slot: UInt32, file: any File)? {
-    let (first, keeper, failed) = state.withLock { ($0.free.popLast(), $0.keeper, $0.lastError != nil) }
+    let (first, keeper, failed) = state.withLock { ($0.take(), $0.keeper, $0.lastError != nil) }
     keeper?.ring()
     var taken = first
     if taken == nil, keeper != nil, !failed {
@@ -95,15 +127,24 @@ package final class SlotPool: Sendable {
       defer { state.withLock { $0.waiting -= 1 } }
       keeper?.ring()
       _ = prepared.wait(nanoseconds: Self.patience) { state.withLock { !$0.free.isEmpty || $0.lastError != nil } }
-      taken = state.withLock { $0.free.popLast() }
+      taken = state.withLock { $0.take() }
       keeper?.ring()
     }
-    guard let slot = taken else { return nil }
-    return (slot, try files.open(path(slot), .readWrite))
+    guard let free = taken else { return nil }
+    if let file = free.file { return (free.slot, file) }
+    do throws(SystemError) { return (free.slot, try files.open(path(free.slot), .readWrite)) } catch {
+      // Nothing was written: the slot is as free as it was.
+      state.withLock {
+        $0.free.append(Free(slot: free.slot))
+        if error.isOutOfDescriptors { $0.lastError = "\(error)" }
+      }
+      guard error.isOutOfDescriptors else { throw error }
+      return nil
+    }
   }
 
   /// Gives back a slot whose generation no durable manifest names any more.
-  package func release(_ slot: UInt32) { state.withLock { $0.free.append(slot) } }
+  package func release(_ slot: UInt32) { state.withLock { $0.free.append(Free(slot: slot)) } }
 
   /// Makes one slot, and calls `rest` behind each piece of it. Throws `ENOSPC` where the volume would fall below its reserve; nothing
   /// is left behind then.
@@ -118,8 +159,10 @@ package final class SlotPool: Sendable {
     let temporary = "\(temporaryDirectory)/\(SlotHeader.name(slot))"
     do throws(SystemError) {
       try write(slot, as: temporary, rest)
+      // By its own name; where no descriptor can be had now, `openNext` does it.
+      let file = state.withLock { $0.hasOpen } ? nil : try? files.open(path(slot), .readWrite)
       state.withLock {
-        $0.free.insert(slot, at: 0)
+        $0.free.insert(Free(slot: slot, file: file), at: 0)
         $0.preparing = false
         $0.lastError = nil
       }

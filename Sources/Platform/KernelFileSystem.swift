@@ -37,7 +37,13 @@ package final class KernelFileSystem: FileSystem {
   }
 
   package func list(_ path: String) throws(SystemError) -> [String] {
-    guard let directory = unsafe opendir(path) else { throw SystemError("opendir", path, code: errno) }
+    let descriptor = Descriptors.opening { unsafe tally_open(path, O_RDONLY | O_DIRECTORY, 0) }
+    if descriptor < 0 { throw SystemError("opendir", path, code: -descriptor) }
+    guard let directory = unsafe fdopendir(descriptor) else {
+      let code = errno
+      Descriptors.closing(descriptor)
+      throw SystemError("opendir", path, code: code)
+    }
     defer { unsafe closedir(directory) }
     var names: [String] = []
     while true {
@@ -71,13 +77,13 @@ final class KernelFile: File {
   private let descriptor: Int32
 
   init(_ path: String, _ flags: Int32) throws(SystemError) {
-    let result = unsafe tally_open(path, flags, 0o600)
+    let result = Descriptors.opening { unsafe tally_open(path, flags, 0o600) }
     if result < 0 { throw SystemError("open", path, code: -result) }
     self.path = path
     descriptor = result
   }
 
-  deinit { close(descriptor) }
+  deinit { Descriptors.closing(descriptor) }
 
   func size() throws(SystemError) -> UInt64 {
     var status = stat()

@@ -16,8 +16,15 @@ package struct SystemError: Error, Equatable, CustomStringConvertible, Sendable 
     self.code = code
   }
 
-  /// Whether space ran out (device or quota): refused work that may be tried again when space returns.
-  package var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
+  /// Whether space ran out (device, quota, or the greatest size of a file that the process may write): refused work that
+  /// may be tried again when space returns.
+  package var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT || code == EFBIG }
+
+  /// Whether descriptors ran out, of the process or of the machine: nothing was opened, and it may be tried again.
+  package var isOutOfDescriptors: Bool { code == EMFILE || code == ENFILE }
+
+  /// Whether something ran out that others may give back: refused work that may be tried again.
+  package var isShortage: Bool { isOutOfSpace || isOutOfDescriptors }
 
   package var description: String {
     "\(call) \(subject): \(unsafe String(cString: strerror(code))) (errno \(code))"

@@ -163,6 +163,9 @@ package final class SlotKeeper: Sendable {
     for pool in pools { pool.keep(by: thread.bell) }
     while !thread.isStopping {
       var failed = false
+      for pool in pools where pool.needsOpening {
+        do throws(SystemError) { try pool.openNext() } catch { failed = true }
+      }
       for pool in pools where pool.needsPreparation {
         // The error stays in the pool, where readiness reads it.
         do throws(SystemError) {
@@ -172,7 +175,7 @@ package final class SlotKeeper: Sendable {
       let needy = pools
       thread.sleep(nanoseconds: 1_000_000_000) {
         // After a failure only time helps.
-        !failed && needy.contains { $0.needsPreparation }
+        !failed && needy.contains { $0.needsPreparation || $0.needsOpening }
       }
     }
   }

@@ -19,13 +19,16 @@ extension LoopHandler {
   func begin(_ head: borrowing Request, _ exchange: Exchange, on loop: EventLoop) -> Bool {
     let id = Asker.givenID(head) ?? nextRequestID()
     let call: APIRequest
+    let token: String
     do throws(Problem) {
+      try checkHost(head)
       call = try APIRequest(head, isAdmin: head.listenerTag == Self.adminTag, requestID: id)
+      token = try admit(call.method, call.segments, call.authorization, isAdmin: call.isAdmin).tokenID
       guard head.headerText("Content-Encoding").map({ $0.lowercased() == "identity" }) ?? true else {
         throw .encodedBody
       }
       if context.isStopping { throw .stopping }
-      guard door.enter() else { throw .tooManyBatches }
+      try door.enter(token)
     } catch {
       respond(error.response(requestID: id), exchange, loop)
       return false
@@ -33,7 +36,7 @@ extension LoopHandler {
     let batch = Batch(exchange: exchange, loop: loop, requestID: id) { [self] response in
       loop.submit { [self] loop in finishBatch(exchange, response, loop) }
     }
-    batches[exchange] = OpenBatch(batch: batch)
+    batches[exchange] = OpenBatch(batch: batch, token: token)
     let asked = context.catalog.submit { [self] state in
       let answer = Result { () throws(Problem) in try state.api.admit(call) }
       loop.submit { [self] loop in admitted(batch, answer, loop) }
@@ -71,15 +74,16 @@ extension LoopHandler {
 
   func abandoned(_ exchange: Exchange, on loop: EventLoop) {
     if let stream = liveStreams.removeValue(forKey: exchange) { stream.leave() }
+    if let ticket = tickets.removeValue(forKey: exchange) { ticket.leave() }
     guard let open = batches.removeValue(forKey: exchange) else { return }
     open.batch.abort()
     open.worker?.bell.ring()
-    door.leave()
+    door.leave(open.token)
   }
 
   private func finishBatch(_ exchange: Exchange, _ response: APIResponse, _ loop: EventLoop) {
-    guard batches.removeValue(forKey: exchange) != nil else { return }
-    door.leave()
+    guard let open = batches.removeValue(forKey: exchange) else { return }
+    door.leave(open.token)
     respond(response, exchange, loop)
   }
 }
@@ -87,6 +91,8 @@ extension LoopHandler {
 /// A batch as its loop remembers it.
 struct OpenBatch {
   var batch: Batch
+  /// Whose place it has.
+  var token: String
   /// Who reads it; nil until it is admitted.
   var worker: BatchWorker?
 }

@@ -17,6 +17,8 @@ struct PendingLookup {
   var asker: Asker
   /// False for a forged link that is redirected all the same, uncounted (`--on-bad-signature redirect`).
   var isVerified: Bool
+  /// Monotonic nanoseconds when it began to wait.
+  var since: Int64
 }
 
 /// How a click was asked for.
@@ -116,7 +118,7 @@ extension LoopHandler {
       look(
         PendingLookup(
           exchange: exchange, identity: identity, strings: strings, manner: manner, asker: Asker(request),
-          isVerified: verified), loop)
+          isVerified: verified, since: loop.now), loop)
     }
   }
 
@@ -323,7 +325,7 @@ extension LoopHandler {
     let key = lookup.identity.ad
     guard lookupCount < Self.lookupLimit else { return turnAway(lookup, loop) }
     if let ticket = cache.beginLoad(key) {
-      let asked = context.catalog.submit { [self] state in
+      let asked = context.catalog.submit(as: .click) { [self] state in
         let answer = Result { try state.catalog.ad(key) }
         loop.submit { [self] loop in found(ticket, answer, loop) }
       }
@@ -334,6 +336,28 @@ extension LoopHandler {
     }
     lookups[key, default: []].append(lookup)
     lookupCount += 1
+    nextLookupExpiry = min(nextLookupExpiry, lookup.since + context.settings.lookupDeadline)
+  }
+
+  /// Turns away the clicks that have waited for the catalog too long, whatever holds it. The answer, when it comes, goes into
+  /// the cache all the same.
+  func expireLookups(_ loop: EventLoop) {
+    guard loop.now >= nextLookupExpiry else { return }
+    let oldest = loop.now - context.settings.lookupDeadline
+    nextLookupExpiry = .max
+    for (key, waiting) in lookups {
+      let late = waiting.count { $0.since <= oldest }
+      if late > 0 {
+        // They stand in the order in which they came.
+        for lookup in waiting[..<late] { turnAway(lookup, loop) }
+        lookups[key] = late == waiting.count ? nil : Array(waiting[late...])
+        lookupCount -= late
+        counts.lateLookups += UInt64(late)
+      }
+      if late < waiting.count {
+        nextLookupExpiry = min(nextLookupExpiry, waiting[late].since + context.settings.lookupDeadline)
+      }
+    }
   }
 
   private func found(_ ticket: AdCache.Ticket, _ answer: Result<Ad?, any Error>, _ loop: EventLoop) {

@@ -34,6 +34,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   let scratch = ClickScratch()
   var lookups: [AdKey: [PendingLookup]] = [:]
   var lookupCount = 0
+  /// No click that waits for the catalog has waited too long before this time.
+  var nextLookupExpiry = Int64.max
   private var lastPublish: Int64 = 0
   var counts = LoopCounts()
   private let published = Mutex(LoopCounts())
@@ -43,6 +45,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   /// Batches and streams of this loop's connections.
   var batches: [Exchange: OpenBatch] = [:]
   var liveStreams: [Exchange: LiveStream] = [:]
+  /// Requests of this loop's connections that other threads answer.
+  var tickets: [Exchange: Ticket] = [:]
   /// Verdicts of known ads that are not counted clicks, on their way to the shards (R17).
   var verdicts = VerdictTally()
 
@@ -71,7 +75,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   func limit(for head: borrowing Request) -> Int {
     if Self.isClick(head) { return Self.clickBodyLimit }
     if Self.isBatch(head) { return context.settings.maxBatch }
-    return min(API.bodyLimit(for: head), context.settings.maxBody)
+    return min(API.bodyLimit(for: head), context.settings.maxBody, context.budget.bodyLimit)
   }
 
   func skipsBody(of head: borrowing Request) -> Bool { Self.isClick(head) }
@@ -102,6 +106,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       limit = max(0, limit - (context.environment.time.monotonic() - began))
     }
     for i in lanes.indices { settle(&lanes[i], loop) }
+    if lookupCount > 0 { expireLookups(loop) }
     if context.routes.version != routes.version { routes = context.routes.table }
     routeAgain(loop)
     verdicts.handOver(context, routes, loop.now)
@@ -113,6 +118,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   func nextWait() -> Int64 {
     for i in lanes.indices where lanes[i].outstanding > 0 { return 1_000_000 }
+    if lookupCount > 0 { return 20_000_000 }
     return verdicts.isEmpty ? -1 : VerdictTally.interval
   }
 
@@ -120,6 +126,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   private func other(_ request: borrowing Request, _ exchange: Exchange, _ loop: EventLoop) {
     let isAdmin = request.listenerTag == Self.adminTag
+    do throws(Problem) { try checkHost(request) } catch {
+      return respond(error.response(requestID: nextRequestID()), exchange, loop)
+    }
     if request.method == .get || request.method == .head {
       if request.pathEquals("/-/healthy") { return text(200, "ok\n", exchange, loop) }
       if request.pathEquals("/-/ready") {
@@ -135,31 +144,17 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
         let page = context.metricsPage()
         return loop.respond(exchange) { writer in
           writer.begin(200)
-          writer.headerLines("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n")
+          writer.headerLines("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\nCache-Control: no-store\r\n")
           writer.body(page)
         }
       }
     }
     let id = Asker.givenID(request) ?? nextRequestID()
-    let call: APIRequest
-    do throws(Problem) { call = try APIRequest(request, isAdmin: isAdmin, requestID: id) } catch {
-      return respond(error.response(requestID: id), exchange, loop)
-    }
-    let asked = context.catalog.submit { [self] state in
-      switch state.api.answer(call) {
-      case .done(let response): loop.submit { [self] loop in respond(response, exchange, loop) }
-      case .stream(let query): loop.submit { [self] loop in openStream(query, id, exchange, loop) }
-      case .query(let query):
-        let queued = context.queries.submit { _ in
-          let response = query()
-          loop.submit { [self] loop in respond(response, exchange, loop) }
-        }
-        if !queued {
-          loop.submit { [self] loop in respond(Problem.overloaded.response(requestID: id), exchange, loop) }
-        }
-      }
-    }
-    if !asked { respond(Problem.overloaded.response(requestID: id), exchange, loop) }
+    do throws(Problem) {
+      let call = try APIRequest(request, isAdmin: isAdmin, requestID: id)
+      let grant = try admit(call.method, call.segments, call.authorization, isAdmin: isAdmin)
+      ask(call, token: grant.tokenID, exchange, loop)
+    } catch { respond(error.response(requestID: id), exchange, loop) }
   }
 
   /// Names the next request that needs a name and brought none.
@@ -177,6 +172,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   }
 
   func respond(_ response: APIResponse, _ exchange: Exchange, _ loop: EventLoop) {
+    tickets[exchange] = nil
     loop.respond(exchange) { writer in
       response.write(into: &writer)
     }
@@ -189,4 +185,6 @@ struct LoopCounts: Sendable {
   var verdicts = InlineArray<13, UInt64>(repeating: 0)
   var loop = LoopStatistics()
   var cache: AdCache.Statistics?
+  /// Clicks that waited for the catalog too long.
+  var lateLookups: UInt64 = 0
 }

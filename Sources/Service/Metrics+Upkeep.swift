@@ -7,7 +7,7 @@ import Store
 extension ServiceContext {
   func upkeep(_ writer: inout MetricsWriter) {
     // Whoever asks next has it.
-    if disks.isStale { _ = queries.submit { [disks] _ in disks.refresh() } }
+    if disks.isStale { _ = queries.submit("", QueryQueue.Entry { [disks] in disks.refresh() }) }
     let counters = conditions.map(\.upkeep)
     let summaries = tables.map(\.summary)
     let known = disks.disks

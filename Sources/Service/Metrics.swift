@@ -80,6 +80,20 @@ extension ServiceContext {
     writer.single(
       "tally_http_connections_refused_total", "counter", "Connections over the limit, closed at once.",
       sum { $0.loop.refused })
+    writer.single(
+      "tally_http_connections_evicted_total", "counter", "Idle connections closed to make room for new ones.",
+      sum { $0.loop.madeRoom })
+    writer.single(
+      "tally_http_connections_cut_total", "counter", "Connections cut for the memory that they held.",
+      sum { $0.loop.shed })
+    writer.single(
+      "tally_http_buffered_bytes", "gauge", "Memory of requests and answers that wait.", max(0, budget.current))
+    writer.single(
+      "tally_http_buffered_limit_bytes", "gauge", "What they may have (--max-buffered).", budget.limit)
+    writer.single(
+      "tally_http_buffered_peak_bytes", "gauge", "The most that they had since the start.", budget.peak)
+    writer.single(
+      "tally_http_buffered_refused_total", "counter", "Requests answered 503 since memory was short.", budget.refused)
     writer.single("tally_http_requests_total", "counter", "Requests of every kind.", sum { $0.loop.requests })
     writer.single("tally_http_received_bytes_total", "counter", "Bytes received.", sum { $0.loop.bytesIn })
     writer.single("tally_http_sent_bytes_total", "counter", "Bytes sent.", sum { $0.loop.bytesOut })
@@ -145,7 +159,17 @@ extension ServiceContext {
       "tally_catalog_cache_evictions_total", "counter", "Ads and unknown ids that made room.",
       caches.reduce(0) { $0 + $1.evictions })
     writer.single("tally_catalog_cache_bytes", "gauge", "Memory of the ad caches.", caches.reduce(0) { $0 + $1.bytes })
-    writer.single("tally_catalog_queue_depth", "gauge", "Requests waiting for the catalog.", catalog.depth)
+    writer.single(
+      "tally_catalog_queue_depth", "gauge", "Requests that the catalog's thread has yet to do.", catalog.depth)
+    writer.single(
+      "tally_catalog_late_lookups_total", "counter", "Clicks answered 503 since their ad's look-up took too long.",
+      loopMetrics.reduce(UInt64(0)) { $0 + $1.lateLookups })
+    let asked = queries.counts
+    writer.single("tally_queries_waiting", "gauge", "Queries that wait to be computed.", queries.depth)
+    writer.family("tally_queries_total", "counter", "Queries by what became of them.")
+    writer.sample("tally_queries_total", "outcome=\"computed\"", asked.computed)
+    writer.sample("tally_queries_total", "outcome=\"dropped\"", asked.dropped)
+    writer.sample("tally_queries_total", "outcome=\"refused\"", asked.refused)
   }
 
   private func process(_ writer: inout MetricsWriter) {
@@ -157,6 +181,15 @@ extension ServiceContext {
     if let names = try? environment.files.list("/proc/self/fd") {
       writer.single("tally_process_open_fds", "gauge", "Open descriptors.", names.count)
     }
+    if let descriptors {
+      writer.single("tally_process_max_fds", "gauge", "Descriptors that the process may open.", descriptors.limit)
+      writer.single(
+        "tally_http_connections_limit", "gauge", "Connections that there is room for.",
+        descriptors.connections * settings.loops + settings.maxAdminConnections)
+    }
+    writer.single(
+      "tally_descriptor_shortages_total", "counter", "Files that found no descriptor and took a spare one.",
+      Descriptors.sparesTaken)
   }
 
   private func residentBytes() -> UInt64? {

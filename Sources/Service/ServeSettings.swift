@@ -66,6 +66,16 @@ package struct ServeSettings: Sendable {
   package var batchWorkers = 1
   /// How long a batch waits for room in the log, or for an answer of it, before it is answered 503.
   package var batchPatience: Int64 = 5_000_000_000
+  /// Bytes that requests and answers may hold in memory, of all loops together. One body may have a quarter of it.
+  package var maxBuffered = 256 << 20
+  /// Connections of the admin listener, which the others do not take away.
+  package var maxAdminConnections = 64
+  /// Names, in lower case, by which the admin listener is addressed beside addresses and `localhost`.
+  package var adminHosts: [String] = []
+  /// A click that waits longer for its ad's look-up is answered 503, uncounted.
+  package var lookupDeadline: Int64 = 2_000_000_000
+  /// Descriptors that the process may have; nil leaves connections to their own bound.
+  package var descriptorLimit: Int?
   /// Streams of live points at once; one more is answered 503.
   package var maxStreams = 256
   /// Silence after which a stream says that it is alive.

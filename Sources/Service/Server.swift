@@ -113,16 +113,23 @@ package final class Server {
         routes: hotAds.board,
         reports: store.shards.count > 1 && settings.hotThreshold > 0 ? hotAds.reports : nil, policy: hotAds.policy)
     }
+    let plan = try planDescriptors()
     let context = ServiceContext(
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
-      hotAds: hotAds, bots: bots, catalog: Worker("catalog"), queries: Worker("queries"), report: report)
+      hotAds: hotAds, bots: bots, catalog: Worker("catalog"), tokens: TokenBoard(try catalog.tokenView()),
+      budget: BufferBudget(limit: settings.maxBuffered), descriptors: plan, report: report)
     self.context = context
 
     let (door, live) = openDoors(context, Array(zip(batchRings, bells)), keys)
     let handlers = (0..<settings.loops).map {
       LoopHandler(context, rings: rings[$0], keys: keys, index: $0, door: door, live: live)
     }
-    let eventLoops = try handlers.map { try EventLoop(handler: $0, settings: settings.loopSettings) }
+    var loopSettings = settings.loopSettings
+    if let plan { loopSettings.maxConnections = plan.connections }
+    loopSettings.extraConnections = settings.maxAdminConnections
+    let eventLoops = try handlers.map {
+      try EventLoop(handler: $0, settings: loopSettings, budget: context.budget)
+    }
     for handler in handlers { context.add(handler) }
     try listen(eventLoops)
 
@@ -143,8 +150,8 @@ package final class Server {
     // Before the catalog has a thread of its own.
     let scheduler = try schedule(catalog, context, operations)
     self.scheduler = scheduler
-    try startCatalog(catalog, context, operations, Array(zip(handlers, eventLoops)), door)
-    try context.queries.start { () }
+    try startCatalog(catalog, context, operations, Array(zip(handlers, eventLoops)), door, live)
+    try context.queries.start()
     for (number, worker) in door.workers.enumerated() { try worker.start(number) }
     try live.start()
     try scheduler.start()
@@ -159,6 +166,17 @@ package final class Server {
     lock?.write([
       "pid": "\(processID())", "listen": publicAddress, "admin": adminAddress, "version": tallyVersion,
     ])
+  }
+
+  /// Shares the descriptors out; what is open now are the store's files.
+  private func planDescriptors() throws -> DescriptorPlan? {
+    guard let limit = settings.descriptorLimit else { return nil }
+    let open = try environment.files.list("/proc/self/fd").count
+    let plan = try DescriptorPlan(
+      limit: limit, open: open, loops: settings.loops, connections: settings.loopSettings.maxConnections,
+      admin: settings.maxAdminConnections)
+    if let note = plan.note { notes.append(note) }
+    return plan
   }
 
   /// Makes the batch door and the publisher of live points; their threads start later.
@@ -227,12 +245,14 @@ package final class Server {
       }
     }
     let admin = try SocketAddress.resolve(settings.adminListen)
-    adminAddress = try eventLoops[0].listen(at: admin, tag: LoopHandler.adminTag).description
+    var adminOptions = ListenerOptions()
+    adminOptions.connections = settings.maxAdminConnections
+    adminAddress = try eventLoops[0].listen(at: admin, tag: LoopHandler.adminTag, options: adminOptions).description
   }
 
   private func startCatalog(
     _ catalog: Catalog, _ context: ServiceContext, _ operations: Operations, _ loops: [(LoopHandler, EventLoop)],
-    _ door: BatchDoor
+    _ door: BatchDoor, _ live: LivePublisher
   ) throws {
     let clock = context.clock
     let api = API(
@@ -246,12 +266,23 @@ package final class Server {
       case .ads(let ads):
         for (handler, loop) in loops { loop.submit { _ in handler.forget(ads) } }
         door.forget(ads)
+        // A stream ends with its ad, and where the ad is no longer its token's.
+        for stream in live.streams(of: Set(ads)) {
+          let ad = try? catalog.ad(stream.query.ad)
+          if ad.map({ !stream.grant.reaches(advertiserID: $0.advertiserID) }) ?? true { stream.revoke() }
+        }
       case .keys:
         guard let keys = try? catalog.activeKeys() else {
           return context.report("catalog: the signing keys cannot be read")
         }
         for (handler, loop) in loops { loop.submit { _ in handler.use(keys) } }
         door.use(keys)
+      case .tokens:
+        guard let tokens = try? catalog.tokenView() else {
+          return context.report("catalog: the tokens cannot be read")
+        }
+        context.tokens.show(tokens)
+        live.wake()
       }
     }
     let state = Once(CatalogState(catalog, api))
@@ -264,6 +295,17 @@ package final class Server {
       if case .failed(let reason) = condition.state { return reason }
     }
     return nil
+  }
+
+  /// Reads anew what may change while the server runs, and says in a line what that was.
+  package func reload() -> String {
+    let bots: BotList?
+    do { bots = try readBots() } catch { return "the list of robots stays as it was: \(error)" }
+    context?.botList.withLock { $0 = bots }
+    for (loop, _) in loops {
+      loop.submit { loop in (loop.requestHandler as? LoopHandler)?.use(bots) }
+    }
+    return "the list of robots is read anew; other settings change with a restart"
   }
 
   /// Stops in good order: no new connections, answers for what is under way, the log closed, the lock given back.

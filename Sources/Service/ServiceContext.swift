@@ -28,7 +28,13 @@ package final class ServiceContext: Sendable {
   /// The catalog's own thread.
   let catalog: Worker<CatalogState>
   /// Queries over many rows.
-  let queries: Worker<Void>
+  let queries: QueryQueue
+  /// The tokens that work.
+  let tokens: TokenBoard
+  /// What requests and answers hold in memory.
+  let budget: BufferBudget
+  /// How many descriptors the process may have, and how many of them the connections; nil where nobody asked.
+  let descriptors: DescriptorPlan?
   /// Who is a robot; nil where nobody is asked.
   let botList: Mutex<BotList?>
   /// Begins each request's id: unlike for each start of the process.
@@ -45,7 +51,8 @@ package final class ServiceContext: Sendable {
   init(
     settings: ServeSettings, environment: Environment, clock: LogicalClock, committers: [Committer], shards: [Shard],
     hotAds: HotAds, bots: BotList?,
-    catalog: Worker<CatalogState>, queries: Worker<Void>, report: @escaping @Sendable (String) -> Void
+    catalog: Worker<CatalogState>, tokens: TokenBoard, budget: BufferBudget, descriptors: DescriptorPlan?,
+    report: @escaping @Sendable (String) -> Void
   ) {
     self.settings = settings
     self.environment = environment
@@ -61,7 +68,10 @@ package final class ServiceContext: Sendable {
     disks = DiskBoard(cores)
     disks.refresh()
     self.catalog = catalog
-    self.queries = queries
+    self.tokens = tokens
+    self.budget = budget
+    self.descriptors = descriptors
+    queries = QueryQueue(budget)
     requestPrefix = String(environment.chance.next(), radix: 36) + "-"
     started = environment.time.wall()
     reporter = report

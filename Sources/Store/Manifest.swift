@@ -133,7 +133,7 @@ package struct Manifest: ~Copyable {
       for path in temporary where files.exists(path) {
         do throws(SystemError) { try files.remove(path) } catch {}
       }
-      if !error.isOutOfSpace { failure = error }
+      if !error.isShortage { failure = error }
       throw error
     }
     if sabotaged(.removeManifestEarly) { removeOlder(than: number) }

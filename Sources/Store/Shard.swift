@@ -338,7 +338,7 @@ package final class Shard {
     do throws(SystemError) {
       reclaim()
       do throws(SystemError) { try core.manifest.makeRoom() } catch {
-        guard error.isOutOfSpace, !core.manifest.hasFailed else { throw error }
+        guard error.isShortage, !core.manifest.hasFailed else { throw error }
         return wait("the manifest cannot grow: \(error)")
       }
       guard let (slot, file) = try slots.take() else {

@@ -41,7 +41,7 @@ extension Shard {
       files: environment.files, logDirectory: log, temporaryDirectory: temporary, slotBytes: options.slotBytes,
       reserve: options.diskReserve, live: live)
     if slots.needsPreparation {
-      do throws(SystemError) { try slots.prepare() } catch { guard error.isOutOfSpace else { throw error } }
+      do throws(SystemError) { try slots.prepare() } catch { guard error.isShortage else { throw error } }
     }
 
     var opening = try Opening(recovery, environment, store: store, options: options, clock: clock, log: log)

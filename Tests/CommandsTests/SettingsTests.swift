@@ -57,7 +57,8 @@ import Testing
       --drain-timeout 11s --loops 2 --catalog-cache 12MiB --shards 3 --durability sync --log-slot-size 128KiB \
       --disk-reserve 13MiB --accept-clock --raw-retention 14d --minute-retention 15d --background-rate 16MiB \
       --background-cpu 17 --read-mode read --max-lateness 50h --max-future 4m --heartbeat 3s --checkpoint-interval 40s \
-      --max-batch 18MiB --max-batches 19 --max-streams 20 --batch-workers 2
+      --max-batch 18MiB --max-batches 19 --max-streams 20 --batch-workers 2 --max-buffered 21MiB \
+      --max-admin-connections 22 --lookup-deadline 23s --admin-host Tally.internal,b
       """.replacing("\n", with: " ")
     ).values
     #expect(found.dataDirectory == "/d" && found.listen == "a:1" && found.adminListen == "b:2")
@@ -68,6 +69,8 @@ import Testing
     #expect(found.eventTimes.maxLateness == 50 * 3_600_000 && found.eventTimes.maxFuture == 240_000)
     #expect(found.shardOptions.maxFuture == 240_000 && found.shardOptions.idleAfter == 3_000)
     #expect(found.shardOptions.checkpointInterval == 40_000)
+    #expect(found.maxBuffered == 21 << 20 && found.maxAdminConnections == 22)
+    #expect(found.lookupDeadline == 23_000_000_000 && found.adminHosts == ["tally.internal", "b"])
     #expect(found.onBadSignature == .redirect && found.unknownAdURL == "https://x.example/")
     #expect(found.onLogFailure == .exit && found.verdictHeader)
     #expect(found.loopSettings.maxConnections == 8 && found.loopSettings.headLimit == 4096)

@@ -19,11 +19,23 @@ final class TestHandler: RequestHandler {
   /// Answers under way in pieces.
   var streams: [Exchange] = []
 
+  func refusal(of head: borrowing Request) -> ((inout ResponseWriter) -> Void)? {
+    guard head.pathEquals("/forbidden") else { return nil }
+    return { writer in writer.begin(401) }
+  }
+
+  /// How often a client of a held request was said to have closed its sending side.
+  var hangUps = 0
+  func hungUp(_ exchange: Exchange, on loop: EventLoop) { hangUps += 1 }
+
   func limit(for head: borrowing Request) -> Int { head.pathEquals("/nobody") ? 0 : bodyLimit }
 
   func handle(_ request: borrowing Request, _ exchange: Exchange, on loop: EventLoop) {
     let query = unsafe text(request.query)
     if request.pathEquals("/hold") {
+      held.append(exchange)
+    } else if request.pathEquals("/alone") {
+      _ = loop.hold(exchange)
       held.append(exchange)
     } else if request.pathEquals("/release") {
       let all = held
@@ -63,7 +75,10 @@ final class TestHandler: RequestHandler {
       return
     } else if request.pathEquals("/statistics") {
       let s = loop.statistics
-      loop.respond(exchange) { ok(&$0, "open \(s.open) requests \(s.requests) refused \(s.refused)") }
+      let (hangUps, abandonments) = (hangUps, abandonments)
+      loop.respond(exchange) {
+        ok(&$0, "open \(s.open) requests \(s.requests) refused \(s.refused) hung up \(hangUps) left \(abandonments)")
+      }
     } else {
       let name = request.methodName
       loop.respond(exchange) { ok(&$0, "\(name) \(unsafe text(request.path))") }
@@ -91,18 +106,24 @@ func ok(_ writer: inout ResponseWriter, _ body: String) {
 final class TestServer {
   let loop: EventLoop
   let address: SocketAddress
+  /// Where it listens besides.
+  let second: SocketAddress?
   private let thread: Thread
   private var isStopped = false
   var authority: String { address.description }
 
   init(
     _ settings: LoopSettings = LoopSettings(), at address: String = "127.0.0.1:0",
-    options: ListenerOptions = ListenerOptions(), prepare: (TestHandler) -> Void = { _ in }
+    options: ListenerOptions = ListenerOptions(), second: ListenerOptions? = nil,
+    budget: BufferBudget = BufferBudget(), prepare: (TestHandler) -> Void = { _ in }
   ) throws {
     let handler = TestHandler()
     prepare(handler)
-    let loop = try EventLoop(handler: handler, settings: settings)
+    let loop = try EventLoop(handler: handler, settings: settings, budget: budget)
     self.address = try loop.listen(at: SocketAddress.resolve(address), tag: 7, options: options)
+    self.second = try second.map { options in
+      try loop.listen(at: SocketAddress.resolve("127.0.0.1:0"), tag: 8, options: options)
+    }
     self.loop = loop
     thread = try Thread("test-loop") { loop.run() }
   }
@@ -148,7 +169,7 @@ final class Wire {
   private var reader = ResponseReader()
   private var isEnded = false
 
-  init(_ server: TestServer, receiveBuffer: Int32 = 0) {
+  init(_ server: TestServer, receiveBuffer: Int32 = 0, second: Bool = false) {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     if receiveBuffer > 0 {
       var size = receiveBuffer
@@ -161,7 +182,7 @@ final class Wire {
     unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = server.address.port.bigEndian
+    address.sin_port = (second ? server.second! : server.address).port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
     let size = socklen_t(MemoryLayout<sockaddr_in>.size)
     let code = unsafe withUnsafePointer(to: &address) {

@@ -91,6 +91,7 @@ final class APIHarness {
     switch api.answer(request) {
     case .done(let response): return response
     case .query(let compute): return compute()
+    case .steps(let work): return work.finish()
     case .stream: return APIResponse(status: 200)
     }
   }

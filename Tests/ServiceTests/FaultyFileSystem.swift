@@ -13,6 +13,8 @@ final class FaultyFileSystem: FileSystem {
     /// No new log slot can be made: the volume says it is full, or it says so only when written to.
     var isFull = false
     var isFullOnAllocation = false
+    /// No descriptor can be had for a file of the log, or for one that is made.
+    var isOutOfDescriptors = false
     /// Syncs do not come back until this is over.
     var isStalled = false
   }
@@ -38,8 +40,9 @@ final class FaultyFileSystem: FileSystem {
   var stalledCount: Int { sleepers.load(ordering: .sequentiallyConsistent) }
 
   func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> any File {
-    let file = try base.open(path, mode)
     let isLog = path.contains("/log/")
+    if faults.isOutOfDescriptors, isLog || mode == .create { throw SystemError("open", path, code: EMFILE) }
+    let file = try base.open(path, mode)
     return isLog || path.contains("/tmp/slot") || mode == .create ? FaultyFile(file, self, isLog: isLog) : file
   }
 

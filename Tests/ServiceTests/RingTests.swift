@@ -280,7 +280,8 @@ import Testing
         gate.pass()
       })
     started.pass()
-    for _ in 0..<3 { #expect(worker.submit { _ in }) }
+    // What is being done has a place among the three.
+    for _ in 0..<2 { #expect(worker.submit { _ in }) }
     #expect(worker.depth == 3)
     #expect(!worker.submit { _ in })
     gate.open()

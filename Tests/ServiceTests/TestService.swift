@@ -155,6 +155,14 @@ final class TestService {
       method, path, headers: headers, body: Array(body.utf8))
   }
 
+  /// The text of a new token with these scopes.
+  func newToken(_ scopes: [String]) throws -> String {
+    struct Made: Decodable { var token: String }
+    let list = scopes.map { "\"\($0)\"" }.joined(separator: ",")
+    let answer = try api("POST", "/admin/v1/tokens", #"{"scopes":[\#(list)]}"#, admin: true)
+    return try JSONDecoder().decode(Made.self, from: Data(answer.body)).token
+  }
+
   struct Series: Decodable, Equatable {
     struct Point: Decodable, Equatable {
       var minute: String

@@ -55,10 +55,15 @@ int64_t tally_process_cpu_ns(void);
 // calling thread, and so in every thread it starts later, and returns a descriptor that reports them, or -errno.
 void tally_ignore_signal(int signal);
 int tally_signal_fd(uint64_t mask);
+// The number of the next signal that `fd` reports, or -errno.
+int tally_signal_next(int fd);
 
 // Starts `path` with `arguments` (NULL-terminated), its output and errors going to the two descriptors, no signal blocked.
 // With `follow` the child is killed when the thread that started it ends. Returns the process id, or -errno.
 int tally_spawn(const char *path, const char *const *arguments, int output, int errors, int follow);
+
+// Raises the soft limit of open descriptors to the hard one; returns the limit in force, or -errno.
+int64_t tally_raise_descriptor_limit(void);
 
 void tally_thread_name(const char *name);
 // Sets the nice value of the calling thread.

@@ -73,6 +73,7 @@ package final class DirectoryDoor: Door {
       switch api.answer(request, as: owner) {
       case .done(let response): response
       case .query(let work): work()
+      case .steps(let work): work.finish()
       case .stream: Problem.notServing.response(requestID: request.requestID)
       }
     if let failure = failures.last.withLock({ $0 }) { throw failure }

@@ -10,15 +10,18 @@ package enum ServeCommand {
   package static let command = Command(
     "serve", "runs the service",
     discussion: """
-      Prints its addresses once it serves, and stops in good order at SIGTERM or SIGINT.
+      Prints its addresses once it serves, and stops in good order at SIGTERM or SIGINT. SIGHUP reads the list of robots anew.
       A setting is taken from its flag, else from the environment variable TALLY_ and its name in upper case with _ for -, \
       else from the file named by --config, else it has its default.
       """,
     options: Settings.options,
     examples: ["tally serve --data-dir /var/lib/tally --listen 0.0.0.0:8080", "TALLY_LISTEN=127.0.0.1:0 tally serve"]
   ) { arguments, console in
-    let settings = try Settings(arguments, variables: console.variables, files: console.environment.files)
-    return try run(settings.values, console, shardsGiven: settings.origins["shards"])
+    let given = try Settings(arguments, variables: console.variables, files: console.environment.files)
+    var settings = given.values
+    settings.descriptorLimit = Descriptors.raiseLimit()
+    Descriptors.holdSpares(16)
+    return try run(settings, console, shardsGiven: given.origins["shards"])
   }
 
   private static func run(
@@ -36,8 +39,10 @@ package enum ServeCommand {
     }
     for note in exposed(settings) { console.note("note: \(note)") }
     tally_ignore_signal(SIGPIPE)
-    let signals = tally_signal_fd(1 << UInt64(SIGTERM) | 1 << UInt64(SIGINT))
-    guard signals >= 0 else { throw SystemError("signalfd", "SIGTERM, SIGINT", code: -signals) }
+    // A file that may not grow is a full disk, which the log waits for, and no reason to end.
+    tally_ignore_signal(SIGXFSZ)
+    let signals = tally_signal_fd(1 << UInt64(SIGTERM) | 1 << UInt64(SIGINT) | 1 << UInt64(SIGHUP))
+    guard signals >= 0 else { throw SystemError("signalfd", "SIGTERM, SIGINT, SIGHUP", code: -signals) }
     let server = Server(settings, environment: console.environment) { line in StandardError.write(line) }
     try server.start()
     for note in server.notes { console.note(note) }
@@ -86,8 +91,13 @@ package enum ServeCommand {
     var entry = pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
     while true {
       if unsafe poll(&entry, 1, 200) > 0 {
+        let number = tally_signal_next(signals)
+        if number == SIGHUP {
+          console.note("SIGHUP: \(server.reload())")
+          continue
+        }
         console.note(
-          "\(signal(signals)): stopping; requests under way have \(DurationText.write(settings.drainTimeout))")
+          "\(name(number)): stopping; requests under way have \(DurationText.write(settings.drainTimeout))")
         return .done
       }
       if settings.onLogFailure == .exit, let reason = server.failure {
@@ -98,16 +108,12 @@ package enum ServeCommand {
   }
 }
 
-/// The signal that has come, by its name.
-private func signal(_ descriptor: Int32) -> String {
-  var number: UInt32 = 0
-  var bytes = [UInt8](repeating: 0, count: 128)
-  let count = unsafe bytes.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
-  if count >= 4 { for i in 0..<4 { number |= UInt32(bytes[i]) << UInt32(8 * i) } }
-  switch Int32(bitPattern: number) {
-  case SIGTERM: return "SIGTERM"
-  case SIGINT: return "SIGINT"
-  default: return "signal \(number)"
+/// A signal by its name.
+private func name(_ signal: Int32) -> String {
+  switch signal {
+  case SIGTERM: "SIGTERM"
+  case SIGINT: "SIGINT"
+  default: "signal \(signal)"
   }
 }
 

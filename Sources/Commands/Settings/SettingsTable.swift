@@ -82,6 +82,9 @@ package enum SettingsTable {
     Setting(
       "admin-listen", .address, "where metrics and administration are served",
       show: { $0.adminListen }, set: { $0.adminListen = $1 }),
+    Setting(
+      "admin-host", hosts, "names by which the admin listener may be addressed, beside addresses and localhost",
+      show: { $0.adminHosts.isEmpty ? "none" : $0.adminHosts.joined(separator: ",") }, set: { $0.adminHosts = $1 }),
   ]
 
   private static let clicks: [Setting] = [
@@ -92,6 +95,10 @@ package enum SettingsTable {
       "commit-deadline", .duration(10 * millisecond...60 * second),
       "a click that waits longer for its sync is redirected with the verdict unknown",
       show: { DurationText.write($0.commitDeadline) }, set: { $0.commitDeadline = $1 }),
+    Setting(
+      "lookup-deadline", .duration(10 * millisecond...60 * second),
+      "a click that waits longer for its ad to be looked up is answered 503 and not counted",
+      show: { DurationText.write($0.lookupDeadline) }, set: { $0.lookupDeadline = $1 }),
     Setting(
       "dedup-horizon", .duration(second...day), "repeats of an impression inside it are dropped at once",
       show: { DurationText.write($0.shardOptions.dedupHorizon * millisecond) },
@@ -157,8 +164,16 @@ package enum SettingsTable {
 
   private static let limits: [Setting] = [
     Setting(
-      "max-connections", .count(1...1_000_000), "open connections of each loop; one more is closed at once",
+      "max-connections", .count(1...1_000_000),
+      "open connections of each loop; for one more the longest idle one is closed, or it itself where none is idle",
       show: { "\($0.loopSettings.maxConnections)" }, set: { $0.loopSettings.maxConnections = Int($1) }),
+    Setting(
+      "max-admin-connections", .count(1...10_000), "open connections of the admin listener, beside the others",
+      show: { "\($0.maxAdminConnections)" }, set: { $0.maxAdminConnections = Int($1) }),
+    Setting(
+      "max-buffered", .size(16 << 20...1 << 40),
+      "memory of requests and answers that wait; one body may have a quarter, beyond the whole the heaviest are cut",
+      show: { SizeText.write(Int64($0.maxBuffered)) }, set: { $0.maxBuffered = Int($1) }),
     Setting(
       "max-header", .size(1 << 10...1 << 20), "the longest head of a request; beyond it the answer is 431",
       show: { SizeText.write(Int64($0.loopSettings.headLimit)) },
@@ -254,6 +269,19 @@ package enum SettingsTable {
       show: { $0.shardOptions.access.rawValue },
       set: { $0.shardOptions.access = SealedFile.Access(rawValue: $1) ?? .mapped }),
   ]
+
+  private static let hosts = ValueReader<[String]>("NAME,…|none") { text throws(ValueFault) in
+    if text == "none" { return [] }
+    return try text.split(separator: ",", omittingEmptySubsequences: false).map { name throws(ValueFault) in
+      let isName = name.utf8.allSatisfy {
+        0x30...0x39 ~= $0 || 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 || $0 == 0x2D || $0 == 0x2E
+      }
+      guard 1...253 ~= name.utf8.count, isName else {
+        throw ValueFault("has \"\(name)\", which is no host name; it takes names without port, between commas")
+      }
+      return name.lowercased()
+    }
+  }
 
   private static let unknownAd = ValueReader<String?>("reject|URL") { text throws(ValueFault) in
     if text == "reject" { return nil }

@@ -11,6 +11,7 @@
   @safe private struct State {
     var free: UnsafeMutableRawPointer?
     var count = 0
+    var borrowed = 0
   }
 
   private let state: UnsafeMutablePointer<State>
@@ -29,9 +30,13 @@
     unsafe state.deallocate()
   }
 
+  /// Bytes that are borrowed now.
+  var borrowed: Int { unsafe state.pointee.borrowed }
+
   /// Memory of `capacity` bytes, at least `blockSize`.
   func take(_ capacity: Int) -> UnsafeMutableRawPointer {
     precondition(capacity >= Self.blockSize)
+    unsafe state.pointee.borrowed += capacity
     if capacity == Self.blockSize, let block = unsafe state.pointee.free {
       unsafe state.pointee.free = block.load(as: UnsafeMutableRawPointer?.self)
       unsafe state.pointee.count -= 1
@@ -42,6 +47,7 @@
 
   /// Takes memory of `capacity` bytes back.
   func give(_ memory: UnsafeMutableRawPointer, _ capacity: Int) {
+    unsafe state.pointee.borrowed -= capacity
     guard capacity == Self.blockSize, unsafe state.pointee.count < Self.keep else {
       unsafe memory.deallocate()
       return

@@ -35,10 +35,10 @@
   /// Ends of the time limits.
   var readDeadline = Int64.max
   var writeDeadline = Int64.max
-  /// When the current body began.
-  var bodyBegan: Int64 = 0
-  /// When the sender of a streamed body has used up its time; every piece earns some.
+  /// When the sender of a body has used up its time; every piece earns some.
   var pieceDeadline = Int64.max
+  /// Bytes of the current body that have earned time.
+  var bodyReceived = 0
   /// The readiness that epoll reports.
   var interest: UInt32 = 0
   /// The window of time in which the connection last sent a request; see `EventLoop.activity`.
@@ -50,6 +50,12 @@
   var isLast = false
   /// The client has said its last byte.
   var isEnded = false
+  /// No other request is taken on before the newest one is answered, whose handler hears what becomes of the client.
+  var isHeld = false
+  /// The client has closed its sending side while it is not read.
+  var hasHungUp = false
+  /// The number of the listener that it came by.
+  var listener: UInt8 = 0
   /// There are bytes, but no room for more requests or output.
   var isBlocked = false
   /// The body of the newest request goes to the handler in pieces, and is not all there.

@@ -7,6 +7,8 @@ enum Epoll {
   /// The socket takes bytes again.
   static let output: UInt32 = 0x004
   static let error: UInt32 = 0x008
+  /// The client has closed its sending side.
+  static let readHangUp: UInt32 = 0x2000
   /// Both directions are closed.
   static let hangUp: UInt32 = 0x010
 }

@@ -8,6 +8,8 @@ struct Listener {
   var tag: Int
   /// Whether the kernel hands connections over with their first bytes, so that these are read at once.
   var isDeferred: Bool
+  /// Connections that it may have open.
+  var limit: Int
 }
 
 extension EventLoop {
@@ -16,7 +18,7 @@ extension EventLoop {
   package func listen(
     at address: SocketAddress, tag: Int, options: ListenerOptions = ListenerOptions()
   ) throws(SystemError) -> SocketAddress {
-    precondition(listeners.count < 100)
+    precondition(listeners.count < Self.listenerLimit)
     let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
     let descriptor = socket(address.family, kind, 0)
     if descriptor < 0 { throw SystemError("socket", address.description, code: errno) }
@@ -41,7 +43,9 @@ extension EventLoop {
       close(descriptor)
       throw error
     }
-    listeners.append(Listener(descriptor: descriptor, tag: tag, isDeferred: options.deferAccept > 0))
+    let limit = options.connections ?? settings.maxConnections
+    listeners.append(
+      Listener(descriptor: descriptor, tag: tag, isDeferred: options.deferAccept > 0, limit: limit))
     return SocketAddress.local(of: descriptor) ?? address
   }
 
@@ -60,21 +64,30 @@ extension EventLoop {
     listeners = []
   }
 
-  /// Accepts what waits at listener `number`, at most 256 a turn.
+  /// Accepts what waits at listener `number`, at most 256 a turn, and at most 16 for which others have to go: looking for
+  /// those takes a while.
   func acceptAll(_ number: Int) {
     guard number < listeners.count else { return }
     let listener = listeners[number]
-    for _ in 0..<256 {
+    let before = core.value.statistics.madeRoom
+    var someAreIdle = true
+    for _ in 0..<256 where core.value.statistics.madeRoom < before + 16 {
       let descriptor = tally_accept(listener.descriptor, nil, nil)
       switch -descriptor {
       case _ where descriptor >= 0:
-        if let index = open(descriptor, listener.tag), listener.isDeferred { receive(index) }
+        if openBy[number] >= listener.limit, someAreIdle { someAreIdle = makeRoom(number) }
+        if openBy[number] < listener.limit, let index = open(descriptor, number) {
+          if listener.isDeferred { receive(index) }
+        } else {
+          refuse(descriptor)
+        }
       case EAGAIN: return
       // The client gave up, or a network error that belongs to one connection alone (accept(2)).
       case EINTR, ECONNABORTED, ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP,
         ENETUNREACH:
         continue
       case EMFILE, ENFILE:
+        if makeRoom(number) { continue }
         guard shedOne(listener.descriptor) else { return pauseAccepts() }
       default: return pauseAccepts()
       }
@@ -114,26 +127,49 @@ extension EventLoop {
     }
   }
 
-  /// Takes an accepted connection in and returns its place, or closes it where there is none.
-  private func open(_ descriptor: Int32, _ tag: Int) -> Int? {
+  /// Closes the connection of listener `number` that has been idle longest; false where none is idle. One whose next request
+  /// has come, though nobody has read it, is not.
+  private func makeRoom(_ number: Int) -> Bool {
+    while let index = longestIdle(number) {
+      idleUntil[index] = .max
+      let peek = Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)
+      var byte: UInt8 = 0
+      if unsafe recv(slab[index].descriptor, &byte, 1, peek) > 0 { continue }
+      closeConnection(index)
+      core.value.statistics.madeRoom += 1
+      return true
+    }
+    return false
+  }
+
+  private func longestIdle(_ number: Int) -> Int? {
+    var found: Int?
+    var earliest = Int64.max
+    for index in 0..<core.value.highWater where idleUntil[index] < earliest {
+      guard slab[index].descriptor >= 0, slab[index].listener == number else { continue }
+      (found, earliest) = (index, idleUntil[index])
+    }
+    return found
+  }
+
+  /// Takes an accepted connection of listener `number` in and returns its place; nil where there is none.
+  private func open(_ descriptor: Int32, _ number: Int) -> Int? {
     var place = free.removeLast()
     if place == nil, core.value.highWater < slab.capacity {
       slab.initialize(core.value.highWater)
       place = core.value.highWater
       core.value.highWater += 1
     }
-    guard let index = place else {
-      refuse(descriptor)
-      return nil
-    }
+    guard let index = place else { return nil }
     let token = Self.token(index, slab[index].generation)
     if tally_epoll_control(epoll, Epoll.add, descriptor, Epoll.input, token) < 0 {
       free.append(index)
-      refuse(descriptor)
       return nil
     }
     slab[index].descriptor = descriptor
-    slab[index].listenerTag = tag
+    slab[index].listenerTag = listeners[number].tag
+    slab[index].listener = UInt8(number)
+    openBy[number] += 1
     slab[index].interest = Epoll.input
     core.value.statistics.accepted += 1
     core.value.statistics.open += 1

@@ -56,11 +56,38 @@ extension EventLoop {
     // Nobody who waits for a stream closes the sending side before it ends; the client has gone.
     if slab[index].openBits != 0 { slab[index].isDead = true }
     slab[index].isLast = true
+    noteHangUp(index)
+  }
+
+  /// The client has closed its sending side: it may have gone, or wait for what it asked.
+  func noteHangUp(_ index: Int) {
+    touch(index)
+    guard slab[index].isHeld, !slab[index].hasHungUp else { return }
+    slab[index].hasHungUp = true
+    handler.hungUp(newest(index), on: self)
   }
 
   /// Whether another request of `index` may be taken on.
   func hasRoom(_ index: Int) -> Bool {
-    slab[index].inFlight < settings.pipelineDepth && slab[index].output.count <= settings.outputLimit
+    guard slab[index].inFlight < settings.pipelineDepth, !slab[index].isHeld else { return false }
+    guard unsafe slab[index].parked != nil else { return slab[index].output.count <= settings.outputLimit }
+    return slab[index].output.count + parkedBytes(index) <= settings.outputLimit
+  }
+
+  /// Takes on no other request of its connection before `exchange`, its newest one, is answered: what is asked for may be
+  /// large, and a client must take it before it asks for more. Its handler hears of it when the client closes its sending
+  /// side (`hungUp`) or has gone (`abandoned`). True where it has closed its sending side already.
+  package func hold(_ exchange: Exchange) -> Bool {
+    let index = Int(exchange.index)
+    guard isOpen(exchange), exchange == newest(index) else { return false }
+    slab[index].isHeld = true
+    return slab[index].isEnded || slab[index].hasHungUp
+  }
+
+  /// The newest request of `index` is answered, or its answer has begun.
+  @inline(__always)
+  func letGo(_ index: Int, _ sequence: UInt32) {
+    if slab[index].isHeld, sequence &+ 1 == slab[index].next { slab[index].isHeld = false }
   }
 
   private func parse(_ index: Int) -> ParserStep {
@@ -78,6 +105,10 @@ extension EventLoop {
 
   /// A head has announced a body: nil, or the status to refuse it with. Tells a client that waits to go on.
   private func judgeBody(_ index: Int) -> Int? {
+    if let refusal = handler.refusal(of: request(index)) {
+      refuseBody(index, refusal)
+      return nil
+    }
     let limit = handler.limit(for: request(index))
     let skips = limit > 0 && handler.skipsBody(of: request(index))
     if let status = slab[index].parser.acceptBody(limit: limit, skips: skips) { return status }
@@ -93,6 +124,16 @@ extension EventLoop {
       payContinue(index)
     }
     return nil
+  }
+
+  /// Answers the request whose head announces a body that nobody wants to read: the connection's last answer.
+  private func refuseBody(_ index: Int, _ write: (inout ResponseWriter) -> Void) {
+    slab[index].isLast = true
+    slab[index].lingers = true
+    let head = slab[index].parser.head
+    let exchange = number(index, isHead: head.method == .head, isOld: head.minorVersion == 0)
+    core.value.statistics.requests += 1
+    respond(exchange, write)
   }
 
   /// Writes the 100 that is owed, once no earlier request waits for its answer.
@@ -168,6 +209,7 @@ extension EventLoop {
       return
     }
     if slab[index].isStreaming, exchange.sequence &+ 1 == slab[index].next { cutBody(index) }
+    letGo(index, exchange.sequence)
     precondition(!core.value.isWriting, "an answer is written inside another one")
     core.value.isWriting = true
     let isHead = slab[index].headBits & bit != 0

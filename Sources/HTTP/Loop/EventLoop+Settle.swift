@@ -63,6 +63,7 @@ extension EventLoop {
     if slab[index].isLingering || !(slab[index].isEnded || slab[index].isLast || slab[index].isBlocked) {
       if !slab[index].isPaused { wanted |= Epoll.input }
     }
+    if slab[index].isHeld, slab[index].isBlocked, !slab[index].hasHungUp { wanted |= Epoll.readHangUp }
     if slab[index].output.count > 0 { wanted |= Epoll.output }
     if wanted == slab[index].interest { return }
     slab[index].interest = wanted
@@ -76,6 +77,7 @@ extension EventLoop {
     if slab[index].descriptor < 0 { return }
     if !slab[index].isLingering { setReadDeadline(index) }
     deadlines[index] = min(slab[index].readDeadline, slab[index].writeDeadline)
+    idleUntil[index] = slab[index].reading == .idle && !slab[index].isLingering ? slab[index].readDeadline : .max
   }
 
   private func setReadDeadline(_ index: Int) {
@@ -95,12 +97,16 @@ extension EventLoop {
       if slab[index].reading != .head { slab[index].readDeadline = now + settings.headerTimeout }
       slab[index].reading = .head
     } else {
-      if slab[index].reading != .body { slab[index].bodyBegan = now }
+      if slab[index].reading != .body {
+        slab[index].pieceDeadline = now + settings.bodyTimeout
+        slab[index].bodyReceived = 0
+      }
       slab[index].reading = .body
       let taken = slab[index].parser.bodyCount + slab[index].parser.bodySkipped
       let received = max(slab[index].input.count - slab[index].parser.bodyStart, taken)
-      let earned = received / settings.minBodyRate
-      slab[index].readDeadline = slab[index].bodyBegan + settings.bodyTimeout + Int64(earned) * 1_000_000_000
+      earn(index, max(0, received - slab[index].bodyReceived))
+      slab[index].bodyReceived = max(received, slab[index].bodyReceived)
+      slab[index].readDeadline = slab[index].pieceDeadline
     }
   }
 
@@ -135,7 +141,7 @@ extension EventLoop {
   /// Forgets connection `index`; exchanges that name it are stale from here on.
   func closeConnection(_ index: Int) {
     close(slab[index].descriptor)
-    if slab[index].isStreaming || slab[index].openBits != 0 { abandon(index) }
+    if slab[index].isStreaming || slab[index].openBits != 0 || slab[index].isHeld { abandon(index) }
     slab[index].input.release(blocks)
     slab[index].output.release(blocks)
     while let answer = unsafe slab[index].parked {
@@ -143,11 +149,13 @@ extension EventLoop {
       unsafe answer.pointee.output.release(blocks)
       unsafe answer.deallocate()
     }
+    openBy[Int(slab[index].listener)] -= 1
     var fresh = Connection()
     fresh.generation = slab[index].generation &+ 1
     fresh.isTouched = slab[index].isTouched
     slab[index] = fresh
     deadlines[index] = .max
+    idleUntil[index] = .max
     free.append(index)
     core.value.statistics.open -= 1
   }

@@ -90,7 +90,7 @@ extension EventLoop {
   }
 
   /// A piece earns its sender time at `minBodyRate`, up to the longest silence.
-  private func earn(_ index: Int, _ bytes: Int) {
+  func earn(_ index: Int, _ bytes: Int) {
     let earned = Int64(bytes) * 1_000_000_000 / Int64(settings.minBodyRate)
     slab[index].pieceDeadline = min(core.value.now + settings.bodyTimeout, slab[index].pieceDeadline + earned)
   }
@@ -119,8 +119,9 @@ extension EventLoop {
   /// Tells the handler that what came in pieces on `index` will not come to its end.
   func abandon(_ index: Int) {
     slab[index].isDead = true
-    if slab[index].isStreaming { handler.abandoned(newest(index), on: self) }
+    if slab[index].isStreaming || slab[index].isHeld { handler.abandoned(newest(index), on: self) }
     slab[index].isStreaming = false
+    slab[index].isHeld = false
     var sequence = slab[index].oldest
     while sequence != slab[index].next, slab[index].openBits != 0 {
       if slab[index].openBits & Connection.bit(sequence) != 0 {
@@ -152,6 +153,7 @@ extension EventLoop {
       return false
     }
     if slab[index].isStreaming, exchange == newest(index) { cutBody(index) }
+    letGo(index, exchange.sequence)
     let isOld = slab[index].oldBits & bit != 0
     if isOld { slab[index].isLast = true }
     let closes = slab[index].isLast && exchange.sequence &+ 1 == slab[index].next

@@ -26,6 +26,11 @@ package final class EventLoop: @unchecked Sendable {
   let blocks = BlockPool()
   /// The nearer of a connection's two deadlines, side by side, so that a look at all of them is cheap.
   let deadlines: FixedArray<Int64>
+  /// When an idle connection would be closed, the longest idle one first; `Int64.max` for all others.
+  let idleUntil: FixedArray<Int64>
+  /// Open connections by listener.
+  let openBy = FixedArray<Int>(repeating: 0, count: EventLoop.listenerLimit)
+  let budget: BufferBudget
   /// Free places, places to settle, and places to parse again.
   let free: PlaceList
   let touched: PlaceList
@@ -45,6 +50,8 @@ package final class EventLoop: @unchecked Sendable {
     /// Places below this one have been used.
     var highWater = 0
     var activity = Activity()
+    /// Memory of connections that the budget knows of.
+    var reported = 0
     var dateSecond: Int64 = -1
     /// A descriptor kept back, so that one more connection can be accepted and closed when there are none left.
     var spare: Int32 = -1
@@ -54,9 +61,10 @@ package final class EventLoop: @unchecked Sendable {
     var stopDeadline = Int64.max
   }
 
-  /// A loop without listeners. `handler` is kept until the loop goes.
+  /// A loop without listeners. `handler` is kept until the loop goes. Loops that share a `budget` share its bound.
   package init(
-    handler: any RequestHandler, settings: LoopSettings = LoopSettings(), time: any TimeSource = KernelTime()
+    handler: any RequestHandler, settings: LoopSettings = LoopSettings(), budget: BufferBudget = BufferBudget(),
+    time: any TimeSource = KernelTime()
   ) throws(SystemError) {
     settings.check()
     let descriptor = tally_epoll_create()
@@ -76,9 +84,11 @@ package final class EventLoop: @unchecked Sendable {
     self.time = time
     self.mailbox = mailbox
     epoll = descriptor
-    let capacity = settings.maxConnections
+    self.budget = budget
+    let capacity = settings.maxConnections + settings.extraConnections
     slab = Slab(capacity: capacity)
     deadlines = FixedArray(repeating: Int64.max, count: capacity)
+    idleUntil = FixedArray(repeating: Int64.max, count: capacity)
     free = PlaceList(capacity: capacity)
     touched = PlaceList(capacity: capacity)
     resumed = PlaceList(capacity: capacity)
@@ -92,6 +102,9 @@ package final class EventLoop: @unchecked Sendable {
     for index in 0..<core.value.highWater where slab[index].descriptor >= 0 { closeConnection(index) }
     if core.value.spare >= 0 { close(core.value.spare) }
     close(epoll)
+    budget.move(by: -core.value.reported)
+    openBy.destroy()
+    idleUntil.destroy()
     slab.destroy()
     blocks.destroy()
     deadlines.destroy()
@@ -163,6 +176,7 @@ package final class EventLoop: @unchecked Sendable {
     handler.turn(on: self)
     settleTouched()
     if core.value.now >= core.value.nextCheck { checkDeadlines() }
+    accountMemory()
   }
 
   /// How long the loop may sleep now.
@@ -216,6 +230,8 @@ package final class EventLoop: @unchecked Sendable {
     } else if ready & (Epoll.error | Epoll.hangUp) != 0 {
       slab[index].isDead = true
       touch(index)
+    } else if ready & Epoll.readHangUp != 0, slab[index].interest & Epoll.readHangUp != 0 {
+      noteHangUp(index)
     }
   }
 
@@ -242,6 +258,7 @@ package final class EventLoop: @unchecked Sendable {
 
   static let mailboxToken: UInt64 = 0xFFFF_FFFF_FFFF_FFFF
   static let firstListener: UInt64 = 0xFFFF_FF00
+  static let listenerLimit = 100
 
   static func token(_ index: Int, _ generation: UInt32) -> UInt64 {
     UInt64(generation) << 32 | UInt64(UInt32(truncatingIfNeeded: index))

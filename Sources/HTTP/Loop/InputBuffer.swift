@@ -24,6 +24,9 @@ import Glibc
   /// Bytes at hand.
   var count: Int { end - start }
 
+  /// Bytes of memory that it has.
+  var held: Int { unsafe memory == nil ? 0 : capacity + Self.tableSize }
+
   /// The first byte at hand. Only while there is memory.
   var base: UnsafeMutablePointer<UInt8> {
     unsafe (memory.unsafelyUnwrapped + Self.tableSize + start).assumingMemoryBound(to: UInt8.self)
@@ -35,7 +38,7 @@ import Glibc
   }
 
   /// Where received bytes go: at least some room, made by moving or growing where there is none. `parser` is in the
-  /// middle of what begins at the first byte at hand.
+  /// middle of what begins at the first byte at hand; where it knows how long that is, memory grows no further.
   mutating func room(
     _ blocks: BlockPool, _ parser: inout RequestParser, least: Int = Self.leastRoom
   ) -> UnsafeMutableRawBufferPointer {
@@ -48,7 +51,7 @@ import Glibc
           start = 0
           end = kept
         }
-        if capacity - end < least { unsafe grow(old, blocks, least: least) }
+        if capacity - end < least { unsafe grow(old, blocks, least: least, whole: parser.announcedEnd) }
       }
     } else {
       unsafe memory = blocks.take(BlockPool.blockSize)
@@ -58,9 +61,10 @@ import Glibc
       start: memory.unsafelyUnwrapped + Self.tableSize + end, count: capacity - end)
   }
 
-  private mutating func grow(_ old: UnsafeMutableRawPointer, _ blocks: BlockPool, least: Int) {
+  private mutating func grow(_ old: UnsafeMutableRawPointer, _ blocks: BlockPool, least: Int, whole: Int?) {
     var larger = capacity * 2
     while larger - end < least { larger *= 2 }
+    if let whole { larger = min(larger, max(whole, end) + least) }
     let fresh = unsafe blocks.take(larger + Self.tableSize)
     unsafe memcpy(fresh, old, Self.tableSize + end)
     unsafe blocks.give(old, capacity + Self.tableSize)

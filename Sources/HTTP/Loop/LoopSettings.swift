@@ -1,7 +1,10 @@
 /// The limits of an event loop. Durations are nanoseconds, sizes bytes.
 package struct LoopSettings: Sendable {
-  /// Open connections; one more is accepted, closed at once, and counted as refused.
+  /// Open connections of a listener that does not name another number. For one more the longest idle one is closed; where
+  /// none is idle the new one is closed at once, and counted as refused.
   package var maxConnections = 8192
+  /// Open connections beyond these, for listeners with a number of their own.
+  package var extraConnections = 0
   /// A request's head, from its first byte to the empty line, at most 1 MiB. Beyond it: 431, or 414 while in the target.
   package var headLimit = 16 << 10
   /// A request's target. Beyond it: 414.
@@ -10,13 +13,14 @@ package struct LoopSettings: Sendable {
   package var fieldLimit = 100
   /// Requests of one connection that wait for their answers, 1…64. Beyond it the connection is not read.
   package var pipelineDepth = 64
-  /// Unsent bytes of one connection. Beyond it the connection is not read; a single answer may be larger.
+  /// Unsent bytes of one connection, with the memory of answers whose turn has not come. Beyond it the connection is not read; a single answer may be larger.
   package var outputLimit = 1 << 20
   /// Unsent bytes of one answer that comes in pieces. Beyond it no piece is taken.
   package var streamLimit = 64 << 10
   /// From a head's first byte to its last. Beyond it: 408.
   package var headerTimeout: Int64 = 10_000_000_000
-  /// For a body, on top of the time it takes at `minBodyRate`; the longest silence in a streamed one. Beyond it: 408.
+  /// For a body: what its sender has at first, and at most at any time; each byte earns some at `minBodyRate`. So it is the
+  /// longest silence. Beyond it: 408.
   package var bodyTimeout: Int64 = 10_000_000_000
   /// Bytes a second that a body's sender must reach on average.
   package var minBodyRate = 1024
@@ -32,7 +36,7 @@ package struct LoopSettings: Sendable {
 
   /// Traps on a setting out of its range: what users give is checked where they give it.
   func check() {
-    precondition(maxConnections >= 1 && maxConnections <= 1 << 24)
+    precondition(maxConnections >= 1 && maxConnections <= 1 << 24 && 0...65_536 ~= extraConnections)
     precondition(headLimit >= 64 && headLimit <= 1 << 20 && targetLimit >= 1 && targetLimit <= headLimit)
     precondition(fieldLimit >= 1 && fieldLimit <= InputBuffer.fieldCapacity)
     precondition(pipelineDepth >= 1 && pipelineDepth <= 64 && outputLimit >= 1 && minBodyRate >= 1)
@@ -55,6 +59,9 @@ package struct ListenerOptions: Sendable {
   package var sharesPort = false
   /// Seconds for which the kernel keeps a new connection back until its first bytes are there; 0: not at all.
   package var deferAccept = 0
+  /// Open connections; nil for those of the loop's settings. All listeners of a loop must find room in its `maxConnections`
+  /// and `extraConnections` together.
+  package var connections: Int?
   /// Connections that the kernel queues.
   package var backlog = 1024
 

@@ -7,6 +7,10 @@ package struct LoopStatistics: Sendable {
   package var accepted = 0
   /// Connections closed at once, for lack of room or descriptors.
   package var refused = 0
+  /// Idle connections closed to make room for new ones.
+  package var madeRoom = 0
+  /// Connections cut for the memory that they held.
+  package var shed = 0
   /// Connections open now.
   package var open = 0
   /// Requests handed to the handler.
@@ -35,12 +39,13 @@ package struct LoopStatistics: Sendable {
     package var headTooLarge = 0
     package var notImplemented = 0
     package var versionNotSupported = 0
+    package var overloaded = 0
 
     /// Each status with its count.
     package var byStatus: [(status: Int, count: Int)] {
       [
         (400, badRequest), (408, timeout), (413, bodyTooLarge), (414, targetTooLong), (417, expectationFailed),
-        (431, headTooLarge), (501, notImplemented), (505, versionNotSupported),
+        (431, headTooLarge), (501, notImplemented), (503, overloaded), (505, versionNotSupported),
       ]
     }
 
@@ -52,6 +57,7 @@ package struct LoopStatistics: Sendable {
       case 417: expectationFailed += 1
       case 431: headTooLarge += 1
       case 501: notImplemented += 1
+      case 503: overloaded += 1
       case 505: versionNotSupported += 1
       default: badRequest += 1
       }

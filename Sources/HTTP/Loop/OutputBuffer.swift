@@ -12,6 +12,9 @@ import Glibc
   /// Bytes that wait.
   var count: Int { end - start }
 
+  /// Bytes of memory that it has.
+  var held: Int { unsafe base == nil ? 0 : capacity }
+
   /// The bytes that wait.
   var bytes: UnsafeRawBufferPointer {
     unsafe UnsafeRawBufferPointer(start: base.map { unsafe UnsafeRawPointer($0 + start) }, count: count)

@@ -18,6 +18,11 @@ package struct Exchange: Hashable, Sendable {
 ///
 ///     nextWait → sleep → pace → mailbox → limit, handle … → turn → all answers leave
 package protocol RequestHandler: AnyObject {
+  /// Writes the answer to the request with `head` where its body is not to be read at all: its client may not do this, or
+  /// there is no memory for it. Asked first for each request that announces a body; a client that waits for a 100 gets the
+  /// answer instead, and the connection ends with it. Nil: the body may come.
+  func refusal(of head: borrowing Request) -> ((inout ResponseWriter) -> Void)?
+
   /// The greatest body, in bytes, that the route of `head` accepts; a larger one is refused with 413. Asked once for
   /// each request that announces a body; one without a body never asks.
   func limit(for head: borrowing Request) -> Int
@@ -41,9 +46,13 @@ package protocol RequestHandler: AnyObject {
   /// The body has ended as it should; also where no further piece was wanted.
   func end(_ exchange: Exchange, on loop: EventLoop)
 
-  /// A body or an answer that came in pieces will not come to its end: its client has gone, was too slow or broke the
+  /// A body or an answer that came in pieces, or a held request, will not come to its end: its client has gone, was too slow or broke the
   /// framing, or the loop has ended. Where there is somebody to answer the loop has done so. `exchange` is stale.
   func abandoned(_ exchange: Exchange, on loop: EventLoop)
+
+  /// The client of `exchange`, which is held (`EventLoop.hold`), has closed its sending side: it has gone, or waits for the
+  /// answer and asks for nothing more.
+  func hungUp(_ exchange: Exchange, on loop: EventLoop)
 
   /// Answers `request` by `loop.respond(exchange)`, now or later. Never answered, it holds back all later answers of
   /// its connection.
@@ -74,6 +83,8 @@ package protocol RequestHandler: AnyObject {
 
 extension RequestHandler {
   package func skipsBody(of head: borrowing Request) -> Bool { false }
+  package func refusal(of head: borrowing Request) -> ((inout ResponseWriter) -> Void)? { nil }
+  package func hungUp(_ exchange: Exchange, on loop: EventLoop) {}
   package func streams(_ head: borrowing Request) -> Bool { false }
   package func begin(_ head: borrowing Request, _ exchange: Exchange, on loop: EventLoop) -> Bool { true }
   package func receive(_ piece: UnsafeRawBufferPointer, _ exchange: Exchange, on loop: EventLoop) -> Bool { true }

@@ -26,6 +26,9 @@ package struct RequestParser {
   var bodyStart = 0
   /// Bytes of the body so far, without the framing of chunks.
   var bodyCount = 0
+
+  /// Where the request ends, once its head says so; nil before, and where its body is chunked.
+  var announcedEnd: Int? { phase == .fixedBody ? bodyStart + head.contentLength : nil }
   /// The greatest body that is accepted.
   var bodyLimit = 0
   /// Bytes of the current chunk that are still to come.

@@ -51,6 +51,8 @@
     write(reasonPhrase(status))
     write("\r\n")
     unsafe write(date)
+    // What a redirect leads to is nobody's to guess at; everything else is what its type says.
+    if status / 100 != 3 { write("X-Content-Type-Options: nosniff\r\n") }
     for (name, value) in extraFields { header(name, value) }
   }
 

@@ -84,6 +84,7 @@ extension API {
         ? error
         : .invalid(error.errors.map { ($0.parameter == "advertiser" ? "advertiserId" : $0.parameter, $0.detail) })
     }
+    changed(.tokens)
     let text = JSONValue.Member("token", .string(token.text.reveal()))
     return .json(201, .object([text] + Self.members(token.info)))
   }
@@ -93,6 +94,7 @@ extension API {
     guard try inCatalog({ () throws(CatalogError) in try catalog.revokeToken(id) }) else {
       throw .notFound("there is no working token of this id")
     }
+    changed(.tokens)
     return .noContent
   }
 

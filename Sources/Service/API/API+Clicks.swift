@@ -53,6 +53,11 @@ extension Problem {
     503, "overloaded", "The server is overloaded", "as many batches are under way as there may be; try again",
     headers: [("Retry-After", "1")])
 
+  /// 503: half of the places are this token's, the others are for other senders.
+  static let tooManyBatchesOfToken = Problem(
+    503, "overloaded", "The server is overloaded",
+    "as many batches of this token are under way as one token may have; try again", headers: [("Retry-After", "1")])
+
   /// 503: a stream or a batch would outlive the service.
   static let stopping = Problem(
     503, "stopping", "The server is shutting down", "nothing was done, try again", headers: [("Retry-After", "1")])

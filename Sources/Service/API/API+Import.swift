@@ -1,61 +1,30 @@
 import Catalog
 import Clicks
 
-// Many ads at once. The rows go in chunks of `importChunk`, each one transaction, so that neither memory nor the log of
-// the database grows with the file. Text that is not CSV is found by a first pass that stores nothing; of NDJSON each line
-// stands for itself.
+// Many ads at once: what a row is, and how rows are stored. `AdImport` brings them here in chunks, each one transaction, so
+// that neither memory nor the log of the database grows with the file.
 
 extension API {
-  /// Rows of one transaction. Not more than a report spells out, so that its rows can be counted by code.
-  static let importChunk = ImportReport.maximumFaults
-
   /// The longest line of NDJSON, bytes.
   static let maximumLine = 65_536
 
-  func importAds(_ request: APIRequest, _ grant: Grant) throws(Problem) -> APIResponse {
+  /// An import of the request's body, which has yet to do its first step.
+  func importAds(_ request: APIRequest, _ grant: Grant) throws(Problem) -> AdImport {
     _ = try request.values()
-    var report = ImportAnswer()
     switch request.mediaType {
     case "text/csv":
-      do throws(CSVError) { try Self.eachCSVRow(request.body) { _ in } } catch { throw Self.malformed(error) }
-      var failure: Problem?
-      do throws(CSVError) {
-        var chunk: [AdRow] = []
-        try Self.eachCSVRow(request.body) { row in
-          chunk.append(row)
-          if chunk.count == Self.importChunk { flush(&chunk, grant, &report, &failure) }
-        }
-        flush(&chunk, grant, &report, &failure)
-      } catch { throw Self.malformed(error) }
-      if let failure { throw Self.partly(failure, report) }
+      return AdImport(self, grant, requestID: request.requestID, body: request.body, isCSV: true)
     case "application/x-ndjson":
-      var failure: Problem?
-      var chunk: [AdRow] = []
-      Self.eachLine(request.body) { line, number in
-        guard let row = Self.row(line, number: number) else { return }
-        chunk.append(row)
-        if chunk.count == Self.importChunk { flush(&chunk, grant, &report, &failure) }
-      }
-      flush(&chunk, grant, &report, &failure)
-      if let failure { throw Self.partly(failure, report) }
+      return AdImport(self, grant, requestID: request.requestID, body: request.body, isCSV: false)
     default: throw .unsupportedMediaType(["text/csv", "application/x-ndjson"])
     }
-    return .json(200, report.json)
   }
 
-  /// Stores the rows of a chunk and empties it. After a failure nothing more is stored.
-  private func flush(
-    _ chunk: inout [AdRow], _ grant: Grant, _ answer: inout ImportAnswer, _ failure: inout Problem?
-  ) {
-    defer { chunk.removeAll(keepingCapacity: true) }
-    guard failure == nil, !chunk.isEmpty else { return }
-    do throws(Problem) {
-      let report = try inCatalog { () throws(CatalogError) in
-        try catalog.importAds(try within(grant, chunk), hasCounts: hasCounts)
-      }
-      answer.add(report)
-      if !report.changed.isEmpty { changed(.ads(report.changed)) }
-    } catch { failure = error }
+  /// Stores rows in one transaction.
+  func store(_ rows: [AdRow], _ grant: Grant) throws(Problem) -> ImportReport {
+    try inCatalog { () throws(CatalogError) in
+      try catalog.importAds(try within(grant, rows), hasCounts: hasCounts)
+    }
   }
 
   /// The rows with a fault on each one that is not the token's advertiser's.
@@ -73,46 +42,6 @@ extension API {
       }
     }
     return rows
-  }
-
-  private static func malformed(_ error: CSVError) -> Problem {
-    .malformedBody("the CSV cannot be read, nothing was stored: \(error)")
-  }
-
-  /// The catalog failed on the way: what it has stored before stays.
-  private static func partly(_ failure: Problem, _ report: ImportAnswer) -> Problem {
-    var failure = failure
-    failure.detail += "; \(report.stored) rows had been stored before, and the import can be repeated as it is"
-    return failure
-  }
-
-  // MARK: - Reading
-
-  /// Calls `body` with each row of a CSV file.
-  private static func eachCSVRow(_ bytes: [UInt8], _ body: (AdRow) -> Void) throws(CSVError) {
-    var reader = AdCSVReader()
-    var rows: [AdRow] = []
-    let span = bytes.span
-    for start in stride(from: 0, to: bytes.count, by: 65_536) {
-      let chunk = span.extracting(start..<min(start + 65_536, bytes.count))
-      try reader.feed(chunk, into: &rows)
-      rows.forEach(body)
-      rows.removeAll(keepingCapacity: true)
-    }
-    try reader.finish(into: &rows)
-    rows.forEach(body)
-  }
-
-  /// Calls `body` with each line and its number, from 1; the newline is no part of it.
-  private static func eachLine(_ bytes: [UInt8], _ body: (ArraySlice<UInt8>, Int) -> Void) {
-    var start = 0
-    var number = 1
-    while start < bytes.count {
-      let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
-      body(bytes[start..<end], number)
-      start = end + 1
-      number += 1
-    }
   }
 
   /// The row on one line of NDJSON; nil for a blank one.

@@ -20,6 +20,8 @@ package enum CatalogChange: Sendable {
   case ads([AdKey])
   /// Signing keys came or were retired: make a new `KeyRing`.
   case keys
+  /// Tokens came or were revoked: make a new `TokenView`.
+  case tokens
 }
 
 /// The routes outside the click path. Used on the catalog thread only.
@@ -61,8 +63,10 @@ package final class API {
     case done(APIResponse)
     /// The answer takes a walk over the shards: to be computed by a query worker.
     case query(@Sendable () -> APIResponse)
-    /// The answer comes in pieces as points change.
-    case stream(LiveQuery)
+    /// The answer comes in pieces as points change, as long as `Grant` holds.
+    case stream(LiveQuery, Grant)
+    /// The answer takes many steps on the catalog thread, between which others are let by.
+    case steps(AdImport)
   }
 
   /// The greatest body that the request with this head may have, bytes; see `Route.bodyLimit`.
@@ -94,13 +98,13 @@ package final class API {
     switch route {
     case .specification: .done(try specification(request))
     case .listAds: .done(try listAds(request, grant))
-    case .importAds: .done(try importAds(request, grant))
+    case .importAds: .steps(try importAds(request, grant))
     case .getAd: .done(try getAd(name, request, grant))
     case .putAd: .done(try putAd(name, request, grant))
     case .deleteAd: .done(try deleteAd(name, request, grant))
     case .ingest: .done(try ingest(request))
     case .aggregates: .query(try aggregates(name, request, grant))
-    case .stream: .stream(try stream(name, request, grant))
+    case .stream: .stream(try stream(name, request, grant), grant)
     case .listKeys: .done(try listKeys(request))
     case .addKey: .done(try addKey(request))
     case .retireKey: .done(try retireKey(name, request))
@@ -127,12 +131,9 @@ package final class API {
 
   /// What the request's token allows. A route without a scope needs none.
   func authorize(_ request: APIRequest, _ route: Route) throws(Problem) -> Grant {
-    guard let (name, scope) = route.scope else { return Grant(tokenID: "", scopes: [], advertiserID: nil) }
-    guard let token = request.bearerToken else { throw .unauthorized(invalid: request.authorization != nil) }
-    let grant = try inCatalog { () throws(CatalogError) in try catalog.authenticate(token) }
-    guard let grant else { throw .unauthorized(invalid: true) }
-    guard grant.allows(scope) else { throw .scopeMissing(name) }
-    return grant
+    try route.admit(request.authorization) { token throws(Problem) in
+      try inCatalog { () throws(CatalogError) in try catalog.authenticate(token) }
+    }
   }
 
   // MARK: - What the routes share

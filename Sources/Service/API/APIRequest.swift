@@ -39,12 +39,7 @@ package struct APIRequest: Sendable {
 
   /// A copy of `request`. Throws the 400 of a path or a query that can't be decoded.
   package init(_ request: borrowing Request, isAdmin: Bool, requestID: String) throws(Problem) {
-    do throws(PercentCoding.Failure) { segments = try request.pathSegments() } catch {
-      if error == .needless {
-        throw .notFound("the path escapes a character that needs no escape; nothing has such a path")
-      }
-      throw .malformedTarget("the path \(Self.words(error))")
-    }
+    segments = try Self.segments(of: request)
     do throws(PercentCoding.Failure) { parameters = try request.parameters() } catch {
       throw .malformedTarget("the query \(Self.words(error))")
     }
@@ -59,6 +54,16 @@ package struct APIRequest: Sendable {
     self.requestID = requestID
   }
 
+  /// The path's segments, decoded. Throws the 400 of a path that can't be.
+  static func segments(of request: borrowing Request) throws(Problem) -> [String] {
+    do throws(PercentCoding.Failure) { return try request.pathSegments() } catch {
+      if error == .needless {
+        throw .notFound("the path escapes a character that needs no escape; nothing has such a path")
+      }
+      throw .malformedTarget("the path \(words(error))")
+    }
+  }
+
   private static func words(_ failure: PercentCoding.Failure) -> String {
     switch failure {
     case .badEscape: "has a % without two hex digits behind it"
@@ -70,7 +75,7 @@ package struct APIRequest: Sendable {
   }
 
   /// The token in `Authorization: Bearer …`; nil where there is none of that scheme.
-  var bearerToken: String? {
+  static func bearerToken(in authorization: String?) -> String? {
     guard let authorization else { return nil }
     let parts = authorization.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
     guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }

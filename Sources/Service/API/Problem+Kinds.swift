@@ -90,6 +90,8 @@ extension Problem {
       self = Problem(409, "advertiser-fixed", "The ad's advertiser cannot change", error.description)
     case .keyExists: self = Problem(409, "key-exists", "The key id is taken", error.description)
     case .tooManyKeys: self = Problem(409, "too-many-keys", "Too many keys are active", error.description)
+    case .tooManyTokens:
+      self = Problem(409, "too-many-tokens", "Too many tokens work", error.description)
     case _ where error.isOutOfSpace:
       self = Problem(507, "disk-full", "The disk is full", "the catalog cannot be written: no space is left")
     case _ where error.isBusy:

@@ -109,10 +109,17 @@ package enum Route: Sendable, CaseIterable {
 
   /// The route of a request and the text that `{name}` stands for. Throws 404, or 405 with what is allowed.
   static func find(_ request: APIRequest) throws(Problem) -> (route: Route, name: String) {
-    let method = request.method == .head ? .get : request.method
+    try find(request.method, request.segments, isAdmin: request.isAdmin)
+  }
+
+  /// The same from the parts of a head.
+  static func find(
+    _ method: Method, _ segments: [String], isAdmin: Bool
+  ) throws(Problem) -> (route: Route, name: String) {
+    let method = method == .head ? .get : method
     var allowed: [String] = []
-    for route in allCases where request.isAdmin || !route.isAdminOnly {
-      guard let name = route.match(request.segments) else { continue }
+    for route in allCases where isAdmin || !route.isAdminOnly {
+      guard let name = route.match(segments) else { continue }
       if route.method == method { return (route, name) }
       switch route.method {
       case .get: allowed += ["GET", "HEAD"]
@@ -123,6 +130,20 @@ package enum Route: Sendable, CaseIterable {
       }
     }
     throw allowed.isEmpty ? .notFound() : .methodNotAllowed(allowed.joined(separator: ", "))
+  }
+
+  /// What the token in `authorization` allows here; `authenticate` says what a token may do, nil where it is none. A route
+  /// without a scope needs none.
+  func admit(
+    _ authorization: String?, _ authenticate: (String) throws(Problem) -> Grant?
+  ) throws(Problem) -> Grant {
+    guard let (name, scope) = scope else { return Grant(tokenID: "", scopes: [], advertiserID: nil) }
+    guard let token = APIRequest.bearerToken(in: authorization) else {
+      throw .unauthorized(invalid: authorization != nil)
+    }
+    guard let grant = try authenticate(token) else { throw .unauthorized(invalid: true) }
+    guard grant.allows(scope) else { throw .scopeMissing(name) }
+    return grant
   }
 
   /// The greatest body that a request may have, bytes: 64 MiB for an import of ads, nothing for GET and HEAD, 64 KiB for

@@ -20,7 +20,8 @@ final class BatchDoor: Sendable {
   let pool: PiecePool
   let workers: [BatchWorker]
   private let limit: Int
-  private let open = Atomic<Int>(0)
+  /// Places taken, by token.
+  private let places = Mutex<[String: Int]>([:])
   private let next = Atomic<Int>(0)
 
   /// A door of `workers` that takes at most `limit` batches at once.
@@ -31,17 +32,26 @@ final class BatchDoor: Sendable {
   }
 
   /// Batches under way.
-  var openBatches: Int { open.load(ordering: .relaxed) }
+  var openBatches: Int { places.withLock { $0.values.reduce(0, +) } }
 
-  /// Takes a place; false where there is none.
-  func enter() -> Bool {
-    if open.add(1, ordering: .relaxed).newValue <= limit { return true }
-    leave()
-    return false
+  /// Takes a place for a batch of this token; throws 503 where there is none, or the token has half of all.
+  func enter(_ token: String) throws(Problem) {
+    let problem: Problem? = places.withLock { places in
+      if places.values.reduce(0, +) >= limit { return .tooManyBatches }
+      if places[token, default: 0] >= max(1, limit / 2) { return .tooManyBatchesOfToken }
+      places[token, default: 0] += 1
+      return nil
+    }
+    if let problem { throw problem }
   }
 
   /// Gives a place back.
-  func leave() { open.subtract(1, ordering: .relaxed) }
+  func leave(_ token: String) {
+    places.withLock { places in
+      let left = places[token, default: 1] - 1
+      places[token] = left > 0 ? left : nil
+    }
+  }
 
   /// Gives a batch to a worker and returns it.
   func assign(_ batch: Batch) -> BatchWorker {

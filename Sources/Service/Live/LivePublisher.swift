@@ -17,6 +17,8 @@ final class LivePublisher: Sendable {
   private let open = Atomic<Int>(0)
   private let events = Atomic<Int>(0)
   private let arrivals = Mutex<[LiveStream]>([])
+  /// Those of the thread, for others to look at.
+  private let served = Mutex<[LiveStream]>([])
   private let thread = BackgroundThread()
 
   /// Between two rounds, ns: part of the second within which a click is to be seen.
@@ -49,11 +51,16 @@ final class LivePublisher: Sendable {
     thread.bell.ring()
   }
 
+  /// The streams of these ads that are open now.
+  func streams(of ads: Set<AdKey>) -> [LiveStream] {
+    (arrivals.withLock { $0 } + served.withLock { $0 }).filter { ads.contains($0.query.ad) }
+  }
+
   func start() throws(SystemError) {
     try thread.start("live") { [self] in run() }
   }
 
-  /// Lets the thread see that the service stops taking: it ends every stream.
+  /// Lets the thread see that the service stops taking, which ends every stream, or that what a stream stands on has gone.
   func wake() { thread.bell.ring() }
 
   func stop() { thread.stop() }
@@ -66,10 +73,13 @@ final class LivePublisher: Sendable {
     var lastFull: Int64 = 0
     while !thread.isStopping {
       let began = context.environment.time.monotonic()
+      let tokens = context.tokens.version
       streams += arrivals.withLock { arrivals in
         defer { arrivals = [] }
         return arrivals
       }
+      let before = streams
+      served.withLock { $0 = before }
       let current = tableState()
       let isFull = began - lastFull >= Self.fullInterval
       if isFull { lastFull = began }
@@ -80,13 +90,14 @@ final class LivePublisher: Sendable {
         if isDone { leave() }
         return isDone
       }
+      if streams.count < before.count { served.withLock { [streams] in $0 = streams } }
       let took = context.environment.time.monotonic() - began
       let pause = streams.isEmpty ? -1 : max(Self.interval, min(3 * took, 4 * Self.interval))
       let isIdle = streams.isEmpty
       let isDraining = context.isStopping
       thread.sleep(nanoseconds: pause) {
         isIdle && arrivals.withLock { !$0.isEmpty }
-          || context.isStopping != isDraining
+          || context.isStopping != isDraining || context.tokens.version != tokens
       }
     }
   }
@@ -102,12 +113,13 @@ final class LivePublisher: Sendable {
   /// One round of a stream; true where it has ended.
   private func serve(_ stream: LiveStream, _ isChanged: Bool, _ time: Int64) -> Bool {
     if stream.hasLeft { return true }
-    guard stream.settle() else { return false }
-    if stream.hasLeft { return true }
-    if context.isStopping || time - stream.began >= context.settings.streamLifetime {
+    let isOver = context.isStopping || time - stream.began >= context.settings.streamLifetime
+    if isOver || stream.isRevoked || !context.tokens.works(stream.grant.tokenID) {
       stream.end()
       return true
     }
+    guard stream.settle() else { return false }
+    if stream.hasLeft { return true }
     guard isChanged || !stream.isWhole else {
       stream.breathe(time)
       return false

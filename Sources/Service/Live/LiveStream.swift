@@ -1,3 +1,4 @@
+import Catalog
 import Clicks
 import HTTP
 import Query
@@ -14,6 +15,8 @@ import Synchronization
 /// A stream of the points of one ad.
 final class LiveStream: @unchecked Sendable {
   let query: LiveQuery
+  /// By which it was opened: it ends with it.
+  let grant: Grant
   let exchange: Exchange
   let loop: EventLoop
   let began: Int64
@@ -24,6 +27,7 @@ final class LiveStream: @unchecked Sendable {
     var isOnItsWay = false
     var fate: PieceFate?
     var hasLeft = false
+    var isRevoked = false
   }
 
   private let shared = Mutex(Shared())
@@ -61,11 +65,12 @@ final class LiveStream: @unchecked Sendable {
   private let ended: @Sendable () -> Void
 
   init(
-    _ query: LiveQuery, _ exchange: Exchange, _ loop: EventLoop, now: Int64, keepAlive: Int64,
+    _ query: LiveQuery, _ grant: Grant, _ exchange: Exchange, _ loop: EventLoop, now: Int64, keepAlive: Int64,
     ended: @escaping @Sendable () -> Void
   ) {
     self.keepAlive = keepAlive
     self.query = query
+    self.grant = grant
     self.ended = ended
     self.exchange = exchange
     self.loop = loop
@@ -79,7 +84,13 @@ final class LiveStream: @unchecked Sendable {
   /// The client has gone.
   func leave() { shared.withLock { $0.hasLeft = true } }
 
+  /// What it stands on has gone: it is to end.
+  func revoke() { shared.withLock { $0.isRevoked = true } }
+
   // MARK: The publisher's side
+
+  /// Whether it was revoked.
+  var isRevoked: Bool { shared.withLock { $0.isRevoked } }
 
   /// Whether nothing can be sent any more.
   var hasLeft: Bool { shared.withLock { $0.hasLeft } }

@@ -1,8 +1,9 @@
+import Catalog
 import HTTP
 
 extension LoopHandler {
   /// Begins to answer with the live points that `query` asks for.
-  func openStream(_ query: LiveQuery, _ id: String, _ exchange: Exchange, _ loop: EventLoop) {
+  func openStream(_ query: LiveQuery, _ grant: Grant, _ id: String, _ exchange: Exchange, _ loop: EventLoop) {
     if context.isStopping { return respond(Problem.stopping.response(requestID: id), exchange, loop) }
     guard live.enter() else { return respond(Problem.tooManyStreams.response(requestID: id), exchange, loop) }
     let goesOn = loop.beginAnswer(exchange) { writer in
@@ -16,7 +17,8 @@ extension LoopHandler {
     _ = unsafe loop.sendPiece(
       exchange, UnsafeRawBufferPointer(start: greeting.utf8Start, count: greeting.utf8CodeUnitCount))
     let stream = LiveStream(
-      query, exchange, loop, now: context.environment.time.monotonic(), keepAlive: context.settings.streamKeepAlive
+      query, grant, exchange, loop, now: context.environment.time.monotonic(),
+      keepAlive: context.settings.streamKeepAlive
     ) { [self] in
       liveStreams[exchange] = nil
     }

@@ -1,0 +1,104 @@
+import Catalog
+import HTTP
+
+// What a loop knows of a request before anybody else is troubled with it, and before a byte of its body is taken:
+//
+//   admin door: host ─▶ route ─▶ token ─▶ scope ─▶ memory for the body ─▶ taken on
+//      421              404 405   401      403       503
+//
+// The catalog's thread looks at the token again, so a view that is a moment old lets nobody through.
+
+extension LoopHandler {
+  func refusal(of head: borrowing Request) -> ((inout ResponseWriter) -> Void)? {
+    if Self.isClick(head) { return nil }
+    do throws(Problem) {
+      try checkHost(head)
+      let segments = try APIRequest.segments(of: head)
+      _ = try admit(head.method, segments, head.headerText("Authorization"), isAdmin: head.listenerTag == Self.adminTag)
+      if !Self.isBatch(head) { try checkMemory(head.announcedLength) }
+      return nil
+    } catch {
+      let id = nextRequestID()
+      return { [error] writer in error.write(into: &writer, requestID: id) }
+    }
+  }
+
+  /// What the bearer of a request may do; throws why it goes no further.
+  func admit(
+    _ method: Method, _ segments: [String], _ authorization: String?, isAdmin: Bool
+  ) throws(Problem) -> Grant {
+    let (route, _) = try Route.find(method, segments, isAdmin: isAdmin)
+    return try route.admit(authorization) { [context, hasher] token in context.tokens.authenticate(token, by: hasher) }
+  }
+
+  func checkHost(_ head: borrowing Request) throws(Problem) {
+    guard head.listenerTag == Self.adminTag else { return }
+    guard AdminHost.allows(head.authority, names: context.settings.adminHosts) else { throw .misdirected }
+  }
+
+  /// Whether a body of `length` bytes, nil for one that does not say, may come.
+  private func checkMemory(_ length: Int?) throws(Problem) {
+    let budget = context.budget
+    // A longer one is refused as such.
+    if let length, length > budget.bodyLimit || budget.fits(length) { return }
+    if length == nil, !budget.isTight { return }
+    budget.countRefusal()
+    throw .overloaded
+  }
+}
+
+// MARK: - Requests on their way through other threads
+
+extension LoopHandler {
+  /// Lets the catalog's thread answer `call`, which the bearer of `token` may ask.
+  func ask(_ call: APIRequest, token: String, _ exchange: Exchange, _ loop: EventLoop) {
+    let charge = BufferBudget.Charge(context.budget, call.body.count)
+    let ticket = Ticket()
+    tickets[exchange] = ticket
+    if loop.hold(exchange) { ticket.hangUp() }
+    let isRead = call.method == .get || call.method == .head
+    let asked = context.catalog.submit(as: .request) { [self] state in
+      // Nobody waits for what only reads.
+      if isRead, ticket.hasLeft { return }
+      switch state.api.answer(call) {
+      case .done(let response): send(response, exchange, loop)
+      case .stream(let query, let grant):
+        loop.submit { [self] loop in openStream(query, grant, call.requestID, exchange, loop) }
+      case .steps(let work): advance(work, charge, exchange, loop, call.requestID)
+      case .query(let query):
+        let entry = QueryQueue.Entry(
+          ticket: ticket, compute: { [self] in send(query(), exchange, loop) },
+          refuse: { [self] in send(Problem.overloaded.response(requestID: call.requestID), exchange, loop) })
+        if !context.queries.submit(token, entry) { entry.refuse() }
+      }
+      withExtendedLifetime(charge) {}
+    }
+    if !asked { respond(Problem.overloaded.response(requestID: call.requestID), exchange, loop) }
+  }
+
+  /// Does one step of an import behind whatever else waits for the catalog, then the next.
+  private func advance(
+    _ work: AdImport, _ charge: BufferBudget.Charge, _ exchange: Exchange, _ loop: EventLoop, _ id: String
+  ) {
+    let asked = context.catalog.submit(as: .part) { [self] _ in
+      if let response = work.step() {
+        send(response, exchange, loop)
+      } else {
+        advance(work, charge, exchange, loop, id)
+      }
+    }
+    // What was stored stays, and the import can be repeated as it is.
+    if !asked { send(Problem.overloaded.response(requestID: id), exchange, loop) }
+  }
+
+  /// Brings an answer to its loop; until it is there, its memory counts.
+  private func send(_ response: APIResponse, _ exchange: Exchange, _ loop: EventLoop) {
+    let charge = BufferBudget.Charge(context.budget, response.body.count)
+    loop.submit { [self] loop in
+      respond(response, exchange, loop)
+      withExtendedLifetime(charge) {}
+    }
+  }
+
+  func hungUp(_ exchange: Exchange, on loop: EventLoop) { tickets[exchange]?.hangUp() }
+}
