@@ -194,10 +194,10 @@ final class LookupBenchmark {
     var isFound = [Bool](repeating: false, count: ids.count)
     for segment in segments {
       left.removeAll(keepingCapacity: true)
-      if keys[0].impression.mintedAt != nil {
+      if keys[0].impression.timeInBits != nil {
         let (newest, minted) = (segment.summary.receiveTimes.upperBound, segment.summary.mintingTimes)
         for key in keys {
-          let at = key.impression.mintedAt!
+          let at = key.impression.timeInBits!
           if at - 360_000 <= newest, minted?.contains(at) ?? false { left.append(key) }
         }
       } else if filters {

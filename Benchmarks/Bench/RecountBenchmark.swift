@@ -74,7 +74,7 @@ package final class RecountBenchmark {
       }
       let id = ImpressionID(high: data.idHigh[i], low: data.idLow[i])
       let other =
-        id.mintedAt == nil
+        id.timeInBits == nil
         ? ImpressionID(high: id.high ^ salt, low: id.low)
         : ImpressionID(high: id.high ^ salt & 0xFFF, low: id.low ^ salt >> 2)
       builder.add(

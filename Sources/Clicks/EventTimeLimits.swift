@@ -30,17 +30,26 @@ package struct EventTimeLimits: Equatable, Sendable {
 
   /// Clocks of minting machines may be ahead of ours by this much, ms.
   package static let mintTolerance: Int64 = 60_000
+  /// How far ahead of its receive time, ms, a minting time can be where event times may be `maxFuture` ahead; at least what the
+  /// default allows, so that a shorter setting forgets no click from before.
+  package static func ahead(maxFuture: Int64) -> Int64 { max(maxFuture, EventTimeLimits().maxFuture) + mintTolerance }
   /// The least event time that is ever taken: 1970.
   package static let earliest: Int64 = 0
 
   package init() {}
 
-  /// What becomes of a click. Times in ms since 1970; `minted` is the impression's, where it carries one.
+  /// Ahead of its clock by more than this, ms, a door believes no minting time: the id is one of any 128 bits.
+  package static let plausibleAhead: Int64 = 86_400_000
+
+  /// What becomes of a click. Times in ms since 1970; `minted` is what the spelling of its impression claims
+  /// (`ImpressionID.claimedMinting`), which is believed from 2020 to a day ahead of `now`, the door's clock.
   @inlinable
   package func judge(eventTime: Int64, minted: Int64?, now: Int64) -> Judgement {
     if eventTime > now &+ maxFuture { return .inFuture }
     if eventTime < Self.earliest || !admitsHistory && eventTime < now &- maxLateness { return .tooOld }
-    guard let minted else { return .accept }
+    guard let minted, minted >= ImpressionID.earliestMinting, minted <= now &+ Self.plausibleAhead else {
+      return .accept
+    }
     // Event times are at least 0 here and not far above now, so nothing overflows.
     return minted < eventTime &- impressionLifetime || minted > eventTime &+ Self.mintTolerance ? .expired : .accept
   }

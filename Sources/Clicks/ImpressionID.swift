@@ -2,8 +2,12 @@ import Bytes
 
 /// The 128 bits that name one showing of an ad. Together with the ad they are a click's identity: the pair counts once.
 ///
-/// Written as 32 hex digits or as a UUID with hyphens, either case. A UUID of version 7 (RFC 9562, 5.7) carries its
-/// minting time in milliseconds in the first 48 bits; any other 128 bits are as good an identity but carry no time.
+/// Written as 32 hex digits or as a UUID with hyphens, either case. Any 128 bits are as good an identity as any others. A UUID
+/// of version 7 (RFC 9562, 5.7) carries its minting time in milliseconds in the first 48 bits; but one in 64 numbers of
+/// random bits looks like one, so that a time in the bits is believed only as far as being wrong does no harm:
+///
+///     expired            only where the id is spelled as a UUID and the time is plausible (`EventTimeLimits.judge`)
+///     route, look-up     a time in the bits saves work, and changes no result (`minting(by:)`)
 package struct ImpressionID: Hashable, Sendable {
   /// The first 64 bits.
   package var high: UInt64
@@ -70,18 +74,38 @@ package struct ImpressionID: Hashable, Sendable {
       low: 0x8000_0000_0000_0000 | random.1 >> 2)
   }
 
-  /// Milliseconds since 1970 at which a version 7 UUID was minted; nil for every other identity.
+  /// Milliseconds since 1970 in the first 48 bits, where these look like a UUID of version 7; nil for all others. What the
+  /// number means nobody can tell from the bits.
   @inlinable
-  package var mintedAt: Int64? {
+  package var timeInBits: Int64? {
     guard high >> 12 & 0xF == 7, low >> 62 == 2 else { return nil }
     return Int64(high >> 16)
   }
+
+  /// The least time, ms since 1970, that is ever taken for one of minting: 2020-01-01. RFC 9562 is of 2024.
+  package static let earliestMinting: Int64 = 1_577_836_800_000
+
+  /// The time in the bits where it can be one of minting for somebody whose clock says at most `latest`, ms since 1970; nil
+  /// where there is none, or where it cannot. Whoever says nil once may say the time later, never the other way.
+  @inlinable
+  package func minting(by latest: Int64) -> Int64? {
+    guard let time = timeInBits, time >= Self.earliestMinting, time <= latest else { return nil }
+    return time
+  }
+
+  /// The minting time that a spelling of this id claims, ms since 1970: that of a UUID of version 7 in its form with hyphens,
+  /// of 36 characters; nil for 32 hex digits. Whether it is plausible is the door's to say, which has a clock.
+  @inlinable
+  package func claimedMinting(characters: Int) -> Int64? { characters == 36 ? timeInBits : nil }
 }
 
 extension ImpressionID: CustomStringConvertible {
+  /// The 32 hex digits, lower case.
+  package var digits: String { Hex.encode(high) + Hex.encode(low) }
+
   /// The UUID form, lower case.
   package var description: String {
-    let digits = Array(Hex.encode(high) + Hex.encode(low))
+    let digits = Array(digits)
     return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(digits[$0]) }.joined(separator: "-")
   }
 }

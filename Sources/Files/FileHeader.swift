@@ -19,7 +19,12 @@ package enum FileMagic: String, CaseIterable, Sendable {
   case imports = "TALLYIMP"
 
   /// The versions of its format that this program reads. It writes the last one.
-  package var versions: ClosedRange<UInt32> { 1...1 }
+  package var versions: ClosedRange<UInt32> {
+    switch self {
+    case .segment: 1...2
+    default: 1...1
+    }
+  }
 }
 
 /// The 128 bits that tell one store's files from another's.

@@ -7,17 +7,25 @@ import Clicks
 package struct ParsedClick: Equatable, Sendable {
   package var ad: AdKey
   package var impression: ImpressionID
+  /// The minting time that the id's spelling claims; nil for a derived id.
+  package var minted: Int64?
   /// ms since 1970.
   package var time: Int64
   /// What is captured of it; nil where nothing is.
   package var strings: ClickStrings?
 
-  package init(ad: AdKey, impression: ImpressionID, time: Int64, strings: ClickStrings? = nil) {
+  package init(
+    ad: AdKey, impression: ImpressionID, minted: Int64? = nil, time: Int64, strings: ClickStrings? = nil
+  ) {
     self.ad = ad
     self.impression = impression
+    self.minted = minted
     self.time = time
     self.strings = strings
   }
+
+  /// The id in a spelling that claims what the line's own did: 32 hex digits where it claimed no minting time.
+  package var spelling: String { minted == nil ? impression.digits : impression.description }
 }
 
 /// Reads the lines of one source. One instance for each thread.
@@ -104,6 +112,7 @@ package final class ClickParser {
     let click = unsafe try reader.read(line)
     unsafe note(click.ad)
     var id = click.impressionID
+    var minted = unsafe id.claimedMinting(characters: click.impression.count)
     if plan.identity != .column {
       begin()
       for i in unsafe reader.collected.indices {
@@ -113,9 +122,10 @@ package final class ClickParser {
         unsafe add(text)
       }
       id = unsafe derived(line, number)
+      minted = nil
     }
     return ParsedClick(
-      ad: AdKey(rawValue: unsafe hasher.first64(click.ad)), impression: id, time: click.time,
+      ad: AdKey(rawValue: unsafe hasher.first64(click.ad)), impression: id, minted: minted, time: click.time,
       strings: plan.captures.isEmpty ? nil : click.strings(plan.captures))
   }
 
@@ -127,11 +137,13 @@ package final class ClickParser {
     }
     guard let event = unsafe ClickLine.time(fields[time]) else { throw ClickLineFault(.time, ClickLine.timeRule) }
     let id: ImpressionID
+    var minted: Int64?
     if case .column = plan.identity {
       guard let found = unsafe ImpressionID(fields[impression]) else {
         throw ClickLineFault(.impressionID, "must be 32 hex digits or a UUID")
       }
       id = found
+      minted = unsafe id.claimedMinting(characters: fields[impression].count)
     } else {
       begin()
       for column in identityColumns { unsafe add(fields[column]) }
@@ -144,7 +156,8 @@ package final class ClickParser {
       for column in captured { unsafe strings!.add(column.map { unsafe fields[$0] }) }
     }
     return ParsedClick(
-      ad: AdKey(rawValue: unsafe hasher.first64(fields[ad])), impression: id, time: event, strings: strings)
+      ad: AdKey(rawValue: unsafe hasher.first64(fields[ad])), impression: id, minted: minted, time: event,
+      strings: strings)
   }
 
   private func note(_ id: UnsafeRawBufferPointer) {

@@ -124,7 +124,7 @@ package final class StoreImport {
   package var isPieceFull: Bool { sinceFlush >= Self.pieceLines }
 
   private func judge(_ click: ParsedClick) throws(ClickLineFault) -> ImportRejection? {
-    switch limits.judge(eventTime: click.time, minted: click.impression.mintedAt, now: now) {
+    switch limits.judge(eventTime: click.time, minted: click.minted, now: now) {
     case .accept: break
     case .tooOld: return .tooOld
     case .inFuture: return .inFuture

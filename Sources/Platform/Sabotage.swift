@@ -128,6 +128,10 @@
   case skipHorizonLookups
   /// A filter of a segment does not know an id of its rows.
   case leaveOutOfFilter
+  /// A filter of a segment leaves out ids whose time was still to come.
+  case earlyOutOfFilter
+  /// Early ids of a hot ad go by their hash.
+  case earlyNotAsked
   /// The dedup index forgets clicks that are in no segment yet.
   case expireBeforeSeal
   /// A source's progress is believed before its clicks are synced.

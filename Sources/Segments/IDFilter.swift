@@ -8,10 +8,12 @@ import Platform
 // page. The rows are in the order of ids, so a batch in that order passes the filters from the first to the last, and
 // however ids are made, a group has no more than its 65,536 of them.
 //
-// Ids with a minting time are not in the filters: they are looked for in the segments received since then alone. In a
-// segment of browsers' clicks a group has nothing to filter, and costs five bytes.
+// A row is left out of the filters where the time in the bits of its id can be that of its minting: between 2020 and the mint
+// tolerance behind its receive floor (ReceiveFloors.swift). Such an id is looked for in the segments received since that time,
+// without their filters, and in every older one by its filter (R21). In a segment of browsers' clicks a group has nothing to
+// filter, and costs five bytes.
 //
-//   section 9:  for each group: u32 n, the different numbers of its ids without a minting time, 0 … 65,536
+//   section 9:  for each group: u32 n, the different numbers of the ids in its filter, 0 … 65,536
 //               for each group: u8 a, the attempt at which they made a filter; 255: they did not, and any id may be here
 //               for each group, where n > 0 and a < 255: the cells of its filter over the numbers (FuseFilter.swift)
 //
@@ -94,7 +96,7 @@ extension Segment {
   /// A group of pages and its filter, for inspection.
   package struct Filter: Sendable {
     package var firstPage: Int
-    /// Different ids without a minting time.
+    /// Different ids in it.
     package var ids: Int
     package var attempt: UInt8
     /// Where its cells are in the file, and how many.
@@ -113,7 +115,8 @@ extension Segment {
     }
   }
 
-  /// Adds those of `keys` to `left` that may be in the segment: all but those that a filter says are not. The keys come in the
+  /// Adds those of `keys` to `left` that may be in the segment in a row that the filters know: all but those that a filter says
+  /// are not. The keys come in the
   /// order of `SegmentKey.precedes`. Throws `FormatError` where a filter is damaged, `SystemError` where the disk does not
   /// answer; then any of the keys may be here.
   package func sift(_ keys: [SegmentKey], into left: inout [SegmentKey]) throws {
@@ -170,7 +173,9 @@ extension Segment {
     }
     // The rows of this high half may go on in the next group.
     if group + 1 < filter.fences.count, filter.fences[group + 1] == high { return Probe(kind: .mayBe) }
-    if key.impression.mintedAt != nil { return Probe(kind: .mayBe) }
+    if isFirstVersion, let time = key.impression.timeInBits {
+      return Probe(kind: summary.mintingTimes?.contains(time) ?? false ? .mayBe : .isNot)
+    }
     let (shape, attempt, offset) = (
       filter.groups[group].shape, filter.groups[group].attempt, filter.groups[group].offset
     )

@@ -22,7 +22,8 @@ struct EncodedFilter: Sendable {
   private let numbers: UnsafeMutablePointer<UInt64>
   private let tried: UnsafeMutablePointer<UInt64>
   private var count = 0
-  private var last: ImpressionID?
+  /// The id before, and whether its number is taken in.
+  private var last: (id: ImpressionID, isIn: Bool)?
   /// Pages taken in since the last filter.
   private var pages = 0
 
@@ -36,13 +37,12 @@ struct EncodedFilter: Sendable {
     unsafe tried.deallocate()
   }
 
-  /// Takes in the ids of the group's next page.
-  func add(_ page: RowVector) {
+  /// Takes in the ids of the group's next page, but for the rows where `leftOut` is not 0.
+  func add(_ page: RowVector, leftOut: UnsafePointer<UInt8>) {
     precondition(pages < IDFilter.pages, "a group of too many pages")
     guard page.count > 0 else { return }
     pages += 1
-    unsafe count = takeNumbers(page.high, page.low, page.count, after: last, to: numbers, count)
-    unsafe last = ImpressionID(high: page.high[page.count - 1], low: page.low[page.count - 1])
+    unsafe takeNumbers(page.high, page.low, leftOut, page.count, after: &last, to: numbers, &count)
   }
 
   /// Ends the group.
@@ -73,23 +73,29 @@ struct EncodedFilter: Sendable {
   }
 }
 
-/// Appends the numbers of ids without a minting time, of equal ones the first, to `numbers`; returns how many there are then.
+/// Appends the numbers of the ids of those rows that are not left out to `numbers`, of equal ones the first.
 private func takeNumbers(
-  _ high: UnsafePointer<UInt64>, _ low: UnsafePointer<UInt64>, _ rows: Int, after last: ImpressionID?,
-  to numbers: UnsafeMutablePointer<UInt64>, _ start: Int
-) -> Int {
-  var count = start
+  _ high: UnsafePointer<UInt64>, _ low: UnsafePointer<UInt64>, _ leftOut: UnsafePointer<UInt8>, _ rows: Int,
+  after last: inout (id: ImpressionID, isIn: Bool)?, to numbers: UnsafeMutablePointer<UInt64>, _ taken: inout Int
+) {
+  var count = taken
   // Any other id than the first where there is none before.
-  var before = unsafe last.map { ($0.high, $0.low) } ?? (~high[0], low[0])
+  var before = unsafe last.map { ($0.id.high, $0.id.low) } ?? (~high[0], low[0])
+  var isIn: UInt8 = last?.isIn ?? false ? 1 : 0
   for i in 0..<rows {
     let id = unsafe ImpressionID(high: high[i], low: low[i])
     // Written before it is known whether it stays; there is room, for a group has no more rows.
     unsafe numbers[count] = IDFilter.number(id)
-    let isNew = (id.high ^ before.0) | (id.low ^ before.1) != 0
-    count &+= isNew && id.mintedAt == nil ? 1 : 0
+    // Of equal ids some may be left out and others not.
+    let isSame: UInt8 = (id.high ^ before.0) | (id.low ^ before.1) == 0 ? 1 : 0
+    isIn &= isSame
+    let isWanted = unsafe (leftOut[i] ^ 1) & (isIn ^ 1)
+    count &+= Int(isWanted)
+    isIn |= isWanted
     before = (id.high, id.low)
   }
-  return count
+  last = (ImpressionID(high: before.0, low: before.1), isIn == 1)
+  taken = count
 }
 
 /// The filters of a segment on their way into its file, where they stand behind all rows. They take up to 8 MiB of memory; what

@@ -33,12 +33,16 @@ extension Segment {
     var seen = [UInt64](repeating: 0, count: (summary.positions.count + 63) / 64)
     var eventTimes = Extent<Int64>()
     var mintingTimes = Extent<Int64>()
+    var early = EarlyRowsSection()
+    let floors = isFirstVersion ? nil : try receiveFloors()
     let cursor = cursor([.all, .strings])
     var last: SegmentRow?
     var page = 0
+    var filtered: [SegmentKey] = []
     var passed: [SegmentKey] = []
     while try cursor.nextPage() {
       func fault(_ reason: String) -> FormatError { formatError(Fault(reason), page: page) }
+      filtered.removeAll(keepingCapacity: true)
       guard unsafe cursor.rows.high[0] == fences[page] else { throw fault("the page does not begin as its fence says") }
       for i in cursor.range {
         let row = cursor.row(i)
@@ -50,13 +54,29 @@ extension Segment {
         }
         seen[place >> 6] |= 1 << UInt64(place & 63)
         eventTimes.add(row.eventTime)
-        if let minted = row.impression.mintedAt { mintingTimes.add(minted) }
+        let key = SegmentKey(impression: row.impression, code: row.code, tag: i)
+        guard let time = row.impression.timeInBits, let floors else {
+          if let time = row.impression.timeInBits { mintingTimes.add(time) }
+          filtered.append(key)
+          continue
+        }
+        let floor = floors.floor(row.position &- summary.positions.lowerBound)
+        if time >= ImpressionID.earliestMinting, time <= floor &+ EventTimeLimits.mintTolerance {
+          mintingTimes.add(time)
+          continue
+        }
+        filtered.append(key)
+        guard time >= ImpressionID.earliestMinting else { continue }
+        if time <= floor &+ EarlyRows.reach {
+          early.add(EarlyRows.Entry(impression: row.impression, code: row.code))
+        } else {
+          early.add(time)
+        }
       }
       // A filter that does not know an id of the rows would let it count again.
       passed.removeAll(keepingCapacity: true)
-      try sift(
-        cursor.range.map { SegmentKey(impression: cursor.row($0).impression, code: 0, tag: 0) }, into: &passed)
-      guard passed.count == cursor.range.count else {
+      try sift(filtered, into: &passed)
+      guard passed.count == filtered.count else {
         throw self.fault(filter!.section, "the filters do not let through all ids of page \(page)")
       }
       page += 1
@@ -64,6 +84,12 @@ extension Segment {
     // As many rows as positions less those left out, all in range, none twice: each other one is there.
     guard eventTimes.range == summary.eventTimes, mintingTimes.range == summary.mintingTimes else {
       throw self.fault(section, "the rows do not have the times of the header page")
+    }
+    guard !isFirstVersion else { return }
+    // An early id that is not listed could count again once its time has come.
+    let list = try file.section(SegmentSection.early.rawValue)
+    guard try file.contents(of: list) == early.bytes else {
+      throw self.fault(list, "the early ids are not those of the rows")
     }
   }
 

@@ -21,7 +21,11 @@ package final class Segment: Sendable {
   let steps: SegmentTable<SegmentStep>
   let sums: SegmentTable<SumFence>
   let filter: IDFilter?
+  /// Rows whose time was still to come when they were received.
+  package let early: EarlyRows
   let access: SealedFile.Access
+  /// Whether its filters know no id that looks like a UUID of version 7.
+  let isFirstVersion: Bool
 
   /// What the manifest keeps of the file.
   package var reference: SealedReference { file.reference }
@@ -39,6 +43,7 @@ package final class Segment: Sendable {
   private init(_ file: SealedFile, access: SealedFile.Access) throws {
     self.file = file
     self.access = access
+    isFirstVersion = file.header.version < 2
     let columnSection = try file.section(SegmentSection.columns.rawValue)
     switch SegmentColumns.read(try file.contents(of: columnSection)) {
     case .success(let found): columns = found
@@ -54,6 +59,7 @@ package final class Segment: Sendable {
     steps = try Self.readSteps(file, summary)
     sums = try Self.readSums(file, summary)
     filter = try IDFilter.read(file, fences: fences)
+    early = isFirstVersion ? .unknown(summary.mintingTimes) : try EarlyRows.read(file)
   }
 
   private static func readScale(_ file: SealedFile, _ section: SealedSection) throws -> PositionTable.Scale {

@@ -79,8 +79,11 @@ package struct SegmentBuilder: ~Copyable {
     let sums = SumFold.sums(rows)
     let order = RowSort.order(rows)
     let table = PositionTable(rows)
+    var floors = ReceiveFloors(first..<next)
+    for step in steps where step.position < next { floors.add(step) }
+    floors.end()
     var writer = try SegmentWriter.create(
-      target, positions: first..<next, columns: columns(sums, table), table: table)
+      target, positions: first..<next, columns: columns(sums, table), table: table, floors: floors)
     var start = 0
     while start < order.count {
       let rows = start..<min(start + RowVector.capacity, order.count)
@@ -144,12 +147,12 @@ package struct SegmentBuilder: ~Copyable {
   /// Fits event times, or for version 7 ids their distances from the minting time. A page decides by all of its ids, so
   /// an id of version 7 counts for both, where there are others at all.
   private func eventModel(delays: Bool) -> BinModel {
-    if !delays, rows.allSatisfy({ $0.impression.mintedAt != nil }) { return BinModel() }
+    if !delays, rows.allSatisfy({ $0.impression.timeInBits != nil }) { return BinModel() }
     var fit = NumberFit(expected: count)
     for row in rows {
       if !delays {
         fit.add(RowPage.biased(row.eventTime))
-      } else if let minted = row.impression.mintedAt {
+      } else if let minted = row.impression.timeInBits {
         fit.add(RowPage.biased(row.eventTime &- minted))
       }
     }

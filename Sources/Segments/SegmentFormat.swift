@@ -9,7 +9,8 @@ import Files
 //   header page   56 u64 first   64 u64 end                 positions
 //                 72 i64 least   80 i64 greatest            event time, ms
 //                 88 i64 least   96 i64 greatest            receive time, ms
-//                104 i64 least  112 i64 greatest            minting time of version 7 ids, ms; least > greatest: none
+//                104 i64 least  112 i64 greatest            minting time, ms, of the rows that filters leave out; least >
+//                                                           greatest: none
 //                120 u64 least  128 u64 greatest            running time, ms
 //                136 u64 steps  144 u64 rows of sums           152 u64 repeats left out
 //
@@ -21,7 +22,10 @@ import Files
 //           6 step fences
 //           7 sums        clicks per (ad code, minute) of this segment: blocks of at most 4,096 rows (SumBlock.swift)
 //           8 sum fences
-//           9 filters     which ids without a minting time are surely not in a group of pages (IDFilter.swift)
+//           9 filters     which ids are surely not in a group of pages (IDFilter.swift)
+//          10 early       ids whose time was still to come when they were received (EarlyRows.swift)
+//
+// Version 1 left every id that looks like a UUID of version 7 out of the filters, and had no section 10.
 
 /// The sections of a segment.
 enum SegmentSection: UInt32 {
@@ -34,6 +38,7 @@ enum SegmentSection: UInt32 {
   case sums = 7
   case sumFences = 8
   case filters = 9
+  case early = 10
 }
 
 /// One click of a segment.
@@ -102,7 +107,7 @@ package struct SegmentSummary: Hashable, Sendable {
   package var receiveTimes: ClosedRange<Int64>
   /// Least and greatest running time, ms.
   package var runningTimes: ClosedRange<UInt64>
-  /// Least and greatest minting time of the version 7 ids; nil where there is none.
+  /// Least and greatest minting time of those rows that the filters leave out; nil where there is none.
   package var mintingTimes: ClosedRange<Int64>?
   /// Steps of the receive time.
   package var steps: UInt64

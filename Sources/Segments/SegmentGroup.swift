@@ -1,5 +1,6 @@
 import Bytes
 import Clicks
+import Platform
 
 // The rows of a segment are turned into bytes in groups of 64 pages: those of one filter (IDFilter.swift). A group depends on
 // nothing but its rows and the segment's models, so several threads can encode groups of one segment at a time, and the file
@@ -15,7 +16,11 @@ import Clicks
   fileprivate(set) var pageBytes: [UInt32] = []
   fileprivate(set) var filter = EncodedFilter(count: 0, attempt: 0, cells: [])
   fileprivate(set) var eventTimes = Extent<Int64>()
+  /// Times in the bits of those rows that are not in the filter.
   fileprivate(set) var mintingTimes = Extent<Int64>()
+  /// Early rows, those to be listed and the times of the others.
+  fileprivate(set) var early: [EarlyRows.Entry] = []
+  fileprivate(set) var unlisted = Extent<Int64>()
   /// Whether each row had its place in the models.
   fileprivate(set) var isSound = true
 
@@ -50,22 +55,33 @@ import Clicks
     fences.removeAll(keepingCapacity: true)
     pageBytes.removeAll(keepingCapacity: true)
     filter = EncodedFilter(count: 0, attempt: 0, cells: [])
-    (eventTimes, mintingTimes) = (Extent(), Extent())
+    (eventTimes, mintingTimes, unlisted) = (Extent(), Extent(), Extent())
+    early.removeAll(keepingCapacity: true)
   }
 }
 
 /// Encodes groups for one segment. Belongs to one thread at a time.
-package final class GroupEncoder: @unchecked Sendable {
+@safe package final class GroupEncoder: @unchecked Sendable {
   private var pages: RowPageEncoder
   private let filter = IDFilterBuilder()
+  private let floors: ReceiveFloors
+  /// Of each row of a page 1 where the filter leaves it out, else 0.
+  private let leftOut: UnsafeMutablePointer<UInt8>
 
-  init(_ columns: SegmentColumns, _ positions: PositionTable) { pages = RowPageEncoder(columns, positions) }
+  init(_ columns: SegmentColumns, _ positions: PositionTable, _ floors: ReceiveFloors) {
+    pages = RowPageEncoder(columns, positions)
+    self.floors = floors
+    unsafe leftOut = .allocate(capacity: RowVector.capacity)
+  }
+
+  deinit { unsafe leftOut.deallocate() }
 
   /// Adds a page to a group of fewer than `IDFilter.pages`; full pages but for a segment's last.
   func add(_ page: RowVector, to group: EncodedGroup) {
     let count = page.count
     guard count > 0 else { return }
-    unsafe takeExtents(page.high, page.low, page.eventTime, count, &group.eventTimes, &group.mintingTimes)
+    unsafe takeEventTimes(page.eventTime, count, &group.eventTimes)
+    unsafe judgeTimes(page, to: leftOut, floors, group)
     let start = group.used
     if let bytes = unsafe pages.encode(page, to: group.room(pages.mostBytes)) {
       group.used += bytes
@@ -79,7 +95,7 @@ package final class GroupEncoder: @unchecked Sendable {
       }
       group.used += strings.count
     }
-    filter.add(page)
+    unsafe filter.add(page, leftOut: leftOut)
     unsafe group.fences.append(page.high[0])
     group.pageBytes.append(UInt32(group.used - start))
     group.rows += count
@@ -99,17 +115,37 @@ package final class GroupEncoder: @unchecked Sendable {
   package static let pages = IDFilter.pages
 }
 
-/// Widens the extents of event times and of minting times by those of the rows.
-private func takeExtents(
-  _ high: UnsafePointer<UInt64>, _ low: UnsafePointer<UInt64>, _ times: UnsafePointer<Int64>, _ count: Int,
-  _ eventTimes: inout Extent<Int64>, _ mintingTimes: inout Extent<Int64>
-) {
-  var (events, minted) = (eventTimes, mintingTimes)
+/// Widens the extent of event times by those of the rows.
+private func takeEventTimes(_ times: UnsafePointer<Int64>, _ count: Int, _ eventTimes: inout Extent<Int64>) {
+  var events = eventTimes
   for i in 0..<count { unsafe events.add(times[i]) }
-  for i in 0..<count {
-    if let time = unsafe ImpressionID(high: high[i], low: low[i]).mintedAt { minted.add(time) }
+  eventTimes = events
+}
+
+/// Says of each row whether the filter leaves it out: where the time in its bits can be that of its minting, by the receive
+/// floor of the row. Rows whose time was still to come then are early.
+private func judgeTimes(
+  _ page: RowVector, to leftOut: UnsafeMutablePointer<UInt8>, _ floors: ReceiveFloors, _ group: EncodedGroup
+) {
+  var minted = group.mintingTimes
+  for i in 0..<page.count {
+    let id = unsafe ImpressionID(high: page.high[i], low: page.low[i])
+    var isOut: UInt8 = 0
+    if let time = id.timeInBits, time >= ImpressionID.earliestMinting {
+      let floor = unsafe floors.floor(page.position[i])
+      if time <= floor &+ EventTimeLimits.mintTolerance {
+        minted.add(time)
+        isOut = 1
+      } else if time <= floor &+ EarlyRows.reach {
+        unsafe group.early.append(EarlyRows.Entry(impression: id, code: page.code[i]))
+        isOut = sabotaged(.earlyOutOfFilter) ? 1 : 0
+      } else {
+        group.unlisted.add(time)
+      }
+    }
+    unsafe leftOut[i] = isOut
   }
-  (eventTimes, mintingTimes) = (events, minted)
+  group.mintingTimes = minted
 }
 
 /// The least and the greatest of some numbers.

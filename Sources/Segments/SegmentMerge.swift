@@ -41,8 +41,11 @@ package enum SegmentMerge {
         file: input.file.path, offset: 0, reason: "a newer version wrote columns that merging would lose")
     }
     let positions = inputs[0].summary.positions.lowerBound..<inputs.last!.summary.positions.upperBound
+    var floors = ReceiveFloors(positions)
+    for input in inputs { try input.forEachStep { floors.add($0) } }
+    floors.end()
     return try SegmentWriter.create(
-      target, positions: positions, columns: columns(inputs), table: try self.positions(inputs))
+      target, positions: positions, columns: columns(inputs), table: try self.positions(inputs), floors: floors)
   }
 
   /// Writes the steps of all inputs.

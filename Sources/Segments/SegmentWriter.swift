@@ -39,6 +39,7 @@ struct SegmentWriter: ~Copyable {
   private var file: SealedFileWriter
   private let columns: SegmentColumns
   private let table: PositionTable
+  private let floors: ReceiveFloors
   private let encoder: GroupEncoder
   private let group = EncodedGroup()
   private let positions: Range<UInt64>
@@ -47,6 +48,7 @@ struct SegmentWriter: ~Copyable {
   private var fences: [UInt64] = []
   private var pageBytes: [UInt32] = []
   private var filters: IDFilterSection
+  private var early = EarlyRowsSection()
   private(set) var rows: UInt64 = 0
   /// Whether each row had its place in the models, and the sums are as many clicks as there are rows: always, unless rows
   /// and models come from a segment that is not what it says.
@@ -68,7 +70,8 @@ struct SegmentWriter: ~Copyable {
 
   /// Starts a segment of these positions.
   static func create(
-    _ target: SegmentTarget, positions: Range<UInt64>, columns: SegmentColumns, table: PositionTable
+    _ target: SegmentTarget, positions: Range<UInt64>, columns: SegmentColumns, table: PositionTable,
+    floors: ReceiveFloors
   ) throws(SystemError) -> SegmentWriter {
     var file = try SealedFileWriter(
       target.files, path: target.path, temporary: target.temporary,
@@ -82,19 +85,20 @@ struct SegmentWriter: ~Copyable {
     try file.append(table.bytes)
     file.end()
     try file.begin(section: SegmentSection.rows.rawValue)
-    return SegmentWriter(file, target, positions: positions, columns: columns, table: table)
+    return SegmentWriter(file, target, positions: positions, columns: columns, table: table, floors: floors)
   }
 
   private init(
     _ file: consuming SealedFileWriter, _ target: SegmentTarget, positions: Range<UInt64>, columns: SegmentColumns,
-    table: PositionTable
+    table: PositionTable, floors: ReceiveFloors
   ) {
     self.file = file
+    self.floors = floors
     filters = IDFilterSection(target)
     self.positions = positions
     self.columns = columns
     self.table = table
-    encoder = GroupEncoder(columns, table)
+    encoder = GroupEncoder(columns, table, floors)
   }
 
   /// Writes the rows in `page`, which follow those written before in the order of ids. Full pages but for the last. Afterwards
@@ -113,7 +117,7 @@ struct SegmentWriter: ~Copyable {
   }
 
   /// One that encodes groups for this segment, for other threads.
-  func groupEncoder() -> GroupEncoder { GroupEncoder(columns, table) }
+  func groupEncoder() -> GroupEncoder { GroupEncoder(columns, table, floors) }
 
   /// Writes a group that was encoded elsewhere: rows that follow those before. Full groups but for the last one; whoever writes
   /// groups writes no pages.
@@ -126,6 +130,8 @@ struct SegmentWriter: ~Copyable {
     try filters.append(group.filter)
     eventTimes.add(group.eventTimes)
     mintingTimes.add(group.mintingTimes)
+    for entry in group.early { early.add(entry) }
+    early.add(group.unlisted)
     rows += UInt64(group.rows)
   }
 
@@ -189,7 +195,7 @@ struct SegmentWriter: ~Copyable {
     sums.removeAll()
   }
 
-  /// Ends the sums and writes the filters. A segment that is not sound afterwards must not be finished.
+  /// Ends the sums, and writes the filters and the early rows. A segment that is not sound afterwards must not be finished.
   mutating func endSums() throws(SystemError) {
     try writeSums()
     if summed != rows || stepCount == 0 || rows > UInt64(positions.count) { isSound = false }
@@ -199,6 +205,9 @@ struct SegmentWriter: ~Copyable {
     file.end()
     try file.begin(section: SegmentSection.filters.rawValue)
     try filters.write { bytes throws(SystemError) in try file.append(bytes) }
+    file.end()
+    try file.begin(section: SegmentSection.early.rawValue)
+    try file.append(early.bytes)
     file.end()
   }
 

@@ -11,6 +11,8 @@ import Store
 struct PendingLookup {
   var exchange: Exchange
   var identity: ClickIdentity
+  /// The minting time that the link claims.
+  var minted: Int64?
   /// What is captured of it.
   var strings: ClickStrings?
   var manner: ClickManner
@@ -97,6 +99,7 @@ extension LoopHandler {
     }
     if !manner.isHead, let agent = unsafe agent, let bots { manner.isBot = unsafe bots.isBot(agent) }
     let identity = ClickIdentity(ad: key, impression: parameters.impressionID)
+    let minted = unsafe identity.impression.claimedMinting(characters: scratch.text(parameters.impression).count)
     let capture = context.settings.capture
     let strings = capture.isEmpty || manner.isHead ? nil : ClickStrings(request, capture)
     switch cache.lookUp(key) {
@@ -106,7 +109,7 @@ extension LoopHandler {
       } else if found.status == .paused {
         paused(found, Asker(request), manner.post, exchange, loop)
       } else {
-        decide(identity, strings, found, manner, exchange, loop)
+        decide(identity, minted, strings, found, manner, exchange, loop)
       }
     case .unknown:
       if verified {
@@ -117,8 +120,8 @@ extension LoopHandler {
     case .miss:
       look(
         PendingLookup(
-          exchange: exchange, identity: identity, strings: strings, manner: manner, asker: Asker(request),
-          isVerified: verified, since: loop.now), loop)
+          exchange: exchange, identity: identity, minted: minted, strings: strings, manner: manner,
+          asker: Asker(request), isVerified: verified, since: loop.now), loop)
     }
   }
 
@@ -143,12 +146,12 @@ extension LoopHandler {
 
   /// The answer to a click on an active ad, signed by an active key.
   private func decide(
-    _ identity: ClickIdentity, _ strings: ClickStrings?, _ ad: CachedAd, _ manner: ClickManner, _ exchange: Exchange,
-    _ loop: EventLoop
+    _ identity: ClickIdentity, _ minted: Int64?, _ strings: ClickStrings?, _ ad: CachedAd, _ manner: ClickManner,
+    _ exchange: Exchange, _ loop: EventLoop
   ) {
     if manner.isHead { return redirect(exchange, ad, ClickAnswer(.head), nil, loop) }
     if manner.isBot { return redirect(exchange, ad, ClickAnswer(.bot), manner.post, loop) }
-    if let minted = identity.impression.mintedAt {
+    if let minted {
       let now = context.clock.now()
       if context.settings.eventTimes.judge(eventTime: now, minted: minted, now: now) == .expired {
         return redirect(exchange, ad, ClickAnswer(.expired), manner.post, loop)
@@ -161,7 +164,7 @@ extension LoopHandler {
   private func push(
     _ request: ClickRequest, _ strings: ClickStrings?, _ click: WaitingClick, _ loop: EventLoop
   ) {
-    if !lanes[routes.route(request.identity)].push(request, click, strings) {
+    if !lanes[context.routes.route(request.identity, by: &routes)].push(request, click, strings) {
       redirect(click.exchange, click.ad!, ClickAnswer(.unrecorded), click.post, loop)
     }
   }
@@ -379,7 +382,7 @@ extension LoopHandler {
     let (exchange, asker, post) = (lookup.exchange, lookup.asker, lookup.manner.post)
     switch (ad, lookup.isVerified) {
     case (let ad?, true) where ad.status == .paused: paused(ad, asker, post, exchange, loop)
-    case (let ad?, true): decide(lookup.identity, lookup.strings, ad, lookup.manner, exchange, loop)
+    case (let ad?, true): decide(lookup.identity, lookup.minted, lookup.strings, ad, lookup.manner, exchange, loop)
     case (let ad?, false): forged(ad, asker, post, exchange, loop)
     case (nil, true): unknownAd(asker, post, exchange, loop)
     case (nil, false): fail(.badSignature, .badSignature, asker, post, exchange, loop)

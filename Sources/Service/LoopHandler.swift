@@ -25,7 +25,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   // What clicks need: see `LoopHandler+Clicks`.
   var lanes: [Lane]
   /// As of the last turn.
-  var routes: RouteTable
+  var routes: RouteBoard.Routes
   var cache: AdCache
   var keys: KeyRing
   /// Who is a robot; nil where nobody asks.
@@ -57,7 +57,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     _ context: ServiceContext, rings: [CommitRing], keys: [ActiveKey], index: Int, door: BatchDoor, live: LivePublisher
   ) {
     self.context = context
-    routes = context.routes.table
+    routes = context.routes.current
     self.door = door
     self.live = live
     lanes = zip(rings, context.committers).map { Lane(ring: $0, committer: $1) }
@@ -107,9 +107,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     }
     for i in lanes.indices { settle(&lanes[i], loop) }
     if lookupCount > 0 { expireLookups(loop) }
-    if context.routes.version != routes.version { routes = context.routes.table }
+    if context.routes.version != routes.version { routes = context.routes.current }
     routeAgain(loop)
-    verdicts.handOver(context, routes, loop.now)
+    verdicts.handOver(context, routes.table, loop.now)
     counts.loop = loop.statistics
     counts.cache = cache.statistics
     let now = counts
@@ -137,7 +137,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
           ? text(200, "ready\n", exchange, loop) : text(503, reasons.map { $0 + "\n" }.joined(), exchange, loop)
       }
       if isAdmin, request.pathEquals("/metrics") {
-        verdicts.handOver(context, routes, loop.now)
+        verdicts.handOver(context, routes.table, loop.now)
         counts.loop = loop.statistics
         let current = counts
         published.withLock { $0 = current }

@@ -16,6 +16,9 @@ extension ServiceContext {
     writer.single(
       "tally_hot_ad_refused_total", "counter", "Hot intervals that found no room or could not be written.",
       status.refused)
+    writer.single(
+      "tally_routes_early_ids", "gauge", "Ids counted before the time in their bits had come, which stay in one shard.",
+      current.early.count)
     if current.decidedThrough < .max {
       writer.family("tally_routes_decided_time_seconds", "gauge", "Impressions minted before this time are decided.")
       writer.seconds("tally_routes_decided_time_seconds", nanoseconds: current.decidedThrough * 1_000_000)

@@ -77,10 +77,6 @@ package final class ServiceContext: Sendable {
     reporter = report
   }
 
-  /// The shard that a click belongs to by the newest table. A thread that routes many clicks holds a table of its own and
-  /// takes a newer one when `routes.version` has moved; what it routed by an older one comes back as `isMisrouted`.
-  package func route(_ identity: ClickIdentity) -> Int { routes.table.route(identity) }
-
   /// Clicks before this time, ms since 1970, are of a month that is sealed in some shard, or of an older one.
   var sealedMonths: [SealedMonths] { tables.map(\.sealed).filter { !$0.isEmpty } }
 

@@ -13,6 +13,8 @@ import Synchronization
 //      some: it is frozen where it ends, which is at least mint tolerance + 1 s in the future. There the intervals begin or
 //            end; ROUTES is replaced and synced; only then does the new table stand on the board
 //
+// While the list of early ids has no room, no interval begins and all open ones end.
+//
 // While ROUTES is being written nothing new is decided, so nobody can have counted by the older table what the newer one
 // sends elsewhere, however long the disk takes and whatever a crash leaves: a restart finds the old table, or the new one
 // whose change lies behind everything that was ever decided by the old one.
@@ -112,7 +114,8 @@ package final class HotAds: Sendable {
   private let clock: LogicalClock
   private let failed: @Sendable (SystemError) -> Void
   /// Of the thread that takes the steps.
-  private let state: Mutex<(judge: HotJudge, hasFailed: Bool)>
+  private let state: Mutex<(judge: HotJudge, hasFailed: Bool, prunedAt: Int64)>
+  private let lives: [LiveTable]
   /// Apart, since a step may wait for the disk.
   private let shown: Mutex<Status>
 
@@ -137,12 +140,62 @@ package final class HotAds: Sendable {
     let reading = try Self.open(environment, store)
     let table = reading.table
     let hot = table.hot.filter { $0.value.last!.isOpen }.keys
-    state = Mutex((HotJudge(policy, hot: Array(hot)), false))
+    state = Mutex((HotJudge(policy, hot: Array(hot)), false, .min / 2))
     shown = Mutex(Status(lastError: reading.repaired.first))
     // What was counted before the store was closed was decided then, whatever the clocks said.
-    let start = max(clock.now() + Self.lead, store.newestMinting + 1)
+    // Raw clicks may be kept longer than they need to be.
+    let reach = (store.shards.map(\.options.rawRetention).max() ?? 0) + 31 * 86_400_000
+    let found = Found(store, table, reach: reach)
+    let start = max(clock.now() + Self.lead, found.newest &+ 1)
     let changes = table.shards > 1 && (policy.threshold > 0 || !hot.isEmpty)
-    board = RouteBoard(RouteBoard.Routes(table, decidedThrough: changes ? start : .max))
+    let limits = RouteBoard.Limits(
+      now: { [clock = store.clock] in clock.now() },
+      ahead: EventTimeLimits.ahead(maxFuture: store.shards.map(\.options.maxFuture).max() ?? 0), reach: reach)
+    board = RouteBoard(
+      RouteBoard.Routes(table, decidedThrough: changes ? start : .max), early: found.early, unlisted: found.unlisted,
+      limits: limits)
+    lives = store.shards.map(\.live)
+  }
+
+  /// What the raw clicks of a store say of its routes.
+  private struct Found {
+    /// The latest time in the bits of an id that was routed by it.
+    var newest = Int64.min
+    /// Clicks that were counted at home before their time was decided.
+    var early: [EarlyClick] = []
+    /// The latest time of such clicks that are not among them.
+    var unlisted = Int64.min
+
+    init(_ store: Store, _ table: RouteTable, reach: Int64) {
+      let now = store.clock.now()
+      for (shard, mintings) in store.mintings.enumerated() {
+        newest = max(newest, mintings.newest)
+        for click in mintings.early {
+          // What is not at home has been decided, however far ahead it was.
+          if table.home(of: click.identity.ad) != shard { newest = max(newest, click.time) }
+        }
+      }
+      for (shard, mintings) in store.mintings.enumerated() where table.shards > 1 {
+        for click in mintings.early where table.home(of: click.identity.ad) == shard {
+          guard click.time <= click.received &+ reach else { continue }
+          // By the table that is there it is at home anyway, and no later one says otherwise.
+          let isDecided = click.time < max(now + HotAds.lead, newest &+ 1)
+          if isDecided, table.route(click.identity) == shard { continue }
+          early.append(click)
+        }
+        if let times = mintings.unlisted, times.lowerBound <= now &+ reach {
+          unlisted = max(unlisted, min(times.upperBound, now &+ reach))
+        }
+      }
+      // Those in an interval come first: the others wait behind the time from which on none begins.
+      guard early.count > EarlyIDs.limit else { return }
+      early.sort {
+        (table.route($0.identity) == table.home(of: $0.identity.ad) ? 1 : 0, $0.time)
+          < (table.route($1.identity) == table.home(of: $1.identity.ad) ? 1 : 0, $1.time)
+      }
+      for click in early[EarlyIDs.limit...] { unlisted = max(unlisted, click.time) }
+      early.removeSubrange(EarlyIDs.limit...)
+    }
   }
 
   /// Reads `ROUTES`, or makes it for a store without a click. One copy that is damaged is mended.
@@ -176,11 +229,18 @@ package final class HotAds: Sendable {
       guard board.current.decidedThrough < .max else { return }
       // Rates and cooling down by the clock that nobody sets; minting times by the logical one.
       let running = environment.time.monotonic() / 1_000_000
-      let turn = state.judge.look(reports.sum(at: running), now: running)
+      var turn = state.judge.look(reports.sum(at: running), now: running)
+      if running - state.prunedAt >= Self.pruneInterval {
+        state.prunedAt = running
+        forgetRetired()
+      }
+      if board.isFull(from: board.current.decidedThrough) { turn = turn.ended(board.table) }
       var (done, refused, problem) = (HotJudge.Turn(), 0, SystemError?.none)
       if !turn.isEmpty {
         board.decide(through: clock.now() + Self.lead)
         let current = board.freeze()
+        // It may have become full since.
+        if board.isFull(from: current.decidedThrough) { turn = turn.ended(current.table) }
         let changed = current.table.changed(turn, from: current.decidedThrough)
         refused = changed.refused
         do throws(RoutesFile.Failure) {
@@ -213,10 +273,28 @@ package final class HotAds: Sendable {
     }
   }
 
+  /// How often the list of early ids is looked through, ms.
+  private static let pruneInterval: Int64 = 60_000
+
+  /// Takes those off the list whose raw clicks have retired: in the home of their ad all that is left was received later.
+  private func forgetRetired() {
+    guard board.earlyCount > 0 else { return }
+    let table = board.table
+    let oldest = lives.map { $0.version.segments.first?.summary.receiveTimes.lowerBound ?? .min }
+    board.forget { $0.received < oldest[table.home(of: $0.identity.ad)] }
+  }
+
   /// Puts `table` on disk, then on the board.
   private func replace(by table: RouteTable) throws(RoutesFile.Failure) {
     try RoutesFile.write(table, environment.files, directory, store: store, created: clock.now())
     board.publish(table)
+  }
+}
+
+extension HotJudge.Turn {
+  /// The turn in which all open intervals of `table` end and none begins.
+  fileprivate func ended(_ table: RouteTable) -> HotJudge.Turn {
+    HotJudge.Turn(cold: table.hot.filter { $0.value.last!.isOpen }.keys.sorted { $0.rawValue < $1.rawValue })
   }
 }
 

@@ -90,6 +90,8 @@ package struct Resharding {
     var history = CarriedHistory()
     /// How far imports are, of each shard.
     var sources: [SourceTable] = []
+    /// Identities that were counted at home before the time in their bits had come, and stay there.
+    var early: [ClickIdentity] = []
   }
 
   /// Rewrites the store to `shards` shards.
@@ -142,6 +144,9 @@ package struct Resharding {
       // Captured strings lie in the spools as they are, and compressed in segments: to about an eighth.
       for segment in recovery.version.segments where !segment.summary.captured.isEmpty {
         old.bytes += 8 * segment.file.reference.bytes
+      }
+      for click in recovery.early where old.routes.home(of: click.identity.ad) == shard {
+        old.early.append(click.identity)
       }
       try old.history.add(recovery)
       old.sources.append(recovery.sources)
@@ -211,15 +216,17 @@ package struct Resharding {
   private func spool(_ old: Old, _ table: RouteTable, _ spools: String) throws -> [[AdMinuteCount]] {
     var base = [[AdMinuteCount]](repeating: [], count: table.shards)
     var done: UInt64 = 0
+    let early = EarlyIDs(old.early)
     for shard in 0..<old.identity.shards {
       let recovery = try Store.read(environment, path, old.identity, shard: shard, options: options)
       var writers = try (0..<table.shards).map { try SpoolWriter(files, "\(spools)/\(shard)-\($0)") }
       let ahead = old.newestRunning - old.running[shard]
+      let routes = RouteBoard.Routes(table, early: early)
       // Clicks that recounts took away count no longer, and stay behind.
       let removed = Set(try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position))
       try recovery.forEachRetained(files, store: old.identity.id) { found in
         guard !removed.contains(found.position) else { return }
-        try writers[table.route(found.click.identity)].add(
+        try writers[routes.route(found.click.identity)].add(
           SpooledClick(
             found.click, runningTime: found.runningTime + ahead,
             strings: found.strings.map { CapturedStrings(found.set, of: $0) }))

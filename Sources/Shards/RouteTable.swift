@@ -5,13 +5,14 @@ import Clicks
 //     home(ad)            = mix(ad key) scaled to 0 ..< S
 //     spread(impression)  = mix(first half ^ mix(second half)) scaled to 0 ..< S
 //
-//     route(ad, impression) = spread(impression)   where the impression says when it was minted, and that was
-//                                                  inside one of the ad's hot intervals
+//     route(ad, impression) = spread(impression)   where the impression has a time in its bits that is inside one of the
+//                                                  ad's hot intervals, and it is no early id
 //                             home(ad)             otherwise
 //
 // So every copy of an impression meets the same dedup index, whenever it comes and however hot the ad is by then: a route
-// depends on the minting time in the identity, never on the time of the click. An interval is decided before the first
-// impression in it can be clicked (`RouteBoard`), and is never forgotten, since its clicks are in all shards for good.
+// depends on the time in the bits of the identity, never on the time of the click, and not on what that time means. An
+// interval is decided before the first impression in it can be clicked, and what was clicked before all the same, an early id,
+// is remembered (`RouteBoard`). It is never forgotten, since its clicks are in all shards for good.
 
 /// Minting times of one ad whose impressions go to all shards.
 package struct HotInterval: Hashable, Sendable {
@@ -78,13 +79,19 @@ package struct RouteTable: Sendable {
 
   // MARK: - Routing
 
-  /// The shard of a click: the same for the same identity, always.
+  /// The shard of a click that is no early one: the same for the same identity, always.
   package func route(_ identity: ClickIdentity) -> Int {
     guard shards > 1 else { return 0 }
-    if !slots.isEmpty, let minted = identity.impression.mintedAt, isHot(identity.ad, minted: minted) {
-      return spread(identity.impression)
+    return hotTime(of: identity) == nil ? home(of: identity.ad) : spread(identity.impression)
+  }
+
+  /// The time in the bits of the identity where it lies in a hot interval of its ad; nil for all others.
+  @inline(__always)
+  func hotTime(of identity: ClickIdentity) -> Int64? {
+    guard !slots.isEmpty, let time = identity.impression.timeInBits, isHot(identity.ad, minted: time) else {
+      return nil
     }
-    return home(of: identity.ad)
+    return time
   }
 
   /// The shard of all clicks of an ad that was never hot, and of what is known of the ad alone.

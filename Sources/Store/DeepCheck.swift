@@ -28,10 +28,11 @@ package struct DeepCheck: Sendable {
 }
 
 extension ShardRecovery {
-  /// Compares every raw click that is kept; `isHere` says whether a click is routed to this shard. Counts that do not fit into
+  /// Compares every raw click that is kept; `isHere` says whether a click is routed to this shard that was received at the time,
+  /// ms since 1970, or a little later. Counts that do not fit into
   /// memory go to the shard's `tmp`.
   package func deepCheck(
-    _ files: any FileSystem, store: StoreID, isHere: (ClickIdentity) -> Bool
+    _ files: any FileSystem, store: StoreID, isHere: (ClickIdentity, _ received: Int64) -> Bool
   ) throws -> DeepCheck {
     var check = DeepCheck()
     let state = manifest?.state ?? ManifestState()
@@ -58,11 +59,14 @@ extension ShardRecovery {
     }
     for segment in version.segments {
       let cursor = segment.cursor()
+      let received = try segment.receiveFloors()
       while let row = try cursor.next() {
         // A code without an ad is told by the check of the tables.
         guard Int(row.code) < minutes.ads.count else { continue }
         let identity = ClickIdentity(ad: minutes.ads.key(row.code), impression: row.impression)
-        if !isHere(identity) { check.misplaced.append(row.position) }
+        if !isHere(identity, received.floor(row.position &- segment.summary.positions.lowerBound)) {
+          check.misplaced.append(row.position)
+        }
       }
       check.receiveTimes = join(check.receiveTimes, segment.summary.receiveTimes)
       check.eventTimes = join(check.eventTimes, segment.summary.eventTimes)
@@ -70,7 +74,7 @@ extension ShardRecovery {
     var seen: Set<ClickIdentity> = []
     try forEachClick(files, store: store, from: state.sealed) { position, click in
       check.rawClicks += 1
-      if !isHere(click.identity) { check.misplaced.append(position) }
+      if !isHere(click.identity, click.receiveTime) { check.misplaced.append(position) }
       check.receiveTimes = join(check.receiveTimes, click.receiveTime...click.receiveTime)
       check.eventTimes = join(check.eventTimes, click.eventTime...click.eventTime)
       let isNew = seen.insert(click.identity).inserted

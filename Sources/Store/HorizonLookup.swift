@@ -26,13 +26,14 @@ struct HorizonLookup {
     if !earlier.isEmpty { earlier.removeAll() }
   }
 
-  /// Looks for the plain clicks of `batch` at `positions`.
+  /// Looks for those clicks of `batch` that are plain, at `positions`.
   mutating func run(
-    _ batch: Span<ClickRequest>, _ live: LiveTable, _ segments: [Segment], in positions: Range<UInt64>
+    _ batch: Span<ClickRequest>, _ live: LiveTable, _ segments: [Segment], in positions: Range<UInt64>,
+    isPlain: (ClickRequest) -> Bool
   ) {
     earlier.removeAll(keepingCapacity: true)
     keys.removeAll(keepingCapacity: true)
-    for i in 0..<batch.count where batch[i].isPlain {
+    for i in 0..<batch.count where isPlain(batch[i]) {
       guard let code = live.code(of: batch[i].identity.ad) else { continue }
       keys.append(SegmentKey(impression: batch[i].identity.impression, code: code, tag: i))
     }
@@ -62,9 +63,4 @@ struct HorizonLookup {
       }
     }
   }
-}
-
-extension ClickRequest {
-  /// An id from /click without a minting time: a repeat inside the dedup horizon alone.
-  var isPlain: Bool { isBrowsers && identity.impression.mintedAt == nil }
 }

@@ -3,17 +3,19 @@ import Clicks
 import Platform
 import Segments
 
-// Exact over the lifetime (K2, R5). The dedup index knows the clicks of the horizon, and every click that is not in a segment
+// Exact over the lifetime (K2, R5, R21). The dedup index knows the clicks of the horizon, and every click that is not in a segment
 // yet. Whether an older click was counted already, the segments say:
 //
-//   version 7 id              looked for in the segments received since its minting; none where all those clicks are in
-//                             the index still, which is so for nearly every browser
-//   other id, of a batch      looked for in every segment: a feed is sent again after hours, or days
-//   other id, from /click     not looked for: the horizon is its rule, and the recount finds what is beyond
+//   id with a time in its bits that can be      looked for in the segments received since then, and in every older one where a
+//   that of its minting: 2020 … now             copy was early: had its time still to come when it was received. None where all
+//                                               those clicks are in the index still, which is so for nearly every browser
+//   other id, of a batch                        looked for in every segment: a feed is sent again after hours, or days
+//   other id, from /click                       not looked for: the horizon is its rule, and the recount finds what is beyond
 //
-// An impression is not clicked before it is minted, but clocks differ: a click may have been received up to the mint tolerance
-// before the minting time in its id, and where its event time was in the future, by so much more. What has retired is
-// not found, so all this is exact as far back as raw clicks are kept.
+// How an id is spelled plays no part here. An impression is not clicked before it is minted, but clocks differ: a click may have
+// been received up to the mint tolerance before the minting time in its id, and where its event time was in the future, by so
+// much more. Every copy that came earlier than that is in its segment's filters and list of early rows. What has retired is not
+// found, so all this is exact as far back as raw clicks are kept.
 
 /// Looks up a batch's clicks in the segments.
 struct LifetimeLookup {
@@ -27,11 +29,10 @@ struct LifetimeLookup {
     case unreadable
   }
 
-  /// A version 7 id.
+  /// An id whose time can be that of its minting.
   private struct Timed {
     var key: SegmentKey
-    /// An earlier copy was not received before this.
-    var since: Int64
+    var time: Int64
   }
 
   /// For each click of the batch; empty where none was looked up.
@@ -42,29 +43,36 @@ struct LifetimeLookup {
   private(set) var failures: UInt64 = 0
 
   private let slack: Int64
+  /// No time behind this is that of a minting, by the clock of the batch at hand.
+  private var latest = Int64.min
   // Reused from batch to batch; all in the order of ids.
   private var untimed: [SegmentKey] = []
   private var timed: [Timed] = []
   private var keys: [SegmentKey] = []
 
   /// Event times may be `maxFuture` ms ahead of the clock.
-  init(maxFuture: Int64) { slack = max(maxFuture, EventTimeLimits().maxFuture) + EventTimeLimits.mintTolerance }
+  init(maxFuture: Int64) { slack = EventTimeLimits.ahead(maxFuture: maxFuture) }
 
   /// Looks for those clicks of `batch` that may have been counted before the position `known`, from which on the index knows
-  /// every click; those below it were received at `knownTime` or before.
+  /// every click; those below it were received at `knownTime` or before. The clock says `now`.
   mutating func run(
-    _ batch: Span<ClickRequest>, _ live: LiveTable, _ segments: [Segment], known: UInt64, knownTime: Int64
+    _ batch: Span<ClickRequest>, _ live: LiveTable, _ version: Version, known: UInt64, knownTime: Int64, now: Int64
   ) {
+    let segments = version.segments
+    latest = max(now, knownTime) + EventTimeLimits.mintTolerance
     earlier.removeAll(keepingCapacity: true)
     guard let first = segments.first, first.summary.positions.lowerBound < known else { return }
     if sabotaged(.skipLookups) { return }
     untimed.removeAll(keepingCapacity: true)
     timed.removeAll(keepingCapacity: true)
     for i in 0..<batch.count {
-      guard let since = since(batch[i]), since <= knownTime else { continue }
       let impression = batch[i].identity.impression
-      let key = SegmentKey(impression: impression, code: 0, tag: i)
-      if impression.mintedAt == nil { untimed.append(key) } else { timed.append(Timed(key: key, since: since)) }
+      if let time = impression.minting(by: latest) {
+        guard time - slack <= knownTime || version.mayHoldEarly(impression, time) else { continue }
+        timed.append(Timed(key: SegmentKey(impression: impression, code: 0, tag: i), time: time))
+      } else if !batch[i].isBrowsers {
+        untimed.append(SegmentKey(impression: impression, code: 0, tag: i))
+      }
     }
     guard !untimed.isEmpty || !timed.isEmpty else { return }
     setCodes(batch, live)
@@ -87,14 +95,14 @@ struct LifetimeLookup {
     }
     timed = timed.compactMap { one in
       defer { at += 1 }
-      return codes[at].map { Timed(key: one.key.with(code: $0), since: one.since) }
+      return codes[at].map { Timed(key: one.key.with(code: $0), time: one.time) }
     }
   }
 
-  /// The least receive time that an earlier copy of the click can have; nil where it is not looked for.
-  private func since(_ request: ClickRequest) -> Int64? {
-    if let minted = request.identity.impression.mintedAt { return minted - slack }
-    return request.isBrowsers ? nil : .min
+  /// Whether a click is from /click and its id cannot be a minted one by the clock of the batch at hand: it is a repeat inside the
+  /// dedup horizon alone.
+  func isPlain(_ request: ClickRequest) -> Bool {
+    request.isBrowsers && request.identity.impression.minting(by: latest) == nil
   }
 
   private mutating func search(_ segment: Segment) {
@@ -106,8 +114,7 @@ struct LifetimeLookup {
       keys.append(contentsOf: untimed)
     }
     let before = keys.count
-    let newest = segment.summary.receiveTimes.upperBound
-    for one in timed where one.since <= newest && Self.mayHold(segment, one.key.impression) { keys.append(one.key) }
+    for one in timed where segment.mayHold(one.key.impression, one.time) { keys.append(one.key) }
     guard !keys.isEmpty else { return }
     if before > 0, keys.count > before { keys.sort(by: SegmentKey.precedes) }
     var found = 0
@@ -131,10 +138,13 @@ struct LifetimeLookup {
   private static func isCounted(_ earlier: Earlier) -> Bool {
     if case .counted = earlier { true } else { false }
   }
+}
 
-  private static func mayHold(_ segment: Segment, _ impression: ImpressionID) -> Bool {
-    guard let minted = impression.mintedAt else { return true }
-    return segment.summary.mintingTimes?.contains(minted) ?? false
+extension Segment {
+  /// Whether a row may have this id, with a time in its bits that can be that of its minting.
+  fileprivate func mayHold(_ id: ImpressionID, _ time: Int64) -> Bool {
+    // A row that filters leave out was received since its time, so this is all that the receive times could say.
+    summary.mintingTimes?.contains(time) ?? false || early.mayHold(id, time)
   }
 }
 

@@ -176,10 +176,11 @@ package final class Shard {
     let version = live.version
     let horizonEnd = expire(at: stamp.runningTime, version)
     lookup.run(
-      batch, live, version.segments, known: dedup.watermark, knownTime: receipts.latest(before: dedup.watermark))
+      batch, live, version, known: dedup.watermark, knownTime: receipts.latest(before: dedup.watermark),
+      now: stamp.logicalTime)
     // Only for as long after an opening as the horizon is.
     if horizonEnd < dedup.watermark {
-      horizonLookup.run(batch, live, version.segments, in: horizonEnd..<dedup.watermark)
+      horizonLookup.run(batch, live, version.segments, in: horizonEnd..<dedup.watermark) { lookup.isPlain($0) }
     } else {
       horizonLookup.clear()
     }
@@ -219,7 +220,7 @@ package final class Shard {
     let hash = hashes[index]
     let position = nextPosition + UInt64(accepted.count)
     // An id from /click without a minting time is a repeat inside the horizon alone.
-    let isPlain = request.isPlain
+    let isPlain = lookup.isPlain(request)
     var first: Click?
     let outcome: DedupIndex.Outcome
     do throws(SystemError) {

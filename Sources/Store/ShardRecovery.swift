@@ -33,8 +33,12 @@ package struct ShardRecovery: ~Copyable {
   package private(set) var damaged: [(file: StoreFile, reason: String)] = []
   /// Newest logical time in log and manifest, ms since 1970.
   package private(set) var logicalTime: Int64 = 0
-  /// The latest minting time of any raw click that is there, ms since 1970; `.min` without one.
+  /// The latest minting time of any raw click that is there and was not early, ms since 1970; `.min` without one.
   package private(set) var newestMinting: Int64 = .min
+  /// The early raw clicks that are there, as far as segments list them.
+  package private(set) var early: [EarlyClick] = []
+  /// The times in the bits of those that no segment lists; nil where all are listed.
+  package private(set) var unlistedEarly: ClosedRange<Int64>?
   /// Running time of the last frame, ms.
   package private(set) var runningTime: UInt64 = 0
   /// What was wrong and is repaired by going on: one copy of a manifest, a torn tail.
@@ -126,6 +130,15 @@ package struct ShardRecovery: ~Copyable {
       files, directory: directory, store: store, state: state, access: options.access, sparing: options.rebuild)
     version = opened.version
     newestMinting = version.segments.compactMap(\.summary.mintingTimes?.upperBound).max() ?? .min
+    for segment in version.segments {
+      for entry in segment.early.entries where Int(entry.code) < opened.ads.count {
+        let identity = ClickIdentity(ad: opened.ads.key(entry.code), impression: entry.impression)
+        early.append(EarlyClick(identity: identity, received: segment.summary.receiveTimes.upperBound))
+      }
+      guard segment.file.header.version >= 2, let times = segment.early.unlisted else { continue }
+      unlistedEarly =
+        unlistedEarly.map { min($0.lowerBound, times.lowerBound)...max($0.upperBound, times.upperBound) } ?? times
+    }
     dictionaries = opened.dictionaries
     damaged = opened.damaged
     let start = state.extents.first?.firstPosition ?? state.applied
@@ -251,7 +264,14 @@ package struct ShardRecovery: ~Copyable {
           reason: "an unknown source or flag")
       }
       let position = positions.lowerBound + UInt64(i)
-      if let minted = click.impression.mintedAt { newestMinting = max(newestMinting, minted) }
+      if EarlyClick.isEarly(click.impression, received: click.receiveTime) {
+        // Those below are in a segment's list.
+        if position >= state.sealed {
+          early.append(EarlyClick(identity: click.identity, received: click.receiveTime))
+        }
+      } else if let minted = click.impression.timeInBits {
+        newestMinting = max(newestMinting, minted)
+      }
       newestEvent = max(newestEvent, min(click.eventTime, click.receiveTime))
       let isWritten = position < state.applied && click.minute.index < state.closedThrough
       let isAgain = sabotaged(.creditAgain) && SealedMonths(state.seals).contains(minute: click.minute.index)

@@ -15,13 +15,22 @@ package final class Store {
   /// What was wrong on disk and is repaired by having been opened.
   package let notes: [String]
 
-  /// The latest minting time of any raw click that was there when the store was opened, ms since 1970; `.min` without one.
-  package let newestMinting: Int64
+  /// What the raw clicks of a shard said of minting times when the store was opened.
+  package struct Mintings: Sendable {
+    /// The latest minting time of those that were not early, ms since 1970; `.min` without one.
+    package var newest: Int64
+    /// Those that were early, as far as segments list them, and the times in the bits of the others.
+    package var early: [EarlyClick]
+    package var unlisted: ClosedRange<Int64>?
+  }
+
+  /// Of each shard.
+  package let mintings: [Mintings]
 
   private init(
-    path: String, identity: StoreIdentity, clock: LogicalClock, shards: [Shard], notes: [String], newestMinting: Int64
+    path: String, identity: StoreIdentity, clock: LogicalClock, shards: [Shard], notes: [String], mintings: [Mintings]
   ) {
-    self.newestMinting = newestMinting
+    self.mintings = mintings
     self.path = path
     self.identity = identity
     self.clock = clock
@@ -59,19 +68,20 @@ package final class Store {
     Upkeep.shareThread(opened.map(\.shard.upkeep))
     return Store(
       path: path, identity: identity, clock: clock, shards: opened.map(\.shard), notes: recoveries.flatMap(\.notes),
-      newestMinting: recoveries.map(\.newestMinting).max() ?? .min)
+      mintings: recoveries.map(\.mintings))
   }
 
   /// A shard as it was read back, on its way from one thread to another.
   private struct Recovered: Sendable {
     var logicalTime: Int64
-    var newestMinting: Int64
+    var mintings: Mintings
     var notes: [String]
     var box: Box
 
     init(_ recovery: consuming ShardRecovery) {
       logicalTime = recovery.logicalTime
-      newestMinting = recovery.newestMinting
+      mintings = Mintings(
+        newest: recovery.newestMinting, early: recovery.early, unlisted: recovery.unlistedEarly)
       notes = recovery.notes
       box = Box(recovery)
     }

@@ -1,3 +1,4 @@
+import Clicks
 import Corrections
 import Files
 import Platform
@@ -27,6 +28,19 @@ package final class Version: Sendable {
     self.corrections = corrections
     self.rolledUp = rolledUp
     self.minutesFrom = minutesFrom
+    earlyTimes = segments.lazy.compactMap(\.early.times).reduce(nil) { all, times in
+      all.map { min($0.lowerBound, times.lowerBound)...max($0.upperBound, times.upperBound) } ?? times
+    }
+  }
+
+  /// The times in the bits of all rows that were still to come when they were received; nil where there is none.
+  private let earlyTimes: ClosedRange<Int64>?
+
+  /// Whether a segment may have a row with this id, which has `time` in its bits, that was early when it came. Asked for each
+  /// click whose id looks minted, so the answer is mostly one comparison.
+  func mayHoldEarly(_ id: ImpressionID, _ time: Int64) -> Bool {
+    guard let earlyTimes, earlyTimes.contains(time) else { return false }
+    return segments.contains { $0.early.mayHold(id, time) }
   }
 
   /// The runs of a table.

@@ -206,7 +206,7 @@ private struct MixState {
 
   /// A new impression of the ad; half of those that are to be clicked later really are.
   private mutating func showing(_ ad: Int, untimed: Bool = false, thenClick: Bool = false) -> Ledger.Reference {
-    let id = untimed ? minter.untimedImpression() : minter.impression()
+    let id = untimed ? minter.randomImpression() : minter.impression()
     let reference = ledger.add(id, ad: adNumbers[ad])
     if thenClick, generator.below(2) == 0 { soon.append(reference) }
     return reference

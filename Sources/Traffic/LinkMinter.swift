@@ -62,11 +62,14 @@ package final class LinkMinter {
     ImpressionID.version7(at: time, random: (generator.next(), generator.next()))
   }
 
-  /// A fresh impression of another ad server: 128 random bits without a minting time.
-  package func untimedImpression() -> ImpressionID {
-    var id = ImpressionID(high: generator.next(), low: generator.next())
-    if id.mintedAt != nil { id.high ^= 0x8000 }
-    return id
+  /// A fresh impression of another ad server: 128 random bits, of which one in 64 look like a UUID of version 7. Those few
+  /// (one in 100,000) that would also have a plausible minting time are drawn again: with hyphens they would rightly be `expired`.
+  package func randomImpression() -> ImpressionID {
+    let latest = time.wall() + 2 * EventTimeLimits.plausibleAhead
+    while true {
+      let id = ImpressionID(high: generator.next(), low: generator.next())
+      if id.minting(by: latest) == nil { return id }
+    }
   }
 
   /// Appends the target to `target`, without allocating once the buffer is large enough.

@@ -7,7 +7,7 @@ import Testing
     let uuid = try #require(ImpressionID("0190163d-8694-739b-aea5-966c26f8ad91"))
     #expect(plain == uuid)
     #expect(uuid.description == "0190163d-8694-739b-aea5-966c26f8ad91")
-    #expect(uuid.mintedAt == 0x0190_163D_8694)
+    #expect(uuid.timeInBits == 0x0190_163D_8694)
   }
 
   @Test(arguments: [
@@ -21,13 +21,13 @@ import Testing
 
   @Test func onlyVersionSevenCarriesATime() {
     let minted = ImpressionID.version7(at: 1_700_000_000_123, random: (.max, .max))
-    #expect(minted.mintedAt == 1_700_000_000_123)
+    #expect(minted.timeInBits == 1_700_000_000_123)
     var other = minted
     other.high ^= 0x3000
-    #expect(other.mintedAt == nil)
+    #expect(other.timeInBits == nil)
     other = minted
     other.low ^= 1 << 63
-    #expect(other.mintedAt == nil)
+    #expect(other.timeInBits == nil)
   }
 
   @Test func adKeysAreTheFirstDigitsOfSha256() throws {

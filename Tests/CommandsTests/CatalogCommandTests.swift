@@ -118,7 +118,7 @@ import Testing
       let parts = line.split(separator: "&")
       #expect(parts[0] == "https://c.example/click?adId=42")
       let impression = String(parts[1].dropFirst("impressionId=".count))
-      #expect(ImpressionID(impression)?.mintedAt != nil)
+      #expect(ImpressionID(impression)?.timeInBits != nil)
       #expect(parts[2] == "signature=\(key.sign(ad: "42", impression: impression))")
     }
     #expect(session.run("keys add --kid k1 --data-dir DATA").status == .done)

@@ -53,7 +53,7 @@ import Traffic
         let ad = ads[i % ads.count]
         let time = now - Int64(i % 10) * 60_000
         minter.appendLine(
-          ad: Array(ad.text.utf8), impression: minter.untimedImpression(), time: time, isSigned: i % 10 == 0, to: &body)
+          ad: Array(ad.text.utf8), impression: minter.randomImpression(), time: time, isSigned: i % 10 == 0, to: &body)
         counts[AdMinute(ad, Minute(containing: time)), default: 0] += 1
       }
       return (body, counts)

@@ -83,7 +83,7 @@ import Testing
     let rows = try ClickParser(plan(.csv, .line))
     try header("adId,time", rows)
     let first = try read("a1,1750000000250", rows, number: 2).get()
-    #expect(first.ad == click.ad && first.time == click.time && first.impression.mintedAt == nil)
+    #expect(first.ad == click.ad && first.time == click.time && first.impression.timeInBits == nil)
     #expect(try read("a1,1750000000250", rows, number: 2).get() == first)
     // Another line, another text, another source: another click.
     #expect(try read("a1,1750000000250", rows, number: 3).get().impression != first.impression)

@@ -209,4 +209,38 @@ import Testing
         == ["too-old": 1, "in-future": 1, "expired": 1, "unknown-ad": 1, "paused": 1, "malformed": 1])
     #expect(report.rejected.map(\.line) == [2, 3, 4, 5, 6, 7])
   }
+
+  /// Ids that look like UUIDs of version 7, in either spelling and as either kind of file.
+  @Test func onlyTheSpellingClaimsAMinting() throws {
+    let day: Int64 = 86_400_000
+    for (number, format) in [ImportFormat.ndjson, .csv].enumerated() {
+      var plan = ImportPlan()
+      plan.format = format
+      let parser = try ClickParser(plan)
+      if format == .csv {
+        let header = Array("adId,impressionId,time".utf8)
+        try unsafe header.withUnsafeBytes { unsafe try parser.readHeader($0) }
+      }
+      let store = try open(1)
+      let work = try StoreImport(
+        plan, parser: parser, gate: AdGate(catalog, admitsPaused: false), clock: store.clock, shards: store.shards,
+        source: (9, UInt64(number))
+      ) { _ in 0 }
+      // The first and the third are timed with hyphens, and expired.
+      for offset in [-30 * day, -90 * 365 * day, 120_000, 2 * day, 7_000 * 365 * day] {
+        let id = ImpressionID.version7(at: max(0, now + offset), random: (UInt64(number), UInt64(bitPattern: offset)))
+        for spelling in [id.digits, "\(id)"] {
+          let text = Array(
+            (format == .csv
+              ? "ad1,\(spelling),\(now)" : #"{"adId":"ad1","impressionId":"\#(spelling)","time":\#(now)}"#).utf8)
+          #expect(try unsafe text.withUnsafeBytes { unsafe try work.take($0, text.count + 1) })
+          let click = try unsafe text.withUnsafeBytes { unsafe try parser.read($0, number: 2) }
+          #expect((click.minted == nil) == (spelling.utf8.count == 32) && click.spelling == spelling)
+        }
+      }
+      try work.finish()
+      #expect(work.report.rejectedCount == ["expired": 2])
+      #expect(work.report.accepted == 5 && work.report.duplicate == 3, "\(format)")
+    }
+  }
 }

@@ -21,6 +21,30 @@ struct Reference {
 
   var first: UInt64 { entries[0].row.position }
 
+  /// What is due of the times in the bits of ids, by the rule of the format page: blocks of 2ᵏ positions, at most 4,096.
+  var mintings: (minted: [Int64], filtered: Set<ImpressionID>, early: [ImpressionID]) {
+    var block = 1
+    while (entries.count + block - 1) / block > 4_096 { block *= 2 }
+    var floors: [Int: Int64] = [:]
+    for (i, entry) in entries.enumerated() { floors[i / block] = min(floors[i / block] ?? .max, entry.receiveTime) }
+    var found: (minted: [Int64], filtered: Set<ImpressionID>, early: [ImpressionID]) = ([], [], [])
+    for (i, entry) in entries.enumerated() {
+      let id = entry.row.impression
+      let floor = floors[i / block]!
+      guard let time = id.timeInBits, time >= 1_577_836_800_000 else {
+        found.filtered.insert(id)
+        continue
+      }
+      if time <= floor &+ 60_000 {
+        found.minted.append(time)
+      } else {
+        found.filtered.insert(id)
+        found.early.append(id)
+      }
+    }
+    return found
+  }
+
   /// The rows in the order of a segment.
   var sorted: [Entry] {
     entries.sorted { a, b in

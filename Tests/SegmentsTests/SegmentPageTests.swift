@@ -50,7 +50,7 @@ import Testing
 
   private static let sections: [(name: String, kind: UInt32)] = [
     ("columns", 1), ("positions", 2), ("rows", 3), ("fences", 4), ("steps", 5), ("step fences", 6), ("sums", 7),
-    ("sum fences", 8), ("filters", 9),
+    ("sum fences", 8), ("filters", 9), ("early", 10),
   ]
 
   private func contents(_ file: SealedFile, _ kind: UInt32) throws -> [UInt8] {
@@ -63,7 +63,8 @@ import Testing
     let (sealed, _) = try Self.example.seal(to: place.target(3))
     let file = try place.open(3, sealed, .mapped).file
     let page = try FormatPage("segment", from: #filePath)
-    #expect(Set(page.examples.keys) == Set(Self.sections.map(\.name) + ["header page", "filters of two ids"]))
+    #expect(
+      Set(page.examples.keys) == Set(Self.sections.map(\.name) + ["header page", "filters of two ids", "an early id"]))
     #expect(page.examples["header page"].map(HexDump.text) == HexDump.text(file.page))
     for (name, kind) in Self.sections {
       #expect(page.examples[name].map(HexDump.text) == HexDump.text(try contents(file, kind)), "\(name)")
@@ -84,6 +85,26 @@ import Testing
     #expect(page.examples["filters of two ids"].map(HexDump.text) == HexDump.text(written))
   }
 
+  /// One id whose time is eleven days ahead, and one of the year 3000.
+  @Test func anEarlyIDIsWhatIsWritten() throws {
+    let place = try Place.simulated()
+    var builder = SegmentBuilder(first: 0)
+    builder.step(receiveTime: 1_750_000_000_000, runningTime: 0)
+    for id in [Self.nextWeek, Self.nextAge, Self.nextWeek] {
+      builder.add(id, code: 7, eventTime: 1_750_000_000_000, source: .batch)
+    }
+    let (sealed, _) = try builder.seal(to: place.target(3))
+    let segment = try place.open(3, sealed, .mapped)
+    let page = try FormatPage("segment", from: #filePath)
+    #expect(page.examples["an early id"].map(HexDump.text) == HexDump.text(try contents(segment.file, 10)))
+    #expect(segment.early.entries.map(\.impression) == [Self.nextWeek])
+    #expect(segment.early.mayHold(Self.nextWeek, Self.nextWeek.timeInBits!))
+    #expect(segment.early.mayHold(Self.nextAge, Self.nextAge.timeInBits!) && segment.summary.mintingTimes == nil)
+  }
+
+  private static let nextWeek = ImpressionID.version7(at: 1_751_000_000_000, random: (0xABC, 5 << 2))
+  private static let nextAge = ImpressionID.version7(at: 32_503_680_000_000, random: (0, 9 << 2))
+
   @Test func theExamplesAreRead() throws {
     let place = try Place.simulated()
     let page = try FormatPage("segment", from: #filePath)
@@ -103,11 +124,22 @@ import Testing
     try SegmentTests.expect(try place.open(3, sealed, .mapped), is: Self.example, using: &chance, "the page")
   }
 
-  /// The golden segments were written by version 0.1 and are never written again: later versions must read them. The first two
-  /// are from before there were filters.
+  /// The clicks of the golden segment of the second version: those before, and ids whose time was still to come.
+  private static let early: Reference = {
+    var reference = golden
+    for i in stride(from: 5, to: 300, by: 23) {
+      let time = reference.entries[i].receiveTime + Int64(i) * 40_000_000 * (i % 2 == 0 ? 1 : 10_000)
+      reference.entries[i].row.impression = .version7(at: time, random: (UInt64(i), UInt64(i) << 2))
+    }
+    return reference
+  }()
+
+  /// The golden segments of the first version were written by 0.1, the last one by the version that began to list early ids;
+  /// none is ever written again: later versions must read them. The first two are from before there were filters.
   @Test func theGoldenSegmentsAreRead() throws {
     for (name, reference) in [
       ("segment-003", Self.example), ("segment-300", Self.golden), ("segment-300-filters", Self.golden),
+      ("segment-300-early", Self.early),
     ] {
       let disk = SimulatedDisk()
       disk.place(try HexDump.golden(name, beside: #filePath), at: "/\(name)")
@@ -124,6 +156,9 @@ import Testing
     let due = [
       "rows of a page": RowVector.capacity, "most rows": SegmentSummary.maximumRows,
       "pages of a group": IDFilter.pages, "most ids of a filter": FuseShape.most, "no filter": Int(IDFilter.none),
+      "blocks of positions": ReceiveFloors.most, "mint tolerance": Int(EventTimeLimits.mintTolerance),
+      "earliest minting": Int(ImpressionID.earliestMinting), "most early ids": EarlyRows.most,
+      "days of early ids": Int(EarlyRows.reach / 86_400_000),
       "user agent": Int(CapturedColumn.userAgent.rawValue), "referrer": Int(CapturedColumn.referrer.rawValue),
     ]
     #expect(constants == Dictionary(uniqueKeysWithValues: due.map { ($0.filter { $0 != " " }, $1) }))

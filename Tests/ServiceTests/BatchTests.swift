@@ -77,6 +77,10 @@ import Traffic
       (TestService.line("resting"), "paused"), (TestService.line("retreat"), "paused"),
       (TestService.line("active", old), "expired"),
       (TestService.line("active", "\(TestService.impression(mintedIn: 120_000))"), "expired"),
+      // Without hyphens, or with a time of another age, an id claims none.
+      (TestService.line("active", TestService.impression(mintedIn: -25 * 3_600_000).digits), ""),
+      (TestService.line("active", "\(TestService.impression(mintedIn: 25 * 3_600_000))"), ""),
+      (TestService.line("active", "\(ImpressionID.version7(at: 1 << 48 - 1, random: (1, 2)))"), ""),
       (TestService.line("active", time: "\(now - 49 * 3_600_000)"), "too-old"),
       (
         TestService.line("active", "\(TestService.impression(mintedIn: -3_600_000))", time: "\(now + 301_000)"),

@@ -62,7 +62,7 @@ import Testing
   @Test func expiredOnlyByMintingTime() throws {
     let service = try TestService()
     let day: Int64 = 86_400_000
-    for old in [-day - 5_000, -30 * day, 65_000, 30 * day] {
+    for old in [-day - 5_000, -30 * day, 65_000, day - 60_000] {
       let id = TestService.impression(mintedIn: old)
       expect(try service.click(id: id), .expired, 302, to: TestService.landing)
       expect(try service.click(id: id), .expired, 302, to: TestService.landing)
@@ -82,6 +82,17 @@ import Testing
       expect(try service.click(id: ImpressionID(high: word, low: word)), .valid, 302, to: TestService.landing)
     }
     #expect(try service.total() == 7)
+    // Nor is one as 32 hex digits, nor one whose time is of another age; each counts once in either spelling.
+    for (offset, isSpelled) in [(-30 * day, false), (65_000, false), (2 * day, true), (4_000 * 365 * day, true)] {
+      id = TestService.impression(mintedIn: offset)
+      let plain = id.digits
+      let target = "/click?adId=active&impressionId=\(plain)&signature=\(TestService.signature("active", plain))"
+      expect(try service.request("GET", target), .valid, 302, to: TestService.landing)
+      expect(try service.request("GET", target), .duplicate, 302, to: TestService.landing)
+      let spelled = try service.click(id: id)
+      expect(spelled, isSpelled ? .duplicate : .expired, 302, to: TestService.landing)
+    }
+    #expect(try service.total() == 11)
   }
 
   @Test func prefetchIsSentAwayAndTheRealClickCounts() throws {

@@ -11,6 +11,12 @@ import Testing
     #expect(findings.violations == [], "\(seed)")
   }
 
+  /// Ids whose time comes while their ad is hot meet their first copy.
+  @Test(arguments: Seeds.list(12))
+  func earlyIDsStayAtHome(_ seed: Seed) {
+    #expect(RoutesCampaign.early(seed: seed.value).violations == [], "\(seed)")
+  }
+
   @Test(arguments: Seeds.list(10))
   func routesThatWereTakenLongAgoHarmNothing(_ seed: Seed) {
     #expect(RoutesCampaign.held(seed: seed.value).violations == [], "\(seed)")

@@ -1,5 +1,6 @@
 import Clicks
 import Shards
+import Store
 import Testing
 
 /// What is decided, and who may move it.
@@ -29,6 +30,70 @@ import Testing
     _ = board.freeze()
     board.thaw()
     #expect(board.decide(through: 7_000).decidedThrough == 7_000)
+  }
+
+  /// What a second copy meets: the shard that counted the first, whatever the table says by then.
+  @Test func anEarlyIDStaysAtHome() throws {
+    let now: Int64 = 1_750_000_000_000
+    let limits = RouteBoard.Limits(now: { now }, ahead: 360_000, reach: 7 * 86_400_000)
+    let board = RouteBoard(RouteBoard.Routes(RouteTable(shards: 4), decidedThrough: now + 71_000), limits: limits)
+    let home = board.table.home(of: ad)
+    let spread = (0..<100).map { ImpressionID.version7(at: now + 500_000, random: (0, $0 << 2)) }
+      .map { ClickIdentity(ad: ad, impression: $0) }
+      .filter { board.table.spread($0.impression) != home }
+    var held = board.current
+    // As far as clocks differ an id moves what is decided, and no further.
+    guard case .here = board.admit(identity(minted: now + 360_000), to: home, by: &held) else {
+      return #expect(Bool(false))
+    }
+    #expect(board.current.decidedThrough == now + 360_001)
+    for far: Int64 in [now + 360_001, 1 << 48 - 1] {
+      guard case .here = board.admit(identity(minted: far), to: home, by: &held) else { return #expect(Bool(false)) }
+      guard case .elsewhere = board.admit(identity(minted: far), to: (home + 1) % 4, by: &held) else {
+        return #expect(Bool(false))
+      }
+    }
+    #expect(board.current.decidedThrough == now + 360_001 && board.earlyCount == 1)
+    for early in spread { #expect(board.place(early, by: &held) == home) }
+    #expect(board.earlyCount == spread.count + 1)
+    _ = board.freeze()
+    board.publish(RouteTable(shards: 4, version: 1, hot: [ad: [HotInterval(start: now + 360_001)]]))
+    board.decide(through: now + 1_000_000)
+    held = board.current
+    for early in spread { #expect(board.place(early, by: &held) == home && held.route(early) == home) }
+    let other = ClickIdentity(ad: ad, impression: .version7(at: now + 500_000, random: (7, 0)))
+    #expect(board.place(other, by: &held) == board.table.spread(other.impression))
+    // What has retired is forgotten.
+    board.forget { $0.received <= now }
+    #expect(board.earlyCount == 0)
+    #expect(board.current.route(spread[0]) == board.table.spread(spread[0].impression))
+  }
+
+  /// Without room on the list an early id is counted where no interval has its time, and no interval begins before that.
+  @Test func aFullListHoldsIntervalsBack() {
+    let now: Int64 = 1_750_000_000_000
+    let limits = RouteBoard.Limits(now: { now }, ahead: 360_000, reach: 7 * 86_400_000)
+    let hot = AdKey(rawValue: 1)
+    let table = RouteTable(shards: 2, version: 1, hot: [hot: [HotInterval(start: now)]])
+    let early = (0..<UInt64(EarlyIDs.limit)).map {
+      EarlyClick(
+        identity: ClickIdentity(ad: ad, impression: .version7(at: now + 400_000, random: (0, $0 << 2))), received: now)
+    }
+    let board = RouteBoard(RouteBoard.Routes(table, decidedThrough: now + 71_000), early: early, limits: limits)
+    #expect(board.isFull(from: now + 71_000) && board.earlyCount == EarlyIDs.limit)
+    var held = board.current
+    let late = ClickIdentity(ad: ad, impression: .version7(at: now + 900_000, random: (1, 1)))
+    #expect(board.place(early[9].identity, by: &held) == table.home(of: ad))
+    #expect(board.place(late, by: &held) == table.home(of: ad))
+    // Of a hot ad it waits until the open interval has ended.
+    let waiting = ClickIdentity(ad: hot, impression: .version7(at: now + 900_000, random: (1, 1)))
+    #expect(board.place(waiting, by: &held) == nil)
+    let border = board.freeze().decidedThrough
+    #expect(board.place(late, by: &held) == nil)
+    board.publish(RouteTable(shards: 2, version: 2, hot: [hot: [HotInterval(start: now, end: border)]]))
+    #expect(board.place(waiting, by: &held) == table.home(of: hot))
+    board.forget { _ in true }
+    #expect(board.isFull(from: now + 900_000) && !board.isFull(from: now + 900_001))
   }
 
   @Test func whatIsDecidedCannotChange() async {

@@ -7,7 +7,8 @@ import Store
 /// of feeds, on time, late and from the future, repeated after any time and through another door, while the background
 /// seals and closes, the wall clock jumps by up to ten years, and the process restarts, is killed or loses power.
 ///
-///     version 7 id, or any id of a feed     counts once for ever
+///     id that can be minted by now, or      counts once for ever, also where its first copy came long before the time in
+///     any id of a feed                      its bits
 ///     other id from a browser               age < TTL: duplicate; age ≥ TTL + 1 s: counted again; between: either
 ///     minutes closed                        exactly those that the watermark of the model has passed by the lateness
 ///     the table                             the fold of what was answered `valid`
@@ -48,6 +49,8 @@ package enum EventTimeCampaign {
     private var closed = Int64.min
     /// The last event time given on receipt, and when, in this life.
     private var lastReceipt: (time: Int64, monotonic: Int64)?
+    /// The latest time of receipt.
+    private var newestReceipt = Int64.min
 
     init(seed: UInt64) {
       self.seed = seed
@@ -119,9 +122,19 @@ package enum EventTimeCampaign {
         let age: Int64 = generator.pick([0, old, -ahead])
         impression = ImpressionID.version7(at: max(0, event - age), random: (generator.next(), generator.next()))
       }
+      if generator.oneIn(5) { impression = lookalike() }
       return ClickRequest(
         identity: ClickIdentity(ad: AdKey(rawValue: number % 5), impression: impression), eventTime: time,
         source: source)
+    }
+
+    /// Bits that look like a UUID of version 7 and are none: their time is still to come, or of any year.
+    private mutating func lookalike() -> ImpressionID {
+      let soon: Int64 = generator.edge(in: 60_001...700_000)
+      let later: Int64 = generator.edge(in: 60_001...5_000_000)
+      let any = Int64(generator.next() >> 16)
+      let time: Int64 = generator.pick([now + soon, now + soon, now + later, any, 0, 1 << 48 - 1])
+      return .version7(at: time, random: (generator.next(), generator.next()))
     }
 
     private mutating func again() -> ClickRequest {
@@ -147,9 +160,10 @@ package enum EventTimeCampaign {
       var moved = Int64.min
       for (request, answer) in zip(batch, answers) {
         let event = request.eventTime == ClickRequest.onReceipt ? received : request.eventTime
-        judge(request, answer, event)
+        judge(request, answer, event, received)
         if answer.verdict == .valid { moved = max(moved, min(event, received)) }
       }
+      newestReceipt = max(newestReceipt, received)
       if moved > watermark {
         watermark = moved
         movedAt = monotonic
@@ -157,9 +171,15 @@ package enum EventTimeCampaign {
     }
 
     /// What the answer should have been; takes it into the model.
-    private mutating func judge(_ request: ClickRequest, _ answer: ClickAnswer, _ event: Int64) {
+    private mutating func judge(
+      _ request: ClickRequest, _ answer: ClickAnswer, _ event: Int64, _ received: Int64
+    ) {
       let index = known.lastIndex { $0.request.identity == request.identity }
-      let isPlain = request.source == 0 && request.identity.impression.mintedAt == nil
+      // By the clock the id can be minted, or could be by a clock that was set back since.
+      let time = request.identity.impression.timeInBits.flatMap { $0 >= 1_577_836_800_000 ? $0 : nil } ?? .max
+      let isMinted = time <= received + 60_000
+      let isPlain = request.source == 0 && !isMinted && time > newestReceipt + 60_000
+      let mayBePlain = request.source == 0 && !isMinted
       let name = "\(request.identity.impression), source \(request.source)"
       switch (answer.verdict, index) {
       case (.valid, nil):
@@ -168,7 +188,7 @@ package enum EventTimeCampaign {
         rows[Row(ad: request.identity.ad, minute: Minute(containing: event)), default: 0] += 1
       case (.valid, .some(let index)):
         let age = running - known[index].running
-        guard isPlain, age >= timeToLive else { return report("\(name): counted again after \(age) ms") }
+        guard mayBePlain, age >= timeToLive else { return report("\(name): counted again after \(age) ms") }
         known[index].running = running
         known[index].times.insert(event)
         rows[Row(ad: request.identity.ad, minute: Minute(containing: event)), default: 0] += 1

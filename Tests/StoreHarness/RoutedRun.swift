@@ -16,6 +16,9 @@ package enum RoutedStep: Sendable {
   case clicks(Int, mintedIn: Int64)
   /// A batch of new clicks without a minting time.
   case timeless(Int)
+  /// A batch of new clicks whose ids only look like UUIDs of version 7, with a time so many ms from now: no door asks how far
+  /// ahead that is.
+  case lookalikes(Int, timeIn: Int64)
   /// A batch of clicks that were sent before.
   case repeats(Int)
   /// A batch of clicks that were sent at any time before, the dedup horizon or not.
@@ -54,8 +57,8 @@ package final class RoutedRun {
   private var store: Store?
   private var hotAds: HotAds?
   private var rates: [AdKey: Double] = [:]
-  /// Two doors, each with its table.
-  private var doors: [RouteTable] = []
+  /// Two doors, each with its routes.
+  private var doors: [RouteBoard.Routes] = []
   private var door = 0
   /// What each committer took at the beginning of its batch; nil: it takes what is there.
   private let held: Held
@@ -68,6 +71,8 @@ package final class RoutedRun {
   }
 
   package static let path = "/data"
+  /// In the low halves of look-alikes.
+  private static let lookalike = 1 << 40 as UInt64
   /// Ads of a run.
   package static let ads = 3 as UInt64
 
@@ -118,7 +123,7 @@ package final class RoutedRun {
         for core in cores { core.fail(error) }
       }
       (store, hotAds, refusal) = (opened, hot, nil)
-      doors = [hot.board.table, hot.board.table]
+      doors = [hot.board.current, hot.board.current]
       held.routes.withLock { $0 = [RouteBoard.Routes?](repeating: nil, count: shards) }
       held.board.withLock { $0 = hot.board }
       return true
@@ -135,6 +140,9 @@ package final class RoutedRun {
       let minted = max(0, store.clock.now() + offset)
       send((0..<count).map { _ in fresh(minted) })
     case .timeless(let count): send((0..<count).map { _ in fresh(nil) })
+    case .lookalikes(let count, let offset):
+      let time = max(0, min(store.clock.now() + offset, 1 << 48 - 1))
+      send((0..<count).map { _ in fresh(time, isLookalike: true) })
     case .repeats(let count):
       let sent = ledger.sent.filter { ledger.isRecent($0) }
       guard !sent.isEmpty else { return }
@@ -154,7 +162,7 @@ package final class RoutedRun {
     case .hot(let ads):
       rates = Dictionary(uniqueKeysWithValues: ads.map { (AdKey(rawValue: $0), 100.0) })
       look()
-    case .refresh: doors[door] = hotAds.board.table
+    case .refresh: doors[door] = hotAds.board.current
     case .begin:
       let current = hotAds.board.current
       held.routes.withLock { held in for i in held.indices { held[i] = current } }
@@ -195,28 +203,32 @@ package final class RoutedRun {
     hotAds!.step()
   }
 
-  private func fresh(_ minted: Int64?) -> ClickIdentity {
+  private func fresh(_ minted: Int64?, isLookalike: Bool = false) -> ClickIdentity {
     next += 1
+    let number = isLookalike ? next | Self.lookalike : next
     let mixed = next &* 0x9E37_79B9_7F4A_7C15
     return ClickIdentity(
       ad: AdKey(rawValue: mixed >> 32 % Self.ads),
-      impression: minted.map { .version7(at: $0, random: (mixed, next << 2)) } ?? ImpressionID(high: mixed, low: next))
+      impression: minted.map { .version7(at: $0, random: (mixed, number << 2)) } ?? ImpressionID(high: mixed, low: next)
+    )
   }
 
   /// Through one of the doors: what a committer hands back goes through again, by the newest table.
   private func send(_ identities: [ClickIdentity]) {
     guard let hotAds else { return }
     machine.time.advance(milliseconds: 1)
-    // The door's own rule: no impression from too far in the future.
+    // The door's own rule: no impression that says that it was minted in the far future.
     let limit = store!.clock.now() + RouteTable.mintTolerance
-    var rest = identities.filter { $0.impression.mintedAt ?? 0 <= limit }
+    var rest = identities.filter {
+      $0.impression.timeInBits ?? 0 <= limit || $0.impression.low & Self.lookalike != 0
+    }
     let before = ledger.open
     ledger.send(rest)
     door = 1 - door
     for round in 0..<4 where !rest.isEmpty {
-      if round > 0 { doors[door] = hotAds.board.table }
+      if round > 0 { doors[door] = hotAds.board.current }
       var parts = [[ClickIdentity]](repeating: [], count: shards)
-      for identity in rest { parts[doors[door].route(identity)].append(identity) }
+      for identity in rest { parts[hotAds.board.route(identity, by: &doors[door])].append(identity) }
       rest = []
       for shard in parts.indices where !parts[shard].isEmpty {
         rest += commit(parts[shard], to: shard, before)

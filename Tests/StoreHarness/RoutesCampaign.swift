@@ -97,20 +97,48 @@ package enum RoutesCampaign {
     .clicks(9, mintedIn: 30_000), .timeless(4), .repeats(30),
   ]
 
+  /// Early ids: their time comes while the ad is hot, or has been, and the process ends between.
+  private static let earlyScript: [RoutedStep] = [
+    .clicks(3, mintedIn: 0), .lookalikes(12, timeIn: 500_000), .lookalikes(6, timeIn: 90_000_000_000_000),
+    .hot([0, 1, 2]),
+    .lookalikes(12, timeIn: 600_000), .repeats(20), .wait(100_000), .repeats(30), .settle, .wait(500_000), .refresh,
+    .repeats(40), .restart, .repeats(40), .hot([1]), .wait(200_000), .repeats(60), .kill,
+    .lookalikes(6, timeIn: 400_000),
+    .hot([0, 1, 2]), .wait(500_000), .repeats(80),
+  ]
+
+  /// That script, with every click sent again at its end.
+  package static func early(seed: UInt64) -> Findings {
+    var findings = Findings()
+    let run = RoutedRun(SimulatedMachine(seed: seed), shards: 2 + Int(seed % 3))
+    run.perform(earlyScript)
+    findings.runs += 1
+    findings.violations += (run.faults + run.check()).map { "seed \(seed): \($0)" }
+    if findings.violations.isEmpty { settle(run, &findings, "seed \(seed), the end") }
+    return findings
+  }
+
   private static func steps(_ generator: inout SeededGenerator) -> [RoutedStep] {
     var steps: [RoutedStep] = []
     for _ in 0..<generator.small(in: 0...60) {
       switch generator.next() % 20 {
       case 0...6:
         steps.append(.clicks(1 + generator.small(in: 0...30), mintedIn: generator.edge(in: -200_000...60_000)))
-      case 7: steps.append(.timeless(1 + generator.small(in: 0...9)))
+      case 7:
+        let count = 1 + generator.small(in: 0...9)
+        // Soon decided, on the list of early ids, of a time when the raw click has retired, or of any year.
+        let ahead: Int64 = generator.pick([
+          generator.edge(in: -60_000...400_000), generator.edge(in: 361_000...900_000), 90_000_000_000_000,
+        ])
+        steps.append(generator.oneIn(2) ? .timeless(count) : .lookalikes(count, timeIn: ahead))
       case 8...10: steps.append(.repeats(1 + generator.small(in: 0...60)))
       case 11...13:
         let chosen = generator.next()
         steps.append(.hot(Set((0..<RoutedRun.ads).filter { chosen >> $0 & 1 == 1 })))
       case 14: steps.append(.refresh)
       case 15: steps.append(.begin)
-      case 16, 17: steps.append(.wait(generator.edge(in: 0...100_000)))
+      case 16, 17:
+        steps.append(.wait(generator.oneIn(3) ? generator.edge(in: 0...900_000) : generator.edge(in: 0...100_000)))
       case 18: steps.append(generator.oneIn(2) ? .settle : .begin)
       default: steps.append(generator.oneIn(2) ? .restart : .kill)
       }

@@ -63,7 +63,8 @@
         }
       case .watermarkEarly, .wallClockHorizon:
         Campaign(name: "horizon") { (1...5).flatMap { HorizonCampaign.run(seed: $0, steps: 200).violations } }
-      case .watermarkNotCapped, .heartbeatEarly, .skipLookups, .leaveOutOfFilter, .expireBeforeSeal:
+      case .watermarkNotCapped, .heartbeatEarly, .skipLookups, .leaveOutOfFilter, .earlyOutOfFilter,
+        .expireBeforeSeal:
         Campaign(name: "event time") {
           (1...40).lazy.map { EventTimeCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
@@ -97,6 +98,8 @@
       case .floorTooHigh: script("seals, slots used again")
       case .decideWhileWriting:
         Campaign(name: "routes, held") { (1...20).flatMap { RoutesCampaign.held(seed: $0).violations } }
+      case .earlyNotAsked:
+        Campaign(name: "routes, early ids") { (1...10).flatMap { RoutesCampaign.early(seed: $0).violations } }
       case .trustRoutes, .intervalAtOnce:
         Campaign(name: "routes") {
           (1...40).lazy.map { RoutesCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []

@@ -20,8 +20,10 @@ import Traffic
     let minter = LinkMinter(kid: "2026", secret: secret, time: time, seed: 1)
     let key = SigningKey(id: "", secret: secret)
     let id = minter.impression()
-    #expect(id.mintedAt == time.wall())
-    #expect(minter.untimedImpression().mintedAt == nil)
+    #expect(id.timeInBits == time.wall())
+    // Random bits, those that look like a UUID of version 7 among them.
+    let random = (0..<2_000).map { _ in minter.randomImpression() }
+    #expect(random.contains { $0.timeInBits != nil } && random.allSatisfy { $0.minting(by: time.wall()) == nil })
     let ad = try #require(AdID("summer_sale.1"))
     for (form, text) in [
       (IdentityForm.uuid, id.description), (.plain, id.description.filter { $0 != "-" }.uppercased()),

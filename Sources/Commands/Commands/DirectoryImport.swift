@@ -42,18 +42,38 @@ struct DirectoryImport {
     let store = try Store.open(environment, path, shards: values.shards, options: options, concurrently: true)
     store.notes.forEach { console.note("note: \($0)") }
     // Ids of hot ads have their shards already.
-    let known = try RoutesFile.read(
-      environment.files, store.identity.root(in: path), store: store.identity.id, shards: store.shards.count)
-    let routes = known?.table ?? RouteTable(shards: store.shards.count)
+    let cores = store.shards.map(\.core)
+    let hot = try HotAds(environment, store, HotPolicy(), reporters: 1) { error in
+      for core in cores { core.fail(error) }
+    }
     let imports = try ImportsFile.read(environment.files, path, store: store.identity.id)
     imports.repaired.forEach { console.note("note: repaired from the other copy: \($0)") }
     var work = DirectoryImport(
       reading: reading, question: question, catalog: catalog, store: store, console: console, interrupt: interrupt,
-      route: { routes.route($0) }, finished: imports.imports)
+      route: Router(hot).shard, finished: imports.imports)
     do {
       return try work.run(oldest: { $0 - options.minuteRetention })
     } catch let fault as ImportFault {
       throw Failure("\(reading.path): \(fault)")
+    }
+  }
+
+  /// Says where clicks go, for the one thread that reads lines.
+  private final class Router {
+    private let hot: HotAds
+    private var routes: RouteBoard.Routes
+
+    init(_ hot: HotAds) {
+      self.hot = hot
+      routes = hot.board.current
+    }
+
+    func shard(_ identity: ClickIdentity) -> Int {
+      if let shard = hot.board.place(identity, by: &routes) { return shard }
+      // The list of early ids is full: no ad is hot from here on. Where that cannot be written, no shard takes a click any more.
+      hot.step()
+      routes = hot.board.current
+      return hot.board.place(identity, by: &routes) ?? routes.table.home(of: identity.ad)
     }
   }
 

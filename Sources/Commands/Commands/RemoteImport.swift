@@ -39,7 +39,7 @@ enum RemoteImport {
         let click = unsafe try parser.read(line, number: number)
         body += "{\"adId\":\"".utf8
         body += parser.adID
-        body += "\",\"impressionId\":\"\(click.impression)\",\"time\":\(milliseconds(click.time))".utf8
+        body += "\",\"impressionId\":\"\(click.spelling)\",\"time\":\(milliseconds(click.time))".utf8
         if let strings = click.strings { add(strings, reading.plan.captures, to: &body) }
         body += "}\n".utf8
         numbers.append(number)

@@ -19,7 +19,11 @@ extension Verifier {
       let routes = try RoutesFile.read(
         environment.files, identity.root(in: path), store: identity.id, shards: identity.shards)
       let table = routes?.table ?? RouteTable(shards: identity.shards)
-      let check = try recovery.deepCheck(environment.files, store: identity.id) { table.route($0) == number }
+      let check = try recovery.deepCheck(environment.files, store: identity.id) { click, received in
+        // What came before the time in its bits was decided was counted at home.
+        table.route(click) == number
+          || table.home(of: click.ad) == number && EarlyClick.isEarly(click.impression, received: received)
+      }
       report.recounted += check.rawClicks
       for row in check.missed.prefix(Self.findingLimit) {
         report.damaged(

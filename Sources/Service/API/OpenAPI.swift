@@ -30,7 +30,7 @@ package enum OpenAPI {
   private static let served = #"""
     "/click":{"parameters":[
         {"name":"adId","in":"query","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
-        {"name":"impressionId","in":"query","required":true,"description":"128 bits as 32 hex digits or as a UUID; a UUID of version 7 carries its minting time.","schema":{"type":"string","pattern":"^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"}},
+        {"name":"impressionId","in":"query","required":true,"description":"Any 128 bits, as 32 hex digits or as a UUID with hyphens. Only with hyphens a UUID of version 7 whose time lies between 2020 and a day ahead is timed, and can be expired.","schema":{"type":"string","pattern":"^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"}},
         {"name":"signature","in":"query","required":true,"description":"hex(HMAC-SHA256(key, adId + \":\" + impressionId)) over the texts as they stand in the query after decoding.","schema":{"type":"string","pattern":"^[0-9A-Fa-f]{64}$"}},
         {"name":"kid","in":"query","description":"The signing key; without it every active one is tried.","schema":{"$ref":"#/components/schemas/Name"}}],
       "get":{"operationId":"click","tags":["clicks"],"security":[],

@@ -12,6 +12,8 @@ struct ParkedLine {
   var line: Int
   var place: Int
   var identity: ClickIdentity
+  /// The minting time that its id claims.
+  var minted: Int64?
   var time: Int64
   /// What is captured of it.
   var strings: ClickStrings?
@@ -35,20 +37,23 @@ extension BatchWorker {
         batch, number, .badSignature, "is missing, and the token does not have scope trusted", field: .signature)
     }
     let strings = context.settings.capture.isEmpty ? nil : line.strings(context.settings.capture)
+    let minted = unsafe line.impressionID.claimedMinting(characters: line.impression.count)
     let recent = unsafe recentAds.place(of: line.ad)
     if let (key, ad) = unsafe recentAds.ad(at: recent, id: line.ad) {
       let identity = ClickIdentity(ad: key, impression: line.impressionID)
-      return decide(batch, place, number, identity, line.time, strings, ad)
+      return decide(batch, place, number, identity, minted, line.time, strings, ad)
     }
     let identity = ClickIdentity(
       ad: unsafe AdKey(rawValue: hasher.first64(line.ad)), impression: line.impressionID)
     switch cache.lookUp(identity.ad) {
     case .ad(let ad):
       unsafe recentAds.put(ad, identity.ad, id: line.ad, at: recent)
-      decide(batch, place, number, identity, line.time, strings, ad)
+      decide(batch, place, number, identity, minted, line.time, strings, ad)
     case .unknown: unknownAd(batch, number)
     case .miss:
-      parked.append(ParkedLine(line: number, place: place, identity: identity, time: line.time, strings: strings))
+      parked.append(
+        ParkedLine(
+          line: number, place: place, identity: identity, minted: minted, time: line.time, strings: strings))
       wanted.insert(identity.ad)
     }
   }
@@ -67,8 +72,8 @@ extension BatchWorker {
 
   /// A verified click on a known ad.
   private func decide(
-    _ batch: Batch, _ place: Int, _ number: Int, _ identity: ClickIdentity, _ time: Int64, _ strings: ClickStrings?,
-    _ ad: CachedAd
+    _ batch: Batch, _ place: Int, _ number: Int, _ identity: ClickIdentity, _ minted: Int64?, _ time: Int64,
+    _ strings: ClickStrings?, _ ad: CachedAd
   ) {
     if let advertiser = batch.advertiser, ad.advertiserID != advertiser { return unknownAd(batch, number) }
     // Of an ad that is paused now, what happened before is taken as history.
@@ -78,7 +83,7 @@ extension BatchWorker {
     }
     var limits = context.settings.eventTimes
     limits.admitsHistory = batch.terms.admitsHistory
-    switch limits.judge(eventTime: time, minted: identity.impression.mintedAt, now: now) {
+    switch limits.judge(eventTime: time, minted: minted, now: now) {
     case .accept:
       if !sealedMonths.isEmpty, !batch.terms.takesSealed, isSealed(time) {
         return reject(
@@ -88,7 +93,8 @@ extension BatchWorker {
       batch.outstanding += 1
       pass(
         LineClick(request: request, strings: strings),
-        WaitingLine(place: UInt32(truncatingIfNeeded: place), line: number), routes.route(identity))
+        WaitingLine(place: UInt32(truncatingIfNeeded: place), line: number), context.routes.route(identity, by: &routes)
+      )
     case .expired:
       tally.note(.expired, identity.ad, minute: Minute(containing: now).index)
       let detail: StaticString = "was minted longer before the click than impressions live, or after it"
@@ -226,7 +232,7 @@ extension BatchWorker {
     wanted.removeAll(keepingCapacity: true)
     for line in lines where batch.failure == nil {
       if let ad = ads[line.identity.ad] {
-        decide(batch, line.place, line.line, line.identity, line.time, line.strings, ad)
+        decide(batch, line.place, line.line, line.identity, line.minted, line.time, line.strings, ad)
       } else {
         unknownAd(batch, line.line)
       }

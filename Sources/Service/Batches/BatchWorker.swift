@@ -35,7 +35,7 @@ final class BatchWorker: @unchecked Sendable {
   private let pool: PiecePool
   var lanes: [BatchLane]
   /// As of the last turn.
-  var routes: RouteTable
+  var routes: RouteBoard.Routes
   var cache: AdCache
   let recentAds = RecentAds()
   var keys: KeyRing
@@ -71,7 +71,7 @@ final class BatchWorker: @unchecked Sendable {
     thread = BackgroundThread(bell: bell)
     self.pool = pool
     reader = ClickLineReader(captures: context.settings.capture)
-    routes = context.routes.table
+    routes = context.routes.current
     lanes = zip(rings, context.committers).map { BatchLane(ring: $0, committer: $1) }
     cache = AdCache(bytes: context.settings.catalogCache)
     self.keys = KeyRing(keys)
@@ -113,7 +113,7 @@ final class BatchWorker: @unchecked Sendable {
       var worked = collect()
       now = context.clock.now()
       sealedMonths = context.sealedMonths
-      if context.routes.version != routes.version { routes = context.routes.table }
+      if context.routes.version != routes.version { routes = context.routes.current }
       if retries.isEmpty {
         for place in batches.indices { worked = step(place, isDraining) || worked }
       } else {
@@ -121,7 +121,7 @@ final class BatchWorker: @unchecked Sendable {
       }
       publish()
       finish()
-      tally.handOver(context, routes, context.environment.time.monotonic(), all: isStopping)
+      tally.handOver(context, routes.table, context.environment.time.monotonic(), all: isStopping)
       counts.cache = cache.statistics
       let counts = counts
       published.withLock { $0 = counts }
@@ -245,7 +245,7 @@ final class BatchWorker: @unchecked Sendable {
     let again = retries
     retries = []
     for (line, click) in again {
-      let shard = routes.route(click.request.identity)
+      let shard = context.routes.route(click.request.identity, by: &routes)
       let batch = batches[Int(line.place)]!
       if isLate || batch.isOrphaned || batch.failure != nil {
         giveUp(batch, line, "the log has no room")
