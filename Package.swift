@@ -140,7 +140,7 @@ let package = Package(
           "ClickLogTests", "ColumnsTests", "CorrectionsTests", "FilesTests", "MinutesTests", "RunsTests",
           "SegmentsTests", "ShardsTests",
           "StoreTests",
-        ].contains($0.name) ? ["Golden"] : [],
+        ].contains($0.name) ? ["Golden"] : $0.name == "CommandsTests" ? ["Stores"] : [],
         swiftSettings: settings)
     }
 )

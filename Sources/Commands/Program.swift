@@ -70,6 +70,7 @@ package enum Program {
       case .held: .refused
       case .system: .failed
       }
+    case is StoreMismatch: .refused
     case let error as CatalogError:
       switch error {
       case .keyCollision, .advertiserFixed, .keyExists, .tooManyKeys, .invalid: .refused

@@ -56,6 +56,10 @@
   case answerRepeatsAfterFailure
   /// Frames that a killed process wrote and did not sync are taken for durable.
   case trustUnsyncedTail
+  /// A shard is taken for the one that belongs there, whatever `STORE` knows of it.
+  case trustShards
+  /// `STORE` tells of an opening before the manifests do.
+  case numberStoreFirst
   /// Names that a killed process made and did not sync are taken for durable.
   case trustUnsyncedNames
   /// An opening removes an older layout while the name of the `STORE` that says so may stand in the page cache alone.

@@ -36,6 +36,9 @@ package final class Server {
   private let environment: Environment
   private let report: @Sendable (String) -> Void
   private var lock: DirectoryLock?
+  private var lockKeeper: LockKeeper?
+  /// What `STORE` is told at the end.
+  private var ending: (store: StoreEnd, routes: RouteBoard)?
   private var context: ServiceContext?
   private var loops: [(loop: EventLoop, thread: Thread)] = []
   private var door: BatchDoor?
@@ -72,11 +75,16 @@ package final class Server {
     let path = settings.dataDirectory
     let bots = try readBots()
     try environment.files.createDirectory(path)
-    lock = try DirectoryLock("\(path)/\(StoreFiles.lock)")
+    let lock = try DirectoryLock("\(path)/\(StoreFiles.lock)")
+    self.lock = lock
     let began = environment.time.monotonic()
     let store = try Store.open(
       environment, path, shards: settings.shards, options: settings.shardOptions, concurrently: true)
     notes = store.notes
+    if let mode = KernelFileSystem.modeIfOpenToAll(path) {
+      notes.append(
+        "\(path) has mode \(mode): every user of this machine can exchange files in it; chmod 700 keeps them out")
+    }
     recovery = (
       (environment.time.monotonic() - began) / 1_000_000, store.shards.reduce(0) { $0 + $1.live.summary.clicks }
     )
@@ -86,6 +94,9 @@ package final class Server {
     let keys = try catalog.activeKeys()
     activeKeys = keys.count
     try compose(store, catalog, keys, bots)
+    let lockKeeper = LockKeeper(lock, store.shards.map(\.core), report: report)
+    try lockKeeper.start()
+    self.lockKeeper = lockKeeper
   }
 
   /// The list of robots that the settings name; nil for none.
@@ -107,6 +118,7 @@ package final class Server {
       store.shards.map { _ in CommitRing(capacity: Self.batchRingCapacity, captures: captures, answered: bell) }
     }
     let hotAds = try openRoutes(store)
+    ending = (store.end, hotAds.board)
     let committers = store.shards.indices.map { shard in
       Committer(
         rings: (rings + batchRings).map { $0[shard] }, bulk: batchRings.count, capture: settings.capture, shard: shard,
@@ -329,12 +341,18 @@ package final class Server {
     checks?.stop()
     checks = nil
     for committer in context?.committers ?? [] { committer.stop() }
+    if let ending, let error = ending.store.record(routes: ending.routes.version) {
+      report("the end was not written down: \(error)")
+    }
+    ending = nil
     keeper?.stop()
     keeper = nil
     context?.catalog.stop()
     context?.queries.stop()
     context?.removeHandlers()
     context = nil
+    lockKeeper?.stop()
+    lockKeeper = nil
     lock = nil
   }
 }

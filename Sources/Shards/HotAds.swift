@@ -137,11 +137,11 @@ package final class HotAds: Sendable {
     self.store = store.identity.id
     clock = store.clock
     reports = HotReports(reporters)
-    let reading = try Self.open(environment, store)
+    let reading = try RoutesFile.open(environment, store)
     let table = reading.table
     let hot = table.hot.filter { $0.value.last!.isOpen }.keys
     state = Mutex((HotJudge(policy, hot: Array(hot)), false, .min / 2))
-    shown = Mutex(Status(lastError: reading.repaired.first))
+    shown = Mutex(Status(lastError: reading.repaired.first?.description))
     // What was counted before the store was closed was decided then, whatever the clocks said.
     // Raw clicks may be kept longer than they need to be.
     let reach = (store.shards.map(\.options.rawRetention).max() ?? 0) + 31 * 86_400_000
@@ -196,27 +196,6 @@ package final class HotAds: Sendable {
       for click in early[EarlyIDs.limit...] { unlisted = max(unlisted, click.time) }
       early.removeSubrange(EarlyIDs.limit...)
     }
-  }
-
-  /// Reads `ROUTES`, or makes it for a store without a click. One copy that is damaged is mended.
-  private static func open(_ environment: Environment, _ store: Store) throws -> RoutesFile.Reading {
-    let (files, shards) = (environment.files, store.shards.count)
-    let found = try RoutesFile.read(files, store.root, store: store.identity.id, shards: shards)
-    if let found, found.repaired.isEmpty { return found }
-    if found == nil, shards > 1, store.shards.contains(where: { $0.position > 0 }) {
-      throw FormatError(
-        file: "\(store.root)/\(StoreFiles.routes)", offset: 0,
-        reason: "missing, but \(shards) shards have clicks that may have gone by it")
-    }
-    let table = found?.table ?? RouteTable(shards: shards)
-    do throws(RoutesFile.Failure) {
-      try RoutesFile.write(table, files, store.root, store: store.identity.id, created: store.clock.now())
-    } catch {
-      switch error {
-      case .kept(let error), .unknown(let error): throw error
-      }
-    }
-    return found ?? RoutesFile.Reading(table: table)
   }
 
   /// What operators see.

@@ -105,7 +105,7 @@ package struct Resharding {
     try files.removeTree(root)
     try checkSpace(old)
     do {
-      try build(&old, next, root)
+      next = try build(&old, next, root)
     } catch {
       // Litter, which the next opening would remove as well.
       try? files.removeTree(root)
@@ -177,12 +177,15 @@ package struct Resharding {
 
   // MARK: - 2. to 5.
 
-  private func build(_ old: inout Old, _ next: StoreIdentity, _ root: String) throws {
+  /// Returns the identity of the new store, which its shards know.
+  private func build(_ old: inout Old, _ next: StoreIdentity, _ root: String) throws -> StoreIdentity {
     let spools = "\(root)/spool"
     for directory in [root, spools] { try files.createDirectory(directory) }
     let table = RouteTable(shards: next.shards, version: old.routes.version + 1, hot: old.routes.hot)
     let base = try spool(old, table, spools)
-    let inner = StoreIdentity(id: next.id, shards: next.shards, created: next.created)
+    var inner = StoreIdentity(id: next.id, shards: next.shards, created: next.created)
+    // The numbers of openings go on.
+    inner.start = old.identity.nextStart
     var done: UInt64 = 0
     for shard in 0..<next.shards {
       let directory = "\(root)/\(StoreFiles.shard(shard))"
@@ -202,6 +205,8 @@ package struct Resharding {
     let store = "\(root)/\(StoreFiles.store)"
     try files.replace(store, with: inner.page, by: store + ".tmp", in: root)
     try makeRows(old, base, table, root)
+    guard var made = try Store.identify(files, root) else { throw NoStore(path: root) }
+    (made.layout, made.routes) = (next.layout, table.version + 1)
     try files.remove(store)
     do throws(RoutesFile.Failure) {
       try RoutesFile.write(table, files, root, store: next.id, created: old.logicalTime)
@@ -210,6 +215,7 @@ package struct Resharding {
       case .kept(let error), .unknown(let error): throw error
       }
     }
+    return made
   }
 
   /// Writes each old shard's clicks into the spools of the new ones, and returns the BASE rows of each new one.
@@ -251,7 +257,7 @@ package struct Resharding {
     var options = options
     options.takesClicks = false
     let store = try Store.open(environment, root, options: options)
-    defer { for shard in store.shards { shard.close() } }
+    defer { store.close() }
     let history = old.history.dealt(table)
     for (number, shard) in store.shards.enumerated() {
       progress("counting", UInt64(number), UInt64(store.shards.count))

@@ -24,8 +24,8 @@ package enum RoutesFile {
   /// What was read.
   package struct Reading: Sendable {
     package var table: RouteTable
-    /// What is wrong in one copy and was read from the other.
-    package var repaired: [String] = []
+    /// What is wrong in one copy; the other was taken.
+    package var repaired: [FormatError] = []
   }
 
   // MARK: - Writing
@@ -101,16 +101,24 @@ package enum RoutesFile {
   ) throws(FormatError) -> Reading {
     // Each copy is read where half of the bytes says it is, so damage of one says nothing about the other.
     let half = bytes.count / 2
-    var found: [RouteTable] = []
+    var found: [(start: Int, table: RouteTable)] = []
     var faults: [FormatError] = []
     for start in [0, half] {
       do throws(FormatError) {
         found.append(
-          try copy(Array(bytes[start..<(start + half)]), path, at: start, store: store, shards: shards))
+          (start, try copy(Array(bytes[start..<(start + half)]), path, at: start, store: store, shards: shards)))
       } catch { faults.append(error) }
     }
-    guard let table = found.first else { throw faults[0] }
-    return Reading(table: table, repaired: faults.map(\.description))
+    // Both are written at once. Where they are not the same all the same, the older one is wrong.
+    guard let newest = found.max(by: { $0.table.version < $1.table.version }) else { throw faults[0] }
+    for other in found
+    where !bytes[other.start..<(other.start + half)].elementsEqual(bytes[newest.start..<(newest.start + half)]) {
+      faults.append(
+        FormatError(
+          file: path, offset: UInt64(other.start + 32),
+          reason: "this copy has version \(other.table.version), the other one version \(newest.table.version)"))
+    }
+    return Reading(table: newest.table, repaired: faults)
   }
 
   private static func copy(

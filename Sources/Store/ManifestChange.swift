@@ -50,6 +50,9 @@ package enum ManifestChange: Equatable, Sendable {
   case progress(SourceProgress)
   /// A month is sealed: its rows never change.
   case monthSealed(MonthSeal)
+  /// The shard with this number takes part in the opening of the store that has this number; the number is the same in all
+  /// shards.
+  case started(number: UInt64, shard: UInt32)
 
   private enum Tag: UInt8 {
     case epoch = 1
@@ -72,6 +75,7 @@ package enum ManifestChange: Equatable, Sendable {
     case recounted = 24
     case dropped = 25
     case monthSealed = 26
+    case started = 27
   }
 
   /// Appends the bytes of the change.
@@ -156,6 +160,10 @@ package enum ManifestChange: Equatable, Sendable {
       body.append(seal.ads)
       body.append(seal.minutes)
       body.append(seal.days)
+    case .started(let number, let shard):
+      tag = .started
+      body.append(number)
+      body.append(shard)
     case .progress(let progress):
       tag = .progress
       progress.write(to: &body)
@@ -238,6 +246,9 @@ package enum ManifestChange: Equatable, Sendable {
       return .monthSealed(
         MonthSeal(
           month: month, time: time, rows: rows, clicks: clicks, ads: ads, minutes: Array(minutes), days: Array(days)))
+    case .started:
+      guard let number = body.next(UInt64.self), let shard = body.next(UInt32.self) else { return nil }
+      return .started(number: number, shard: shard)
     case .progress:
       return SourceProgress(&body).map { .progress($0) }
     }

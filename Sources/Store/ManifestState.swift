@@ -10,6 +10,10 @@ package struct ManifestFault: Error, Equatable, CustomStringConvertible {
 /// What a shard is, apart from the clicks themselves.
 package struct ManifestState: Equatable, Sendable {
   package var epoch: UInt32 = 0
+  /// The opening of the store that the shard took part in last; 0 where it was of 0.1.
+  package var start: UInt64 = 0
+  /// Which of the store's shards it is; nil where nobody has said so yet.
+  package var shard: UInt32?
   /// Live generations, in log order; at most the last is open.
   package var extents: [LogExtent] = []
   /// The highest generation ever given.
@@ -120,6 +124,12 @@ package struct ManifestState: Equatable, Sendable {
       seals.append(seal)
       seals.sort { $0.month < $1.month }
     case .progress(let progress): sources.note(progress)
+    case .started(let number, let of):
+      // An opening that did not come to its end gives its number to the next one.
+      guard number >= start, shard ?? of == of else {
+        throw ManifestFault("opening \(number) of shard \(of) after \(start) of shard \(shard.map { "\($0)" } ?? "?")")
+      }
+      (start, shard) = (number, of)
     }
   }
 
@@ -152,6 +162,7 @@ package struct ManifestState: Equatable, Sendable {
   package var snapshot: [ManifestChange] {
     var changes: [ManifestChange] = []
     if epoch > 0 { changes.append(.epoch(epoch)) }
+    if let shard { changes.append(.started(number: start, shard: shard)) }
     for extent in extents {
       var opened = extent
       opened.end = nil

@@ -431,13 +431,17 @@ package final class Shard {
 
   /// Ends in good order: everything that was committed is promised.
   package func close() {
-    guard writer.slot != nil else { return }
     if case .failed = condition.state { return }
+    guard writer.slot != nil else {
+      core.ended.withLock { $0 = nextPosition }
+      return
+    }
     do throws(SystemError) {
       try writer.close(
         FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: core.manifest.sequence))
     } catch { fail(error) }
     if case .failed = condition.state { return }
+    core.ended.withLock { $0 = nextPosition }
     condition.set(.failed("the shard is closed"))
   }
 

@@ -28,6 +28,8 @@ package final class ShardCore: Sendable {
 
   /// How far sources of clicks are durable.
   let sources: Mutex<SourceTable>
+  /// Position after the last click, once the shard was closed in good order.
+  let ended = Mutex<UInt64?>(nil)
   /// Where replay starts, for whoever must not wait for the manifest.
   let floor: Atomic<UInt64>
 
@@ -81,4 +83,7 @@ package final class ShardCore: Sendable {
 
   /// Ends recording for good (K8): what counts with the log, like the routes, is not known to be on disk.
   package func fail(_ error: SystemError) { condition.set(.failed("\(error)")) }
+
+  /// Ends recording for good, for a reason that is not the disk's.
+  package func fail(_ reason: String) { condition.set(.failed(reason)) }
 }

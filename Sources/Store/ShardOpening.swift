@@ -20,10 +20,12 @@ import Platform
 // past the cache, and what is read there is synced or copied in step 3; immutable files have their names only after their sync.
 
 extension Shard {
-  /// Opens a shard for clicks. `clock` is the store's, started from the newest recovered time.
+  /// Opens a shard for clicks. `clock` is the store's, started from the newest recovered time; `start` is the opening's number, and
+  /// which of the store's shards this is.
   package static func open(
-    _ recovery: consuming ShardRecovery, _ environment: Environment, store: StoreID, options: ShardOptions,
-    clock: LogicalClock
+    _ recovery: consuming ShardRecovery, _ environment: Environment, store: StoreID,
+    start: (number: UInt64, shard: Int),
+    options: ShardOptions, clock: LogicalClock
   ) throws -> Shard {
     let directory = recovery.directory
     let log = "\(directory)/\(StoreFiles.log)"
@@ -45,7 +47,8 @@ extension Shard {
     }
 
     var opening = try Opening(recovery, environment, store: store, options: options, clock: clock, log: log)
-    let changes = try opening.plan(&state, slots)
+    let changes =
+      try [.started(number: start.number, shard: UInt32(start.shard))] + opening.plan(&state, slots)
     for change in changes { try state.apply(change) }
     if manifest == nil {
       manifest = try Manifest(

@@ -69,6 +69,8 @@ package struct ShardOptions: Sendable {
   package var rebuild = false
   /// Believe the wall clock even where it is more than seven days from the store's time.
   package var acceptClock = false
+  /// Shards that are taken as they are found, though `STORE` knows them otherwise.
+  package var acceptShards: Set<Int> = []
 
   package init() {}
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// A data directory: its identity and its shards. Whoever opens one for writing holds its `LOCK` already.
 package final class Store {
   package let path: String
-  package let identity: StoreIdentity
+  package private(set) var identity: StoreIdentity
   package let clock: LogicalClock
   package let shards: [Shard]
   /// Where the shards stand.
@@ -39,46 +39,114 @@ package final class Store {
   }
 
   /// Opens the store at `path` for clicks; makes one of `shards` shards where the directory has none. With `concurrently` each
-  /// shard is read back by a thread of its own.
+  /// shard is read back by a thread of its own. Throws `StoreMismatch` where shards are not those that `STORE` knows, and the
+  /// options do not accept them.
   package static func open(
     _ environment: Environment, _ path: String, shards: Int = 1, options: ShardOptions = ShardOptions(),
     concurrently: Bool = false
   ) throws -> Store {
     let files = environment.files
-    let identity = try identify(files, path) ?? create(environment, path, shards: shards)
+    var identity = try identify(files, path) ?? create(environment, path, shards: shards)
     let root = identity.root(in: path)
     // A `STORE` that a killed process put there and did not sync may be gone again after a crash; the layout before it, which
-    // is removed now, is needed then.
+    // is removed now, is needed then, and so is the number of the last opening.
     if !sabotaged(.trustUnsyncedStore) { try files.synchronizeDirectory(path) }
+    var sights = try identity.look(files, path)
+    try refuse(identity.faults(sights, in: path), options)
     try removeOtherLayouts(files, path, identity)
     // The store's clock starts from the newest time of all shards, so the first pass only reads.
+    let known = identity
     let recoveries = try forEachShard(identity.shards, concurrently) { number in
-      let directory = identity.directory(of: number, in: path)
+      let directory = known.directory(of: number, in: path)
       try prepare(files, directory, in: root)
       return Recovered(
-        try ShardRecovery.read(environment, directory: directory, store: identity.id, options: options))
+        try ShardRecovery.read(environment, directory: directory, store: known.id, options: options))
     }
     let newest = recoveries.map(\.logicalTime).max() ?? 0
     let clock = try LogicalClock(environment.time, last: newest, accept: options.acceptClock)
+    for shard in sights.indices { sights[shard]?.position = recoveries[shard].position }
+    let accepted = try accept(&identity, sights, options, environment, path)
+    let start = identity.nextStart
+    if sabotaged(.numberStoreFirst) {
+      var early = identity
+      early.began(start, recoveries.map { ($0.position, 0) })
+      try write(early, files, path)
+    }
     let opened = try forEachShard(identity.shards, concurrently) { number in
       Opened(
         shard: try Shard.open(
-          recoveries[number].box.take(), environment, store: identity.id, options: options, clock: clock))
+          recoveries[number].box.take(), environment, store: known.id, start: (start, number), options: options,
+          clock: clock))
     }
+    // Behind the manifests of all shards, never before: see `ShardJudgement`.
+    identity.began(start, opened.map { ($0.shard.position, $0.shard.core.manifest.sequence) })
+    try write(identity, files, path)
     Upkeep.shareThread(opened.map(\.shard.upkeep))
     return Store(
-      path: path, identity: identity, clock: clock, shards: opened.map(\.shard), notes: recoveries.flatMap(\.notes),
-      mintings: recoveries.map(\.mintings))
+      path: path, identity: identity, clock: clock, shards: opened.map(\.shard),
+      notes: accepted + recoveries.flatMap(\.notes), mintings: recoveries.map(\.mintings))
+  }
+
+  /// Throws where one of the faults is not accepted.
+  private static func refuse(_ faults: [ShardFault], _ options: ShardOptions) throws {
+    let refused = faults.filter { !$0.isAcceptable || !options.acceptShards.contains($0.shard) }
+    guard refused.isEmpty else { throw StoreMismatch(faults: refused) }
+  }
+
+  /// Takes the shards that the options accept as they are, and writes down that it did. Returns what it did, in words.
+  private static func accept(
+    _ identity: inout StoreIdentity, _ sights: [ShardSight?], _ options: ShardOptions, _ environment: Environment,
+    _ path: String
+  ) throws -> [String] {
+    let faults = identity.faults(sights, in: path)
+    try refuse(faults, options)
+    var words = options.acceptShards.subtracting(faults.map(\.shard)).sorted().map {
+      $0 < identity.shards
+        ? "shard \($0) is what STORE knows: there was nothing to accept" : "there is no shard \($0) to accept"
+    }
+    guard !faults.isEmpty else { return words }
+    identity.accept(faults, sights, at: environment.time.wall())
+    try write(identity, environment.files, path)
+    words += faults.map { "accepted: \(identity.acceptance(of: $0.shard, in: path) ?? "")" }
+    return words
+  }
+
+  private static func write(_ identity: StoreIdentity, _ files: any FileSystem, _ path: String) throws(SystemError) {
+    let target = "\(path)/\(StoreFiles.store)"
+    try files.replace(target, with: identity.page, by: target + ".tmp", in: path)
+  }
+
+  // MARK: - The end
+
+  /// Closes the shards in good order and writes down how far each is; an error of that leaves the marks of the opening in
+  /// force, and is returned.
+  @discardableResult
+  package func close() -> SystemError? {
+    for shard in shards { shard.close() }
+    return end.record()
+  }
+
+  /// What is left to do when all shards are closed, for any thread.
+  package var end: StoreEnd { StoreEnd(path: path, identity: identity, cores: shards.map(\.core)) }
+
+  /// `ROUTES` has this version: one that is older will be refused from now on. Written down where it was never seen before; a
+  /// closing writes it otherwise.
+  package func note(routes version: UInt64) throws(SystemError) {
+    let isNew = identity.routes == 0
+    identity.routes = max(identity.routes, version + 1)
+    if isNew { try Self.write(identity, shards[0].environment.files, path) }
   }
 
   /// A shard as it was read back, on its way from one thread to another.
   private struct Recovered: Sendable {
     var logicalTime: Int64
     var mintings: Mintings
+    var position: UInt64
     var notes: [String]
     var box: Box
 
     init(_ recovery: consuming ShardRecovery) {
+      position = recovery.nextPosition
       logicalTime = recovery.logicalTime
       mintings = Mintings(
         newest: recovery.newestMinting, early: recovery.early, unlisted: recovery.unlistedEarly)
@@ -122,23 +190,24 @@ package final class Store {
   ) throws -> StoreIdentity {
     guard let identity = try identify(environment.files, path) else { throw NoStore(path: path) }
     for number in 0..<identity.shards {
-      let directory = identity.directory(of: number, in: path)
-      try body(
-        number,
-        ShardRecovery.read(
-          environment, directory: directory, store: identity.id, options: options, identities: false))
+      try body(number, read(environment, path, identity, shard: number, options: options))
     }
     return identity
   }
 
-  /// Reads one shard of the store at `path`; see `read`.
+  /// Reads one shard of the store at `path`; see `read`. Throws `StoreMismatch` where it is not the one that `STORE` knows.
   package static func read(
     _ environment: Environment, _ path: String, _ identity: StoreIdentity, shard: Int,
     options: ShardOptions = ShardOptions()
   ) throws -> ShardRecovery {
-    try ShardRecovery.read(
-      environment, directory: identity.directory(of: shard, in: path), store: identity.id, options: options,
-      identities: false)
+    let directory = identity.directory(of: shard, in: path)
+    var sight = try ShardSight.look(environment.files, directory, store: identity.id)
+    if let fault = identity.fault(of: shard, sight, in: path) { throw StoreMismatch(faults: [fault]) }
+    let recovery = try ShardRecovery.read(
+      environment, directory: directory, store: identity.id, options: options, identities: false)
+    sight?.position = recovery.nextPosition
+    if let fault = identity.fault(of: shard, sight, in: path) { throw StoreMismatch(faults: [fault]) }
+    return recovery
   }
 
   /// Who the directory is; nil where it has no `STORE` file.
@@ -146,10 +215,12 @@ package final class Store {
     let file = "\(path)/\(StoreFiles.store)"
     guard files.exists(file) else {
       // Without its identity nothing else can be believed; a directory with shards but no STORE has lost it.
-      let log = "\(path)/\(StoreFiles.shard(0))/\(StoreFiles.log)"
-      let hasLog = try files.exists(log) && !files.list(log).isEmpty
-      let layouts = files.exists(path) ? try files.list(path).filter { $0.hasPrefix(StoreFiles.layoutPrefix) } : []
-      if hasLog || !layouts.isEmpty {
+      let names = files.exists(path) ? try files.list(path) : []
+      let hasLog = try names.contains { name in
+        let log = "\(path)/\(name)/\(StoreFiles.log)"
+        return try StoreFiles.isShard(name) && files.exists(log) && !files.list(log).isEmpty
+      }
+      if hasLog || names.contains(where: { $0.hasPrefix(StoreFiles.layoutPrefix) }) {
         throw FormatError(file: file, offset: 0, reason: "missing, but the directory holds a store's shards")
       }
       return nil
@@ -167,8 +238,7 @@ package final class Store {
     let identity = StoreIdentity(
       id: StoreID(high: environment.chance.next(), low: environment.chance.next()), shards: shards,
       created: environment.time.wall())
-    let target = "\(path)/\(StoreFiles.store)"
-    try files.replace(target, with: identity.page, by: target + ".tmp", in: path)
+    try write(identity, files, path)
     return identity
   }
 

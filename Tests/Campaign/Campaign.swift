@@ -33,6 +33,8 @@ struct Turn: Sendable {
     Turn(name: "seals") { seed in (0..<50).reduce(Findings()) { $0 + SealCampaign.run(seed: seed &* 50 &+ $1) } },
     Turn(name: "seals, crashes") { SealCampaign.crash(seed: $0, stride: 17) },
     Turn(name: "T13") { RebuildCampaign.run(seed: $0) },
+    Turn(name: "exchange") { seed in (0..<10).reduce(Findings()) { $0 + ExchangeCampaign.run(seed: seed &* 10 &+ $1) }
+    },
     Turn(name: "switch") { SwitchCampaign.run(seed: $0) },
     Turn(name: "T5") { ErrorCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T4") { try DamageCampaign.run(seed: $0, sparse: 1, random: 3_000) },

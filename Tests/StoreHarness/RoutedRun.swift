@@ -183,7 +183,7 @@ package final class RoutedRun {
         shard.maintain()
       }
     case .restart:
-      for shard in store.shards { shard.close() }
+      store.close()
       end()
       open()
     case .kill:

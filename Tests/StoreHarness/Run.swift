@@ -96,7 +96,7 @@ package final class Run {
 
   /// The process ends in good order.
   func end() {
-    for shard in store?.shards ?? [] { shard.close() }
+    store?.close()
     store = nil
   }
 

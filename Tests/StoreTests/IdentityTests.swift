@@ -1,160 +1,91 @@
+import ClickLog
 import Clicks
+import Files
 import Platform
 import Simulation
 import Store
 import StoreHarness
 import Testing
 
-/// Ids of every make, each twice and through every door, the second copy when the dedup index has forgotten the first: what
-/// their bits look like plays no part.
+/// A store knows its shards: `STORE`, the numbers in the manifests, and what does not fit.
 @Suite struct IdentityTests {
-  private static let day: Int64 = 86_400_000
+  @Test(arguments: 1...4 as ClosedRange<UInt64>) func whatDoesNotBelongThereIsRefused(seed: UInt64) {
+    let findings = ExchangeCampaign.run(seed: seed)
+    print("exchange \(seed): \(findings)")
+    #expect(findings.violations == [])
+    #expect(findings.crashPoints >= 18)
+  }
 
-  /// A store whose index forgets after two seconds.
-  private final class Life {
-    let machine: SimulatedMachine
-    private(set) var store: Store
-    private static var options: ShardOptions {
-      var options = Scenario.options
-      options.dedupHorizon = 2_000
-      options.rawRetention = 400 * day
-      options.segmentRows = 5_000
-      options.segmentLimit = 100_000
-      options.slotBytes = 1 << 20
-      options.dedupLimit = 1 << 26
-      return options
-    }
+  private static func identity(start: UInt64 = 7, isClosed: Bool, _ marks: [ShardMark]) -> StoreIdentity {
+    var identity = StoreIdentity(id: StoreID(high: 1, low: 2), shards: marks.count, created: 5)
+    (identity.start, identity.isClosed, identity.marks) = (start, isClosed, marks)
+    return identity
+  }
 
-    init(seed: UInt64) throws {
-      machine = SimulatedMachine(seed: seed)
-      store = try Store.open(machine.environment, "/data", options: Self.options)
-    }
-
-    var shard: Shard { store.shards[0] }
-    var now: Int64 { store.clock.now() }
-
-    func restart() throws {
-      shard.close()
-      store = try Store.open(machine.environment, "/data", options: Self.options)
-    }
-
-    func send(_ ids: [ImpressionID], _ source: Click.Source) -> [Verdict] {
-      var verdicts: [Verdict] = []
-      for start in stride(from: 0, to: ids.count, by: 500) {
-        machine.time.advance(milliseconds: 1)
-        let requests = ids[start..<min(start + 500, ids.count)].map {
-          ClickRequest(
-            identity: ClickIdentity(ad: AdKey(rawValue: 9), impression: $0),
-            eventTime: source == .browser ? ClickRequest.onReceipt : now, source: source.rawValue)
-        }
-        if shard.slots.needsPreparation { try? shard.slots.prepare() }
-        shard.commit(requests.span) { _, answer in verdicts.append(answer.verdict) }
-      }
-      return verdicts
-    }
-
-    func settle(after milliseconds: Int64) throws {
-      machine.time.advance(milliseconds: milliseconds)
-      try shard.upkeep.settle()
-      shard.maintain()
-      // What was received before is in segments alone.
-      if milliseconds >= 30_000 { #expect(shard.dedupStatistics.liveKeys == 0) }
-    }
-
-    /// Clicks that count.
-    func total() throws -> UInt64 {
-      let range = (Minute(index: 0), Minute(index: 1 << 40))
-      return try shard.live.series(of: AdKey(rawValue: 9), from: range.0, to: range.1).points.reduce(0) {
-        $0 + $1.clicks
-      }
+  /// Every way in which a manifest can differ from `STORE`, one a row.
+  @Test(
+    arguments: [
+      // number, start, sequence, position, closed → what it is
+      (0, 7, 40, 100, true, ""), (0, 7, 40, 100, false, ""), (0, 7, 41, 130, false, ""), (0, 8, 42, 100, true, ""),
+      (0, 8, 42, 130, false, ""), (0, 6, 40, 100, false, "older"), (0, 9, 50, 200, false, "newer"),
+      (0, 7, 39, 100, false, "older"), (0, 7, 41, 100, true, ""), (0, 7, 40, 99, true, "older"),
+      (0, 7, 40, 99, false, "older"), (0, 7, 40, 101, true, "newer"), (0, 8, 42, 99, true, "older"),
+      (0, 8, 42, 101, true, "newer"), (1, 7, 40, 100, true, "is shard 1"), (1, 8, 42, 100, false, "is shard 1"),
+    ] as [(Int, UInt64, UInt64, UInt64, Bool, String)])
+  func whatAManifestSaysIsJudged(
+    _ number: Int, _ start: UInt64, _ sequence: UInt64, _ position: UInt64, _ isClosed: Bool, _ due: String
+  ) {
+    let identity = Self.identity(
+      isClosed: isClosed, [ShardMark(start: 7, position: 100, sequence: 40), ShardMark(start: 7)])
+    let sight = ShardSight(
+      store: identity.id, shard: number, start: start, sequence: sequence, position: position)
+    let fault = identity.fault(of: 0, sight, in: "/data")
+    #expect(
+      (fault?.description ?? "").contains(due) && (fault == nil) == due.isEmpty, "\(fault?.description ?? "none")")
+    if let fault {
+      #expect(fault.description.contains("--accept-shard 0") && fault.description.hasPrefix("/data/shard-00: "))
     }
   }
 
-  /// Different ids of every make, the time in their bits at any distance from `now`.
-  private static func ids(_ count: Int, _ now: Int64, using chance: inout SeededGenerator) -> [ImpressionID] {
-    var ids: Set<ImpressionID> = []
-    while ids.count < count {
-      let random = (chance.next(), chance.next())
-      let near: Int64 = chance.edge(in: -2 * day...2 * day)
-      let time: Int64 = chance.pick([
-        now - Int64(chance.small(in: 0...100_000)), now + near, now + near, Int64(chance.next() >> 16), 0, 1 << 48 - 1,
-        now * 1_000 & (1 << 48 - 1), now / 1_000, ImpressionID.earliestMinting - 1,
-      ])
-      ids.insert(
-        chance.oneIn(4) ? ImpressionID(high: random.0, low: random.1) : .version7(at: time, random: random))
-    }
-    return ids.shuffled(using: &chance)
-  }
-
-  @Test(arguments: [Click.Source.browser, .batch, .imported])
-  func everyIDTwiceIsOne(_ first: Click.Source) throws {
-    try Seeds.run(2) { seed in
+  @Test func thePageHoldsWhatIsKnown() throws {
+    try Seeds.run(50) { seed in
       var chance = seed.generator
-      let life = try Life(seed: seed.value)
-      let ids = Self.ids(2_000, life.now, using: &chance)
-      let before = life.send(ids, first)
-      #expect(before.allSatisfy { $0 == .valid }, "\(seed): \(before.count { $0 != .valid }) are lost")
-      try life.settle(after: 30_000)
-      if chance.oneIn(2) { try life.restart() }
-      for source in [Click.Source.batch, .imported] {
-        let again = zip(ids, life.send(ids, source)).filter { $0.1 != .duplicate }
-        #expect(again.isEmpty, "\(seed), \(source): \(again.count) count again, \(again.first!)")
+      let shards = 1 + chance.small(in: 0...(StoreIdentity.shardLimit - 1))
+      var identity = StoreIdentity(
+        id: StoreID(high: chance.next(), low: chance.next()), shards: shards, created: 5, layout: UInt32(shards))
+      (identity.start, identity.isClosed, identity.routes) = (chance.next(), chance.oneIn(2), chance.next())
+      for shard in 0..<shards {
+        identity.marks[shard] = ShardMark(
+          start: chance.next(), position: chance.next(), sequence: chance.next(),
+          acceptance: chance.oneIn(2)
+            ? nil
+            : ShardMark.Acceptance(start: 1 + chance.next() >> 1, time: 9, found: chance.next(), known: chance.next()))
       }
-      // A browser's copy is one too where the id can have been minted by now; of others it is until the next recount.
-      let now = life.now
-      let counted = zip(ids, life.send(ids, .browser)).filter { $0.1 == .valid }.map(\.0)
-      #expect(counted.allSatisfy { $0.minting(by: now + 60_000) == nil } && !counted.isEmpty, "\(seed)")
-      try life.settle(after: 400_000)
-      _ = try life.shard.upkeep.recount(.changes)
-      #expect(try life.total() == 2_000, "\(seed)")
+      let read = try StoreIdentity(page: identity.page, path: "STORE")
+      #expect(read == identity, "\(seed)")
     }
   }
 
-  /// The first copy comes before the time in its bits, the second one after it, with segments merged and the process ended
-  /// between.
-  @Test func anIDThatCameTooEarlyIsKnownWhenItsTimeComes() throws {
-    try Seeds.run(3) { seed in
-      var chance = seed.generator
-      let life = try Life(seed: seed.value)
-      var early: [(id: ImpressionID, time: Int64)] = []
-      for _ in 0..<40 {
-        // Clicks around it, so that several segments are searched.
-        let time = life.now + chance.edge(in: 60_001...Self.day)
-        let id = ImpressionID.version7(at: time, random: (chance.next(), chance.next()))
-        early.append((id, time))
-        let others = (0..<20).map { _ in
-          ImpressionID.version7(at: life.now - 100, random: (chance.next(), chance.next()))
-        }
-        #expect(life.send([id] + others, chance.pick(Click.Source.allCases)).allSatisfy { $0 == .valid }, "\(seed)")
-        if chance.oneIn(3) { try life.settle(after: Int64(chance.small(in: 2_000...1_000_000))) }
-      }
-      try life.settle(after: 5_000)
-      if chance.oneIn(2) { try life.restart() }
-      for (id, time) in early.sorted(by: { $0.time < $1.time }) {
-        if time > life.now { try life.settle(after: max(3_000, time - life.now)) }
-        #expect(life.send([id], chance.pick(Click.Source.allCases)) == [.duplicate], "\(seed): \(id)")
-        // One that comes for the first time is new.
-        let fresh = ImpressionID.version7(at: life.now, random: (chance.next(), chance.next()))
-        #expect(life.send([fresh], .browser) == [.valid])
-      }
-    }
-  }
+  /// A store of 0.1 is numbered by its first opening; a shard that it has lost is missed before.
+  @Test func aStoreWithoutNumbersIsNumbered() throws {
+    let disk = SimulatedDisk()
+    for (name, path) in [
+      ("STORE", "/data/STORE"), ("manifest-a", "/data/shard-00/MANIFEST-2.a"),
+      ("manifest-b", "/data/shard-00/MANIFEST-2.b"),
+      ("slot-000", "/data/shard-00/log/slot-000"), ("slot-001", "/data/shard-00/log/slot-001"),
+    ] { disk.place(try HexDump.golden(name, beside: #filePath), at: path) }
+    let machine = SimulatedMachine(seed: 1, disk: disk)
+    let before = try Store.identify(disk, "/data")
+    #expect(before?.isNumbered == false)
+    let store = try Store.open(machine.environment, "/data", options: Scenario.options)
+    #expect(store.identity.start == 1 && store.shards[0].state.start == 1 && store.shards[0].state.shard == 0)
+    store.close()
+    let found = try #require(try Store.identify(disk, "/data"))
+    #expect(found.isNumbered && found.isClosed && found.marks[0].start == 1 && found.marks[0].position == 17)
 
-  /// Ids of the future cost the clicks of browsers nothing: fresh ones are looked for only where an early copy may be.
-  @Test func freshIDsAreLookedForOnlyWhereOneCameEarly() throws {
-    let life = try Life(seed: 5)
-    var chance = Seeds.list(1)[0].generator
-    let soon = ImpressionID.version7(at: life.now + 600_000, random: (1, 2))
-    let random = (0..<2_000).map { _ in
-      ImpressionID.version7(at: Int64(chance.next() >> 16), random: (chance.next(), 9))
-    }
-    #expect(life.send([soon] + random, .browser).allSatisfy { $0 == .valid })
-    try life.settle(after: 590_000)
-    let looked = life.shard.condition.counters.lookups
-    let fresh = (0..<1_000).map { ImpressionID.version7(at: life.now + Int64($0) * 20, random: (chance.next(), 3)) }
-    #expect(life.send(fresh, .browser).allSatisfy { $0 == .valid })
-    #expect(life.shard.condition.counters.lookups == looked)
-    #expect(life.send([soon], .browser) == [.duplicate])
-    #expect(life.shard.condition.counters.lookups == looked + 1)
+    var identity = try StoreIdentity(page: HexDump.golden("STORE", beside: #filePath), path: "STORE")
+    (identity.shards, identity.marks) = (2, [ShardMark(), ShardMark()])
+    let sights = [ShardSight(store: identity.id, shard: nil, start: 0, sequence: 9, position: 17), nil]
+    #expect(identity.faults(sights, in: "/data").map(\.kind) == [.missing])
   }
 }

@@ -33,15 +33,24 @@ import Testing
     return manifest.state
   }
 
+  private static var identity: StoreIdentity {
+    var identity = StoreIdentity(id: store, shards: 1, created: 1_750_000_000_000)
+    (identity.start, identity.isClosed, identity.routes) = (7, true, 3)
+    identity.marks[0] = ShardMark(
+      start: 7, position: 140, sequence: 21,
+      acceptance: ShardMark.Acceptance(start: 5, time: 1_750_000_000_000, found: 80, known: 120))
+    return identity
+  }
+
   @Test func theExamplesAreWhatIsWritten() throws {
     let disk = SimulatedDisk()
     _ = try Self.manifest(on: disk)
     let bytes = disk.bytes(of: "/shard/MANIFEST-9.a")!
     #expect(disk.bytes(of: "/shard/MANIFEST-9.b") == bytes)
-    let identity = StoreIdentity(id: Self.store, shards: 1, created: 1_750_000_000_000)
-    let examples = try FormatPage("manifest", from: #filePath).examples
+    var examples = try FormatPage("manifest", from: #filePath).examples
+    examples["STORE, version 1"] = nil
     let written = [
-      "STORE": identity.page, "header page": Array(bytes[..<4096]), "snapshot": Array(bytes[4096..<8192]),
+      "STORE": Self.identity.page, "header page": Array(bytes[..<4096]), "snapshot": Array(bytes[4096..<8192]),
       "edit": Array(bytes[8192..<12288]),
     ]
     #expect(Set(examples.keys) == Set(written.keys))
@@ -56,8 +65,10 @@ import Testing
     let reading = try #require(try Manifest.read(disk, directory: "/shard", store: Self.store))
     #expect(reading.state == (try Self.manifest(on: SimulatedDisk())))
     #expect(reading.number == 9 && reading.sequence == 6 && reading.records == 2 && reading.repaired.count == 1)
-    let identity = try StoreIdentity(page: examples["STORE"] ?? [], path: "STORE")
-    #expect(identity == StoreIdentity(id: Self.store, shards: 1, created: 1_750_000_000_000))
+    #expect(try StoreIdentity(page: examples["STORE"] ?? [], path: "STORE") == Self.identity)
+    var first = StoreIdentity(id: Self.store, shards: 1, created: 1_750_000_000_000)
+    first.isNumbered = false
+    #expect(try StoreIdentity(page: examples["STORE, version 1"] ?? [], path: "STORE") == first)
   }
 
   @Test func theConstantsAreThoseOfTheSource() throws {
@@ -83,7 +94,7 @@ import Testing
           MonthSeal(
             month: Month("2026-10")!, time: 1, rows: 2, clicks: 3, ads: 4, minutes: MonthSeal.noMinutes,
             days: MonthSeal.noMinutes))
-      ),
+      ), ("started", .started(number: 1, shard: 2)),
     ]
     for (name, kind) in [
       ("segment", StoreFile.Kind.segment), ("run", .run), ("base", .base), ("dictionary", .dictionary),
@@ -95,7 +106,11 @@ import Testing
       #expect(constants.removeValue(forKey: name) == Int(change.bytes[0]), "\(name)")
       #expect(constants.removeValue(forKey: name + "bytes") == change.bytes.count - 4, "\(name)")
     }
-    #expect(constants == ["mostshards": StoreIdentity.shardLimit, "leastmanifestbytes": Manifest.defaultBytes])
+    #expect(
+      constants == [
+        "mostshards": StoreIdentity.shardLimit, "leastmanifestbytes": Manifest.defaultBytes,
+        "markbytes": StoreIdentity.markBytes, "marksat": StoreIdentity.marksStart,
+      ])
   }
 
   // MARK: - The golden store

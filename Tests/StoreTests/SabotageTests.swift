@@ -49,6 +49,12 @@
       case .trustTornFrame: crash("frames of several pages")
       case .appendBehindCrash, .noNewEpoch, .recycleEarly: crash("kills, clicks copied forward")
       case .removeManifestEarly: crash("manifest rotation")
+      case .trustShards: Campaign(name: "exchange") { ExchangeCampaign.run(seed: 1, limit: 1).violations }
+      case .numberStoreFirst:
+        Campaign(name: "restarts of several shards") {
+          let scenario = Scenario.sharded.first { $0.name == "good restarts" }!
+          return CrashCampaign.run(scenario, seed: 1, stride: scenario.stride, limit: 1).violations
+        }
       case .trustUnsyncedTail: kill("kill behind a full half")
       case .trustUnsyncedNames, .trustUnsyncedDirectory: kill("first opening")
       case .trustUnsyncedStore: Campaign(name: "switch") { SwitchCampaign.run(seed: 1, limit: 1).violations }

@@ -52,7 +52,10 @@ struct DirectoryImport {
       reading: reading, question: question, catalog: catalog, store: store, console: console, interrupt: interrupt,
       route: Router(hot).shard, finished: imports.imports)
     do {
-      return try work.run(oldest: { $0 - options.minuteRetention })
+      let result = try work.run(oldest: { $0 - options.minuteRetention })
+      // The threads of the import have closed the shards.
+      if let error = store.end.record() { console.note("note: \(error)") }
+      return result
     } catch let fault as ImportFault {
       throw Failure("\(reading.path): \(fault)")
     }

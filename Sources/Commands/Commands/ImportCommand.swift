@@ -31,7 +31,7 @@ package enum ImportCommand {
 
   private static let settings = [
     "max-lateness", "max-future", "impression-lifetime", "shards", "log-slot-size", "disk-reserve", "dedup-horizon",
-    "read-mode", "accept-clock", "capture",
+    "read-mode", "accept-clock", "accept-shard", "capture",
   ]
 
   package static let command = Command(

@@ -9,7 +9,7 @@ package enum UpkeepCommands {
   /// Settings of `serve` that decide what is done to a directory.
   private static let settings = [
     "raw-retention", "minute-retention", "allowed-lateness", "log-slot-size", "disk-reserve", "read-mode",
-    "accept-clock",
+    "accept-clock", "accept-shard",
   ]
 
   static let options: [OptionDeclaration] =
@@ -79,11 +79,9 @@ package enum UpkeepCommands {
     let store = try Store.open(console.environment, path, options: options)
     store.notes.forEach { console.note("note: \($0)") }
     defer {
-      for shard in store.shards {
-        // Takes back the slots whose clicks are in segments now.
-        shard.maintain()
-        shard.close()
-      }
+      // Takes back the slots whose clicks are in segments now.
+      for shard in store.shards { shard.maintain() }
+      if let error = store.close() { console.note("note: \(error)") }
     }
     return try body(store)
   }

@@ -38,6 +38,7 @@ extension ManifestChange {
         + "rows of digest \(Hex.encode(seal.minutes)), days of digest \(Hex.encode(seal.days))"
     case .table(let number, let name): "external table \(number) is called \(name)"
     case .progress(let progress): progress.words
+    case .started(let number, let shard): "shard \(shard) takes part in opening \(number)"
     }
   }
 }

@@ -30,6 +30,19 @@ enum HeaderFields {
     case .store:
       fields.number(56, "shards", UInt32.self)
       fields.number(60, "layout", UInt32.self)
+      guard fields.load(8, UInt32.self) > 1 else { break }
+      fields.number(64, "last opening", UInt64.self)
+      fields.choice(72, "closed in good order", ["no", "yes"])
+      fields.number(80, "routes known", UInt64.self)
+      for shard in 0..<min(Int(fields.load(56, UInt32.self)), StoreIdentity.shardLimit) {
+        let start = StoreIdentity.marksStart + shard * StoreIdentity.markBytes
+        for (field, name) in ["opening", "position", "manifest record", "accepted in opening"].enumerated() {
+          fields.number(start + field * 8, "shard \(shard): \(name)", UInt64.self)
+        }
+        fields.time(start + 32, "shard \(shard): accepted at")
+        fields.number(start + 40, "shard \(shard): clicks found then", UInt64.self)
+        fields.number(start + 48, "shard \(shard): clicks known then", UInt64.self)
+      }
     case .manifest: break
     case .routes:
       fields.number(56, "shards", UInt32.self)

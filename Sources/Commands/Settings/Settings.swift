@@ -58,6 +58,10 @@ package struct Settings: Sendable {
     do throws(ValueFault) { try setting.apply(text, &values) } catch {
       throw UsageError("\(place): \(name) \(error.reason)")
     }
+    // What stays in force would take every later loss too.
+    if name == "accept-shard", text != "none", place != "option --accept-shard" {
+      throw UsageError("\(place): accept-shard is for one start, and taken from the command line alone")
+    }
     origins[name] = place
   }
 }

@@ -233,6 +233,13 @@ package enum SettingsTable {
     Setting(
       toggle: "accept-clock", "believes the clock though the store's newest clicks are more than seven days away",
       \.shardOptions.acceptClock),
+    Setting(
+      "accept-shard", shards,
+      "takes these shards as they are found though STORE knows them otherwise, and writes that down; for one start",
+      show: { values in
+        let shards = values.shardOptions.acceptShards.sorted()
+        return shards.isEmpty ? "none" : shards.map(String.init).joined(separator: ",")
+      }, set: { $0.shardOptions.acceptShards = Set($1) }),
   ]
 
   // Raw clicks stay at least as long as the longest dedup horizon: after a restart they say which clicks were counted.
@@ -295,6 +302,16 @@ package enum SettingsTable {
     case "off": return .off
     case "": throw ValueFault("is empty; it is builtin, off, or the path of a file")
     default: return .file(text)
+    }
+  }
+
+  private static let shards = ValueReader<[Int]>("N,…|none") { text throws(ValueFault) in
+    if text == "none" { return [] }
+    return try text.split(separator: ",", omittingEmptySubsequences: false).map { (part) throws(ValueFault) in
+      guard let shard = Int(part), 0..<StoreIdentity.shardLimit ~= shard, part.utf8.allSatisfy({ $0 != 0x2B }) else {
+        throw ValueFault("wants numbers of shards between commas, or none, not \"\(text.prefix(80))\"")
+      }
+      return shard
     }
   }
 

@@ -42,10 +42,8 @@ struct Repair {
     options.rebuild = true
     options.takesClicks = false
     let store = try Store.open(console.environment, path, options: options)
-    for shard in store.shards {
-      shard.maintain()
-      shard.close()
-    }
+    for shard in store.shards { shard.maintain() }
+    store.close()
     for finding in derived { console.note("made anew: the rows of \(finding.file)") }
     return true
   }

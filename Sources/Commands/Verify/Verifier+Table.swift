@@ -27,6 +27,7 @@ extension Verifier {
     let directory = identity.directory(of: number, in: path)
     do {
       let recovery = try Store.read(environment, path, identity, shard: number)
+      ads[number] = recovery.live.adKeys
       try Self.compare(recovery, log, directory, &report)
     } catch { try report.damaged(by: error) }
     self.report = report

@@ -14,7 +14,7 @@ import Store
 
 // What is checked, in this order, each on the ground of the one before:
 //
-//   STORE ─▶ both manifest copies ─▶ every live slot: header, frames, chain, positions
+//   STORE, and whether the shards are its own (Verifier+Identity.swift) ─▶ both manifest copies ─▶ every live slot: header, frames, chain, positions
 //         ─▶ every immutable file: blocks, rows, order, sums ─▶ the tables (Verifier+Table.swift) ─▶ catalog
 //
 // Damage ends the check of its file, never of the others.
@@ -23,7 +23,10 @@ import Store
 package struct Verifier {
   let environment: Environment
   let path: String
-  private var files: any FileSystem { environment.files }
+  var files: any FileSystem { environment.files }
+
+  /// The ads of each shard that could be read.
+  var ads: [Int: [UInt64]] = [:]
 
   /// What was found so far.
   package internal(set) var report = VerifyReport()
@@ -52,6 +55,7 @@ package struct Verifier {
     for number in 0..<identity.shards {
       // Damage of one shard says nothing about the others.
       let before = report.damage.count
+      guard try checkMark(shard: number, of: identity) else { continue }
       let log = try check(shard: identity.directory(of: number, in: path), identity.id)
       if report.damage.count == before {
         // Rows that differ may be of a sealed month, and are repaired otherwise then.
@@ -60,24 +64,10 @@ package struct Verifier {
       }
       if isDeep, report.damage.count == before { try recount(shard: number, of: identity) }
     }
+    try checkShards(identity)
     try checkRoutes(identity)
     try checkImports(identity)
     try checkCatalog()
-  }
-
-  /// Where several shards have clicks, ROUTES says which.
-  private mutating func checkRoutes(_ identity: StoreIdentity) throws {
-    let root = identity.root(in: path)
-    let file = "\(root)/\(StoreFiles.routes)"
-    guard files.exists(file) else {
-      if identity.shards > 1 { report.note("\(file): missing; a server makes it where no click was counted") }
-      return
-    }
-    do {
-      let reading = try RoutesFile.read(files, root, store: identity.id, shards: identity.shards)!
-      for fault in reading.repaired { report.note("repaired from the other copy: \(fault)") }
-      report.add(.init(path: file, kind: "hot intervals", bytes: try files.open(file, .read).size()))
-    } catch { try report.damaged(by: error) }
   }
 
   /// Which imports were finished.

@@ -48,9 +48,20 @@ package struct VerifyReport: Sendable {
 
   /// Notes what `error` says is damaged, once. Rethrows what is no damage: a disk that does not answer.
   mutating func damaged(by error: any Error) throws {
+    if let mismatch = error as? StoreMismatch {
+      for fault in mismatch.faults { damaged(fault) }
+      return
+    }
     guard let fault = error as? FormatError else { throw error }
     let finding = Finding(file: fault.file, offset: fault.offset, reason: fault.reason)
     if !damage.contains(where: { $0.file == finding.file && $0.offset == finding.offset }) { damage.append(finding) }
+  }
+
+  /// Notes that a shard is not the one that belongs there, once.
+  mutating func damaged(_ fault: ShardFault) {
+    let reason = String(fault.description.dropFirst(fault.directory.count + 2))
+    let finding = Finding(file: fault.directory, offset: nil, reason: reason)
+    if !damage.contains(finding) { damage.append(finding) }
   }
 
   /// What is damaged at `path` can be made again.
