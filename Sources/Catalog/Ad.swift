@@ -12,6 +12,8 @@ package struct Ad: Hashable, Sendable {
   package var status: Status
   /// Where a click on a paused ad goes, safe like `redirectURL`.
   package var fallbackURL: String?
+  /// The parameters of a click's request that go on to either, names between blanks (see `PassQuery`); nil for none.
+  package var passQuery: String?
   /// Milliseconds since 1970, like the other times. An ad that was deleted and put again is created again.
   package var createdAt: Int64
   package var updatedAt: Int64
@@ -20,7 +22,8 @@ package struct Ad: Hashable, Sendable {
 
   package init(
     id: AdID, key: AdKey, redirectURL: String, advertiserID: String, campaignID: String? = nil,
-    status: Status = .active, fallbackURL: String? = nil, createdAt: Int64, updatedAt: Int64, deletedAt: Int64? = nil
+    status: Status = .active, fallbackURL: String? = nil, passQuery: String? = nil, createdAt: Int64, updatedAt: Int64,
+    deletedAt: Int64? = nil
   ) {
     self.id = id
     self.key = key
@@ -29,6 +32,7 @@ package struct Ad: Hashable, Sendable {
     self.campaignID = campaignID
     self.status = status
     self.fallbackURL = fallbackURL
+    self.passQuery = passQuery
     self.createdAt = createdAt
     self.updatedAt = updatedAt
     self.deletedAt = deletedAt
@@ -57,10 +61,12 @@ package struct AdFields: Hashable, Sendable {
   package var campaignID: String?
   package var status: String?
   package var fallbackURL: String?
+  /// Names between blanks or commas.
+  package var passQuery: String?
 
   package init(
     adID: String? = nil, redirectURL: String? = nil, advertiserID: String? = nil, campaignID: String? = nil,
-    status: String? = nil, fallbackURL: String? = nil
+    status: String? = nil, fallbackURL: String? = nil, passQuery: String? = nil
   ) {
     self.adID = adID
     self.redirectURL = redirectURL
@@ -68,12 +74,14 @@ package struct AdFields: Hashable, Sendable {
     self.campaignID = campaignID
     self.status = status
     self.fallbackURL = fallbackURL
+    self.passQuery = passQuery
   }
 
   /// The names of the fields in the interface, and where each is kept here.
   package static let columns: [(name: String, path: any WritableKeyPath<AdFields, String?> & Sendable)] = [
     ("adId", \.adID), ("redirectUrl", \.redirectURL), ("advertiserId", \.advertiserID),
     ("campaignId", \.campaignID), ("status", \.status), ("fallbackUrl", \.fallbackURL),
+    ("passQuery", \.passQuery),
   ]
 
   /// Those of `columns` that must not be absent.
@@ -86,7 +94,9 @@ package struct AdFields: Hashable, Sendable {
       if let value, AdID(value) == nil { faults.append(FieldFault(field, Self.nameRule)) }
     }
     func url(_ field: String, _ value: String?) {
-      if let value, let fault = TargetURL.fault(in: value) { faults.append(FieldFault(field, fault)) }
+      if let value, let fault = TargetTemplate.fault(in: value, adID: adID, campaignID: campaignID) {
+        faults.append(FieldFault(field, fault))
+      }
     }
     for column in Self.columns where Self.required.contains(column.name) && self[keyPath: column.path] == nil {
       faults.append(FieldFault(column.name, "is missing"))
@@ -99,6 +109,7 @@ package struct AdFields: Hashable, Sendable {
       faults.append(FieldFault("status", "must be active or paused"))
     }
     url("fallbackUrl", fallbackURL)
+    if let passQuery, let fault = PassQuery.fault(in: passQuery) { faults.append(FieldFault("passQuery", fault)) }
     return faults
   }
 
@@ -113,6 +124,7 @@ package struct AdDraft: Hashable, Sendable {
   package let campaignID: String?
   package let status: Ad.Status
   package let fallbackURL: String?
+  package let passQuery: String?
 
   /// Throws `.invalid` with every fault of `fields`. An absent status is active.
   package init(_ fields: AdFields) throws(CatalogError) {
@@ -125,5 +137,7 @@ package struct AdDraft: Hashable, Sendable {
     campaignID = fields.campaignID
     status = fields.status.flatMap { Ad.Status(name: $0) } ?? .active
     fallbackURL = fields.fallbackURL
+    let list = PassQuery(fields.passQuery ?? "")
+    passQuery = list.isEmpty ? nil : list.text
   }
 }

@@ -1,4 +1,5 @@
 import Clicks
+import Glibc
 
 // Between an event loop and the catalog thread (rule R15). One cache for each loop, no locks; a miss becomes a load:
 //
@@ -13,32 +14,74 @@ import Clicks
 // Known ads are bounded by bytes, unknown ids by number and apart from the ads: a flood of invented ids cannot push a real
 // ad out.
 
-/// An ad as the click path needs it: immutable, with the bytes for the header ready.
+/// An ad as the click path needs it: immutable, with the bytes for the header ready. One whose target takes something of each
+/// request is filled in, which makes another such object for the click.
 package final class CachedAd: Sendable {
   package let id: AdID
   package let status: Ad.Status
   package let advertiserID: String
   package let campaignID: String?
-  /// The redirect URL, as it goes into `Location`.
+  /// Where a click goes, as it stands in `Location`; of an ad that is not constant, without the request's part.
   package let location: [UInt8]
-  /// Where clicks go while the ad is paused, as it goes into `Location`.
+  /// The same while the ad is paused.
   package let fallback: [UInt8]?
+  /// Nil where every click goes to the same place: then the click path pays nothing for placeholders.
+  private let templates: (location: TargetTemplate, fallback: TargetTemplate?)?
+  private let idBytes: [UInt8]
 
   package init(_ ad: Ad) {
     id = ad.id
+    idBytes = Array(ad.id.text.utf8)
     status = ad.status
     advertiserID = ad.advertiserID
     campaignID = ad.campaignID
-    location = Array(ad.redirectURL.utf8)
-    fallback = ad.fallbackURL.map { Array($0.utf8) }
+    let passes = PassQuery(ad.passQuery ?? "")
+    func template(_ url: String) -> TargetTemplate {
+      TargetTemplate(url, adID: ad.id.text, campaignID: ad.campaignID, passes: passes)
+    }
+    let target = template(ad.redirectURL)
+    let retreat = ad.fallbackURL.map(template)
+    location = target.plain
+    fallback = retreat?.plain
+    templates = target.isConstant && retreat?.isConstant != false ? nil : (target, retreat)
+  }
+
+  private init(_ ad: CachedAd, location: [UInt8], fallback: [UInt8]?) {
+    id = ad.id
+    idBytes = ad.idBytes
+    status = ad.status
+    advertiserID = ad.advertiserID
+    campaignID = ad.campaignID
+    self.location = location
+    self.fallback = fallback
+    templates = nil
+  }
+
+  /// Whether `text` is the ad's id. Two ids may have one key, and then the catalog has only one of them.
+  @inline(__always)
+  package func hasID(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard text.count == idBytes.count, let start = text.baseAddress else { return false }
+    return unsafe idBytes.withUnsafeBytes { unsafe memcmp($0.baseAddress!, start, text.count) == 0 }
+  }
+
+  /// Whether every click goes to the same place.
+  package var isConstant: Bool { templates == nil }
+
+  /// The ad as one click needs it: `impression` as the request spells it, decoded, and its `query` as it stands.
+  package func filled(impression: UnsafeRawBufferPointer, query: UnsafeRawBufferPointer) -> CachedAd {
+    guard let templates else { return self }
+    return unsafe CachedAd(
+      self, location: templates.location.filled(impression: impression, query: query),
+      fallback: templates.fallback?.filled(impression: impression, query: query))
   }
 
   /// Bytes of memory it takes inside a cache, with its share of the tables; rounded up.
   package var cost: Int {
-    // Object and fields 128, slot and place in the tables at their emptiest 128, two array headers 64; longer strings
-    // than 15 bytes live in memory of their own.
+    // Object and fields 128, slot and place in the tables at their emptiest 128, three array headers 96, the id's bytes 64;
+    // longer strings than 15 bytes live in memory of their own.
     let strings = [id.text, advertiserID, campaignID ?? ""].map { $0.utf8.count > 15 ? $0.utf8.count + 32 : 0 }
-    return 320 + location.count + (fallback?.count ?? 0) + strings.reduce(0, +)
+    let filling = templates.map { $0.location.cost + ($0.fallback?.cost ?? 0) } ?? 0
+    return 416 + location.count + (fallback?.count ?? 0) + filling + strings.reduce(0, +)
   }
 }
 

@@ -27,6 +27,8 @@ package struct RowFault: Hashable, Sendable {
     case invalid
     case keyCollision = "key-collision"
     case advertiserFixed = "advertiser-fixed"
+    /// The ad's row in the catalog is damaged.
+    case damaged = "row-damaged"
   }
 }
 
@@ -70,11 +72,12 @@ package struct ImportReport: Sendable {
 
 extension Catalog {
   /// Stores every good row, all of them in one transaction, and reports each bad one by its line. Of two rows with one
-  /// id the later wins. `hasCounts` is asked only where an advertiser would change.
+  /// id the later wins. `hasCounts` is asked only where an advertiser would change. An ad whose row is damaged is put anew
+  /// where `replacesDamaged` says so.
   ///
   /// Throws where the catalog itself fails; then nothing of `rows` is stored.
   package func importAds(
-    _ rows: some Sequence<AdRow>, hasCounts: (AdKey) -> Bool
+    _ rows: some Sequence<AdRow>, replacesDamaged: Bool = false, hasCounts: (AdKey) -> Bool
   ) throws(CatalogError) -> ImportReport {
     try database.transaction(doing: "importing ads") { () throws(CatalogError) in
       var report = ImportReport()
@@ -84,7 +87,8 @@ extension Catalog {
           continue
         }
         do throws(CatalogError) {
-          let (ad, outcome) = try putInTransaction(try AdDraft(row.fields), hasCounts: hasCounts)
+          let (ad, outcome) = try putInTransaction(
+            try AdDraft(row.fields), replacesDamaged: replacesDamaged, hasCounts: hasCounts)
           report.count(ad, outcome)
         } catch {
           switch error {
@@ -94,6 +98,8 @@ extension Catalog {
             report.reject(row.line, .keyCollision, [FieldFault("adId", error.description)])
           case .advertiserFixed:
             report.reject(row.line, .advertiserFixed, [FieldFault("advertiserId", error.description)])
+          case .damagedRow:
+            report.reject(row.line, .damaged, [FieldFault("adId", error.description)])
           default: throw error
           }
         }

@@ -13,7 +13,7 @@ package enum AdminToken {
     _ catalog: Catalog, in directory: String
   ) throws(CatalogError) -> String? {
     try catalog.database.transaction(doing: "making the first token") { () throws(CatalogError) in
-      guard try catalog.tokens().isEmpty else { return nil }
+      guard try !catalog.hasTokens() else { return nil }
       let token = try catalog.createToken(scopes: [.read, .ingest, .mint, .ads, .admin], label: fileName)
       return try write(token.text, in: directory, catalog.environment.files)
     }

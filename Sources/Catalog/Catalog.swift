@@ -6,6 +6,8 @@ import Platform
 //
 //   Catalog.swift           the file            Ads.swift      put, look up, list, delete, import
 //   SigningKeys.swift       keys and secrets    Tokens.swift   who may do what
+//   SignedTable.swift       checksums of rows   CatalogIdentity.swift   whose it is
+//   CatalogCheck.swift      looking for damage  AcceptedRow.swift       what an operator does about it
 
 /// The catalog of one data directory. A connection of one thread at a time; event loops ask the thread that has it and
 /// keep the answers in an `AdCache` (rule R15).
@@ -13,20 +15,71 @@ package final class Catalog {
   let database: Database
   let environment: Environment
   let hasher = SHA256()
+  var identity: CatalogIdentity
+  /// Signs and checks rows.
+  let signer: RowSigner
+  /// Told of every damaged row that is met.
+  package var found: ((DamagedRow) -> Void)?
 
-  private init(_ database: Database, _ environment: Environment) {
+  private init(_ database: Database, _ identity: CatalogIdentity, _ environment: Environment) {
     self.database = database
+    self.identity = identity
     self.environment = environment
+    signer = RowSigner(key: identity.key, hasher: hasher)
   }
 
-  /// Opens the catalog in the file `path`; read-write, it is created or brought to the newest version where needed.
-  /// Damage, another application's file and a newer version are refused with errors that name the file.
+  /// Opens the catalog in the file `path`; read-write, it is created or brought to the newest version where needed, which
+  /// signs the rows of an older one. Damage, another application's file and a newer version are refused with errors that
+  /// name the file. With an `owner` a catalog that is gone or another store's is refused too.
   package static func open(
-    _ path: String, _ access: Database.Access = .readWrite, in environment: Environment
+    _ path: String, _ access: Database.Access = .readWrite, owner: CatalogOwner? = nil, in environment: Environment
   ) throws(CatalogError) -> Catalog {
+    if let owner, access == .readWrite, !environment.files.exists(path), owner.hasClicks() { throw .gone(file: path) }
     let database = try Database.open(path, access, files: environment.files)
-    try Schema.establish(in: database, access)
-    return Catalog(database, environment)
+    let hasher = SHA256()
+    try Schema.checkVersion(of: database)
+    let version = try Schema.establish(in: database, access) { found throws(CatalogError) in
+      // An empty file is a new catalog to SQLite.
+      if found == 0, let owner, owner.hasClicks() { throw .gone(file: path) }
+      guard found < Schema.signedVersion else { return }
+      let identity = CatalogIdentity(
+        key: environment.chance.bytes(CatalogIdentity.keyBytes), store: owner?.store)
+      try identity.write(database, hasher)
+      try Catalog(database, identity, environment).signAll()
+    }
+    let (identity, damaged) = try CatalogIdentity.read(database, hasher)
+    if !damaged.isEmpty, access == .readWrite { try identity.write(database, hasher) }
+    let catalog = Catalog(database, identity, environment)
+    catalog.damagedCopies = damaged
+    if let owner {
+      if access == .readWrite {
+        try catalog.belong(to: owner, isOld: version < Schema.signedVersion)
+      } else if identity.store != owner.store, identity.store != nil || owner.hasClicks() {
+        throw .otherStore(file: path, found: identity.store, store: owner.store)
+      }
+    }
+    return catalog
+  }
+
+  /// Copies of the identity that were not sound when the catalog was opened.
+  package private(set) var damagedCopies: [Int64] = []
+
+  /// Signs every row of a catalog that is older than checksums.
+  private func signAll() throws(CatalogError) {
+    for table in SignedTable.allCases {
+      var after = Int64.min
+      while true {
+        let doing = "signing its rows"
+        let rows = try rows(table, "WHERE rowid > ? ORDER BY rowid LIMIT 1000", [.integer(after)], doing: doing)
+        guard let last = rows.last else { break }
+        for row in rows {
+          try database.run(
+            "UPDATE \(table.rawValue) SET checksum = ? WHERE rowid = ?",
+            [.integer(signer.checksum(table, row.values)), .integer(row.rowID)], doing: doing)
+        }
+        after = last.rowID
+      }
+    }
   }
 
   /// Opens the same file once more, to read: for another thread. Every opening checks the whole file.

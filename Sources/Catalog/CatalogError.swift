@@ -1,12 +1,18 @@
 import Clicks
 import Platform
 
-/// What can go wrong with the catalog. The first five are the environment's, the others the caller's.
+/// What can go wrong with the catalog. The first eight are the environment's, the others the caller's.
 package enum CatalogError: Error, Equatable, Sendable {
   /// SQLite refused: the file, what was attempted, SQLite's extended result code and its own words.
   case sqlite(file: String, doing: String, code: Int32, text: String)
   /// The file is not what it was written as, found while `doing` something.
   case damaged(file: String, doing: String, text: String)
+  /// A row is not what was signed.
+  case damagedRow(file: String, row: DamagedRow)
+  /// The file is not there, or empty, though the store has clicks.
+  case gone(file: String)
+  /// The catalog belongs to the store `found`, or to none, and not to `store`, which has clicks.
+  case otherStore(file: String, found: String?, store: String)
   /// A sound SQLite database, but of another application.
   case foreign(file: String)
   /// The schema has a version that this program cannot use: newer than it knows, or older and opened read-only.
@@ -50,6 +56,22 @@ extension CatalogError: CustomStringConvertible {
       "\(file): \(doing): \(text) (SQLite error \(code))"
     case .damaged(let file, let doing, let text):
       "\(file): damaged, found while \(doing): \(text)"
+    case .damagedRow(let file, let row):
+      """
+      \(file): \(row) is damaged: it is not what was written; look at it with `tally catalog accept --kind \(row.table.kind) \
+      \(row.name) --dry-run`\(row.table == .ad ? ", or put the ad again" : "")
+      """
+    case .gone(let file):
+      """
+      \(file): missing, but the store has clicks; put it back from a backup, or begin an empty one with `tally catalog \
+      accept --store`
+      """
+    case .otherStore(let file, let found, let store):
+      """
+      \(file): belongs to \(found.map { "store \($0)" } ?? "no store yet"), and this is store \
+      \(store)\(found == nil ? ", which has clicks" : ""); put this store's own catalog back from a backup, or make this one its \
+      own with `tally catalog accept --store`
+      """
     case .foreign(let file):
       "\(file): an SQLite database, but not a Tally catalog"
     case .version(let file, let found, let known):

@@ -40,15 +40,12 @@ extension Catalog {
   package func add(_ job: JobRecord) throws(CatalogError) {
     let doing = "keeping job \(job.id)"
     try database.transaction(doing: doing) { () throws(CatalogError) in
-      try database.run(
-        """
-        INSERT INTO job (id, kind, scheduled_at, queued_at, started_at, finished_at, result, error)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-        """,
+      try insert(
+        .job,
         [
-          .text(job.id), .text(job.kind), job.scheduled.map { .integer($0) } ?? .null, .integer(job.queued),
-          .integer(job.started), .integer(job.finished), job.result.map { .text($0) } ?? .null,
-          job.error.map { .text($0) } ?? .null,
+          .integer(try nextNumber(.job, doing: doing)), .text(job.id), .text(job.kind), .optional(job.scheduled),
+          .integer(job.queued), .integer(job.started), .integer(job.finished), .optional(job.result),
+          .optional(job.error),
         ], doing: doing)
       try database.run(
         "DELETE FROM job WHERE sequence <= (SELECT max(sequence) FROM job) - ?", [.integer(Int64(Self.keptJobs))],
@@ -56,41 +53,36 @@ extension Catalog {
     }
   }
 
-  /// The jobs that were kept, the newest first, at most `limit`.
+  /// The jobs that were kept, the newest first, at most `limit`, without damaged ones, which are told.
   package func jobs(limit: Int) throws(CatalogError) -> [JobRecord] {
-    try database.query(
-      """
-      SELECT id, kind, scheduled_at, queued_at, started_at, finished_at, result, error FROM job
-      ORDER BY sequence DESC LIMIT ?
-      """, [.integer(Int64(limit))], doing: "listing jobs", row: Self.record)
+    try soundRows(.job, "ORDER BY sequence DESC LIMIT ?", [.integer(Int64(limit))], doing: "listing jobs").map(
+      Self.record)
   }
 
   /// The job of this id.
   package func job(_ id: String) throws(CatalogError) -> JobRecord? {
-    try database.query(
-      """
-      SELECT id, kind, scheduled_at, queued_at, started_at, finished_at, result, error FROM job WHERE id = ?
-      """, [.text(id)], doing: "looking for job \(id)", row: Self.record
-    ).first
+    try soundRows(.job, "WHERE id = ?", [.text(id)], doing: "looking for job \(id)").first.map(Self.record)
   }
 
-  private static func record(_ row: Row) -> JobRecord {
-    JobRecord(
-      id: row.text(0), kind: row.text(1), scheduled: row.optionalInteger(2), queued: row.integer(3),
-      started: row.integer(4), finished: row.integer(5), result: row.optionalText(6), error: row.optionalText(7))
+  private static func record(_ row: StoredRow) -> JobRecord {
+    func number(_ column: String) -> Int64 { row[column].integer ?? 0 }
+    return JobRecord(
+      id: row["id"].text ?? "", kind: row["kind"].text ?? "", scheduled: row["scheduled_at"].integer,
+      queued: number("queued_at"), started: number("started_at"), finished: number("finished_at"),
+      result: row["result"].text, error: row["error"].text)
   }
 
   /// The time of the last scheduled run of a kind. Without one it is the time at which this was first asked, `now`.
   package func lastScheduled(_ kind: String, now: Int64) throws(CatalogError) -> Int64 {
     let doing = "looking for the last \(kind)"
-    try database.run(
-      "INSERT OR IGNORE INTO schedule (kind, first_seen) VALUES (?, ?)", [.text(kind), .integer(now)], doing: doing)
-    let last = try database.query(
-      "SELECT max(scheduled_at) FROM job WHERE kind = ? AND scheduled_at IS NOT NULL", [.text(kind)], doing: doing
-    ) { $0.optionalInteger(0) }
-    let seen = try database.query(
-      "SELECT first_seen FROM schedule WHERE kind = ?", [.text(kind)], doing: doing
-    ) { $0.integer(0) }
-    return max(last.first.flatMap { $0 } ?? .min, seen.first ?? now)
+    let seen = try rows(.schedule, "WHERE kind = ?", [.text(kind)], doing: doing)
+    if seen.isEmpty { try insert(.schedule, [.text(kind), .integer(now)], doing: doing) }
+    for row in seen where !row.isSound { found?(row.identity) }
+    // Jobs of one kind run in the order of their times.
+    let last = try soundRows(
+      .job, "WHERE kind = ? AND scheduled_at IS NOT NULL ORDER BY scheduled_at DESC LIMIT 10", [.text(kind)],
+      doing: doing
+    ).first?["scheduled_at"].integer
+    return max(last ?? .min, seen.first(where: \.isSound)?["first_seen"].integer ?? now)
   }
 }

@@ -1,7 +1,7 @@
 import CSQLite
 
 /// A value on its way into a statement.
-package enum Value: Sendable {
+package enum Value: Hashable, Sendable {
   case null
   case integer(Int64)
   case text(String)
@@ -9,6 +9,18 @@ package enum Value: Sendable {
 
   /// `text`, or null.
   package static func optional(_ text: String?) -> Value { text.map { .text($0) } ?? .null }
+
+  /// The number; nil where it is none.
+  package var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
+
+  /// The text; nil where it is none.
+  package var text: String? { if case .text(let value) = self { value } else { nil } }
+
+  /// The bytes; empty where it has none.
+  package var blob: [UInt8] { if case .blob(let value) = self { value } else { [] } }
+
+  /// `number`, or null.
+  package static func optional(_ number: Int64?) -> Value { number.map { .integer($0) } ?? .null }
 
   /// Binds a copy of the value to parameter `index` (1 is the first); returns SQLite's result code.
   func bind(to statement: OpaquePointer, at index: Int32) -> Int32 {
@@ -61,6 +73,17 @@ package enum Value: Sendable {
   package func blob(_ column: Int32) -> [UInt8] {
     guard let start = unsafe sqlite3_column_blob(statement, column) else { return [] }
     return unsafe Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column))))
+  }
+
+  /// A column as it is stored. A fraction, which no table of ours holds, comes as the blob of its bits.
+  package func value(_ column: Int32) -> Value {
+    switch unsafe sqlite3_column_type(statement, column) {
+    case SQLITE_INTEGER: .integer(integer(column))
+    case SQLITE_TEXT: .text(text(column))
+    case SQLITE_BLOB: .blob(blob(column))
+    case SQLITE_FLOAT: .blob(unsafe withUnsafeBytes(of: sqlite3_column_double(statement, column)) { unsafe Array($0) })
+    default: .null
+    }
   }
 
   private func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(statement, column) == SQLITE_NULL }

@@ -4,6 +4,7 @@
 //   step   brings
 //   1      ads, signing keys, tokens
 //   2      jobs that have ended, schedules
+//   3      checksums of rows, whose catalog this is, parameters that ads pass on
 
 /// The catalog's schema and the way from any older one to it.
 package enum Schema {
@@ -65,15 +66,36 @@ package enum Schema {
       first_seen INTEGER NOT NULL
     ) STRICT;
     """,
+    """
+    ALTER TABLE ad ADD COLUMN pass_query TEXT;    -- names between blanks; null: none
+    ALTER TABLE ad ADD COLUMN checksum INTEGER;   -- of the row; see SignedTable
+    ALTER TABLE signing_key ADD COLUMN checksum INTEGER;
+    ALTER TABLE token ADD COLUMN checksum INTEGER;
+    ALTER TABLE job ADD COLUMN checksum INTEGER;
+    ALTER TABLE schedule ADD COLUMN checksum INTEGER;
+    CREATE INDEX ad_by_campaign ON ad (campaign_id, id) WHERE campaign_id IS NOT NULL;
+    CREATE TABLE identity (
+      copy     INTEGER PRIMARY KEY,               -- 1 and 2 say the same
+      catalog  BLOB    NOT NULL,                  -- 16 random bytes: the key of the checksums
+      store    TEXT,                              -- the store's id, 32 hex digits; null while there is none
+      checksum INTEGER NOT NULL
+    ) STRICT;
+    """,
   ]
 
+  /// The version from which on rows are signed.
+  static let signedVersion: Int64 = 3
+
   /// Brings an open database to the newest version, all steps in one transaction; refuses other applications' files and
-  /// newer versions. Read-only, an older version is refused too.
+  /// newer versions. Read-only, an older version is refused too. `finish` ends the transaction of the steps; it is told the
+  /// version from which they led. Returns the version that was found.
+  @discardableResult
   package static func establish(
-    in database: Database, _ access: Database.Access, steps: [String] = steps
-  ) throws(CatalogError) {
-    if try check(database, steps.count) { return }
+    in database: Database, _ access: Database.Access, steps: [String] = steps,
+    finish: (_ found: Int64) throws(CatalogError) -> Void = { _ in }
+  ) throws(CatalogError) -> Int64 {
     let found = try version(of: database)
+    if try check(database, steps.count) { return found }
     guard access == .readWrite else {
       throw .version(file: database.path, found: found, known: Int64(steps.count))
     }
@@ -84,6 +106,21 @@ package enum Schema {
       for step in try Int(version(of: database))..<steps.count { try database.execute(steps[step], doing: doing) }
       try database.execute(
         "PRAGMA application_id=\(applicationID); PRAGMA user_version=\(steps.count)", doing: doing)
+      try finish(found)
+    }
+    return found
+  }
+
+  /// Throws `.damaged` where the file says that it is older than what it holds.
+  static func checkVersion(of database: Database) throws(CatalogError) {
+    let version = try version(of: database)
+    guard version < signedVersion else { return }
+    let tables = try database.query(
+      "SELECT count(*) FROM sqlite_schema WHERE name = 'identity'", doing: "reading its tables"
+    ) { $0.integer(0) }
+    guard tables == [0] else {
+      throw .damaged(
+        file: database.path, doing: "reading its version", text: "it says \(version), but has what came later")
     }
   }
 
@@ -101,7 +138,7 @@ package enum Schema {
     return found == known
   }
 
-  private static func version(of database: Database) throws(CatalogError) -> Int64 {
+  static func version(of database: Database) throws(CatalogError) -> Int64 {
     try Int64(database.pragma("user_version")) ?? 0
   }
 }

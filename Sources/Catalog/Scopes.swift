@@ -55,8 +55,8 @@ package struct Grant: Hashable, Sendable {
     self.advertiserID = advertiserID
   }
 
-  /// Whether one of the token's scopes, or `admin`, allows what `scope` stands for.
-  package func allows(_ scope: Scopes) -> Bool { scopes.contains(.admin) || scopes.contains(scope) }
+  /// Whether one of the token's scopes is one of `any`, or `admin`.
+  package func allows(_ any: Scopes) -> Bool { scopes.contains(.admin) || !scopes.isDisjoint(with: any) }
 
   /// Whether rows of this advertiser are in reach.
   package func reaches(advertiserID other: String) -> Bool { advertiserID == nil || advertiserID == other }

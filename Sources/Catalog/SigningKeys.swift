@@ -29,8 +29,16 @@ extension Catalog {
   /// The most keys that may be active at once: a forged link without a kid costs one HMAC for each.
   package static let maximumActiveKeys = 16
 
+  /// The shortest secret that can be added, bytes: fewer could be guessed. Older ones go on.
+  package static let minimumSecretBytes = 16
+
   /// The longest secret, bytes.
   package static let maximumSecretBytes = 4096
+
+  /// What a secret has to be, in words to go behind its name.
+  package static let secretRule = """
+    must have \(minimumSecretBytes) to \(maximumSecretBytes) bytes; leave it out, and 32 random bytes are made
+    """
 
   /// Adds a key; without a kid it gets a random one, without a secret 32 random bytes as 64 hex digits. The secret in
   /// the answer is there to be shown this once.
@@ -41,43 +49,57 @@ extension Catalog {
       kid: kid ?? shortName(), secret: secret ?? Secret(Hex.encode(environment.chance.bytes(32))))
     var faults: [FieldFault] = []
     if AdID(key.kid) == nil { faults.append(FieldFault("kid", AdFields.nameRule)) }
-    if !(1...Self.maximumSecretBytes ~= key.secret.bytes.count) {
-      faults.append(FieldFault("secret", "must have 1 to \(Self.maximumSecretBytes) bytes"))
+    if !(Self.minimumSecretBytes...Self.maximumSecretBytes ~= key.secret.bytes.count) {
+      faults.append(FieldFault("secret", Self.secretRule))
     }
     guard faults.isEmpty else { throw .invalid(faults) }
     let doing = "adding signing key \(key.kid)"
     try database.transaction(doing: doing) { () throws(CatalogError) in
-      let keys = try keys()
-      guard !keys.contains(where: { $0.kid == key.kid }) else { throw .keyExists(kid: key.kid) }
-      guard keys.count(where: { $0.retiredAt == nil }) < Self.maximumActiveKeys else {
+      // A damaged row's name may be anything; the column itself refuses a second one of this name.
+      let keys = try rows(.signingKey, "", doing: doing)
+      guard !keys.contains(where: { $0["kid"] == .text(key.kid) }) else { throw .keyExists(kid: key.kid) }
+      guard keys.count(where: { $0["retired_at"] == .null }) < Self.maximumActiveKeys else {
         throw .tooManyKeys(limit: Self.maximumActiveKeys)
       }
-      try database.run(
-        "INSERT INTO signing_key (kid, secret, created_at) VALUES (?, ?, ?)",
-        [.text(key.kid), .blob(key.secret.bytes), .integer(now())], doing: doing)
+      let number = try nextNumber(.signingKey, doing: doing)
+      try insert(
+        .signingKey, [.integer(number), .text(key.kid), .blob(key.secret.bytes), .integer(now()), .null], doing: doing)
     }
     return key
   }
 
-  /// Ends a key's time: links signed with it stop verifying. False where no active key has this kid.
+  /// Ends a key's time: links signed with it stop verifying. False where no active key has this kid. Of a damaged row too, which
+  /// verifies nothing as it is.
   package func retireKey(_ kid: String) throws(CatalogError) -> Bool {
-    try database.run(
-      "UPDATE signing_key SET retired_at = ? WHERE kid = ? AND retired_at IS NULL", [.integer(now()), .text(kid)],
-      doing: "retiring signing key \(kid)") > 0
+    try end(.signingKey, kid, "retired_at", doing: "retiring signing key \(kid)")
   }
 
-  /// Every key there ever was, newest first.
+  /// Writes the time of now into a column that says when the row's time ended; false where no row of this name has none there.
+  func end(
+    _ table: SignedTable, _ name: String, _ column: String, doing: @autoclosure () -> String
+  ) throws(CatalogError) -> Bool {
+    let what = doing()
+    return try database.transaction(doing: what) { () throws(CatalogError) in
+      let rows = try rows(table, "WHERE \(table.nameColumn) = ? AND \(column) IS NULL", [.text(name)], doing: what)
+      guard var row = rows.first else { return false }
+      row[column] = .integer(now())
+      try update(row, doing: what)
+      return true
+    }
+  }
+
+  /// Every key there ever was, newest first, without damaged ones, which are told.
   package func keys() throws(CatalogError) -> [KeyInfo] {
-    try database.query(
-      "SELECT kid, created_at, retired_at FROM signing_key ORDER BY sequence DESC", doing: "listing signing keys"
-    ) { KeyInfo(kid: $0.text(0), createdAt: $0.integer(1), retiredAt: $0.optionalInteger(2)) }
+    try soundRows(.signingKey, "ORDER BY sequence DESC", doing: "listing signing keys").map {
+      KeyInfo(
+        kid: $0["kid"].text ?? "", createdAt: $0["created_at"].integer ?? 0, retiredAt: $0["retired_at"].integer)
+    }
   }
 
-  /// The active keys with their secrets, newest first.
+  /// The active keys with their secrets, newest first. A damaged one is told and left out: it verifies nothing.
   package func activeKeys() throws(CatalogError) -> [ActiveKey] {
-    try database.query(
-      "SELECT kid, secret FROM signing_key WHERE retired_at IS NULL ORDER BY sequence DESC",
-      doing: "reading the active signing keys"
-    ) { ActiveKey(kid: $0.text(0), secret: Secret($0.blob(1))) }
+    try soundRows(.signingKey, "ORDER BY sequence DESC", doing: "reading the active signing keys")
+      .filter { $0["retired_at"] == .null && 1...Self.maximumSecretBytes ~= $0["secret"].blob.count }
+      .map { ActiveKey(kid: $0["kid"].text ?? "", secret: Secret($0["secret"].blob)) }
   }
 }

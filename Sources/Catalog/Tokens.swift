@@ -52,56 +52,58 @@ extension Catalog {
     let info = TokenInfo(
       id: shortName(), scopes: scopes, advertiserID: advertiserID, label: label, createdAt: now(), revokedAt: nil)
     let text = Secret("tally_\(info.id)_\(Base64URL.encode(environment.chance.bytes(32)))")
-    try database.run(
-      "INSERT INTO token (id, hash, scopes, advertiser_id, label, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+    let doing = "adding token \(info.id)"
+    try insert(
+      .token,
       [
-        .text(info.id), .blob(hasher.digest(text.bytes)), .integer(scopes.rawValue), .optional(advertiserID),
-        .optional(label), .integer(info.createdAt),
-      ],
-      doing: "adding token \(info.id)")
+        .integer(try nextNumber(.token, doing: doing)), .text(info.id), .blob(hasher.digest(text.bytes)),
+        .integer(scopes.rawValue), .optional(advertiserID), .optional(label), .integer(info.createdAt), .null,
+      ], doing: doing)
     return NewToken(info: info, text: text)
   }
 
-  /// Every token there ever was, oldest first.
+  /// Every token there ever was, oldest first, without damaged ones, which are told.
   package func tokens() throws(CatalogError) -> [TokenInfo] {
-    try database.query(
-      "SELECT id, scopes, advertiser_id, label, created_at, revoked_at FROM token ORDER BY sequence",
-      doing: "listing tokens"
-    ) {
+    try soundRows(.token, "ORDER BY sequence", doing: "listing tokens").map {
       TokenInfo(
-        id: $0.text(0), scopes: Scopes(rawValue: $0.integer(1)), advertiserID: $0.optionalText(2),
-        label: $0.optionalText(3), createdAt: $0.integer(4), revokedAt: $0.optionalInteger(5))
+        id: $0["id"].text ?? "", scopes: Scopes(rawValue: $0["scopes"].integer ?? 0),
+        advertiserID: $0["advertiser_id"].text, label: $0["label"].text, createdAt: $0["created_at"].integer ?? 0,
+        revokedAt: $0["revoked_at"].integer)
     }
   }
 
-  /// The tokens that work, with their hashes.
+  /// The tokens that work, with their hashes; a damaged row is none of them.
   func workingTokens() throws(CatalogError) -> [(hash: [UInt8], grant: Grant)] {
-    try database.query(
-      "SELECT hash, id, scopes, advertiser_id FROM token WHERE revoked_at IS NULL", [], doing: "listing tokens"
-    ) {
+    try soundRows(.token, "WHERE revoked_at IS NULL", doing: "listing tokens").map { row in
       (
-        hash: $0.blob(0),
-        grant: Grant(tokenID: $0.text(1), scopes: Scopes(rawValue: $0.integer(2)), advertiserID: $0.optionalText(3))
+        hash: row["hash"].blob,
+        grant: Grant(
+          tokenID: row["id"].text ?? "", scopes: Scopes(rawValue: row["scopes"].integer ?? 0),
+          advertiserID: row["advertiser_id"].text)
       )
     }
   }
 
-  /// Ends a token's time. False where no working token has this id.
-  package func revokeToken(_ id: String) throws(CatalogError) -> Bool {
-    try database.run(
-      "UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [.integer(now()), .text(id)],
-      doing: "revoking token \(id)") > 0
+  /// Whether there was ever a token, damaged ones among them.
+  func hasTokens() throws(CatalogError) -> Bool {
+    try !database.query("SELECT 1 FROM token LIMIT 1", doing: "looking for tokens") { $0.integer(0) }.isEmpty
   }
 
-  /// What the bearer of `text` may do; nil where it is no token, or one that was revoked.
+  /// Ends a token's time. False where no working token has this id. Of a damaged row too, which opens nothing as it is.
+  package func revokeToken(_ id: String) throws(CatalogError) -> Bool {
+    try end(.token, id, "revoked_at", doing: "revoking token \(id)")
+  }
+
+  /// What the bearer of `text` may do; nil where it is no token, one that was revoked, or one whose row is damaged, which is
+  /// told.
   package func authenticate(_ text: String) throws(CatalogError) -> Grant? {
     guard let id = TokenText.id(in: text) else { return nil }
-    let rows = try database.query(
-      "SELECT hash, scopes, advertiser_id FROM token WHERE id = ? AND revoked_at IS NULL", [.text(id)],
-      doing: "looking up a token"
-    ) { (hash: $0.blob(0), scopes: $0.integer(1), advertiserID: $0.optionalText(2)) }
-    guard let row = rows.first, equalInConstantTime(row.hash, hasher.digest(Array(text.utf8))) else { return nil }
-    return Grant(tokenID: id, scopes: Scopes(rawValue: row.scopes), advertiserID: row.advertiserID)
+    let rows = try soundRows(.token, "WHERE id = ?", [.text(id)], doing: "looking up a token")
+    guard let row = rows.first, row["revoked_at"] == .null,
+      equalInConstantTime(row["hash"].blob, hasher.digest(Array(text.utf8)))
+    else { return nil }
+    return Grant(
+      tokenID: id, scopes: Scopes(rawValue: row["scopes"].integer ?? 0), advertiserID: row["advertiser_id"].text)
   }
 }
 

@@ -73,7 +73,8 @@ package enum Program {
     case is StoreMismatch: .refused
     case let error as CatalogError:
       switch error {
-      case .keyCollision, .advertiserFixed, .keyExists, .tooManyKeys, .invalid: .refused
+      case .keyCollision, .advertiserFixed, .keyExists, .tooManyKeys, .invalid, .gone, .otherStore, .damagedRow:
+        .refused
       default: .failed
       }
     default: .failed

@@ -1,3 +1,5 @@
+import Catalog
+
 // The problems that a click can end in.
 
 extension Problem {
@@ -23,6 +25,19 @@ extension Problem {
       default: ("malformed-request", "the bytes are no HTTP/1.1 request")
       }
     return Problem(status, code, "The request was refused", detail)
+  }
+
+  /// 503: the catalog could not say where a click goes. Nothing was counted, and a repeat may be.
+  init(lookingUp error: any Error) {
+    if case .damagedRow? = error as? CatalogError {
+      self = Problem(
+        503, "ad-damaged", "The ad cannot be read", "the ad's entry in the catalog is damaged; nothing was counted",
+        headers: [("Retry-After", "60")])
+    } else {
+      self = Problem(
+        503, "catalog-failed", "The ad cannot be read", "the catalog does not answer; nothing was counted, try again",
+        headers: [("Retry-After", "1")])
+    }
   }
 
   /// 503: a bounded queue is full; nothing was done.

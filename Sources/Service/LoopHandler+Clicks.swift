@@ -21,6 +21,23 @@ struct PendingLookup {
   var isVerified: Bool
   /// Monotonic nanoseconds when it began to wait.
   var since: Int64
+  /// What a target may be filled in with.
+  var link: ClickLink
+}
+
+/// What of a click's link goes into its target: the impression as the link spells it, decoded, and the query as it stands. Copied
+/// where the click outlives its request.
+struct ClickLink {
+  var ad: [UInt8]
+  var impression: [UInt8]
+  var query: [UInt8]
+
+  /// The ad with this link in its target.
+  func fill(_ ad: CachedAd) -> CachedAd {
+    unsafe impression.withUnsafeBytes { impression in
+      unsafe query.withUnsafeBytes { unsafe ad.filled(impression: impression, query: $0) }
+    }
+  }
 }
 
 /// How a click was asked for.
@@ -103,25 +120,30 @@ extension LoopHandler {
     let capture = context.settings.capture
     let strings = capture.isEmpty || manner.isHead ? nil : ClickStrings(request, capture)
     switch cache.lookUp(key) {
-    case .ad(let found):
+    case .ad(let found) where unsafe found.hasID(ad):
+      let target =
+        found.isConstant
+        ? found : unsafe found.filled(impression: scratch.text(parameters.impression), query: request.query)
       if !verified {
-        forged(found, Asker(request), manner.post, exchange, loop)
-      } else if found.status == .paused {
-        paused(found, Asker(request), manner.post, exchange, loop)
+        forged(target, Asker(request), manner.post, exchange, loop)
+      } else if target.status == .paused {
+        paused(target, Asker(request), manner.post, exchange, loop)
       } else {
-        decide(identity, minted, strings, found, manner, exchange, loop)
+        decide(identity, minted, strings, target, manner, exchange, loop)
       }
-    case .unknown:
+    case .ad, .unknown:
       if verified {
         unknownAd(Asker(request), manner.post, exchange, loop)
       } else {
         fail(.badSignature, .badSignature, Asker(request), manner.post, exchange, loop)
       }
     case .miss:
+      let link = unsafe ClickLink(
+        ad: Array(ad), impression: Array(scratch.text(parameters.impression)), query: Array(request.query))
       look(
         PendingLookup(
           exchange: exchange, identity: identity, minted: minted, strings: strings, manner: manner,
-          asker: Asker(request), isVerified: verified, since: loop.now), loop)
+          asker: Asker(request), isVerified: verified, since: loop.now, link: link), loop)
     }
   }
 
@@ -369,12 +391,21 @@ extension LoopHandler {
     switch answer {
     case .failure(let error):
       cache.cancelLoad(ticket)
-      context.report("catalog: \(error)")
-      for lookup in waiting { turnAway(lookup, loop) }
+      switch error as? CatalogError {
+      case .damagedRow: break
+      case .damaged: context.catalogHealth.failed("\(error)")
+      default: context.report("catalog: \(error)")
+      }
+      for lookup in waiting { turnAway(lookup, loop, Problem(lookingUp: error)) }
     case .success(let ad):
       let cached = ad.map { CachedAd($0) }
       cache.finishLoad(ticket, cached)
-      for lookup in waiting { settle(lookup, cached, loop) }
+      for lookup in waiting {
+        let ad = cached.flatMap { ad in
+          unsafe lookup.link.ad.withUnsafeBytes { unsafe ad.hasID($0) } ? lookup.link.fill(ad) : nil
+        }
+        settle(lookup, ad, loop)
+      }
     }
   }
 
@@ -389,8 +420,8 @@ extension LoopHandler {
     }
   }
 
-  private func turnAway(_ lookup: PendingLookup, _ loop: EventLoop) {
-    fail(.unrecorded, .overloaded, lookup.asker, lookup.manner.post, lookup.exchange, loop)
+  private func turnAway(_ lookup: PendingLookup, _ loop: EventLoop, _ problem: Problem = .overloaded) {
+    fail(.unrecorded, problem, lookup.asker, lookup.manner.post, lookup.exchange, loop)
   }
 
   /// The catalog has changed; called on the loop's thread before the change is answered.

@@ -134,7 +134,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       if request.pathEquals("/-/ready") {
         let reasons = context.unreadiness
         return reasons.isEmpty
-          ? text(200, "ready\n", exchange, loop) : text(503, reasons.map { $0 + "\n" }.joined(), exchange, loop)
+          ? text(200, (["ready"] + context.warnings).map { $0 + "\n" }.joined(), exchange, loop)
+          : text(503, reasons.map { $0 + "\n" }.joined(), exchange, loop)
       }
       if isAdmin, request.pathEquals("/metrics") {
         verdicts.handOver(context, routes.table, loop.now)

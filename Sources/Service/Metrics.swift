@@ -1,4 +1,5 @@
 import CPlatform
+import Catalog
 import Clicks
 import Platform
 import Store
@@ -164,12 +165,32 @@ extension ServiceContext {
     writer.single(
       "tally_catalog_late_lookups_total", "counter", "Clicks answered 503 since their ad's look-up took too long.",
       loopMetrics.reduce(UInt64(0)) { $0 + $1.lateLookups })
+    catalogHealthMetrics(&writer)
     let asked = queries.counts
     writer.single("tally_queries_waiting", "gauge", "Queries that wait to be computed.", queries.depth)
     writer.family("tally_queries_total", "counter", "Queries by what became of them.")
     writer.sample("tally_queries_total", "outcome=\"computed\"", asked.computed)
     writer.sample("tally_queries_total", "outcome=\"dropped\"", asked.dropped)
     writer.sample("tally_queries_total", "outcome=\"refused\"", asked.refused)
+  }
+
+  /// What is damaged in the catalog, and how far the background has looked.
+  private func catalogHealthMetrics(_ writer: inout MetricsWriter) {
+    writer.family("tally_catalog_damaged_rows", "gauge", "Rows of the catalog that are not what was written, by kind.")
+    let damaged = catalogHealth.damaged
+    for table in SignedTable.allCases {
+      writer.sample(
+        "tally_catalog_damaged_rows", "kind=\"\(table.kind)\"", damaged.count(where: { $0.table == table }))
+    }
+    writer.single(
+      "tally_catalog_unusable", "gauge", "1 while the catalog as a whole cannot be read, 0 otherwise.",
+      catalogHealth.failure == nil ? 0 : 1)
+    writer.single(
+      "tally_catalog_checked_rows_total", "counter", "Rows of the catalog that the background has checked.",
+      catalogHealth.progress.rows)
+    writer.single(
+      "tally_catalog_checks_total", "counter", "How often the background has checked the whole catalog.",
+      catalogHealth.progress.checks)
   }
 
   private func process(_ writer: inout MetricsWriter) {

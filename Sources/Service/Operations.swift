@@ -156,6 +156,7 @@ package final class Operations: Sendable {
       jobs.progress(job, steps: count)
       if checks.isStopping { throw Stopping() }
     }
+    damage += try catalogDamage { try check($0, $1) }
     for core in cores {
       let version = core.live.version
       for segment in version.segments { try check(segment.file.reference.bytes) { try segment.verify() } }
@@ -177,6 +178,26 @@ package final class Operations: Sendable {
     return .object([
       "sound": .bool(damage.isEmpty), "files": .integer(count), "bytes": .integer(bytes), "damage": .array(damage),
     ])
+  }
+
+  /// What is wrong with the catalog: its file, and rows that are not what was signed.
+  private func catalogDamage(_ check: (_ bytes: UInt64, _ body: () throws -> Void) throws -> Void) throws -> [JSONValue]
+  {
+    var faults: [String] = []
+    try check(0) {
+      do {
+        let catalog = try openCatalog()
+        if let fault = try catalog.structuralFault() { faults.append(fault) }
+        faults += catalog.damagedCopies.map { "copy \($0) of its identity is damaged" }
+        faults += try catalog.damagedRows().map { "\($0) is not what was written" }
+      } catch let error as CatalogError {
+        guard case .damaged = error else { throw error }
+        faults.append("\(error)")
+      }
+    }
+    return faults.map {
+      .object(["file": .string(StoreFiles.catalog), "offset": .null, "reason": .string($0)])
+    }
   }
 
   /// A dictionary is in memory, so its file goes as soon as a merge has taken it in.

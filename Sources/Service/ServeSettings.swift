@@ -92,6 +92,8 @@ package struct ServeSettings: Sendable {
   package var reconcileJitter: Int64 = 60_000
   /// Memory of each loop for ads.
   package var catalogCache = 64 << 20
+  /// How fast the rows of the catalog are checked.
+  package var catalogPace = CatalogCheckPace()
   /// Log slots, dedup horizon, lateness, retention, disk reserve, the clock; the background keeps to a budget.
   package var shardOptions = ServeSettings.servingOptions
   /// Connections, sizes and times of HTTP.

@@ -47,6 +47,7 @@ package final class Server {
   private var upkeeper: Upkeeper?
   private var routeKeeper: RouteKeeper?
   private var checks: Worker<Void>?
+  private var watch: CatalogWatch?
   private var scheduler: Scheduler?
 
   /// Slots of each ring: more than any loop can have waiting.
@@ -88,15 +89,28 @@ package final class Server {
     recovery = (
       (environment.time.monotonic() - began) / 1_000_000, store.shards.reduce(0) { $0 + $1.live.summary.clicks }
     )
-    let catalogPath = "\(path)/\(StoreFiles.catalog)"
-    let catalog = try Catalog.open(catalogPath, in: environment)
+    let catalog = try StoreCatalog.open(
+      path, store: store.identity,
+      hasClicks: { store.shards.contains { $0.live.summary.position > 0 } }, in: environment)
+    var damagedKeys: [DamagedRow] = []
+    catalog.found = { damagedKeys.append($0) }
+    notes += catalog.damagedCopies.map {
+      "\(StoreCatalog.path(in: path)): copy \($0) of its identity was damaged; made anew from the other"
+    }
     adminTokenPath = try AdminToken.writeOnFirstStart(catalog, in: path)
     let keys = try catalog.activeKeys()
     activeKeys = keys.count
+    notes += keys.filter { $0.secret.bytes.count < Catalog.minimumSecretBytes }.map {
+      """
+      signing key \($0.kid) has a secret of less than \(Catalog.minimumSecretBytes) bytes, which can be guessed: add another with \
+      `tally keys add`, sign with that, and retire this one
+      """
+    }
     try compose(store, catalog, keys, bots)
     let lockKeeper = LockKeeper(lock, store.shards.map(\.core), report: report)
     try lockKeeper.start()
     self.lockKeeper = lockKeeper
+    for row in damagedKeys { context?.catalogHealth.found(row) }
   }
 
   /// The list of robots that the settings name; nil for none.
@@ -163,6 +177,13 @@ package final class Server {
     let scheduler = try schedule(catalog, context, operations)
     self.scheduler = scheduler
     try startCatalog(catalog, context, operations, Array(zip(handlers, eventLoops)), door, live)
+    let watch = CatalogWatch(
+      context.catalogHealth, settings.catalogPace,
+      open: { [environment, path = settings.dataDirectory] in
+        try Catalog.open(StoreCatalog.path(in: path), .readOnly, in: environment)
+      })
+    try watch.start()
+    self.watch = watch
     try context.queries.start()
     for (number, worker) in door.workers.enumerated() { try worker.start(number) }
     try live.start()
@@ -267,11 +288,17 @@ package final class Server {
     _ door: BatchDoor, _ live: LivePublisher
   ) throws {
     let clock = context.clock
+    catalog.found = { [health = context.catalogHealth] in health.found($0) }
     let api = API(
       catalog: catalog, tables: ShardTables(context.tables, routes: context.routes), clock: { clock.now() },
       operations: operations,
-      failed: { context.report("catalog: \($0)") },
-      failedRead: { context.report($0) }
+      failed: { error in
+        switch error {
+        case .damaged: context.catalogHealth.failed("\(error)")
+        default: context.report("catalog: \(error)")
+        }
+      },
+      failedRead: { context.report($0) }, health: context.catalogHealth
     ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
       switch change {
@@ -340,6 +367,8 @@ package final class Server {
     upkeeper = nil
     checks?.stop()
     checks = nil
+    watch?.stop()
+    watch = nil
     for committer in context?.committers ?? [] { committer.stop() }
     if let ending, let error = ending.store.record(routes: ending.routes.version) {
       report("the end was not written down: \(error)")

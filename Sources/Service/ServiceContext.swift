@@ -27,6 +27,8 @@ package final class ServiceContext: Sendable {
   let disks: DiskBoard
   /// The catalog's own thread.
   let catalog: Worker<CatalogState>
+  /// What is known of its damage.
+  let catalogHealth: CatalogHealth
   /// Queries over many rows.
   let queries: QueryQueue
   /// The tokens that work.
@@ -68,6 +70,7 @@ package final class ServiceContext: Sendable {
     disks = DiskBoard(cores)
     disks.refresh()
     self.catalog = catalog
+    catalogHealth = CatalogHealth(report: report)
     self.tokens = tokens
     self.budget = budget
     self.descriptors = descriptors
@@ -114,6 +117,7 @@ package final class ServiceContext: Sendable {
     var reasons: [String] = []
     if isRecovering.load(ordering: .acquiring) { reasons.append("the log is being replayed") }
     if isDraining.load(ordering: .acquiring) { reasons.append("the server is shutting down") }
+    if let failure = catalogHealth.failure { reasons.append("the catalog cannot be used: \(failure)") }
     for (shard, condition) in conditions.enumerated() {
       switch condition.state {
       case .recording: break
@@ -122,6 +126,15 @@ package final class ServiceContext: Sendable {
       }
     }
     return reasons
+  }
+}
+
+extension ServiceContext {
+  /// What is wrong though the service is ready, a line each: rows of the catalog that nothing is believed of.
+  var warnings: [String] {
+    catalogHealth.damaged.prefix(100).map {
+      "catalog: \($0) is damaged: it serves nothing until an operator has looked at it"
+    }
   }
 }
 

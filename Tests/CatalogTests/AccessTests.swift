@@ -22,19 +22,19 @@ import Testing
   }
 
   @Test func activeKeysAreNewestFirstAndSurviveReopening() throws {
-    for kid in ["z", "a", "m"] { _ = try catalog.addKey(kid: kid, secret: Secret("secret-\(kid)")) }
+    for kid in ["z", "a", "m"] { _ = try catalog.addKey(kid: kid, secret: Secret("the secret that is \(kid)")) }
     #expect(try catalog.retireKey("a"))
     #expect(try !catalog.retireKey("a"))
     #expect(try !catalog.retireKey("nobody"))
     let again = try scratch.open()
     #expect(try again.activeKeys().map(\.kid) == ["m", "z"])
-    #expect(try again.activeKeys().map { $0.secret.reveal() } == ["secret-m", "secret-z"])
+    #expect(try again.activeKeys().map { $0.secret.reveal() } == ["the secret that is m", "the secret that is z"])
     #expect(try again.keys().map(\.kid) == ["m", "a", "z"])
     #expect(try again.keys().map { $0.retiredAt != nil } == [false, true, false])
   }
 
   @Test func aKidIsUsedOnceOnly() throws {
-    _ = try catalog.addKey(kid: "k", secret: Secret("one"))
+    _ = try catalog.addKey(kid: "k", secret: Secret("one that is long enough"))
     #expect(failure { _ = try catalog.addKey(kid: "k") } == .keyExists(kid: "k"))
     _ = try catalog.retireKey("k")
     #expect(failure { _ = try catalog.addKey(kid: "k") } == .keyExists(kid: "k"))
@@ -43,7 +43,12 @@ import Testing
   @Test func unusableKeysAreRefused() throws {
     #expect(failure { _ = try catalog.addKey(kid: "a b") } != nil)
     #expect(failure { _ = try catalog.addKey(kid: "") } != nil)
-    #expect(failure { _ = try catalog.addKey(secret: Secret("")) } != nil)
+    for length in [0, 1, 15] {
+      let error = failure { _ = try catalog.addKey(secret: Secret([UInt8](repeating: 1, count: length))) }
+      #expect(error == .invalid([FieldFault("secret", Catalog.secretRule)]))
+    }
+    _ = try catalog.addKey(secret: Secret([UInt8](repeating: 1, count: 16)))
+    _ = try catalog.retireKey(catalog.keys()[0].kid)
     #expect(failure { _ = try catalog.addKey(secret: Secret([UInt8](repeating: 1, count: 4097))) } != nil)
     for _ in 0..<Catalog.maximumActiveKeys { _ = try catalog.addKey() }
     #expect(failure { _ = try catalog.addKey() } == .tooManyKeys(limit: Catalog.maximumActiveKeys))

@@ -72,10 +72,11 @@ import Testing
     let planted = try Database.open(scratch.catalog, .readWrite, files: scratch.files)
     let key = Int64(bitPattern: AdKey(AdID("victim")!).rawValue)
     try planted.run(
-      "INSERT INTO ad VALUES (?, 'planted', 'http://x', 'acme', NULL, 0, NULL, 0, 0, ?)",
+      "INSERT INTO ad VALUES (?, 'planted', 'http://x', 'acme', NULL, 0, NULL, 0, 0, ?, NULL, NULL)",
       [.integer(key), .integer(5)], doing: "testing")
     for deletedAt: Value in [.integer(5), .null] {
       try planted.run("UPDATE ad SET deleted_at = ?", [deletedAt], doing: "testing")
+      try sign(.ad, in: planted)
       #expect(
         failure { _ = try catalog.put(draft("victim"), hasCounts: false) }
           == .keyCollision(ad: AdID("victim")!, other: AdID("planted")!))
@@ -150,7 +151,7 @@ import Testing
   @Test func theEveryFieldIsChecked() throws {
     let wrong = AdFields(
       adID: "", redirectURL: "shop", advertiserID: "a b", campaignID: String(repeating: "x", count: 65),
-      status: "Active", fallbackURL: "javascript:alert(1)")
+      status: "Active", fallbackURL: "javascript:alert(1)", passQuery: "*")
     #expect(wrong.faults().map(\.field) == AdFields.columns.map(\.name))
     #expect(failure { _ = try AdDraft(wrong) } == .invalid(wrong.faults()))
     #expect(AdFields().faults().map(\.field) == AdFields.required)

@@ -103,6 +103,7 @@ import Testing
     let raw = try Database.open(scratch.catalog, .readWrite, files: scratch.files)
     try raw.transaction(doing: "writing") { () throws(CatalogError) in
       try raw.run("UPDATE ad SET advertiser_id = 'other'", doing: "writing")
+      try sign(.ad, in: raw)
       // In the middle of the transaction everybody sees the state before it, without waiting.
       for reader in readers { #expect(try reader.ad(AdID("1")!)?.advertiserID == "acme") }
     }
@@ -114,6 +115,7 @@ import Testing
     _ = try catalog.put(draft("1"), hasCounts: false)
     let raw = try Database.open(scratch.catalog, .readWrite, files: scratch.files)
     try raw.execute("BEGIN IMMEDIATE; UPDATE ad SET advertiser_id = 'other'", doing: "writing")
+    try sign(.ad, in: raw)
     await #expect(processExitsWith: .success) { [path = scratch.catalog as String] in
       let reader = try Catalog.open(path, .readOnly, in: .kernel)
       try #require(try reader.ad(AdID("1")!)?.advertiserID == "acme")

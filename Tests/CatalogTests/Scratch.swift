@@ -47,3 +47,28 @@ func failure(_ body: () throws -> Void) -> CatalogError? {
     return nil
   } catch { return error as? CatalogError }
 }
+
+/// Signs every row of a table as `SignedTable` says, from the description of the checksum alone.
+func sign(_ table: SignedTable, in database: Database) throws(CatalogError) {
+  let key = try database.query("SELECT catalog FROM identity WHERE copy = 1", doing: "signing") { $0.blob(0) }[0]
+  let columns = table.columns.joined(separator: ", ")
+  let rows = try database.query("SELECT rowid, \(columns) FROM \(table.rawValue)", doing: "signing") { row in
+    (number: row.integer(0), values: (1...table.columns.count).map { row.value(Int32($0)) })
+  }
+  for row in rows {
+    var bytes = key + Array(table.rawValue.utf8) + [0]
+    func length(_ count: Int) -> [UInt8] { (0..<4).map { UInt8(count >> (8 * $0) & 255) } }
+    for value in row.values {
+      switch value {
+      case .null: bytes.append(0)
+      case .integer(let number): bytes += [1] + (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+      case .text(let text): bytes += [2] + length(text.utf8.count) + Array(text.utf8)
+      case .blob(let blob): bytes += [3] + length(blob.count) + blob
+      }
+    }
+    let digest = SHA256().digest(bytes).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    try database.run(
+      "UPDATE \(table.rawValue) SET checksum = ? WHERE rowid = ?",
+      [.integer(Int64(bitPattern: digest)), .integer(row.number)], doing: "signing")
+  }
+}

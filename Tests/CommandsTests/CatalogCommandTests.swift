@@ -81,7 +81,11 @@ import Testing
     #expect(added.status == .done)
     #expect(added.output.utf8.count == 65)
     try session.write("secret", "open sesame\n")
-    #expect(session.run("keys add --kid k2 --secret-file DIR/secret --data-dir DATA").output == "open sesame\n")
+    let short = session.run("keys add --kid k2 --secret-file DIR/secret --data-dir DATA")
+    #expect(short.status == .usage && short.talk.contains("16 to 4096 bytes"), "\(short.talk)")
+    try session.write("longer", "open sesame and more\n")
+    #expect(
+      session.run("keys add --kid k2 --secret-file DIR/longer --data-dir DATA").output == "open sesame and more\n")
     #expect(session.run("keys add --kid k2 --data-dir DATA").status == .refused)
     #expect(session.run("keys retire k1 --data-dir DATA").status == .done)
     #expect(session.run("keys retire k1 --data-dir DATA").status == .failed)

@@ -42,7 +42,9 @@ import Testing
     shard.close()
     var verifier = Verifier(machine.environment, "/data")
     try verifier.run()
-    #expect(verifier.report.damage.isEmpty, "\(seed): \(verifier.report.damage)")
+    // There is no SQLite on a simulated machine, and so no catalog.
+    let damage = verifier.report.damage.filter { !$0.file.hasSuffix(StoreFiles.catalog) }
+    #expect(damage.isEmpty, "\(seed): \(damage)")
     #expect(verifier.report.clicks == next - retired, "\(seed)")
   }
 }

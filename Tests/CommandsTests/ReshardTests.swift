@@ -208,7 +208,9 @@ import Testing
   private static func expectSound(_ machine: SimulatedMachine, _ place: String) throws {
     var verifier = Verifier(machine.environment, path)
     try verifier.run()
-    #expect(verifier.report.damage.isEmpty, "\(place): \(verifier.report.damage)")
+    // There is no SQLite on a simulated machine, and so no catalog.
+    let damage = verifier.report.damage.filter { !$0.file.hasSuffix(StoreFiles.catalog) }
+    #expect(damage.isEmpty, "\(place): \(damage)")
   }
 
   @Test(arguments: Seeds.list(30))

@@ -3,6 +3,7 @@ import Clicks
 import Commands
 import Demo
 import Platform
+import Service
 import Store
 import Synchronization
 
@@ -67,6 +68,8 @@ final class Session {
     options.expectedImpressions = 1000
     options.diskReserve = 0
     let store = try Store.open(.kernel, data, options: options)
+    // A store with clicks has a catalog of its own.
+    _ = try StoreCatalog.open(data, store: store.identity, hasClicks: { false }, in: .kernel)
     let shard = store.shards[0]
     let key = AdKey(ad)
     var recorded = 0

@@ -23,12 +23,13 @@ import Testing
   }
 
   @Test func keysComeAndGo() throws {
-    let made = send(.post, "/admin/v1/keys", #"{"kid":"k1","secret":"hush"}"#)
+    let made = send(.post, "/admin/v1/keys", #"{"kid":"k1","secret":"hush, and nobody hears"}"#)
     #expect(made.status == 201 && made.header("Cache-Control") == "no-store" && keyChanges == 1)
-    #expect(made.text == #"{"kid":"k1","secret":"hush","createdAt":"2025-06-15T15:07:00.000Z"}"# + "\n")
+    #expect(
+      made.text == #"{"kid":"k1","secret":"hush, and nobody hears","createdAt":"2025-06-15T15:07:00.000Z"}"# + "\n")
     let generated = send(.post, "/admin/v1/keys")
     #expect(generated.status == 201 && string(generated.json["secret"]).count == 64 && keyChanges == 2)
-    let again = send(.post, "/admin/v1/keys", #"{"kid":"k1","secret":"other-secret"}"#)
+    let again = send(.post, "/admin/v1/keys", #"{"kid":"k1","secret":"other-secret-of-k1"}"#)
     #expect(again.status == 409 && again.problem == "key-exists" && !again.text.contains("other-secret"))
     #expect(send(.post, "/admin/v1/keys/k1:retire").status == 204 && keyChanges == 3)
     #expect(send(.post, "/admin/v1/keys/k1:retire").problem == "not-found")
@@ -46,7 +47,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"kid":"a b"}"#, ["kid"]), (#"{"secret":""}"#, ["secret"]),
+    (#"{"kid":"a b"}"#, ["kid"]), (#"{"secret":""}"#, ["secret"]), (#"{"secret":"fifteen bytes.."}"#, ["secret"]),
     (#"{"kid":1,"secret":["s3cr3t"]}"#, ["kid", "secret"]),
     (#"{"Kid":"k"}"#, ["Kid"]), (#"{"kid":"k:retire"}"#, ["kid"]),
     (#"{"secret":"\#(String(repeating: "s3cr3t", count: 1000))"}"#, ["secret"]),

@@ -31,7 +31,7 @@ import Testing
     #expect(
       got.text == """
         {"adId":"a1","redirectUrl":"https://shop.example/x","advertiserId":"acme","campaignId":"spring",\
-        "status":"paused","fallbackUrl":"http://f.example","createdAt":"2025-06-15T15:07:00.000Z",\
+        "status":"paused","fallbackUrl":"http://f.example","passQuery":[],"createdAt":"2025-06-15T15:07:00.000Z",\
         "updatedAt":"2025-06-15T15:07:00.000Z"}\n
         """)
     // What was read can be put back; what is left out gets its default.

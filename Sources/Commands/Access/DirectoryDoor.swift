@@ -35,7 +35,7 @@ package final class DirectoryDoor: Door {
       if case .held = error { throw Failure("\(error)", .refused) }
       throw Failure("\(error)")
     }
-    let catalog = try Catalog.open("\(path)/\(StoreFiles.catalog)", in: environment)
+    let catalog = try StoreCatalog.open(path, in: environment)
     if let token = try AdminToken.writeOnFirstStart(catalog, in: path) {
       console.note("the admin token is in \(token)")
     }

@@ -70,7 +70,8 @@ package enum Target {
       guard making else { throw Failure("\(directory): no such data directory") }
       try files.createDirectory(directory)
     }
-    guard making || files.exists("\(directory)/\(StoreFiles.catalog)") else { throw NoStore(path: directory) }
+    let isOurs = [StoreFiles.catalog, StoreFiles.store].contains { files.exists("\(directory)/\($0)") }
+    guard making || isOurs else { throw NoStore(path: directory) }
     return try DirectoryDoor(directory, need, console)
   }
 

@@ -18,11 +18,13 @@ package enum AdsCommands {
   // MARK: - list, get
 
   private static let ofAdvertiser = Option<AdID>("advertiser", name("ID"), "only ads of this advertiser")
+  private static let ofCampaign = Option<AdID>("campaign", name("ID"), "only ads of this campaign")
   private static let limit = Option<Int64>("limit", .count(1...10_000_000), "the most ads that are printed")
 
   private static let list = Command(
     "ads list", "lists ads in the order of their ids",
-    options: [ofAdvertiser.declaration, limit.declaration, Option<String>.format.declaration] + Target.options,
+    options: [ofAdvertiser.declaration, ofCampaign.declaration, limit.declaration, Option<String>.format.declaration]
+      + Target.options,
     examples: ["tally ads list --advertiser acme --format json"]
   ) { arguments, console in
     let door = try Target.open(arguments, console)
@@ -32,6 +34,7 @@ package enum AdsCommands {
     repeat {
       var parameters = [(name: "limit", value: "\(min(rest, 1000))")]
       if let advertiser = arguments[ofAdvertiser] { parameters.append(("advertiserId", advertiser.text)) }
+      if let campaign = arguments[ofCampaign] { parameters.append(("campaignId", campaign.text)) }
       if let cursor { parameters.append(("cursor", cursor)) }
       let page = try door.ask(Ask(.get, base, parameters)).json()
       ads += page["ads"]?.elements ?? []
@@ -68,6 +71,8 @@ package enum AdsCommands {
 
   private static let url = Operand<String>(.text("URL"), "where a click goes: an absolute http or https URL")
   private static let campaign = Option<AdID>("campaign", name("ID"), "the campaign that the ad belongs to")
+  private static let passQuery = Option<String>(
+    "pass-query", .text("NAMES"), "parameters of a click that go on to the target, between commas; utm_* is a prefix")
   private static let paused = Option(toggle: "paused", "the same as --status paused")
   private static let status = Option<String>("status", .choice(["active", "paused"]), "whether clicks count")
   private static let fallback = Option<String>("fallback", .text("URL"), "where a click goes while the ad is paused")
@@ -76,14 +81,18 @@ package enum AdsCommands {
     "ads put", "adds an ad, or changes one",
     discussion: """
       The ad is afterwards as it was given here: what is left out is not kept from before. \
-      The advertiser of an ad with counts cannot change.
+      The advertiser of an ad with counts cannot change. {adId}, {impressionId} (as the link spells it) and {campaignId} are \
+      filled in where they stand in path, query or fragment of a URL; braces otherwise are written %7B and %7D.
       """,
     operands: [id.declaration, url.declaration],
     options: [
       advertiser.declaration, campaign.declaration, paused.declaration, status.declaration, fallback.declaration,
-      Option<String>.format.declaration,
+      passQuery.declaration, Option<String>.format.declaration,
     ] + Target.options,
-    examples: ["tally ads put 42 https://shop.example/landing --advertiser acme"]
+    examples: [
+      "tally ads put 42 https://shop.example/landing --advertiser acme",
+      "tally ads put 42 'https://shop.example/?cid={impressionId}' --advertiser acme --pass-query gclid,utm_*",
+    ]
   ) { arguments, console in
     guard let owner = arguments[advertiser] else { throw UsageError("--advertiser is missing", command: "ads put") }
     if arguments[toggle: paused], arguments[status] == "active" {
@@ -92,15 +101,23 @@ package enum AdsCommands {
     let fields = AdFields(
       adID: arguments[id].text, redirectURL: arguments[url], advertiserID: owner.text,
       campaignID: arguments[campaign]?.text, status: arguments[toggle: paused] ? "paused" : arguments[status],
-      fallbackURL: arguments[fallback])
+      fallbackURL: arguments[fallback], passQuery: arguments[passQuery])
     // Every other field was checked as it was read.
     if let fault = fields.faults().first {
-      let name = fault.field == "fallbackUrl" ? "option --fallback" : url.declaration.name
+      let name =
+        switch fault.field {
+        case "fallbackUrl": "option --fallback"
+        case "passQuery": "option --pass-query"
+        default: url.declaration.name
+        }
       throw UsageError("\(name) \(fault.detail)", command: "ads put")
     }
     let door = try Target.open(arguments, console, need: .counts, making: true)
     let members = AdFields.columns.compactMap { column in
-      fields[keyPath: column.path].map { JSONValue.Member(column.name, .string($0)) }
+      fields[keyPath: column.path].map { text in
+        let list = JSONValue.array(PassQuery(text).entries.map { .string($0) })
+        return JSONValue.Member(column.name, column.name == "passQuery" ? list : .string(text))
+      }
     }
     let reply = try door.ask(Ask(.put, base + [arguments[id].text], json: .object(members)))
     if case .json = arguments.format { console.print(try reply.json()) }
@@ -126,7 +143,8 @@ package enum AdsCommands {
   private static let importing = Command(
     "ads import", "adds and changes many ads",
     discussion: """
-      Columns, or members: adId, redirectUrl, advertiserId, campaignId, status, fallbackUrl; the last three may be absent. \
+      Columns, or members: adId, redirectUrl, advertiserId, campaignId, status, fallbackUrl, passQuery; the last four may be \
+      absent. passQuery is an array, or in CSV names between blanks. \
       Good rows are stored, and each other one is named with its line; with any of these the status is 1.
       """,
     operands: [file.declaration],

@@ -1,7 +1,8 @@
 /// Every command there is, in the order in which help lists them.
 package enum CommandTable {
   package static let all: [Command] =
-    DemoCommand.commands + [ServeCommand.command] + AdsCommands.all + KeysCommands.all + TokensCommands.all + [
+    DemoCommand.commands + [ServeCommand.command] + AdsCommands.all + KeysCommands.all + TokensCommands.all
+    + CatalogCommands.all + [
       ImportCommand.command,
       SignCommand.command, QueryCommand.command, StatCommand.command, LoadCommand.command, BenchCommand.command,
       InspectCommand.command,

@@ -29,7 +29,7 @@ struct DirectoryImport {
       throw Failure("\(error)")
     }
     defer { withExtendedLifetime(lock) {} }
-    let catalog = try Catalog.open("\(path)/\(StoreFiles.catalog)", in: environment)
+    let catalog = try StoreCatalog.open(path, in: environment)
     if let token = try AdminToken.writeOnFirstStart(catalog, in: path) {
       console.note("the admin token is in \(token)")
     }
@@ -41,6 +41,8 @@ struct DirectoryImport {
     options.dedupHorizon = min(options.dedupHorizon, 60_000)
     let store = try Store.open(environment, path, shards: values.shards, options: options, concurrently: true)
     store.notes.forEach { console.note("note: \($0)") }
+    // A store that has just been made takes the catalog for its own before it has clicks.
+    try catalog.belong(to: CatalogOwner(store: "\(store.identity.id)", hasClicks: { false }))
     // Ids of hot ads have their shards already.
     let cores = store.shards.map(\.core)
     let hot = try HotAds(environment, store, HotPolicy(), reporters: 1) { error in

@@ -13,7 +13,7 @@ package enum KeysCommands {
   private static let name = ValueReader<AdID>("KID") { text throws(ValueFault) in try ValueReader.adID.read(text) }
   private static let secretFile = Option<String>(
     "secret-file", .text("FILE"),
-    "a file whose text, without a final newline, is the secret; without it 32 random bytes")
+    "a file whose text, 16 bytes or more without a final newline, is the secret; without it 32 random bytes")
 
   private static let list = Command(
     "keys list", "lists the signing keys, newest first",
@@ -60,8 +60,8 @@ package enum KeysCommands {
     let bytes = try console.environment.files.open(path, .read).bytes(
       at: 0, count: Catalog.maximumSecretBytes + 3)
     let secret = Secret(fileContents: bytes).bytes
-    guard 1...Catalog.maximumSecretBytes ~= secret.count else {
-      throw Failure("\(path): a secret has 1 to \(Catalog.maximumSecretBytes) bytes", .usage)
+    guard Catalog.minimumSecretBytes...Catalog.maximumSecretBytes ~= secret.count else {
+      throw Failure("\(path): a secret \(Catalog.secretRule)", .usage)
     }
     guard let text = String(validating: secret, as: UTF8.self) else {
       throw Failure("\(path): a secret is text; this is not UTF-8. Write random bytes as hex digits", .usage)

@@ -67,7 +67,7 @@ package struct Verifier {
     try checkShards(identity)
     try checkRoutes(identity)
     try checkImports(identity)
-    try checkCatalog()
+    try checkCatalog(identity)
   }
 
   /// Which imports were finished.
@@ -268,16 +268,40 @@ package struct Verifier {
 
   // MARK: - Catalog
 
-  private mutating func checkCatalog() throws {
-    let file = "\(path)/\(StoreFiles.catalog)"
-    guard files.exists(file) else { return report.note("\(file): missing; the next start makes an empty one") }
+  /// The catalog's file, its indexes, every row's checksum, and that it is this store's.
+  private mutating func checkCatalog(_ identity: StoreIdentity) throws {
+    let file = StoreCatalog.path(in: path)
+    let hasClicks = report.clicks > 0 || StoreCatalog.hasClicks(path, identity, environment)
+    guard files.exists(file) else {
+      if hasClicks { return report.damaged(file, nil, "missing, though the store has clicks; take it from a backup") }
+      return report.note("\(file): missing; the next start makes an empty one")
+    }
     do throws(CatalogError) {
-      // Opening checks the whole file.
-      let catalog = try Catalog.open(file, .readOnly, in: environment)
-      _ = (try catalog.countAds(), try catalog.keys(), try catalog.tokens())
+      let catalog = try StoreCatalog.open(
+        path, .readOnly, store: identity, hasClicks: { hasClicks }, in: environment)
+      for copy in catalog.damagedCopies { report.damaged(file, nil, "copy \(copy) of its identity is damaged") }
+      if let fault = try catalog.structuralFault() { report.damaged(file, nil, fault) }
+      for row in try catalog.damagedRows() {
+        report.damaged(
+          file, nil,
+          "\(row) is not what was written; `tally catalog accept --kind \(row.table.kind) \(row.name)` shows it")
+      }
     } catch {
-      guard case .damaged(_, let doing, let text) = error else { throw error }
-      return report.damaged(file, nil, "found while \(doing): \(text)")
+      switch error {
+      case .damaged(_, let doing, let text): return report.damaged(file, nil, "found while \(doing): \(text)")
+      case .otherStore(_, let found, let store):
+        return report.damaged(
+          file, nil,
+          "belongs to \(found.map { "store \($0)" } ?? "no store"), and this is store \(store); take its own from a backup"
+        )
+      case .version(_, 0, _): return report.damaged(file, nil, "empty, though the store has clicks")
+      case .version(_, let found, let known) where found < known:
+        report.note("\(file): its rows have no checksums yet; the next start signs them")
+      case .foreign, .version: return report.damaged(file, nil, "\(error)")
+      // SQLite does not understand its own tables.
+      case .sqlite(_, let doing, 1, let text): return report.damaged(file, nil, "found while \(doing): \(text)")
+      default: throw error
+      }
     }
     report.add(.init(path: file, kind: "catalog", bytes: try files.open(file, .read).size()))
   }

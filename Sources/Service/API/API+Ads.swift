@@ -32,15 +32,20 @@ extension API {
         guard grant.reaches(advertiserID: draft.advertiserID) else { return .failure(.otherAdvertiser) }
       }
       let key = AdKey(id, by: hasher)
-      return .success(try catalog.put(draft, hasCounts: hasCounts(key)))
+      return .success(
+        try catalog.put(draft, hasCounts: hasCounts(key), replacesDamaged: replacesDamaged(grant)))
     }
     let (ad, outcome) = try result.get()
+    repaired([ad.key])
     changed(.ads([ad.key]))
     switch outcome {
     case .updated: return .json(200, AdDocument.json(ad))
     case .created: return .json(201, AdDocument.json(ad), headers: [("Location", "/api/v1/ads/\(id)")])
     }
   }
+
+  /// Who may put an ad over a row that is damaged: nobody can say whose it was, so only who may put any advertiser's.
+  func replacesDamaged(_ grant: Grant) -> Bool { grant.advertiserID == nil }
 
   func deleteAd(_ name: String, _ request: APIRequest, _ grant: Grant) throws(Problem) -> APIResponse {
     _ = try request.values()
@@ -55,27 +60,28 @@ extension API {
   }
 
   func listAds(_ request: APIRequest, _ grant: Grant) throws(Problem) -> APIResponse {
-    let values = try request.values(["advertiserId", "cursor", "limit"])
+    let values = try request.values(["advertiserId", "campaignId", "cursor", "limit"])
     let limit = try APIRequest.number("limit", values["limit"], in: 1...Self.maximumPage, absent: Self.defaultPage)
-    if let advertiser = values["advertiserId"] {
-      guard AdID(advertiser) != nil else { throw .invalid([("advertiserId", AdFields.rule)]) }
-      guard grant.reaches(advertiserID: advertiser) else { throw .otherAdvertiser }
+    for name in ["advertiserId", "campaignId"] {
+      if let value = values[name], AdID(value) == nil { throw .invalid([(name, AdFields.rule)]) }
     }
+    if let advertiser = values["advertiserId"], !grant.reaches(advertiserID: advertiser) { throw .otherAdvertiser }
     let advertiser = values["advertiserId"] ?? grant.advertiserID
+    let binding = AdCursor.binding(advertiser, campaign: values["campaignId"])
     var after: AdID?
     if let text = values["cursor"] {
       guard let cursor = AdCursor(text) else {
         throw .invalid([("cursor", "is not one that an answer of this service gave as next")], code: "invalid-cursor")
       }
-      guard cursor.binding == AdCursor.binding(advertiser) else {
-        throw .invalid([("cursor", "belongs to another advertiserId")], code: "cursor-mismatch")
+      guard cursor.binding == binding else {
+        throw .invalid([("cursor", "belongs to another advertiserId or campaignId")], code: "cursor-mismatch")
       }
       after = cursor.after
     }
     let page = try inCatalog { () throws(CatalogError) in
-      try catalog.ads(advertiserID: advertiser, after: after, limit: limit)
+      try catalog.ads(advertiserID: advertiser, campaignID: values["campaignId"], after: after, limit: limit)
     }
-    let next = page.next.map { AdCursor(after: $0, binding: AdCursor.binding(advertiser)).text }
+    let next = page.next.map { AdCursor(after: $0, binding: binding).text }
     let list = page.ads.map { AdDocument.json($0) }
     return validated(.object(["ads": .array(list), "next": .optional(next)]), request)
   }
@@ -105,8 +111,10 @@ struct AdCursor: Hashable {
     binding = bytes[..<4].reduce(0) { $0 << 8 | UInt32($1) }
   }
 
-  /// What the cursors of one advertiser's ads, or of all ads, are bound to.
-  static func binding(_ advertiser: String?) -> UInt32 { CRC32C.checksum(Array((advertiser ?? "").utf8)) }
+  /// What the cursors of a list are bound to: the ads of one advertiser, of one campaign, of both, or all.
+  static func binding(_ advertiser: String?, campaign: String? = nil) -> UInt32 {
+    CRC32C.checksum(Array(((advertiser ?? "") + (campaign.map { "/\($0)" } ?? "")).utf8))
+  }
 
   var text: String { Hex.encode(binding) + Hex.encode(after.text.utf8) }
 }

@@ -13,7 +13,13 @@ extension API {
   func visibleAd(_ name: String, _ grant: Grant) throws(Problem) -> (id: AdID, key: AdKey) {
     let id = try adID(name)
     let key = AdKey(id, by: hasher)
-    let row = try inCatalog { () throws(CatalogError) in try catalog.ad(key, includingDeleted: true) }
+    let row = try inCatalog { () throws(CatalogError) -> Ad? in
+      do throws(CatalogError) { return try catalog.ad(key, includingDeleted: true) } catch {
+        // Whose a damaged ad is nobody knows; the counts are right, and who sees all of them may see these.
+        guard case .damagedRow = error, grant.advertiserID == nil else { throw error }
+        return nil
+      }
+    }
     if let row {
       // A row of another id has the same key: the counts are that one's.
       guard row.id == id, grant.reaches(advertiserID: row.advertiserID) else { throw .unknownAd }

@@ -21,7 +21,13 @@ extension API {
     }
     var rows: [JSONValue] = []
     for ad in ads.prefix(Self.shown) {
-      let known = try inCatalog { () throws(CatalogError) in try catalog.ad(ad, includingDeleted: true) }
+      let known = try inCatalog { () throws(CatalogError) -> Ad? in
+        do throws(CatalogError) { return try catalog.ad(ad, includingDeleted: true) } catch {
+          // A damaged row has no name that could be believed.
+          guard case .damagedRow = error else { throw error }
+          return nil
+        }
+      }
       let intervals = table.hot[ad] ?? []
       rows.append(
         .object([

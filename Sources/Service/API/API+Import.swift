@@ -22,9 +22,11 @@ extension API {
 
   /// Stores rows in one transaction.
   func store(_ rows: [AdRow], _ grant: Grant) throws(Problem) -> ImportReport {
-    try inCatalog { () throws(CatalogError) in
-      try catalog.importAds(try within(grant, rows), hasCounts: hasCounts)
+    let report = try inCatalog { () throws(CatalogError) in
+      try catalog.importAds(try within(grant, rows), replacesDamaged: replacesDamaged(grant), hasCounts: hasCounts)
     }
+    repaired(report.changed)
+    return report
   }
 
   /// The rows with a fault on each one that is not the token's advertiser's.
@@ -35,10 +37,14 @@ extension API {
       let fields = rows[index].fields
       if let named = fields.advertiserID, named != advertiser {
         rows[index].faults.append(FieldFault("advertiserId", "is not the one that the token is bound to"))
-      } else if let id = fields.adID.flatMap({ AdID($0) }),
-        let old = try catalog.ad(id, includingDeleted: true), old.advertiserID != advertiser
-      {
-        rows[index].faults.append(FieldFault("adId", "is not one of the token's advertiser"))
+      } else if let id = fields.adID.flatMap({ AdID($0) }) {
+        do throws(CatalogError) {
+          guard let old = try catalog.ad(id, includingDeleted: true), old.advertiserID != advertiser else { continue }
+          rows[index].faults.append(FieldFault("adId", "is not one of the token's advertiser"))
+        } catch {
+          // The import itself tells of it.
+          guard case .damagedRow = error else { throw error }
+        }
       }
     }
     return rows

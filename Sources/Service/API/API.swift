@@ -33,6 +33,8 @@ package final class API {
   let failed: (CatalogError) -> Void
   let failedRead: @Sendable (String) -> Void
   let changed: (CatalogChange) -> Void
+  /// What is known of the catalog's damage; nil where no service runs.
+  let health: CatalogHealth?
   let hasher = SHA256()
 
   /// - Parameters:
@@ -41,11 +43,12 @@ package final class API {
   ///   - operations: what a running service offers to its operators; nil where none runs.
   ///   - failed: told of each failure of the catalog itself, for the log; the answer does not spell it out.
   ///   - failedRead: told why a query could not be answered.
+  ///   - health: told of damage in the catalog, and of its repair.
   ///   - changed: called after each change is on disk and before its answer is returned.
   package init(
     catalog: Catalog, tables: ShardTables, clock: @escaping @Sendable () -> Int64,
     operations: Operations? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
-    failedRead: @escaping @Sendable (String) -> Void = { _ in },
+    failedRead: @escaping @Sendable (String) -> Void = { _ in }, health: CatalogHealth? = nil,
     changed: @escaping (CatalogChange) -> Void
   ) {
     self.catalog = catalog
@@ -55,6 +58,7 @@ package final class API {
     self.failed = failed
     self.failedRead = failedRead
     self.changed = changed
+    self.health = health
   }
 
   /// What becomes of a request.
@@ -113,6 +117,8 @@ package final class API {
     case .revokeToken: .done(try revokeToken(name, request))
     case .shards: .query(try listShards(request))
     case .hotAds: .done(try listHotAds(request))
+    case .damagedRows: .done(try listDamagedRows(request))
+    case .decideRow: .done(try decideRow(request))
     case .flush: .done(try begin(.flush, request))
     case .sealLog: .done(try begin(.sealLog, request))
     case .compact: .done(try begin(.compact, request))

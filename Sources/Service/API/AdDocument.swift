@@ -10,7 +10,9 @@ enum AdDocument {
     .object([
       "adId": .string(ad.id.text), "redirectUrl": .string(ad.redirectURL), "advertiserId": .string(ad.advertiserID),
       "campaignId": .optional(ad.campaignID), "status": .string(ad.status.name),
-      "fallbackUrl": .optional(ad.fallbackURL), "createdAt": .string(Timestamp.format(ad.createdAt)),
+      "fallbackUrl": .optional(ad.fallbackURL),
+      "passQuery": .array(PassQuery(ad.passQuery ?? "").entries.map { .string($0) }),
+      "createdAt": .string(Timestamp.format(ad.createdAt)),
       "updatedAt": .string(Timestamp.format(ad.updatedAt)),
     ])
   }
@@ -20,7 +22,15 @@ enum AdDocument {
   static func read(_ members: [JSONValue.Member], id: AdID? = nil) -> (fields: AdFields, faults: [FieldFault]) {
     var source = Fields(members, known: AdFields.columns.map(\.name) + readOnly)
     var fields = AdFields()
-    for column in AdFields.columns { fields[keyPath: column.path] = source.string(column.name) }
+    for column in AdFields.columns where column.name != "passQuery" {
+      fields[keyPath: column.path] = source.string(column.name)
+    }
+    if let list = source.strings("passQuery") {
+      for name in list where name.isEmpty || name.contains(where: { $0 == " " || $0 == "," }) {
+        source.fault("passQuery", "must hold one name in each string")
+      }
+      fields.passQuery = list.joined(separator: " ")
+    }
     if let id {
       if let other = fields.adID, other != id.text { source.fault("adId", "differs from the one in the path") }
       fields.adID = id.text

@@ -25,17 +25,19 @@ extension OpenAPI {
       "Fault":{"type":"object","required":["parameter","detail"],"properties":{"parameter":{"type":"string"},"detail":{"type":"string"}}},
       "AdInput":{"type":"object","additionalProperties":false,"required":["redirectUrl","advertiserId"],"properties":{
         "adId":{"$ref":"#/components/schemas/Name","description":"May repeat the one in the path."},
-        "redirectUrl":{"type":"string","format":"uri","maxLength":2048,"description":"Absolute, http or https."},
+        "redirectUrl":{"type":"string","maxLength":2048,"description":"Absolute, http or https. {adId}, {impressionId} (as the link spells it) and {campaignId} in its path, query or fragment are filled in; any other brace is refused."},
         "advertiserId":{"$ref":"#/components/schemas/Name"},
         "campaignId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}]},
         "status":{"enum":["active","paused",null],"default":"active"},
-        "fallbackUrl":{"type":["string","null"],"format":"uri","maxLength":2048,"description":"Where clicks go while the ad is paused."},
+        "fallbackUrl":{"type":["string","null"],"maxLength":2048,"description":"Where clicks go while the ad is paused; filled in like redirectUrl."},
+        "passQuery":{"$ref":"#/components/schemas/PassQuery"},
         "createdAt":{"description":"Accepted, so that an answer can be put back; changes nothing."},
         "updatedAt":{"description":"Accepted, so that an answer can be put back; changes nothing."}}},
-      "Ad":{"type":"object","required":["adId","redirectUrl","advertiserId","campaignId","status","fallbackUrl","createdAt","updatedAt"],"properties":{
-        "adId":{"$ref":"#/components/schemas/Name"},"redirectUrl":{"type":"string","format":"uri"},
+      "PassQuery":{"type":["array","null"],"maxItems":32,"items":{"type":"string","pattern":"^[A-Za-z0-9_.~:$\\[\\]-]+\\*?$","maxLength":64},"description":"Parameters of a click's request that are appended to redirectUrl or fallbackUrl, by name or by a prefix with * (never * alone, adId, impressionId, signature, kid). A name that the URL has already is not appended; what would make Location longer than 8192 bytes is left out.","examples":[["gclid","utm_*"]]},
+      "Ad":{"type":"object","required":["adId","redirectUrl","advertiserId","campaignId","status","fallbackUrl","passQuery","createdAt","updatedAt"],"properties":{
+        "adId":{"$ref":"#/components/schemas/Name"},"redirectUrl":{"type":"string"},
         "advertiserId":{"$ref":"#/components/schemas/Name"},"campaignId":{"type":["string","null"]},
-        "status":{"enum":["active","paused"]},"fallbackUrl":{"type":["string","null"],"format":"uri"},
+        "status":{"enum":["active","paused"]},"fallbackUrl":{"type":["string","null"]},"passQuery":{"$ref":"#/components/schemas/PassQuery"},
         "createdAt":{"type":"string","format":"date-time"},"updatedAt":{"type":"string","format":"date-time"}}},
       "BatchReport":{"type":"object","required":["accepted","duplicate","rejectedCount","rejected"],"properties":{
         "accepted":{"type":"integer","description":"Clicks that count, on disk."},
@@ -45,7 +47,7 @@ extension OpenAPI {
           "line":{"type":"integer","description":"From 1; blank lines count."},"code":{"type":"string"},"detail":{"type":"string"}}}}}},
       "ImportReport":{"type":"object","required":["created","updated","rejectedCount","rejected"],"properties":{
         "created":{"type":"integer"},"updated":{"type":"integer"},
-        "rejectedCount":{"type":"object","description":"Rejected rows by code: invalid, key-collision, advertiser-fixed.","additionalProperties":{"type":"integer"}},
+        "rejectedCount":{"type":"object","description":"Rejected rows by code: invalid, key-collision, advertiser-fixed, row-damaged.","additionalProperties":{"type":"integer"}},
         "rejected":{"type":"array","items":{"type":"object","required":["line","code","detail","errors"],"properties":{
           "line":{"type":"integer"},"code":{"type":"string"},"detail":{"type":"string"},
           "errors":{"type":"array","items":{"$ref":"#/components/schemas/Fault"}}}}}}},
@@ -88,6 +90,12 @@ extension OpenAPI {
         "id":{"$ref":"#/components/schemas/Name"},"scopes":{"$ref":"#/components/schemas/Scopes"},
         "advertiserId":{"type":["string","null"]},"label":{"type":["string","null"]},
         "createdAt":{"type":"string","format":"date-time"},"revokedAt":{"type":["string","null"],"format":"date-time"}}},
+      "CatalogRow":{"type":"object","required":["kind","id","row","damaged","columns","original","token"],"properties":{
+        "kind":{"enum":["ad","key","token","job","schedule"]},"id":{"type":"string","description":"As it stands, which may be damaged too."},
+        "row":{"type":"string","description":"The row's number."},"damaged":{"type":"boolean"},
+        "columns":{"type":"object","description":"What stands there; secrets are not shown.","additionalProperties":{"type":["string","null"]}},
+        "original":{"description":"The column in which one bit flipped, and what it held; null where that cannot be told.","anyOf":[{"type":"object","required":["column","value"],"properties":{"column":{"type":"string"},"value":{"type":["string","null"]}}},{"type":"null"}]},
+        "token":{"type":"string","description":"Names the row as it stands."}}},
       "Shard":{"type":"object","required":["shard","position","clicks","ads","minutes","closedThrough"],"properties":{
         "shard":{"type":"integer"},"position":{"type":"integer"},"clicks":{"type":"integer"},"ads":{"type":"integer"},
         "minutes":{"type":"integer","description":"In memory alone."},"liveRows":{"type":"integer","description":"Rows in memory alone."},

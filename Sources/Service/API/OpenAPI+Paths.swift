@@ -16,9 +16,10 @@ extension OpenAPI {
         "403":{"$ref":"#/components/responses/Forbidden"},"408":{"$ref":"#/components/responses/Problem"},
         "413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"},
         "503":{"description":"The batch could not begin, or not go on: batch-stopped says with the members of the report which lines were settled; unsettled ones count 0 or 1 times. Send the whole batch again.","headers":{"Retry-After":{"schema":{"type":"integer"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}}}},
-    "/api/v1/ads":{"get":{"operationId":"listAds","tags":["ads"],"summary":"Ads in the order of their ids",
+    "/api/v1/ads":{"get":{"operationId":"listAds","tags":["ads"],"summary":"Ads in the order of their ids","description":"Scope read or ads. An ad whose entry in the catalog is damaged is left out; /-/ready names it.",
       "parameters":[
         {"name":"advertiserId","in":"query","description":"Ads of this advertiser alone.","schema":{"$ref":"#/components/schemas/Name"}},
+        {"name":"campaignId","in":"query","description":"Ads of this campaign alone.","schema":{"$ref":"#/components/schemas/Name"}},
         {"name":"limit","in":"query","schema":{"type":"integer","minimum":1,"maximum":1000,"default":100}},
         {"$ref":"#/components/parameters/Cursor"},{"$ref":"#/components/parameters/IfNoneMatch"}],
       "responses":{
@@ -34,15 +35,15 @@ extension OpenAPI {
         "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},
         "415":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/ads/{adId}":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
-      "get":{"operationId":"getAd","tags":["ads"],"summary":"One ad",
+      "get":{"operationId":"getAd","tags":["ads"],"summary":"One ad","description":"Scope read or ads. 409 row-damaged where its entry in the catalog is not what was written.",
         "parameters":[{"$ref":"#/components/parameters/IfNoneMatch"}],
         "responses":{
           "200":{"description":"The ad.","headers":{"ETag":{"$ref":"#/components/headers/ETag"}},"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Ad"}}}},
           "304":{"$ref":"#/components/responses/NotModified"},"400":{"$ref":"#/components/responses/Problem"},
           "401":{"$ref":"#/components/responses/Unauthorized"},"403":{"$ref":"#/components/responses/Forbidden"},
-          "404":{"$ref":"#/components/responses/Problem"}}},
+          "404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Conflict"}}},
       "put":{"operationId":"putAd","tags":["ads"],"summary":"Create an ad or replace it",
-        "description":"Fields that are left out get their defaults. The advertiser of an ad with counts cannot change.",
+        "description":"Fields that are left out get their defaults. The advertiser of an ad with counts cannot change. An ad whose entry in the catalog is damaged is put anew by a token for all advertisers; others get 409 row-damaged.",
         "requestBody":{"required":true,"content":{"application/json":{"schema":{"$ref":"#/components/schemas/AdInput"}}}},
         "responses":{
           "200":{"description":"Replaced.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/Ad"}}}},
@@ -54,7 +55,8 @@ extension OpenAPI {
       "delete":{"operationId":"deleteAd","tags":["ads"],"summary":"Delete an ad","description":"Its counts stay.",
         "responses":{"204":{"description":"Deleted."},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
-          "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"}}}},
+          "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"},
+          "409":{"$ref":"#/components/responses/Conflict"}}}},
     "/api/v1/ads/{adId}/stream":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
       "get":{"operationId":"stream","tags":["query"],"summary":"New and changed points of one ad as server-sent events",
         "description":"Scope read. Each event point carries a point of the series by minute, a total that replaces what was said of its minute before, within a second of the click's answer. A stream that is resumed with Last-Event-ID sends what may have changed since. Comments keep the connection alive; it ends after 15 minutes and when the service stops, and clients come back.",
@@ -130,7 +132,7 @@ extension OpenAPI {
           "403":{"$ref":"#/components/responses/Forbidden"}}},
       "post":{"operationId":"addKey","tags":["admin"],"summary":"Add a signing key",
         "description":"What is left out is generated. The secret is shown this once.",
-        "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string","minLength":1,"maxLength":4096}}}}}},
+        "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string","minLength":16,"maxLength":4096}}}}}},
         "responses":{
           "201":{"description":"Added.","content":{"application/json":{"schema":{"type":"object","required":["kid","secret","createdAt"],"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string"},"createdAt":{"type":"string","format":"date-time"}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
@@ -159,6 +161,24 @@ extension OpenAPI {
         "responses":{"204":{"description":"Revoked."},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"}}}},
+    "/admin/v1/catalog/damaged":{
+      "get":{"operationId":"damagedRows","tags":["admin"],"summary":"Rows of the catalog that are not what was written",
+        "description":"What look-ups and the background have met, the first 1,000; with id the rows of that name, damaged or not.",
+        "parameters":[
+          {"name":"kind","in":"query","description":"Of the row that id names.","schema":{"enum":["ad","key","token","job","schedule"],"default":"ad"}},
+          {"name":"id","in":"query","schema":{"type":"string"}}],
+        "responses":{
+          "200":{"description":"The rows.","content":{"application/json":{"schema":{"type":"object","required":["store","rows"],"properties":{"store":{"type":["string","null"],"description":"The store that the catalog belongs to."},"rows":{"type":"array","items":{"$ref":"#/components/schemas/CatalogRow"}}}}}}},
+          "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+          "403":{"$ref":"#/components/responses/Forbidden"}}}},
+    "/admin/v1/catalog/damaged:decide":{
+      "post":{"operationId":"decideRow","tags":["admin"],"summary":"Say what becomes of a damaged row",
+        "description":"accept signs it as it stands, restore puts the one bit back that flipped, drop removes it. The token says that it is the row that was shown.",
+        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["kind","row","token","decision"],"properties":{"kind":{"enum":["ad","key","token","job","schedule"]},"row":{"type":"string"},"token":{"type":"string"},"decision":{"enum":["accept","restore","drop"]}}}}}},
+        "responses":{"204":{"description":"Done, and in use from now on."},
+          "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+          "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},
+          "415":{"$ref":"#/components/responses/Problem"}}}},
     "/admin/v1/shards":{"get":{"operationId":"shards","tags":["admin"],"summary":"Figures of each shard",
       "responses":{
         "200":{"description":"The shards.","content":{"application/json":{"schema":{"type":"object","required":["shards"],"properties":{"shards":{"type":"array","items":{"$ref":"#/components/schemas/Shard"}}}}}}},

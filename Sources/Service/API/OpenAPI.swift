@@ -21,7 +21,7 @@ package enum OpenAPI {
     "security":[{"token":[]}],
     "tags":[
       {"name":"clicks","description":"Click capture, public."},
-      {"name":"ads","description":"The ad catalog, scope ads. A token bound to an advertiser sees and touches its ads alone."},
+      {"name":"ads","description":"The ad catalog, scope ads; scope read may look. A token bound to an advertiser sees and touches its ads alone."},
       {"name":"query","description":"Counts, scope read. A token bound to an advertiser reads its ads alone."},
       {"name":"admin","description":"On the admin listener alone, scope admin."},
       {"name":"operations","description":"Health and metrics, without a token."}]
@@ -43,7 +43,7 @@ package enum OpenAPI {
         "404":{"$ref":"#/components/responses/ClickProblem"},
         "410":{"description":"The ad is paused and has no fallback.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
         "413":{"$ref":"#/components/responses/ClickProblem"},
-        "503":{"description":"A prefetch or preview, not counted: come back with a real navigation."}}},
+        "503":{"description":"Not counted: a prefetch or preview, which comes back with a real navigation, or an ad that the catalog cannot tell of now, with Retry-After."}}},
       "post":{"operationId":"clickByBeacon","tags":["clicks"],"security":[],
       "summary":"Count a click of a beacon or ping",
       "description":"As by GET, with 204 wherever that answers 302. The body means nothing and is read over, up to 64 KiB.",
@@ -51,7 +51,7 @@ package enum OpenAPI {
         "204":{"description":"Judged as by GET.","headers":{"Access-Control-Allow-Origin":{"description":"The request's Origin.","schema":{"type":"string"}},"X-Tally-Verdict":{"description":"How the click was judged, where the service is told to say so.","schema":{"type":"string"}}}},
         "400":{"$ref":"#/components/responses/ClickProblem"},"403":{"$ref":"#/components/responses/ClickProblem"},
         "404":{"$ref":"#/components/responses/ClickProblem"},"410":{"$ref":"#/components/responses/ClickProblem"},
-        "413":{"$ref":"#/components/responses/ClickProblem"},"503":{"description":"A prefetch or preview, not counted."}}},
+        "413":{"$ref":"#/components/responses/ClickProblem"},"503":{"description":"Not counted: a prefetch or preview, or an ad that the catalog cannot tell of now, with Retry-After."}}},
       "options":{"operationId":"clickPreflight","tags":["clicks"],"security":[],
       "summary":"Whether a page may send a click by POST",
       "responses":{

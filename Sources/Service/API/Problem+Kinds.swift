@@ -34,9 +34,10 @@ extension Problem {
       401, "unauthorized", "Not authenticated", detail, headers: [("WWW-Authenticate", challenge)])
   }
 
-  /// 403: the token lacks a scope.
+  /// 403: the token lacks a scope; `scope` may name several, one of which is enough (`read or ads`).
   package static func scopeMissing(_ scope: String) -> Problem {
-    let challenge = "Bearer realm=\"tally\", error=\"insufficient_scope\", scope=\"\(scope)\""
+    let challenge =
+      "Bearer realm=\"tally\", error=\"insufficient_scope\", scope=\"\(scope.replacing(" or ", with: " "))\""
     return Problem(
       403, "scope-missing", "The token does not allow this", "this needs a token with scope \(scope)",
       headers: [("WWW-Authenticate", challenge)])
@@ -92,13 +93,18 @@ extension Problem {
     case .tooManyKeys: self = Problem(409, "too-many-keys", "Too many keys are active", error.description)
     case .tooManyTokens:
       self = Problem(409, "too-many-tokens", "Too many tokens work", error.description)
+    case .damagedRow(_, let row):
+      self = Problem(
+        409, "row-damaged", "The row in the catalog is damaged",
+        "\(row.table.kind) \(row.name) is not what was written, so nothing in it is believed; an operator looks at it with "
+          + "`tally catalog accept`, or an ad is put again with a token for all advertisers")
     case _ where error.isOutOfSpace:
       self = Problem(507, "disk-full", "The disk is full", "the catalog cannot be written: no space is left")
     case _ where error.isBusy:
       self = Problem(
         503, "catalog-busy", "The catalog is busy", "another process is writing the catalog; try again",
         headers: [("Retry-After", "1")])
-    case .sqlite, .damaged, .foreign, .version, .system:
+    case .sqlite, .damaged, .gone, .otherStore, .foreign, .version, .system:
       self = Problem(500, "catalog-failed", "The catalog failed", "the catalog cannot be used; the log says why")
     }
   }

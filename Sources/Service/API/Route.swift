@@ -10,15 +10,17 @@ package enum Route: Sendable, CaseIterable {
   case ingest
   case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream, corrections, statement
   case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, hotAds, files
+  case damagedRows, decideRow
   case flush, sealLog, compact, retain, verify, reconcile, seal, listJobs, getJob, schedules
 
   /// GET stands for HEAD too.
   package var method: Method {
     switch self {
     case .specification, .listAds, .getAd, .aggregates, .stream, .corrections, .statement, .listKeys, .listTokens,
-      .shards, .hotAds, .files, .listJobs, .getJob, .schedules:
+      .shards, .hotAds, .files, .listJobs, .getJob, .schedules, .damagedRows:
       .get
-    case .ingest, .importAds, .addKey, .retireKey, .createToken, .flush, .sealLog, .compact, .retain, .verify,
+    case .ingest, .importAds, .addKey, .retireKey, .createToken, .decideRow, .flush, .sealLog, .compact, .retain,
+      .verify,
       .reconcile, .seal:
       .post
     case .putAd: .put
@@ -45,6 +47,8 @@ package enum Route: Sendable, CaseIterable {
     case .shards: "/admin/v1/shards"
     case .hotAds: "/admin/v1/hot-ads"
     case .files: "/admin/v1/files"
+    case .damagedRows: "/admin/v1/catalog/damaged"
+    case .decideRow: "/admin/v1/catalog/damaged:decide"
     case .flush: "/admin/v1/flush"
     case .sealLog: "/admin/v1/seal-log"
     case .compact: "/admin/v1/compact"
@@ -62,10 +66,12 @@ package enum Route: Sendable, CaseIterable {
   package var scope: (name: String, scope: Scopes)? {
     switch self {
     case .specification: nil
-    case .listAds, .importAds, .getAd, .putAd, .deleteAd: ("ads", .ads)
+    case .listAds, .getAd: ("read or ads", [.read, .ads])
+    case .importAds, .putAd, .deleteAd: ("ads", .ads)
     case .ingest: ("ingest", .ingest)
     case .aggregates, .stream, .corrections, .statement: ("read", .read)
-    case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .hotAds, .files, .flush,
+    case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .hotAds, .files,
+      .damagedRows, .decideRow, .flush,
       .sealLog, .compact, .retain, .verify, .reconcile, .seal, .listJobs, .getJob, .schedules:
       ("admin", .admin)
     }

@@ -211,6 +211,7 @@ extension BatchWorker {
   func resolve(_ batch: Batch) {
     guard !parked.isEmpty else { return }
     var ads: [AdKey: CachedAd] = [:]
+    var damaged: Set<AdKey> = []
     let keys = Array(wanted)
     for start in stride(from: 0, to: keys.count, by: Self.lookupsAtOnce) {
       guard batch.failure == nil else { break }
@@ -222,6 +223,11 @@ extension BatchWorker {
         break
       }
       for (ticket, ad) in zip(tickets, found) {
+        guard case .read(let ad) = ad else {
+          cache.cancelLoad(ticket)
+          damaged.insert(ticket.key)
+          continue
+        }
         let cached = ad.map { CachedAd($0) }
         cache.finishLoad(ticket, cached)
         ads[ticket.key] = cached
@@ -233,23 +239,41 @@ extension BatchWorker {
     for line in lines where batch.failure == nil {
       if let ad = ads[line.identity.ad] {
         decide(batch, line.place, line.line, line.identity, line.minted, line.time, line.strings, ad)
+      } else if damaged.contains(line.identity.ad) {
+        let detail: StaticString =
+          "names an ad whose entry in the catalog is damaged; send the line again when that is repaired"
+        reject(batch, line.line, .unrecorded, detail, field: .adID)
       } else {
         unknownAd(batch, line.line)
       }
     }
   }
 
+  /// What the catalog says of a key.
+  private enum LoadedAd: Sendable {
+    case read(Ad?)
+    /// Nothing in its row is believed.
+    case damaged
+  }
+
   /// What the catalog's thread says of `keys`; nil where it says nothing.
-  private func load(_ keys: [AdKey]) -> [Ad?]? {
+  private func load(_ keys: [AdKey]) -> [LoadedAd]? {
     final class Answer: Sendable {
-      let value = Mutex<Result<[Ad?], any Error>?>(nil)
+      let value = Mutex<Result<[LoadedAd], any Error>?>(nil)
       let bell = Doorbell()
     }
     let answer = Answer()
     let deadline = context.environment.time.monotonic() + patience
     while true {
       let asked = context.catalog.submit { state in
-        let found = Result { try keys.map { try state.catalog.ad($0) } }
+        let found = Result {
+          try keys.map { key throws(CatalogError) -> LoadedAd in
+            do throws(CatalogError) { return .read(try state.catalog.ad(key)) } catch {
+              guard case .damagedRow = error else { throw error }
+              return .damaged
+            }
+          }
+        }
         answer.value.withLock { $0 = found }
         answer.bell.ring()
       }
