@@ -37,7 +37,8 @@ let modules: [(name: String, imports: [String])] = [
     ["Bytes", "Platform", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Corrections", "Minutes", "Store"]
   ),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
-  ("Importing", ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Catalog"]),
+  ("Records", ["CZlib"]),
+  ("Importing", ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Catalog", "Records"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store", "Shards"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   (
@@ -54,14 +55,15 @@ let modules: [(name: String, imports: [String])] = [
     "Service",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Corrections",
-      "Minutes", "Reconciliation", "Store", "Shards", "Catalog", "Query",
+      "Minutes", "Reconciliation", "Store", "Shards", "Catalog", "Records", "Query",
     ]
   ),
   (
     "Commands",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments",
-      "Corrections", "Minutes", "Store", "Shards", "Catalog", "Importing", "Query", "Traffic", "Demo", "Bench",
+      "Corrections", "Minutes", "Store", "Shards", "Catalog", "Records", "Importing", "Query", "Traffic", "Demo",
+      "Bench",
       "Service",
     ]
   ),
@@ -84,10 +86,11 @@ let package = Package(
   ],
   targets: [
     .target(name: "CPlatform"),
-    // From Debian's liblz4-dev, libssl-dev and libsqlite3-dev: headers and libraries stand where the compiler looks.
+    // From Debian's liblz4-dev, libssl-dev, libsqlite3-dev and zlib1g-dev: headers and libraries stand where the compiler looks.
     .systemLibrary(name: "CLZ4"),
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "CSQLite"),
+    .systemLibrary(name: "CZlib"),
   ]
     + modules.map {
       .target(

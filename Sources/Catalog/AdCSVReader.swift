@@ -48,7 +48,11 @@ package struct AdCSVReader: Sendable {
 
   private static func columns(in header: CSVRow) throws(CSVError) -> [Int] {
     var columns: [Int] = []
-    for name in header.fields {
+    // Blanks around a name are no part of it.
+    let names = header.fields.map { field in
+      String(field.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+    }
+    for name in names {
       guard let column = AdFields.columns.firstIndex(where: { $0.name == name }) else {
         let known = AdFields.columns.map(\.name).joined(separator: ", ")
         throw CSVError(line: header.line, reason: "unknown column \"\(name)\"; the columns are \(known)")
@@ -58,7 +62,7 @@ package struct AdCSVReader: Sendable {
       }
       columns.append(column)
     }
-    for name in AdFields.required where !header.fields.contains(name) {
+    for name in AdFields.required where !names.contains(name) {
       throw CSVError(line: header.line, reason: "the column \(name) is missing")
     }
     return columns

@@ -1,7 +1,8 @@
 // CSV as RFC 4180 has it, byte by byte over chunks of any size: comma, double quotes, a doubled quote inside quotes, lines
 // end with CR LF or LF, a byte-order mark at the beginning is skipped. What the RFC does not allow is an error with its
 // line, never a guess: a quote inside a field that did not begin with one, text behind a closing quote, a carriage return
-// alone, an open quote at the end, bytes that are not UTF-8.
+// alone, an open quote at the end, bytes that are not UTF-8. A first line `sep=;`, as spreadsheets write it, names another
+// delimiter and is no row.
 //
 //   start ──"──▶ quoted ──"──▶ closing ──"──▶ quoted        (a doubled quote)
 //     │other       │ any byte      ├─ , ──▶ start             field ends
@@ -45,6 +46,8 @@ package struct CSVReader: Sendable {
   private var text: [UInt8] = []
   private var ends: [Int] = []
   private var failure: CSVError?
+  private var delimiter = UInt8(ascii: ",")
+  private var isFirst = true
 
   package init() {}
 
@@ -106,7 +109,7 @@ package struct CSVReader: Sendable {
       if byte == UInt8(ascii: "\n") { line += 1 }
       text.append(byte)
 
-    case (_, UInt8(ascii: ",")):
+    case (_, delimiter):
       ends.append(text.count)
       state = .start
     case (_, UInt8(ascii: "\r")):
@@ -125,6 +128,15 @@ package struct CSVReader: Sendable {
     }
   }
 
+  /// The delimiter that a line `sep=;` names, as it was cut at commas.
+  private static func separator(_ fields: [String]) -> UInt8? {
+    if fields == ["sep=", ""] { return UInt8(ascii: ",") }
+    guard fields.count == 1, fields[0].utf8.count == 5, fields[0].hasPrefix("sep="), let sign = fields[0].utf8.last,
+      [0x2C, 0x3B, 0x09, 0x7C].contains(sign)
+    else { return nil }
+    return sign
+  }
+
   private mutating func endRow(_ rows: inout [CSVRow]) throws(CSVError) {
     // A line with nothing on it is no row: only its newline was read, with or without a carriage return.
     let blank = ends.isEmpty && text.isEmpty && rowBytes <= (state == .carriageReturn ? 2 : 1)
@@ -139,7 +151,12 @@ package struct CSVReader: Sendable {
         fields.append(field)
         start = end
       }
-      rows.append(CSVRow(line: rowLine, fields: fields))
+      if isFirst, let named = Self.separator(fields) {
+        delimiter = named
+      } else {
+        rows.append(CSVRow(line: rowLine, fields: fields))
+      }
+      isFirst = false
     }
     text.removeAll(keepingCapacity: true)
     ends.removeAll(keepingCapacity: true)

@@ -1,13 +1,12 @@
-// A click as other programs write it down: one JSON object a line (NDJSON), of these members and no others:
+// A click as other programs write it down: one JSON object a line (NDJSON), of these members; others are read over:
 //
 //   {"adId":"42","impressionId":"0193…","time":"2026-11-23T17:00:00.250Z","signature":"9f3c…","kid":"k1"}
 //
-//   adId          an ad id
+//   adId          an ad id, as a string or as a whole number, whose digits are the id
 //   impressionId  32 hex digits or a UUID
-//   time          when the click happened: RFC 3339, or seconds since 1970, or milliseconds from 10^11 on (the year 1973;
-//                 as seconds 5138), as a number or as a string; a fraction of a second is cut to milliseconds
-//   signature     64 hex digits; absent or null where the sender is trusted
-//   kid           which key signed; absent or null: any
+//   time          when the click happened, as a string or as a number: see TimeReader
+//   signature     64 hex digits; absent, null or empty where the sender is trusted
+//   kid           which key signed; absent, null or empty: any
 //   userAgent, referrer   only where they are captured: texts; absent or null: empty
 
 /// One click line, read and checked for form. The texts point into the line or into the reader, and are good until either
@@ -24,6 +23,8 @@
   package internal(set) var kid: UnsafeRawBufferPointer?
   package internal(set) var userAgent: UnsafeRawBufferPointer?
   package internal(set) var referrer: UnsafeRawBufferPointer?
+  /// The line is none of those that were asked for (`LineCondition`); then nothing else of it is good.
+  package internal(set) var isLeftOut = false
 
   /// What `set` captures of it.
   package func strings(_ set: CaptureSet) -> ClickStrings {
@@ -32,14 +33,17 @@
     if set.contains(.referrer) { unsafe strings.add(referrer) }
     return strings
   }
+}
 
-  /// A time in one of the forms above, without quotes, in ms since 1970; nil for anything else.
-  package static func time(_ text: UnsafeRawBufferPointer) -> Int64? {
-    unsafe Timestamp.parse(text) ?? LineScan.epoch(text)
+/// What a line has to hold to be taken: a column, or a member (by its path), with this value as text.
+package struct LineCondition: Equatable, Sendable {
+  package var column: String
+  package var value: String
+
+  package init(column: String, value: String) {
+    self.column = column
+    self.value = value
   }
-
-  /// What a time has to be, in words that go behind a field's name.
-  package static var timeRule: StaticString { LineScan.timeRule }
 }
 
 /// Why a line is no click: what is wrong and with which field.
@@ -74,11 +78,14 @@ package struct ClickLineFault: Error, Sendable, CustomStringConvertible {
   package let field: Field
   /// In words that go behind the field's name.
   package let detail: StaticString
+  /// The column that is at fault, where it is not the field's own.
+  package let column: String?
 
-  package init(_ field: Field, _ detail: StaticString) {
+  package init(_ field: Field, _ detail: StaticString, column: String? = nil) {
     self.field = field
     self.detail = detail
+    self.column = column
   }
 
-  package var description: String { "\(field.name) \(detail)" }
+  package var description: String { "\(field.name) \(detail)" + (column.map { " (\($0))" } ?? "") }
 }

@@ -16,8 +16,6 @@ import Glibc
 
   static let noObject = ClickLineFault(.line, "is not a JSON object")
   private static let tooShort = ClickLineFault(.line, "is not JSON: it ends too early")
-  static let timeRule: StaticString =
-    "must be RFC 3339 (2026-11-23T17:00:00Z), or seconds or milliseconds since 1970 without an exponent"
 
   init(base: UnsafePointer<UInt8>, count: Int, scratch: UnsafeMutablePointer<UInt8>) {
     unsafe self.base = base
@@ -194,48 +192,32 @@ import Glibc
   // MARK: - Times and numbers
 
   /// The time that stands here, milliseconds since 1970.
-  mutating func time() throws(ClickLineFault) -> Int64 {
+  mutating func time(_ reader: TimeReader) throws(ClickLineFault) -> Int64 {
+    let text: UnsafeRawBufferPointer
     if peek != UInt8(ascii: "\"") {
       guard peek == UInt8(ascii: "-") || 0x30...0x39 ~= peek else {
         throw ClickLineFault(.time, "must be a number or a string")
       }
       let start = position
       guard skipNumber() else { throw ClickLineFault(.time, "is not a number as JSON writes it") }
-      let text = unsafe UnsafeRawBufferPointer(start: base + start, count: position - start)
-      guard let time = unsafe Self.epoch(text) else { throw ClickLineFault(.time, Self.timeRule) }
-      return time
+      unsafe text = UnsafeRawBufferPointer(start: base + start, count: position - start)
+    } else {
+      unsafe text = try string(.time)
     }
-    let text = try unsafe string(.time)
-    guard let time = unsafe ClickLine.time(text) else { throw ClickLineFault(.time, Self.timeRule) }
-    return time
+    do throws(TimeFault) { return try unsafe reader.read(text) } catch { throw ClickLineFault(.time, error.detail) }
   }
 
-  /// Seconds or, from 10^11 on, milliseconds since 1970 as milliseconds; what lies below a millisecond is cut off. Nil for
-  /// anything but a decimal number of at most 15 digits before its point.
-  static func epoch(_ text: UnsafeRawBufferPointer) -> Int64? {
-    var i = 0
-    let isNegative = unsafe text.count > 0 && text[0] == UInt8(ascii: "-")
-    if isNegative { i = 1 }
-    let start = i
-    var whole: Int64 = 0
-    while i < text.count, unsafe 0x30...0x39 ~= text[i] {
-      guard i - start < 15 else { return nil }
-      whole = unsafe whole * 10 + Int64(text[i] &- 0x30)
-      i += 1
+  /// The id that stands here: a string, or a whole number, which is taken digit by digit.
+  @inline(__always)
+  mutating func identifier(_ field: ClickLineFault.Field) throws(ClickLineFault) -> UnsafeRawBufferPointer {
+    if peek == UInt8(ascii: "\"") { return try unsafe string(field) }
+    let start = position
+    while 0x30...0x39 ~= peek { position += 1 }
+    let isWhole = peek != UInt8(ascii: ".") && peek | 0x20 != UInt8(ascii: "e")
+    guard position > start, isWhole, unsafe base[start] != 0x30 || position == start + 1 else {
+      throw ClickLineFault(field, "must be a string, or a whole number")
     }
-    guard i > start else { return nil }
-    var thousandths: Int64 = 0
-    if i < text.count {
-      guard unsafe text[i] == UInt8(ascii: "."), i + 1 < text.count else { return nil }
-      var scale: Int64 = 100
-      for next in (i + 1)..<text.count {
-        guard unsafe 0x30...0x39 ~= text[next] else { return nil }
-        thousandths += unsafe scale * Int64(text[next] &- 0x30)
-        scale /= 10
-      }
-    }
-    let time = whole < 100_000_000_000 ? whole * 1000 + thousandths : whole
-    return isNegative ? -time : time
+    return unsafe UnsafeRawBufferPointer(start: base + start, count: position - start)
   }
 
   /// Moves over a number of JSON's grammar; false where there is none.
@@ -258,6 +240,9 @@ import Glibc
   }
 
   // MARK: - Other values
+
+  /// Whether an object begins here.
+  var isAtObject: Bool { peek == UInt8(ascii: "{") }
 
   /// Takes `null` where it stands here.
   mutating func null() throws(ClickLineFault) -> Bool {

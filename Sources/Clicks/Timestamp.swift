@@ -20,7 +20,8 @@ package enum Timestamp {
   }
 
   /// RFC 3339 with `Z` or an offset, upper or lower case, fraction of any length (cut to milliseconds). Nil where it is
-  /// not that, or no such date exists. A leap second counts as the second after it.
+  /// not that, or no such date exists. A leap second, which only the last minute of a month of UTC may have, counts as the
+  /// second before it, so that it stays in its own minute.
   package static func parse(_ text: String) -> Int64? {
     var text = text
     return text.withUTF8 { unsafe parse(UnsafeRawBufferPointer($0)) }
@@ -61,9 +62,20 @@ package enum Timestamp {
     } else {
       return nil
     }
-    let seconds = days(fromCivil: year, month, day) * 86_400 + hour * 3600 + (minute - offset) * 60 + second
-    return seconds * 1000 + millis
+    let start = days(fromCivil: year, month, day) * 86_400 + hour * 3600 + (minute - offset) * 60
+    guard second < 60 || mayHaveLeapSecond(minute: start) else { return nil }
+    return (start + min(second, 59)) * 1000 + millis
   }
+
+  /// Whether RFC 3339 allows a 60th second in the minute of UTC that begins at `minute`, seconds since 1970: leap seconds
+  /// end a month.
+  static func mayHaveLeapSecond(minute: Int64) -> Bool {
+    let next = minute + 60
+    return next % 86_400 == 0 && civil(fromDays: next / 86_400).day == 1
+  }
+
+  /// `a / b` rounded down; `b` is positive.
+  static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 { a >= 0 ? a / b : -((-a + b - 1) / b) }
 
   /// Days since 1970-01-01 of a date.
   package static func days(fromCivil year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
@@ -86,7 +98,7 @@ package enum Timestamp {
     return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
   }
 
-  private static func daysIn(month: Int64, of year: Int64) -> Int64 {
+  static func daysIn(month: Int64, of year: Int64) -> Int64 {
     switch month {
     case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
     case 4, 6, 9, 11: 30

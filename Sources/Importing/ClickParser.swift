@@ -39,6 +39,7 @@ package final class ClickParser {
   private var impression = 0
   private var time = 0
   private var identityColumns: [Int] = []
+  private var conditions: [(column: Int, value: [UInt8])] = []
   /// Those of the captured strings; nil where the table has none.
   private var captured: [Int?] = []
   private var columns = 0
@@ -55,19 +56,48 @@ package final class ClickParser {
       case .line: []
       case .columns(let names): names
       }
-    reader = ClickLineReader(.skip, names: plan.names, idFrom: idColumns, captures: plan.captures)
+    reader = ClickLineReader(
+      names: plan.names, idFrom: idColumns, captures: plan.captures, conditions: plan.conditions, times: plan.times)
+    isReady = plan.format != .csv || !plan.hasHeader
     fields = DelimitedLine(delimiter: plan.delimiter, limit: ClickLineReader.maximumLine)
     if plan.format == .csv, !plan.hasHeader { try place(nil) }
   }
 
-  /// Takes the names of the columns from the first line.
-  package func readHeader(_ line: UnsafeRawBufferPointer) throws(ImportFault) {
-    var line = unsafe line
-    if line.count >= 3, unsafe line[0] == 0xEF, unsafe line[1] == 0xBB, unsafe line[2] == 0xBF {
-      unsafe line = UnsafeRawBufferPointer(rebasing: line[3...])
-    }
+  /// Whether clicks may come: nothing, or no more, names the columns.
+  package private(set) var isReady: Bool
+  /// Lines up to and with the one that names the columns.
+  package private(set) var headLines: UInt64 = 0
+
+  /// Takes a record before the clicks of a table. True: it names the columns. False: it is blank, or the line `sep=;` by
+  /// which spreadsheets name their delimiter, and another one follows.
+  @discardableResult
+  package func readHead(_ line: UnsafeRawBufferPointer, lines: Int = 1) throws(ImportFault) -> Bool {
+    headLines += UInt64(lines)
+    if unsafe Self.isBeforeHeader(line) { return false }
+    unsafe try readHeader(line)
+    isReady = true
+    return true
+  }
+
+  /// Whether a line before the clicks of a table is blank, or names the delimiter.
+  static func isBeforeHeader(_ line: UnsafeRawBufferPointer) -> Bool {
+    unsafe ClickLineReader.isBlank(line) || separator(line) != nil
+  }
+
+  /// The delimiter that the line `sep=;`, in quotes or not, names.
+  package static func separator(_ line: UnsafeRawBufferPointer) -> UInt8? {
+    let text = unsafe Blank.trimmed(line)
+    // A tab at its end is no blank.
+    if text.count == 4, line.count > 4, unsafe text.elementsEqual("sep=".utf8) { return 0x09 }
+    guard text.count == 5 || text.count == 7 else { return nil }
+    let word = unsafe String(decoding: text, as: UTF8.self)
+    return [",", ";", "\t", "|"].first { word == "sep=\($0)" || word == "\"sep=\($0)\"" }?.utf8.first
+  }
+
+  /// Takes the names of the columns from the first line; blanks around a name are no part of it.
+  private func readHeader(_ line: UnsafeRawBufferPointer) throws(ImportFault) {
     if let fault = unsafe fields.cut(line) { throw ImportFault("the header \(fault)") }
-    try place((0..<fields.count).map { unsafe String(decoding: fields[$0], as: UTF8.self) })
+    try place((0..<fields.count).map { unsafe String(decoding: Blank.trimmed(fields[$0]), as: UTF8.self) })
   }
 
   private func place(_ names: [String]?) throws(ImportFault) {
@@ -77,7 +107,7 @@ package final class ClickParser {
         guard found.count == 1 else {
           throw ImportFault(
             found.isEmpty
-              ? "the header has no column \(name) for \(what); it has \(names.joined(separator: ", "))"
+              ? "the header has no column \(name) for \(what); it has \(Self.list(names))"
               : "the header has the column \(name) twice")
         }
         return found[0]
@@ -94,31 +124,41 @@ package final class ClickParser {
       identityColumns = []
       for name in names { identityColumns.append(try column(name, of: "the id")) }
     }
+    conditions = []
+    for one in plan.conditions {
+      conditions.append((try column(one.column, of: "--where"), Array(one.value.utf8)))
+    }
     captured = []
     for one in plan.captures.columns {
       let field = ClickLineFault.Field(of: one)
       let isThere = plan.names[field] != nil || names?.contains(plan.name(field)) == true
       captured.append(isThere ? try column(plan.name(field), of: "\(field.name)") : nil)
     }
-    columns = ([ad, impression, time] + identityColumns + captured.compactMap { $0 }).max()! + 1
+    columns =
+      ([ad, impression, time] + identityColumns + conditions.map(\.column) + captured.compactMap { $0 }).max()! + 1
   }
 
-  /// Reads a line; its number counts from 1.
-  package func read(_ line: UnsafeRawBufferPointer, number: UInt64) throws(ClickLineFault) -> ParsedClick {
+  /// The names of a header for a message; a file that is no table may have many.
+  private static func list(_ names: [String]) -> String {
+    let text = names.prefix(20).joined(separator: ", ")
+    return text.count > 200 || names.count > 20 ? "\(text.prefix(200)) …" : text
+  }
+
+  /// Reads a line; its number counts from 1. Nil: it does not hold what the plan asks for, and is none of the clicks.
+  package func read(_ line: UnsafeRawBufferPointer, number: UInt64) throws(ClickLineFault) -> ParsedClick? {
     plan.format == .ndjson ? unsafe try readObject(line, number) : unsafe try readFields(line, number)
   }
 
-  private func readObject(_ line: UnsafeRawBufferPointer, _ number: UInt64) throws(ClickLineFault) -> ParsedClick {
+  private func readObject(_ line: UnsafeRawBufferPointer, _ number: UInt64) throws(ClickLineFault) -> ParsedClick? {
     let click = unsafe try reader.read(line)
+    if click.isLeftOut { return nil }
     unsafe note(click.ad)
     var id = click.impressionID
     var minted = unsafe id.claimedMinting(characters: click.impression.count)
     if plan.identity != .column {
       begin()
       for i in unsafe reader.collected.indices {
-        guard let text = unsafe reader.collected[i] else {
-          throw ClickLineFault(.impressionID, "has no value to be derived from")
-        }
+        guard let text = unsafe reader.collected[i], unsafe !Blank.isNone(json: text) else { throw withoutID(i) }
         unsafe add(text)
       }
       id = unsafe derived(line, number)
@@ -129,13 +169,17 @@ package final class ClickParser {
       strings: plan.captures.isEmpty ? nil : click.strings(plan.captures))
   }
 
-  private func readFields(_ line: UnsafeRawBufferPointer, _ number: UInt64) throws(ClickLineFault) -> ParsedClick {
+  private func readFields(_ line: UnsafeRawBufferPointer, _ number: UInt64) throws(ClickLineFault) -> ParsedClick? {
     if let fault = unsafe fields.cut(line) { throw ClickLineFault(.line, fault) }
     guard fields.count >= columns else { throw ClickLineFault(.line, "has too few fields") }
+    for one in conditions where unsafe !fields[one.column].elementsEqual(one.value) { return nil }
     guard unsafe AdID.isValid(fields[ad]) else {
       throw ClickLineFault(.adID, "must be 1 to 64 characters of A-Z a-z 0-9 _ . -")
     }
-    guard let event = unsafe ClickLine.time(fields[time]) else { throw ClickLineFault(.time, ClickLine.timeRule) }
+    let event: Int64
+    do throws(TimeFault) { event = unsafe try plan.times.read(fields[time]) } catch {
+      throw ClickLineFault(.time, error.detail)
+    }
     let id: ImpressionID
     var minted: Int64?
     if case .column = plan.identity {
@@ -146,7 +190,10 @@ package final class ClickParser {
       minted = unsafe id.claimedMinting(characters: fields[impression].count)
     } else {
       begin()
-      for column in identityColumns { unsafe add(fields[column]) }
+      for (index, column) in identityColumns.enumerated() {
+        guard unsafe !Blank.isNone(fields[column]) else { throw withoutID(index) }
+        unsafe add(fields[column])
+      }
       id = unsafe derived(line, number)
     }
     unsafe note(fields[ad])
@@ -158,6 +205,13 @@ package final class ClickParser {
     return ParsedClick(
       ad: AdKey(rawValue: unsafe hasher.first64(fields[ad])), impression: id, minted: minted, time: event,
       strings: strings)
+  }
+
+  /// A line whose id cannot be derived. Two of these must never be taken for the same click.
+  private func withoutID(_ index: Int) -> ClickLineFault {
+    var name: String?
+    if case .columns(let names) = plan.identity { name = names[index] }
+    return ClickLineFault(.impressionID, "cannot be derived: a column that it comes from has no value", column: name)
   }
 
   private func note(_ id: UnsafeRawBufferPointer) {

@@ -1,8 +1,7 @@
 import Glibc
 
-// One line of a table in text: fields between delimiters, a field in double quotes may hold delimiters and doubled quotes
-// (RFC 4180). A click log is read line by line, so that an interrupted import can go on at any line: a field with a newline
-// inside is not taken, which ads have (CSVReader) and clicks do not.
+// One record of a table in text: fields between delimiters; a field in double quotes may hold delimiters, line ends and
+// doubled quotes (RFC 4180). Where a record ends is `RecordSource`'s to say.
 
 /// Cuts lines into fields. One instance for each thread.
 @safe struct DelimitedLine: ~Copyable {
@@ -60,6 +59,10 @@ import Glibc
       }
       let found = unsafe at < end ? memchr(base + at, Int32(delimiter), end - at) : nil
       let stop = unsafe found.map { unsafe UnsafeRawPointer($0) - base } ?? end
+      // Some reader of the same file ends a line there.
+      if unsafe at < stop && memchr(base + at, 0x0D, stop - at) != nil {
+        return "has a carriage return without a line feed"
+      }
       unsafe fields.append((base + at, stop - at))
       if stop == end { return nil }
       at = stop + 1

@@ -37,6 +37,10 @@ package struct ImportPlan: Sendable {
   package var captures: CaptureSet = []
   /// Clicks of sealed months become credits; without it they are rejected.
   package var takesSealed = false
+  /// How the times are written.
+  package var times = TimeReader()
+  /// What a line has to hold to be a click; all others are left out. At most 64.
+  package var conditions: [LineCondition] = []
   /// Which event times are taken.
   package var limits = EventTimeLimits()
 
@@ -49,6 +53,10 @@ package struct ImportPlan: Sendable {
   package var way: SourceKey {
     var text = Array("tally import way\0\(format.rawValue)\0\(identity)\0\(hasHeader)\0\(delimiter)\0".utf8)
     for field in ClickLineFault.Field.allCases { text += Array("\(name(field))\0".utf8) }
+    // Said only where it is used, so that sources of earlier versions keep their numbers.
+    if let format = times.format { text += Array("time-format\0\(format)\0".utf8) }
+    if let zone = times.zone { text += Array("time-zone\0\(zone.name)\0".utf8) }
+    for one in conditions { text += Array("where\0\(one.column)\0\(one.value)\0".utf8) }
     return Self.key(text)
   }
 

@@ -13,12 +13,26 @@ package struct ImportResult: Sendable {
     }
   }
 
+  /// A last line that was not read, since no newline is behind it.
+  package struct HeldBack: Sendable {
+    package var line: UInt64
+    package var bytes: Int
+
+    package init(line: UInt64, bytes: Int) {
+      self.line = line
+      self.bytes = bytes
+    }
+  }
+
+  package var heldBack: HeldBack?
   /// Lines read in this run, without blank ones and the header.
   package var lines: UInt64 = 0
   /// Lines of an earlier run that were passed over, as they are durable.
   package var skipped: UInt64 = 0
   package var accepted: UInt64 = 0
   package var duplicate: UInt64 = 0
+  /// Lines that do not hold what was asked for (`ImportPlan.conditions`).
+  package var leftOut: UInt64 = 0
   /// Lines not counted, by code.
   package var rejectedCount: [String: UInt64] = [:]
   /// The first of them.

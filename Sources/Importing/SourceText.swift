@@ -7,7 +7,7 @@ import Store
 package struct SourceText {
   /// Bytes of its decoded text; nil where only reading tells.
   package let size: UInt64?
-  /// The first line names columns.
+  /// A line before the clicks names columns.
   package let hasHeader: Bool
   private let open: (_ offset: UInt64, _ digest: SourceDigest?) throws -> LineSource
 
@@ -48,11 +48,12 @@ package struct SourceText {
     guard last > 0 else { return }
     var lines = try open(0, beginning.digest)
     var bytes: UInt64 = 0
+    var isHead = hasHeader
     while bytes < last {
-      let isThere = unsafe try lines.next { line, lineBytes in
+      let isThere = unsafe try lines.next { line, lineBytes, lineCount in
         bytes += UInt64(lineBytes)
-        beginning.lines += 1
-        guard !isHeader(beginning.lines), unsafe !ClickLineReader.isBlank(line) else { return }
+        beginning.lines += UInt64(lineCount)
+        guard unsafe isClick(line, &isHead) else { return }
         unsafe beginning.sample.add(LineSample.hash(line))
       }
       guard isThere else { return }
@@ -63,24 +64,28 @@ package struct SourceText {
     }
   }
 
-  private func isHeader(_ number: UInt64) -> Bool { hasHeader && number == 1 }
+  /// Whether a line is one of a click; `isHead`: the one that names the columns is still to come.
+  private func isClick(_ line: UnsafeRawBufferPointer, _ isHead: inout Bool) -> Bool {
+    guard isHead else { return unsafe !ClickLineReader.isBlank(line) }
+    if unsafe !ClickParser.isBeforeHeader(line) { isHead = false }
+    return false
+  }
 
   /// Whether no line begins behind byte `bytes`.
   func ends(at bytes: UInt64) throws -> Bool {
     if bytes == size { return true }
     var lines = try open(bytes, nil)
-    return unsafe try !lines.next { _, _ in }
+    return unsafe try !lines.next { _, _, _ in }
   }
 
   /// Whether any line has one of these hashes.
   func hasLine(of hashes: Set<UInt64>) throws -> Bool {
     var lines = try open(0, nil)
-    var number: UInt64 = 0
+    var isHead = hasHeader
     var isFound = false
     while !isFound {
-      let isThere = unsafe try lines.next { line, _ in
-        number += 1
-        guard !isHeader(number), unsafe !ClickLineReader.isBlank(line) else { return }
+      let isThere = unsafe try lines.next { line, _, _ in
+        guard unsafe isClick(line, &isHead) else { return }
         isFound = unsafe hashes.contains(LineSample.hash(line))
       }
       if !isThere { break }

@@ -94,29 +94,36 @@ package final class StoreImport {
     self.bytes = bytes
   }
 
+  /// Bytes behind the last line that a newline ends: they may be half of a line, and were not read.
+  package func holdBack(_ bytes: Int) {
+    report.heldBack = ImportResult.HeldBack(line: lines + 1, bytes: bytes)
+  }
+
   /// A line that holds no click: a header, or blank.
-  package func pass(_ lineBytes: Int) {
-    lines += 1
+  package func pass(_ lineBytes: Int, lines count: Int = 1) {
+    lines += UInt64(count)
     bytes += UInt64(lineBytes)
   }
 
-  /// Takes the next line, without its newline; `lineBytes` counts it.
-  package func take(_ line: UnsafeRawBufferPointer, _ lineBytes: Int) throws {
-    pass(lineBytes)
+  /// Takes the next record, without its newline; `lineBytes` counts it, and `count` is how many lines it has.
+  package func take(_ line: UnsafeRawBufferPointer, _ lineBytes: Int, lines count: Int = 1) throws {
+    let number = lines + 1
+    pass(lineBytes, lines: count)
     report.lines += 1
     unsafe sample?.add(LineSample.hash(line))
     do throws(ClickLineFault) {
-      let click = unsafe try parser.read(line, number: lines)
-      if let rejection = try judge(click) {
-        report.reject(lines, rejection.code, "")
-      } else {
+      let click = unsafe try parser.read(line, number: number)
+      if click == nil { report.leftOut += 1 }
+      if let click, let rejection = try judge(click) {
+        report.reject(number, rejection.code, "")
+      } else if let click {
         let identity = ClickIdentity(ad: click.ad, impression: click.impression)
         let shard = route(identity)
         clicks[shard].append(
           ClickRequest(identity: identity, eventTime: click.time, source: Click.Source.imported.rawValue))
         strings[shard]?.append(click.strings)
       }
-    } catch { report.reject(lines, ImportRejection.malformed.code, error.description) }
+    } catch { report.reject(number, ImportRejection.malformed.code, error.description) }
     sinceFlush += 1
   }
 

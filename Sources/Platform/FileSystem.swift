@@ -30,6 +30,8 @@ package protocol File: AnyObject, Sendable {
   func size() throws(SystemError) -> UInt64
   /// Reads up to `buffer.count` bytes at `offset`; returns how many, 0 at the end. May be short.
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int
+  /// Reads the next bytes of a file that has no offsets (a pipe, a socket, a terminal); as `read` else.
+  func readNext(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int
   /// Writes up to `bytes.count` bytes at `offset`; returns how many. May be short.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int
   /// `fdatasync`: data and what is needed to read it back.
@@ -62,6 +64,20 @@ package protocol FileSystem: AnyObject, Sendable {
 }
 
 extension File {
+  package func readNext(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+    throw SystemError("read", path, code: 29)
+  }
+
+  /// Whether bytes can be read at an offset; a pipe has them once.
+  package func hasOffsets() throws(SystemError) -> Bool {
+    do throws(SystemError) { _ = try bytes(at: 0, count: 1) } catch {
+      // ESPIPE
+      guard error.code == 29 else { throw error }
+      return false
+    }
+    return true
+  }
+
   package func startWriteback(at offset: UInt64, count: Int) {}
 
   /// Writes all of `bytes`, however many calls that takes. An error leaves an unknown prefix written.

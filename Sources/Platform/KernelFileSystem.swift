@@ -99,6 +99,14 @@ final class KernelFile: File {
     }
   }
 
+  func readNext(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Int {
+    while true {
+      let n = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      if n >= 0 { return n }
+      if errno != EINTR { throw SystemError("read", path, code: errno) }
+    }
+  }
+
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
     while true {
       let n = unsafe tally_pwrite(descriptor, bytes.baseAddress, bytes.count, offset)

@@ -20,20 +20,21 @@ extension LoopHandler {
     let id = Asker.givenID(head) ?? nextRequestID()
     let call: APIRequest
     let token: String
+    let isGzip: Bool
     do throws(Problem) {
       try checkHost(head)
       call = try APIRequest(head, isAdmin: head.listenerTag == Self.adminTag, requestID: id)
       token = try admit(call.method, call.segments, call.authorization, isAdmin: call.isAdmin).tokenID
-      guard head.headerText("Content-Encoding").map({ $0.lowercased() == "identity" }) ?? true else {
-        throw .encodedBody
-      }
+      guard let coding = RecordType.isGzip(call.contentEncoding) else { throw .encodedBody }
+      isGzip = coding
       if context.isStopping { throw .stopping }
       try door.enter(token)
     } catch {
       respond(error.response(requestID: id), exchange, loop)
       return false
     }
-    let batch = Batch(exchange: exchange, loop: loop, requestID: id) { [self] response in
+    let limit = UInt64(context.settings.maxBatch)
+    let batch = Batch(exchange: exchange, loop: loop, requestID: id, isGzip: isGzip, limit: limit) { [self] response in
       loop.submit { [self] loop in finishBatch(exchange, response, loop) }
     }
     batches[exchange] = OpenBatch(batch: batch, token: token)

@@ -167,7 +167,7 @@ private func read(_ text: String, chunk: Int = .max) -> (rows: [CSVRow], error: 
 
   @Test(
     arguments: [
-      ("", "no header"), ("adId,url\n", "\"url\""), ("adId,adId,redirectUrl,advertiserId", "twice"),
+      ("", "no header"), ("adId,url\n", "\"url\""), ("adId,adId,redirectUrl,advertiserId", "more than once"),
       ("adId,redirectUrl", "advertiserId"), ("adid,redirectUrl,advertiserId", "\"adid\""),
       ("adId;redirectUrl\n", "unknown"),
     ])

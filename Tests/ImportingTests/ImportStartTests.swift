@@ -51,7 +51,7 @@ import Testing
     let digest = SourceDigest()
     var (sample, number): (LineSample, UInt64) = (LineSample(), 0)
     var lines = Self.lines(text, 0, digest)
-    while unsafe try lines.next({ line, _ in
+    while unsafe try lines.next({ line, _, _ in
       number += 1
       if number > 1 { unsafe sample.add(LineSample.hash(line)) }
     }) {}

@@ -17,14 +17,15 @@ import Testing
 
   private func read(_ text: String, _ parser: ClickParser, number: UInt64 = 1) -> Result<ParsedClick, ClickLineFault> {
     unsafe Array(text.utf8).withUnsafeBytes { bytes in
-      do throws(ClickLineFault) { return .success(try unsafe parser.read(bytes, number: number)) } catch {
+      do throws(ClickLineFault) { return .success(try unsafe parser.read(bytes, number: number)!) } catch {
         return .failure(error)
       }
     }
   }
 
   private func header(_ text: String, _ parser: ClickParser) throws {
-    try unsafe Array(text.utf8).withUnsafeBytes { unsafe try parser.readHeader($0) }
+    let isHeader = try unsafe Array(text.utf8).withUnsafeBytes { unsafe try parser.readHead($0) }
+    #expect(isHeader)
   }
 
   private let click = ParsedClick(
@@ -36,7 +37,7 @@ import Testing
     #expect(try read(line, objects).get() == click)
 
     let rows = try ClickParser(plan(.csv))
-    try header("\u{FEFF}time,country,adId,impressionId\r", rows)
+    try header("time,country,adId,impressionId\r", rows)
     for line in [
       "1750000000.25,de,a1,\(Self.id)", "1750000000250,\"d,e\",a1,\(Self.id)\r",
       "\"2025-06-15T15:06:40.250Z\",\"d\"\"e\",\"a1\",\"\(Self.id)\",more",
@@ -102,8 +103,8 @@ import Testing
     try header("adId,user,time,order", rows)
     let first = try read("a1,u,1750000000250,7", rows, number: 2).get()
     #expect(try read("a1,u,1750000000251,7", rows, number: 9).get().impression == first.impression)
-    #expect(try read("a1,u7,1750000000251,", rows).get().impression != first.impression)
-    #expect(try read("a1,,1750000000251,u7", rows).get().impression != first.impression)
+    #expect(try read("a1,u7,1750000000251,8", rows).get().impression != first.impression)
+    #expect(try read("a1,8,1750000000251,u7", rows).get().impression != first.impression)
 
     let objects = try ClickParser(plan(.ndjson, .columns(["user", "adId"])))
     let one = try read(#"{"adId":"a1","time":1750000000.25,"user":{"a":[1]}}"#, objects).get()
@@ -115,6 +116,91 @@ import Testing
     }
   }
 
+  /// A value that is none makes no id: all lines that have none would be one click.
+  @Test(arguments: [
+    "", " ", "\t ", "null", "NULL", " Null ", "\\N", "nil", "None", "NaN", "n/a", "#N/A", "undefined", "(null)", "-",
+    "\"\"",
+    "\" \"", "\"null\"",
+  ])
+  func aLineWithoutIdentityIsNamed(_ none: String) throws {
+    let rows = try ClickParser(plan(.csv, .columns(["user", "click"])))
+    try header("adId,user,click,time", rows)
+    for line in ["a1,\(none),7,1750000000250", "a1,7,\(none),1750000000250", "a1,\(none),\(none),1750000000250"] {
+      guard case .failure(let fault) = read(line, rows) else {
+        Issue.record("\(line) is read")
+        continue
+      }
+      #expect(fault.field == .impressionID && "\(fault)".contains("has no value"), "\(line): \(fault)")
+      #expect("\(fault)".contains("(user)") || "\(fault)".contains("(click)"))
+    }
+    let own = try ClickParser(plan(.csv))
+    try header("adId,impressionId,time", own)
+    guard case .failure(let fault) = read("a1,\(none),1750000000250", own) else {
+      Issue.record("\(none) is an id")
+      return
+    }
+    #expect(fault.field == .impressionID)
+  }
+
+  @Test(arguments: [
+    "null", "\"\"", "\"  \"", "\"\\t\\u0020\"", "\"null\"", "\"NULL\"", "\"-\"", "[]", "[ ]", "{}", "{ }", "\"\\n \"",
+  ])
+  func anObjectWithoutIdentityIsNamed(_ none: String) throws {
+    let objects = try ClickParser(plan(.ndjson, .columns(["click", "a.b"])))
+    for line in [
+      #"{"adId":"a1","time":1750000000,"click":\#(none),"a":{"b":1}}"#,
+      #"{"adId":"a1","time":1750000000,"click":7,"a":{"b":\#(none)}}"#,
+      #"{"adId":"a1","time":1750000000,"click":7,"a":{}}"#,
+      #"{"adId":"a1","time":1750000000,"a":{"b":2}}"#, #"{"adId":"a1","time":1750000000,"click":7,"a":null}"#,
+    ] {
+      guard case .failure(let fault) = read(line, objects) else {
+        Issue.record("\(line) is read")
+        continue
+      }
+      #expect("\(fault)".contains("has no value"), "\(line): \(fault)")
+    }
+    #expect(throws: Never.self) { try read(#"{"adId":"a1","time":1750000000,"click":7,"a":{"b":0}}"#, objects).get() }
+    // Which of the two was meant?
+    guard case .failure = read(#"{"adId":"a1","time":1750000000,"click":7,"click":8,"a":{"b":0}}"#, objects) else {
+      Issue.record("an id of two values is read")
+      return
+    }
+  }
+
+  @Test func rowsAreTakenByCondition() throws {
+    var plan = plan(.csv)
+    plan.conditions = [LineCondition(column: "click", value: "1"), LineCondition(column: "cc", value: "d,e")]
+    let rows = try ClickParser(plan)
+    #expect(throws: ImportFault.self) { try header("adId,impressionId,time,click", rows) }
+    try header(" adId,impressionId , time,click,cc", rows)
+    func take(_ line: String) throws -> Bool {
+      try unsafe Array(line.utf8).withUnsafeBytes { bytes in try unsafe rows.read(bytes, number: 1) != nil }
+    }
+    #expect(try take("a1,\(Self.id),1750000000,1,\"d,e\""))
+    for line in ["a1,\(Self.id),1750000000,0,\"d,e\"", "a1,\(Self.id),1750000000,1,de", "?,?,?,,"] {
+      #expect(try !take(line), "\(line)")
+    }
+    #expect(throws: ClickLineFault.self) { try take("?,\(Self.id),1750000000,1,\"d,e\"") }
+  }
+
+  @Test func timesAreReadAsThePlanSays() throws {
+    var plan = plan(.csv)
+    plan.times = TimeReader(format: try TimeFormat("yyMMddHH"), zone: WallZone.fixed("+02:00"))
+    let rows = try ClickParser(plan)
+    try header("time,adId,impressionId", rows)
+    #expect(try read("14102100,a1,\(Self.id)", rows).get().time == 1_413_849_600_000 - 7_200_000)
+    plan.times = TimeReader()
+    let plain = try ClickParser(plan)
+    try header("time,adId,impressionId", plain)
+    for time in ["14102100", "20171107", "43046.39", "0", ""] {
+      guard case .failure(let fault) = read("\(time),a1,\(Self.id)", plain) else {
+        Issue.record("\(time) is a time")
+        continue
+      }
+      #expect(fault.field == .time)
+    }
+  }
+
   /// The derivation is a format: what `Formats/imports.md` says is what is derived, for good.
   @Test func derivedIdsAreThoseOfThePage() throws {
     var byLine = plan(.csv, .line)
@@ -123,13 +209,13 @@ import Testing
     try header("adId,time,country", rows)
     let line = "3845c4d7-9807-8769-bb9d-40f088929352"
     #expect(try read("42,1750000000,de", rows, number: 2).get().impression == ImpressionID(line))
-    let column = "45c2ff3a-122f-8132-8a06-e8345b6ecea7"
+    let column = "84c91b5a-0457-8de3-b0f5-d16180789c47"
     let named = try ClickParser(plan(.csv, .columns(["click", "shop"])))
     try header("adId,time,click,shop", named)
-    #expect(try read("42,1750000000,c-1,", named, number: 7).get().impression == ImpressionID(column))
+    #expect(try read("42,1750000000,c-1,7", named, number: 7).get().impression == ImpressionID(column))
     let objects = try ClickParser(plan(.ndjson, .columns(["click", "shop"])))
-    let object = #"{"adId":"42","time":1750000000,"click":"c-1","shop":""}"#
-    let member = "cdf124ca-fde3-8545-b884-1dd98cd5b2f5"
+    let object = #"{"adId":"42","time":1750000000,"click":"c-1","shop":"7"}"#
+    let member = "124c7630-8bef-8ddc-9e7f-9875493318bf"
     #expect(try read(object, objects).get().impression == ImpressionID(member))
     let path =
       #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
@@ -176,6 +262,7 @@ import Testing
       while unsafe try source.next({
         found.append($0.count)
         taken += $1
+        #expect($2 == 1)
       }) {}
       var due = lines.map(\.count)
       if !hasEnd, due.last == 0 { due.removeLast() }

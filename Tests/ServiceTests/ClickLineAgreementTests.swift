@@ -10,7 +10,7 @@ import Testing
     #"{"adId":"42","impressionId":"\#(id)","time":1763917200250}"#,
     #"{"adId":"a.b-c_D","impressionId":"0123456789abcdef0123456789ABCDEF","time":"2025-11-23T17:00:00.5+01:00","kid":"k1"}"#,
     #" { "time" : 1763917200.125 , "kid" : null , "adId" : "\u0034\u0032" , "impressionId" : "\#(id)" } "#,
-    #"{"signature":"\#(String(repeating: "0f", count: 32))","impressionId":"\#(id)","adId":"x","time":-0.5}"#,
+    #"{"signature":"\#(String(repeating: "0f", count: 32))","impressionId":"\#(id)","adId":42,"time":"10/Oct/2025:13:55:36 -0700"}"#,
   ]
   private static let pieces = [
     "\"", "\\", "{", "}", "[", "]", ":", ",", "null", "true", "1", "-", ".", "e5", "0", "\\u0034", "\\ud83d\\ude00",
@@ -25,15 +25,15 @@ import Testing
     }
     var values: [String: JSONValue] = [:]
     for member in members {
-      guard ["adId", "impressionId", "time", "signature", "kid"].contains(member.name) else { return nil }
       values[member.name] = member.value
     }
-    guard case .string(let ad)? = values["adId"], AdID(ad) != nil, case .string(let text)? = values["impressionId"],
+    guard let ad = id(values["adId"]), AdID(ad) != nil, let text = id(values["impressionId"]),
       let impression = ImpressionID(text), let time = time(values["time"])
     else { return nil }
     var result = [ad, "\(impression)", "\(time)", "-", "-"]
     switch values["signature"] {
     case nil, .null: break
+    case .string(""): break
     case .string(var text):
       let signature = text.withUTF8 { unsafe Signature(UnsafeRawBufferPointer($0)) }
       guard let signature else { return nil }
@@ -42,6 +42,7 @@ import Testing
     }
     switch values["kid"] {
     case nil, .null: break
+    case .string(""): break
     case .string(let kid):
       guard AdID(kid) != nil else { return nil }
       result[4] = kid
@@ -50,24 +51,20 @@ import Testing
     return result
   }
 
-  private func time(_ value: JSONValue?) -> Int64? {
+  private func id(_ value: JSONValue?) -> String? {
     switch value {
-    case .string(let text): Timestamp.parse(text) ?? epoch(text)
-    case .number(let text): epoch(text)
+    case .string(let text): text
+    case .number(let text): text.utf8.allSatisfy { 0x30...0x39 ~= $0 } ? text : nil
     default: nil
     }
   }
 
-  /// Decimal numbers by the book, slowly.
-  private func epoch(_ text: String) -> Int64? {
-    let negative = text.hasPrefix("-")
-    let parts = (negative ? text.dropFirst() : text[...]).split(separator: ".", omittingEmptySubsequences: false)
-    guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { 0x30...0x39 ~= $0 } }),
-      parts[0].count <= 15, let whole = Int64(parts[0])
-    else { return nil }
-    let fraction = parts.count == 2 ? Int64((parts[1] + "000").prefix(3))! : 0
-    let time = whole < 100_000_000_000 ? whole * 1000 + fraction : whole
-    return negative ? -time : time
+  private func time(_ value: JSONValue?) -> Int64? {
+    switch value {
+    case .string(var text), .number(var text):
+      text.withUTF8 { bytes in try? unsafe TimeReader().read(UnsafeRawBufferPointer(bytes)) }
+    default: nil
+    }
   }
 
   private func fast(_ line: [UInt8], _ reader: ClickLineReader) -> [String]? {

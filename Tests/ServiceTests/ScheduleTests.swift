@@ -1,3 +1,4 @@
+import Clicks
 import Platform
 import Service
 import Simulation

@@ -1,6 +1,7 @@
 import Catalog
 import Clicks
 import Platform
+import Records
 import Service
 
 /// `tally ads …`: the catalog.
@@ -136,7 +137,8 @@ package enum AdsCommands {
 
   // MARK: - import
 
-  private static let file = Operand<String>(.text("FILE"), "CSV with a header, or NDJSON; - is standard input")
+  private static let file = Operand<String>(
+    .text("FILE"), "CSV with a header, or NDJSON, gzip or not; - is standard input")
   private static let inputFormat = Option<String>(
     "input", .choice(["csv", "ndjson"]), "what the file is; without it its first character tells")
 
@@ -151,7 +153,10 @@ package enum AdsCommands {
     options: [inputFormat.declaration, Option<String>.format.declaration] + Target.options,
     examples: ["tally ads import ads.csv", "jq -c '.[]' ads.json | tally ads import - --input ndjson"]
   ) { arguments, console in
-    let body = try contents(arguments[file], console)
+    let body: [UInt8]
+    do { body = try InputFile(arguments[file], console).text(limit: importLimit) } catch let fault as FileFault {
+      throw Failure("\(arguments[file]) \(fault)", .refused)
+    }
     let first = body.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
     let isNDJSON = arguments[inputFormat].map { $0 == "ndjson" } ?? (first == UInt8(ascii: "{"))
     let door = try Target.open(arguments, console, need: .counts, making: true)
@@ -177,17 +182,4 @@ package enum AdsCommands {
 
   /// Bytes of an import at most: what the service takes in one request.
   private static let importLimit = 64 << 20
-
-  private static func contents(_ path: String, _ console: Console) throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    if path == "-" {
-      while case let more = console.input(1 << 16), !more.isEmpty, bytes.count <= importLimit { bytes += more }
-    } else {
-      bytes = try console.environment.files.open(path, .read).bytes(at: 0, count: importLimit + 1)
-    }
-    guard bytes.count <= importLimit else {
-      throw Failure("\(path): more than \(SizeText.write(Int64(importLimit))); import it in parts")
-    }
-    return bytes
-  }
 }

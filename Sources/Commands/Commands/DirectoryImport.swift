@@ -86,10 +86,10 @@ struct DirectoryImport {
     let plan = reading.plan
     let parser = try ClickParser(plan)
     let text = reading.text
-    if plan.format == .csv, plan.hasHeader, text != nil {
+    if !parser.isReady, text != nil {
       // Also where the import goes on behind it.
-      var head = reading.lines(from: 0)
-      _ = unsafe try head.next { line, _ in unsafe try parser.readHeader(line) }
+      var head = try reading.lines(from: 0)
+      while !parser.isReady, unsafe try head.next({ unsafe try parser.readHead($0, lines: $2) }) {}
     }
     let memory = ImportMemory(
       progress: StoreImport.progress(of: plan.sourceID, in: store.shards), finished: finished.read(plan.way),
@@ -125,7 +125,7 @@ struct DirectoryImport {
       shards: store.shards, layout: store.identity.layout, behind: before, sample: sample, route: route)
     if let before, passed == nil { work.skip(lines: before.lines, bytes: before.bytes) }
     let start = passed == nil ? before : nil
-    var reader = Reader(lines: reading.lines(from: start?.bytes ?? 0, digest: digest), digest: digest)
+    var reader = Reader(lines: try reading.lines(from: start?.bytes ?? 0, digest: digest), digest: digest)
     do {
       if let passed {
         try passOver(passed.before, parser, work, &reader)
@@ -185,10 +185,10 @@ struct DirectoryImport {
   ) throws {
     var number: UInt64 = 0
     while number < before.lines, !reader.isAtEnd {
-      reader.isAtEnd = unsafe try !reader.lines.next { line, lineBytes in
-        number += 1
-        if number == 1, reading.plan.format == .csv, reading.plan.hasHeader { unsafe try parser.readHeader(line) }
-        work.pass(lineBytes)
+      reader.isAtEnd = unsafe try !reader.lines.next { line, lineBytes, lineCount in
+        number += UInt64(lineCount)
+        if !parser.isReady { unsafe try parser.readHead(line, lines: lineCount) }
+        work.pass(lineBytes, lines: lineCount)
       }
     }
     guard !interrupt.isRequested else { throw Failure("interrupted; nothing was counted") }
@@ -198,21 +198,23 @@ struct DirectoryImport {
   private func read(
     _ parser: ClickParser, _ work: StoreImport, _ reader: inout Reader, from before: ReadBefore?
   ) throws -> Bool {
-    let needsHeader = reading.plan.format == .csv && reading.plan.hasHeader
     var progress = ImportProgress(console, size: reading.size, from: before?.bytes ?? 0)
     while work.lines & 0x3FF != 0 || !interrupt.isRequested {
-      let isThere = unsafe try reader.lines.next { line, lineBytes in
-        if work.lines == 0, needsHeader {
-          if reading.size == nil { unsafe try parser.readHeader(line) }
-          work.pass(lineBytes)
-        } else if unsafe ClickLineReader.isBlank(line) {
-          work.pass(lineBytes)
+      let isThere = unsafe try reader.lines.next { line, lineBytes, lineCount in
+        if !parser.isReady {
+          unsafe try parser.readHead(line, lines: lineCount)
+          work.pass(lineBytes, lines: lineCount)
+        } else if work.lines < parser.headLines || (unsafe ClickLineReader.isBlank(line)) {
+          work.pass(lineBytes, lines: lineCount)
         } else {
-          unsafe try work.take(line, lineBytes)
+          unsafe try work.take(line, lineBytes, lines: lineCount)
         }
       }
       // A pipe ends too when its writer was told to end together with this process.
-      guard isThere else { return interrupt.isRequested }
+      guard isThere else {
+        if let bytes = reader.lines.heldBack { work.holdBack(bytes) }
+        return interrupt.isRequested
+      }
       if work.isPieceFull, !work.flush(reader.settled) { return false }
       if work.lines & 0xFFF == 0 { progress.tell(lines: work.report.lines, bytes: work.bytes) }
     }

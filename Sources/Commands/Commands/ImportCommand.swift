@@ -8,7 +8,8 @@ import Store
 
 /// `tally import`: a log of clicks, from a file or from standard input.
 package enum ImportCommand {
-  private static let file = Operand<String>(.text("FILE"), "NDJSON, or CSV with a header; - is standard input")
+  private static let file = Operand<String>(
+    .text("FILE"), "NDJSON, or CSV with a header, gzip or not; - is standard input")
   private static let input = Option<String>(
     "input", .choice(ImportFormat.allCases.map(\.rawValue)), "what the file is; without it its first character tells")
   private static let history = Option(
@@ -17,7 +18,7 @@ package enum ImportCommand {
     toggle: "into-sealed", "clicks of sealed months become credits; without it they are rejected")
   private static let map = Option<[ClickLineFault.Field: String]>(
     "map", fieldNames,
-    "the column, or member, that holds a field: adId, impressionId, time, or a string to be kept: userAgent, referrer",
+    "the column, or member (by its path: ad.id), that holds a field: adId, impressionId, time, or a string to be kept: userAgent, referrer",
     repeats: true)
   private static let idFrom = Option<ImportedID>(
     "id-from", idSource, "derives ids for a log that has none: from each line, or from columns")
@@ -27,6 +28,16 @@ package enum ImportCommand {
     toggle: "again", "reads the whole file though it was read before; refused where repeats could not be told any more")
   private static let delimiter = Option<String>(
     "delimiter", .choice(["comma", "tab", "semicolon", "pipe"]), "between the fields of a line", standard: "comma")
+  private static let condition = Option<[LineCondition]>(
+    "where", conditions, "takes only lines whose column, or member, has this value; given again, all must hold",
+    repeats: true, joint: "\0")
+  private static let timeFormat = Option<TimeFormat>(
+    "time-format", formatOfTimes,
+    "how times are written: s, ms, us or ns since 1970, yyyyMMddHH, or %d/%m/%Y %H:%M:%S; without it what is clear")
+  private static let timeZone = Option<String>(
+    "time-zone", .text("ZONE"), "where times without a zone were written: UTC, +02:00, Europe/Berlin")
+  private static let complete = Option(
+    toggle: "complete", "the file is whole: its last line counts also where no newline is behind it")
   private static let noHeader = Option(toggle: "no-header", "the first line is a click; columns are called 1, 2, 3 …")
 
   private static let settings = [
@@ -37,8 +48,8 @@ package enum ImportCommand {
   package static let command = Command(
     "import", "takes in a log of clicks, each under its own time",
     discussion: """
-      A line is a JSON object or a row of a table, with adId, impressionId and time: RFC 3339, or seconds or milliseconds \
-      since 1970. A click counts once, however often its file is imported: ids are compared with all raw clicks that are \
+      A line is a JSON object or a row of a table, with adId, impressionId and time: RFC 3339, or a number \
+      since 1970, or what --time-format says. Files may be gzip or UTF-16. A click counts once, however often its file is imported: ids are compared with all raw clicks that are \
       kept. A directory that no server holds is written at full speed, and an import that was interrupted goes on where it \
       was when it is called again, if what was read is still what it begins with. A file that was read to its end is recognised \
       under any name: nothing is counted then, and the status is 0. A running server gets the clicks through POST /api/v1/clicks, under its own settings, \
@@ -48,8 +59,8 @@ package enum ImportCommand {
     operands: [file.declaration],
     options: [
       input.declaration, history.declaration, intoSealed.declaration, map.declaration, idFrom.declaration,
-      source.declaration, again.declaration,
-      delimiter.declaration, noHeader.declaration, Option<String>.format.declaration,
+      source.declaration, again.declaration, condition.declaration, timeFormat.declaration, timeZone.declaration,
+      complete.declaration, delimiter.declaration, noHeader.declaration, Option<String>.format.declaration,
       Settings.configOption.declaration,
     ] + Target.options + SettingsTable.all.filter { settings.contains($0.name) }.map(\.option),
     examples: [
@@ -61,6 +72,16 @@ package enum ImportCommand {
     var plan = ImportPlan()
     plan.names = arguments[map] ?? [:]
     plan.identity = arguments[idFrom] ?? .column
+    plan.conditions = arguments[condition] ?? []
+    plan.times.format = arguments[timeFormat]
+    if let name = arguments[timeZone] {
+      guard let zone = WallZone.find(name, console.environment.files) else {
+        throw UsageError(
+          "option --time-zone is \"\(name)\"; it must be UTC, an offset such as +02:00, or a zone of "
+            + "\(ZoneFile.directory) such as Europe/Berlin", command: "import")
+      }
+      plan.times.zone = zone
+    }
     plan.hasHeader = !arguments[toggle: noHeader]
     plan.delimiter = delimiters[arguments[delimiter] ?? "comma"] ?? UInt8(ascii: ",")
     plan.limits = values.eventTimes
@@ -77,7 +98,8 @@ package enum ImportCommand {
     plan.source = arguments[source] ?? (path == "-" ? "-" : String(path.split(separator: "/").last ?? "-"))
     let interrupt = Interrupt()
     let reading = try ImportReading(
-      path, plan, arguments[input].flatMap { ImportFormat(rawValue: $0) }, console, interrupt)
+      path, plan, arguments[input].flatMap { ImportFormat(rawValue: $0) },
+      isComplete: arguments[toggle: complete], console, interrupt)
     let outcome: ImportOutcome
     if isRemote {
       if arguments[toggle: again] { throw UsageError("--again: a running server is sent the whole file anyway") }
@@ -111,6 +133,22 @@ package enum ImportCommand {
     return names
   }
 
+  private static let conditions = ValueReader<[LineCondition]>("COLUMN=VALUE") { text throws(ValueFault) in
+    var conditions: [LineCondition] = []
+    for one in text.split(separator: "\0", omittingEmptySubsequences: false) {
+      guard let sign = one.firstIndex(of: "="), sign != one.startIndex else {
+        throw ValueFault("is \"\(one)\", not COLUMN=VALUE")
+      }
+      conditions.append(LineCondition(column: String(one[..<sign]), value: String(one[one.index(after: sign)...])))
+    }
+    guard conditions.count <= 64 else { throw ValueFault("is given more than 64 times") }
+    return conditions
+  }
+
+  private static let formatOfTimes = ValueReader<TimeFormat>("FORMAT") { text throws(ValueFault) in
+    do throws(TimeFormat.FormatFault) { return try TimeFormat(text) } catch { throw ValueFault(error.reason) }
+  }
+
   private static let idSource = ValueReader<ImportedID>("line|COLUMN,…") { text throws(ValueFault) in
     if text == "line" { return .line }
     let columns = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
@@ -118,68 +156,6 @@ package enum ImportCommand {
       throw ValueFault("is no list of different columns")
     }
     return .columns(columns)
-  }
-}
-
-/// A file that is being imported: how it is read, and from which byte on.
-struct ImportReading {
-  let path: String
-  private(set) var plan: ImportPlan
-  /// Bytes of the file; nil for standard input.
-  let size: UInt64?
-  private let file: (any File)?
-  private let console: Console
-  private let interrupt: Interrupt
-  /// What was read of standard input to learn what it is.
-  private let head: [UInt8]
-
-  init(_ path: String, _ plan: ImportPlan, _ format: ImportFormat?, _ console: Console, _ interrupt: Interrupt) throws {
-    self.path = path
-    self.console = console
-    self.interrupt = interrupt
-    if path == "-" {
-      file = nil
-      size = nil
-      var head: [UInt8] = []
-      while head.count < 8_192, case let more = console.input(8_192), !more.isEmpty { head += more }
-      self.head = head
-    } else {
-      let file = try console.environment.files.open(path, .read)
-      self.file = file
-      size = try file.size()
-      head = try file.bytes(at: 0, count: 8_192)
-    }
-    guard !head.starts(with: [0x1F, 0x8B]) else {
-      throw Failure("\(path) is compressed; try zcat FILE | tally import - --source NAME", .refused)
-    }
-    let first = head.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
-    self.plan = plan
-    self.plan.format = format ?? (first == UInt8(ascii: "{") ? .ndjson : .csv)
-  }
-
-  /// What can be read more than once; nil for standard input.
-  var text: SourceText? {
-    guard let file, let size else { return nil }
-    return SourceText(size: size, hasHeader: plan.format == .csv && plan.hasHeader) { offset, digest in
-      LineSource(file, from: offset, digest: digest)
-    }
-  }
-
-  /// The lines from `offset` on, which is 0 for standard input. `digest` has what lies before and takes in what is read.
-  func lines(from offset: UInt64, digest: SourceDigest? = nil) -> LineSource {
-    if let file { return LineSource(file, from: offset, digest: digest) }
-    var left = head[...]
-    let (console, interrupt) = (console, interrupt)
-    return unsafe LineSource(digest: digest) { buffer in
-      if left.isEmpty {
-        if let descriptor = console.inputDescriptor { interrupt.wait(for: descriptor) }
-        left = interrupt.isRequested ? [] : console.input(min(buffer.count, 1 << 18))[...]
-      }
-      let count = min(left.count, buffer.count)
-      for (i, byte) in left.prefix(count).enumerated() { unsafe buffer[i] = byte }
-      left = left.dropFirst(count)
-      return count
-    }
   }
 }
 

@@ -16,9 +16,14 @@ enum ImportOutcome {
   func show(_ path: String, _ format: OutputFormat, _ console: Console) -> ExitStatus {
     let report = result
     if case .json = format { console.print(json(report)) } else { words(path, report, console) }
+    if let held = report.heldBack {
+      console.note(
+        "\(path):\(held.line): not read: no newline is behind its \(held.bytes) bytes, so it may still be being written; "
+          + "import it again when it is whole, or say --complete")
+    }
     switch self {
     case .before: return .done
-    case .read: return report.rejectedLines == 0 ? .done : .failed
+    case .read: return report.rejectedLines == 0 && report.heldBack == nil ? .done : .failed
     case .interrupted: return .failed
     }
   }
@@ -42,6 +47,7 @@ enum ImportOutcome {
       .init("lines", .integer(report.lines)), .init("skipped", .integer(report.skipped)),
       .init("accepted", .integer(report.accepted)), .init("duplicate", .integer(report.duplicate)),
       .init("rejectedCount", .object(counts)), .init("rejected", .array(lines)),
+      .init("leftOut", .integer(report.leftOut)), .init("heldBack", report.heldBack.map { .integer($0.line) } ?? .null),
     ]
     switch self {
     case .read: break
@@ -78,10 +84,14 @@ enum ImportOutcome {
           + (line.map { "all clicks through line \($0) are durable" } ?? "not all that was read is durable")
           + ", and calling it again goes on")
     }
+    if report.rejected.contains(where: { $0.detail.hasPrefix("time ") }) {
+      console.note("times that are written otherwise: see --time-format and --time-zone in tally help import")
+    }
     let codes = report.rejectedCount.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+    let left = report.leftOut > 0 ? ", \(report.leftOut) lines left out by --where" : ""
     let before = report.skipped > 0 ? ", \(report.skipped) lines done before" : ""
     console.print(
       "\(report.accepted) accepted, \(report.duplicate) duplicate, \(rejected) rejected"
-        + (codes.isEmpty ? "" : " (\(codes.joined(separator: ", ")))") + before)
+        + (codes.isEmpty ? "" : " (\(codes.joined(separator: ", ")))") + left + before)
   }
 }

@@ -26,29 +26,35 @@ enum RemoteImport {
     var number: UInt64 = 0
     var bytes: UInt64 = 0
     var progress = ImportProgress(console, size: reading.size, from: 0)
-    var lines = reading.lines(from: 0)
-    while unsafe try lines.next({ line, lineBytes in
-      number += 1
+    var lines = try reading.lines(from: 0)
+    while unsafe try lines.next({ line, lineBytes, lineCount in
+      let first = number + 1
+      number += UInt64(lineCount)
       bytes += UInt64(lineBytes)
-      if number == 1, reading.plan.format == .csv, reading.plan.hasHeader {
-        do { return unsafe try parser.readHeader(line) } catch { throw Failure("\(reading.path): \(error)") }
+      if !parser.isReady {
+        do { unsafe try parser.readHead(line) } catch { throw Failure("\(reading.path): \(error)") }
+        return
       }
       if unsafe ClickLineReader.isBlank(line) { return }
       report.lines += 1
       do throws(ClickLineFault) {
-        let click = unsafe try parser.read(line, number: number)
+        guard let click = unsafe try parser.read(line, number: first) else {
+          report.leftOut += 1
+          return
+        }
         body += "{\"adId\":\"".utf8
         body += parser.adID
         body += "\",\"impressionId\":\"\(click.spelling)\",\"time\":\(milliseconds(click.time))".utf8
         if let strings = click.strings { add(strings, reading.plan.captures, to: &body) }
         body += "}\n".utf8
-        numbers.append(number)
-      } catch { report.reject(number, ImportRejection.malformed.code, error.description) }
+        numbers.append(first)
+      } catch { report.reject(first, ImportRejection.malformed.code, error.description) }
     }) {
       guard numbers.count == batch else { continue }
       try send(&body, &numbers, reading.plan, door, &report)
       progress.tell(lines: report.lines, bytes: bytes)
     }
+    if let bytes = lines.heldBack { report.heldBack = ImportResult.HeldBack(line: number + 1, bytes: bytes) }
     if !numbers.isEmpty { try send(&body, &numbers, reading.plan, door, &report) }
     return report
   }

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import Platform
 
@@ -50,9 +51,9 @@ package final class Console {
 
   // MARK: - Data
 
-  /// One line of data.
+  /// One line of data; its control characters are written out.
   package func print(_ line: String) {
-    pending += line.utf8
+    pending += ControlText.escaped(line).utf8
     pending.append(UInt8(ascii: "\n"))
     if pending.count >= 1 << 16 { flush() }
   }
@@ -72,11 +73,11 @@ package final class Console {
 
   // MARK: - Talk
 
-  /// One line for the person at the terminal.
+  /// One line for the person at the terminal; its control characters are written out.
   package func note(_ line: String) {
     flush()
     clearProgress()
-    _ = sink(.talk, Array((line + "\n").utf8))
+    _ = sink(.talk, Array((ControlText.escaped(line) + "\n").utf8))
   }
 
   /// Shows how far a long work is, on a terminal only; replaces what was shown before.
@@ -84,7 +85,7 @@ package final class Console {
     guard talksToTerminal else { return }
     flush()
     progressShown = true
-    _ = sink(.talk, Array("\r\u{1B}[K\(line)".utf8))
+    _ = sink(.talk, Array("\r\u{1B}[K\(ControlText.escaped(line))".utf8))
   }
 
   /// Takes the progress line away.

@@ -83,7 +83,7 @@ package struct Arguments: Sendable {
     } else {
       throw UsageError("option \(parts[0]) needs a value, \(option.placeholder ?? "")", command: command.name)
     }
-    if let before = texts[option.name] { text = before + "," + text }
+    if let before = texts[option.name] { text = before + option.joint + text }
     do throws(ValueFault) { values[option.name] = try option.read(text) } catch {
       throw UsageError("option \(parts[0]) \(error.reason)", command: command.name)
     }

@@ -10,13 +10,14 @@ package struct Option<Value: Sendable>: Sendable {
   /// - Parameters:
   ///   - standard: the text of the value where none is given; nil for none.
   ///   - variable: the environment variable that is asked where the option is not given.
-  ///   - repeats: it may be given several times; the texts are then read as one, with commas between them.
+  ///   - repeats: it may be given several times; the texts are then read as one, with `joint` between them.
   package init(
     _ name: String, _ reader: ValueReader<Value>, _ help: String, standard: String? = nil, variable: String? = nil,
-    repeats: Bool = false
+    repeats: Bool = false, joint: String = ","
   ) {
     declaration = OptionDeclaration(
-      name: name, placeholder: reader.placeholder, help: help, standard: standard, variable: variable, repeats: repeats
+      name: name, placeholder: reader.placeholder, help: help, standard: standard, variable: variable, repeats: repeats,
+      joint: joint
     ) { text throws(ValueFault) in try reader.read(text) }
   }
 }
@@ -41,11 +42,13 @@ package struct OptionDeclaration: Sendable {
   package let variable: String?
   /// Whether it may be given several times.
   package let repeats: Bool
+  /// What stands between its texts then.
+  package let joint: String
   package let read: @Sendable (String) throws(ValueFault) -> any Sendable
 
   package init(
     name: String, placeholder: String?, help: String, standard: String?, variable: String?, repeats: Bool = false,
-    read: @escaping @Sendable (String) throws(ValueFault) -> any Sendable
+    joint: String = ",", read: @escaping @Sendable (String) throws(ValueFault) -> any Sendable
   ) {
     self.name = name
     self.placeholder = placeholder
@@ -53,6 +56,7 @@ package struct OptionDeclaration: Sendable {
     self.standard = standard
     self.variable = variable
     self.repeats = repeats
+    self.joint = joint
     self.read = read
   }
 }

@@ -11,7 +11,7 @@ extension API {
     let grant = try authorize(request, route)
     let terms = try Self.terms(request)
     if terms.admitsHistory || terms.takesSealed, !grant.allows(.history) { throw .scopeMissing("history") }
-    guard request.mediaType == "application/x-ndjson" else {
+    guard let type = request.mediaType, RecordType.ndjson.contains(type) else {
       throw .unsupportedMediaType(["application/x-ndjson"])
     }
     return (grant, terms)
@@ -42,11 +42,11 @@ extension API {
 }
 
 extension Problem {
-  /// 415: bodies are taken as they are.
+  /// 415: of codings of bodies, gzip alone is read.
   static let encodedBody = Problem(
     415, "unsupported-encoding", "The body has a coding that is not accepted",
-    "Content-Encoding must be absent or identity",
-    headers: [("Accept-Encoding", "identity")])
+    "Content-Encoding must be gzip, identity, or absent",
+    headers: [("Accept-Encoding", "gzip, identity")])
 
   /// 503: as many batches are under way as there may be.
   static let tooManyBatches = Problem(

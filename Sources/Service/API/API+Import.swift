@@ -5,19 +5,22 @@ import Clicks
 // that neither memory nor the log of the database grows with the file.
 
 extension API {
+  /// The longest text of an import when it is unpacked, bytes.
+  static let importLimit = 64 << 20
+
   /// The longest line of NDJSON, bytes.
   static let maximumLine = 65_536
 
   /// An import of the request's body, which has yet to do its first step.
   func importAds(_ request: APIRequest, _ grant: Grant) throws(Problem) -> AdImport {
     _ = try request.values()
-    switch request.mediaType {
-    case "text/csv":
-      return AdImport(self, grant, requestID: request.requestID, body: request.body, isCSV: true)
-    case "application/x-ndjson":
-      return AdImport(self, grant, requestID: request.requestID, body: request.body, isCSV: false)
-    default: throw .unsupportedMediaType(["text/csv", "application/x-ndjson"])
+    let type = request.mediaType ?? ""
+    let isCSV = RecordType.csv.contains(type)
+    guard isCSV || RecordType.ndjson.contains(type) else {
+      throw .unsupportedMediaType(["text/csv", "application/x-ndjson"])
     }
+    let text = try Self.text(of: request, limit: Self.importLimit)
+    return AdImport(self, grant, requestID: request.requestID, body: text, isCSV: isCSV)
   }
 
   /// Stores rows in one transaction.
@@ -58,7 +61,11 @@ extension API {
     guard line.count <= maximumLine else { return faulty("is longer than \(maximumLine) bytes") }
     if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return nil }
     do throws(JSONError) {
-      guard case .object(let members) = try JSONReader.read(line) else { return faulty("is not a JSON object") }
+      guard case .object(let members) = try JSONReader.read(line) else {
+        return faulty(
+          line.first == UInt8(ascii: "[")
+            ? "is a JSON array; each line must be one JSON object" : "is not a JSON object")
+      }
       // Faults of values are found again where the row is stored; here only those of the form matter.
       let (fields, faults) = AdDocument.read(members)
       return AdRow(line: number, fields: fields, faults: faults)

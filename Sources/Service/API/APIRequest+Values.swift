@@ -70,6 +70,12 @@ struct Fields {
     return nil
   }
 
+  /// An id: a string, or a whole number, whose digits are the id; nil where it is absent.
+  mutating func identifier(_ name: String) -> String? {
+    if case .number(let digits)? = members[name], digits.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) { return digits }
+    return string(name)
+  }
+
   /// Whether a member is true; nil where it is absent.
   mutating func truth(_ name: String) -> Bool? {
     guard let value = members[name] else { return nil }

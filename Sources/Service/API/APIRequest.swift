@@ -10,6 +10,7 @@ package struct APIRequest: Sendable {
   /// The fields of these names; nil where absent.
   package var authorization: String?
   package var contentType: String?
+  package var contentEncoding: String?
   package var accept: String?
   package var ifNoneMatch: String?
   /// Where a stream of events broke off.
@@ -46,6 +47,7 @@ package struct APIRequest: Sendable {
     method = request.method
     authorization = request.headerText("Authorization")
     contentType = request.headerText("Content-Type")
+    contentEncoding = request.headerText("Content-Encoding")
     accept = request.headerText("Accept")
     ifNoneMatch = request.headerText("If-None-Match")
     lastEventID = request.headerText("Last-Event-ID")

@@ -5,6 +5,8 @@ import Clicks
 enum AdDocument {
   /// Fields that answers have and requests may repeat, so that what was read can be put back; they change nothing.
   static let readOnly = ["createdAt", "updatedAt"]
+  /// Fields that may be numbers.
+  static let ids = ["adId", "advertiserId", "campaignId"]
 
   static func json(_ ad: Ad) -> JSONValue {
     .object([
@@ -23,7 +25,8 @@ enum AdDocument {
     var source = Fields(members, known: AdFields.columns.map(\.name) + readOnly)
     var fields = AdFields()
     for column in AdFields.columns where column.name != "passQuery" {
-      fields[keyPath: column.path] = source.string(column.name)
+      fields[keyPath: column.path] =
+        Self.ids.contains(column.name) ? source.identifier(column.name) : source.string(column.name)
     }
     if let list = source.strings("passQuery") {
       for name in list where name.isEmpty || name.contains(where: { $0 == " " || $0 == "," }) {

@@ -44,7 +44,8 @@ extension OpenAPI {
         "duplicate":{"type":"integer","description":"Clicks that counted before."},
         "rejectedCount":{"type":"object","description":"All rejected lines by code: malformed, bad-signature, unknown-ad, paused, expired, too-old, in-future, unrecorded.","additionalProperties":{"type":"integer"}},
         "rejected":{"type":"array","maxItems":1000,"items":{"type":"object","required":["line","code","detail"],"properties":{
-          "line":{"type":"integer","description":"From 1; blank lines count."},"code":{"type":"string"},"detail":{"type":"string"}}}}}},
+          "line":{"type":"integer","description":"From 1; blank lines count."},"code":{"type":"string"},"detail":{"type":"string"}}}},
+        "ignoredMembers":{"type":"integer","description":"Members that the service does not know or does not keep; absent where there were none."}}},
       "ImportReport":{"type":"object","required":["created","updated","rejectedCount","rejected"],"properties":{
         "created":{"type":"integer"},"updated":{"type":"integer"},
         "rejectedCount":{"type":"object","description":"Rejected rows by code: invalid, key-collision, advertiser-fixed, row-damaged.","additionalProperties":{"type":"integer"}},

@@ -2,6 +2,7 @@ import Catalog
 import Clicks
 import Glibc
 import HTTP
+import Records
 import Synchronization
 
 // One batch on its way:
@@ -82,6 +83,8 @@ final class Batch: @unchecked Sendable {
 
   // The worker's own.
 
+  /// What unpacks its body, and says where that is no text.
+  let front: TextFront
   var splitter = LineSplitter()
   var report = BatchReport()
   /// Whether lines need no signature.
@@ -95,15 +98,21 @@ final class Batch: @unchecked Sendable {
   /// Every line was read, or no more will be; and since when, monotonic nanoseconds.
   var isRead = false
   var readAt: Int64 = 0
-  /// Why it cannot go on, and since when.
+  /// Why it cannot go on, and since when; whether that is its body's fault.
   var failure: String?
+  var isMalformed = false
   var failedAt: Int64 = 0
   /// Its answer is on its way.
   var isAnswered = false
   /// Its client has gone.
   var isOrphaned = false
 
-  init(exchange: Exchange, loop: EventLoop, requestID: String, answer: @escaping @Sendable (APIResponse) -> Void) {
+  /// A batch whose sender says that its body is gzip, or does not; of which `limit` bytes of text are read.
+  init(
+    exchange: Exchange, loop: EventLoop, requestID: String, isGzip: Bool, limit: UInt64,
+    answer: @escaping @Sendable (APIResponse) -> Void
+  ) {
+    front = TextFront(limit: limit, mustBeGzip: isGzip)
     self.exchange = exchange
     self.loop = loop
     self.requestID = requestID

@@ -3,8 +3,9 @@ import Clicks
 // What the batch door says about a batch:
 //
 //   {"accepted":2,"duplicate":1,"rejectedCount":{"malformed":1},
-//    "rejected":[{"line":4,"code":"malformed","detail":"time is missing"}]}
+//    "rejected":[{"line":4,"code":"malformed","detail":"time is missing"}],"ignoredMembers":3}
 //
+// `ignoredMembers`, which is there where it is not 0, are members that the server does not know or does not keep.
 // Its size is bounded whatever the batch's: the first thousand rejected lines are spelled out, all are counted.
 
 /// Why a line of a batch was not counted.
@@ -41,6 +42,8 @@ struct Rejection: Sendable {
 struct BatchReport: Sendable {
   var accepted = 0
   var duplicate = 0
+  /// Members that were read over.
+  var ignoredMembers = 0
   /// Lines by the code of their rejection, in the order of `RejectionCode`.
   private(set) var rejectedCount = InlineArray<9, Int>(repeating: 0)
   private var rejected: [Rejection] = []
@@ -73,10 +76,11 @@ struct BatchReport: Sendable {
         "line": .integer(rejection.line), "code": .string(rejection.code.name), "detail": .string(detail),
       ])
     }
+    let ignored = ignoredMembers > 0 ? [JSONValue.Member("ignoredMembers", .integer(ignoredMembers))] : []
     return [
       .init("accepted", .integer(accepted)), .init("duplicate", .integer(duplicate)),
       .init("rejectedCount", .object(counts)), .init("rejected", .array(lines)),
-    ]
+    ] + ignored
   }
 }
 
@@ -87,6 +91,14 @@ extension Problem {
     var problem = Problem(
       503, "batch-stopped", "The batch was not taken whole",
       "\(detail); \(report.settled) lines were settled, send the whole batch again", headers: [("Retry-After", "1")])
+    problem.members = report.members + [.init("unsettled", .integer(unsettled))]
+    return problem
+  }
+
+  /// 400: the body cannot be read on behind `lines` lines, whose outcome stands.
+  static func batchMalformed(_ detail: String, _ report: BatchReport, lines: Int, unsettled: Int) -> Problem {
+    let before = "; \(lines) lines before that were read, send the whole batch again"
+    var problem = Problem.malformedBody(detail + (lines > 0 ? before : ""))
     problem.members = report.members + [.init("unsettled", .integer(unsettled))]
     return problem
   }

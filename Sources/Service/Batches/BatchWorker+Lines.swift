@@ -25,6 +25,8 @@ extension BatchWorker {
     if batch.failure != nil { return }
     if unsafe ClickLineReader.isBlank(text) { return }
     let line: ClickLine
+    let ignored = reader.ignored
+    defer { batch.report.ignoredMembers += reader.ignored - ignored }
     do throws(ClickLineFault) { line = try unsafe reader.read(text) } catch {
       return reject(batch, number, .malformed, error.detail, field: error.field)
     }

@@ -176,12 +176,15 @@ final class BatchWorker: @unchecked Sendable {
     for piece in news.pieces {
       counts.bytes += piece.count
       if batch.failure == nil, !batch.isOrphaned {
-        unsafe batch.splitter.feed(piece.bytes) { line, number in unsafe take(line, number, of: batch, at: place) }
+        unsafe read(batch, at: place) { try unsafe batch.front.feed(piece.bytes, $0) }
         resolve(batch)
         publish()
         _ = collect()
       }
       pool.give(piece)
+    }
+    if news.isEnded, !batch.isRead {
+      unsafe read(batch, at: place) { unsafe try batch.front.finish($0) }
     }
     if news.isEnded, !batch.isRead {
       unsafe batch.splitter.finish { line, number in unsafe take(line, number, of: batch, at: place) }
@@ -191,6 +194,21 @@ final class BatchWorker: @unchecked Sendable {
     }
     if isDraining, !batch.isRead { fail(batch, "the server is shutting down") }
     return true
+  }
+
+  /// Takes the lines of the text that `source` hands over.
+  private func read(
+    _ batch: Batch, at place: Int, _ source: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+  ) {
+    do {
+      unsafe try source { text in
+        unsafe batch.splitter.feed(text) { line, number in unsafe take(line, number, of: batch, at: place) }
+      }
+    } catch {
+      // The last line that has come is cut where the text broke off, and is not taken.
+      fail(batch, "the body \(error)")
+      batch.isMalformed = true
+    }
   }
 
   func publish() { for i in lanes.indices { lanes[i].publish() } }
@@ -219,7 +237,11 @@ final class BatchWorker: @unchecked Sendable {
       counts.abandoned += 1
     } else if let failure = batch.failure {
       counts.stopped += 1
-      let problem = Problem.batchStopped(failure, batch.report, unsettled: batch.outstanding + batch.unknown)
+      let unsettled = batch.outstanding + batch.unknown
+      let problem =
+        batch.isMalformed
+        ? Problem.batchMalformed(failure, batch.report, lines: batch.splitter.lines, unsettled: unsettled)
+        : Problem.batchStopped(failure, batch.report, unsettled: unsettled)
       batch.answer(problem.response(requestID: batch.requestID))
     } else {
       counts.done += 1

@@ -191,7 +191,7 @@ struct ZoneRule: Sendable {
 
   func offset(at time: Int64) -> Int64 {
     guard let summer else { return standard }
-    let (year, _, _) = CronTimes.civil(CronTimes.floorDivide(time + standard, 86_400))
+    let (year, _, _) = Timestamp.civil(fromDays: Timestamp.floorDivide(time + standard, 86_400))
     // Each change is told by the wall as it was before it.
     let begins = Self.moment(start, year) - standard
     let ends = Self.moment(end, year) - summer
@@ -201,17 +201,19 @@ struct ZoneRule: Sendable {
 
   /// When a change happens in a year, on the wall, seconds since 1970.
   private static func moment(_ change: Change, _ year: Int64) -> Int64 {
-    let newYear = CronTimes.day(year, 1, 1)
+    let newYear = Timestamp.days(fromCivil: year, 1, 1)
     let day: Int64
     if change.month > 0 {
-      let first = CronTimes.day(year, change.month, 1)
-      let next = change.month == 12 ? CronTimes.day(year + 1, 1, 1) : CronTimes.day(year, change.month + 1, 1)
+      let first = Timestamp.days(fromCivil: year, Int64(change.month), 1)
+      let next =
+        change.month == 12
+        ? Timestamp.days(fromCivil: year + 1, 1, 1) : Timestamp.days(fromCivil: year, Int64(change.month) + 1, 1)
       let weekday = ((first % 7) + 11) % 7
       var found = first + (Int64(change.day) - weekday + 7) % 7 + Int64(change.week - 1) * 7
       while found >= next { found -= 7 }
       day = found
     } else if change.isJulian {
-      let isLeap = CronTimes.day(year, 3, 1) - newYear == 60
+      let isLeap = Timestamp.days(fromCivil: year, 3, 1) - newYear == 60
       day = newYear + Int64(change.day) - 1 + (isLeap && change.day >= 60 ? 1 : 0)
     } else {
       day = newYear + Int64(change.day)
