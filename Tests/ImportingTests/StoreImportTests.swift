@@ -219,12 +219,12 @@ import Testing
       let parser = try ClickParser(plan)
       if format == .csv {
         let header = Array("adId,impressionId,time".utf8)
-        try unsafe header.withUnsafeBytes { unsafe try parser.readHeader($0) }
+        try unsafe header.withUnsafeBytes { _ = unsafe try parser.readHead($0) }
       }
       let store = try open(1)
       let work = try StoreImport(
         plan, parser: parser, gate: AdGate(catalog, admitsPaused: false), clock: store.clock, shards: store.shards,
-        source: (9, UInt64(number))
+        layout: 0, behind: nil, sample: nil
       ) { _ in 0 }
       // The first and the third are timed with hyphens, and expired.
       for offset in [-30 * day, -90 * 365 * day, 120_000, 2 * day, 7_000 * 365 * day] {
@@ -233,12 +233,12 @@ import Testing
           let text = Array(
             (format == .csv
               ? "ad1,\(spelling),\(now)" : #"{"adId":"ad1","impressionId":"\#(spelling)","time":\#(now)}"#).utf8)
-          #expect(try unsafe text.withUnsafeBytes { unsafe try work.take($0, text.count + 1) })
-          let click = try unsafe text.withUnsafeBytes { unsafe try parser.read($0, number: 2) }
+          try unsafe text.withUnsafeBytes { unsafe try work.take($0, text.count + 1) }
+          let click = try #require(try unsafe text.withUnsafeBytes { unsafe try parser.read($0, number: 2) })
           #expect((click.minted == nil) == (spelling.utf8.count == 32) && click.spelling == spelling)
         }
       }
-      try work.finish()
+      try work.finish(SourceDigest().value) { _ in }
       #expect(work.report.rejectedCount == ["expired": 2])
       #expect(work.report.accepted == 5 && work.report.duplicate == 3, "\(format)")
     }

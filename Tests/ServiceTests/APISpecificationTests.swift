@@ -102,7 +102,7 @@ import Testing
 
   /// The names as the route lists them; only their number and presence matter.
   private func knownOrder(_ route: Route, _ names: [String]) -> String {
-    route == .listAds ? "advertiserId, cursor, limit" : names.joined(separator: ", ")
+    route == .listAds ? "advertiserId, campaignId, cursor, limit" : names.joined(separator: ", ")
   }
 
   @Test func itIsServedWithoutAToken() throws {
