@@ -126,7 +126,8 @@ let package = Package(
         .executableTarget(
           name: "fuzz",
           dependencies: [
-            "Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Store", "Simulation",
+            "Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Store", "Records",
+            "Importing", "Simulation",
           ],
           path: "Tests/Fuzz", swiftSettings: settings)
       ])

@@ -53,7 +53,8 @@ import Testing
       [UInt8($0 >> 8), UInt8($0 & 255)]
     }
     #expect(try take([0xFE, 0xFF] + wide).figures == [2, 0, 0, 0])
-    #expect(try take(wide).figures == [0, 2, 0, 0])
+    // The same text, so the same file.
+    #expect(try take(wide).talk.contains("readAlready"))
     for (bytes, words) in [
       (Array("PK\u{3}\u{4}".utf8) + [UInt8](repeating: 1, count: 99), "is a zip archive; unzip it first"),
       ([0x28, 0xB5, 0x2F, 0xFD, 1], "zstd"), (Array("PAR1xx".utf8), "Parquet"),
@@ -94,7 +95,7 @@ import Testing
     let first = try take(Array(begin.utf8), "--id-from line")
     #expect(first.figures == [1, 0, 0, 3] && first.talk.contains("no newline"), "\(first.talk)")
     let second = try take(Array((begin + "b\n").utf8), "--id-from line")
-    #expect(second.figures[0] + second.figures[1] == 2 && second.figures[0] == 1, "\(second.talk)")
+    #expect(second.figures == [1, 0, 0, 0], "\(second.talk)")
     #expect(
       try take(Array("adId,time,k\n42,\(now - 5),ccc".utf8), "--id-from line --source z --complete").figures == [
         1, 0, 0, 0,

@@ -158,6 +158,6 @@ import Testing
     let (a, b) = (try total("a"), try total("b"))
     #expect(a == lines / 3 && b == lines - lines / 3)
     #expect(server.stop() == 0)
-    #expect(session.run("verify --data-dir DATA").talk.contains("sound: \(lines) clicks"))
+    #expect(session.run("verify --data-dir DATA").talk.contains("sound: 240,000 clicks"))
   }
 }

@@ -3,7 +3,9 @@ import ClickLog
 import Clicks
 import Columns
 import Files
+import Importing
 import Platform
+import Records
 import Runs
 import Segments
 import Simulation
@@ -22,7 +24,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   defer { unsafe bytes.deallocate() }
   unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(start: data + 1, count: count - 1))
   let input = UnsafeRawBufferPointer(bytes)
-  switch unsafe data[0] % 8 {
+  switch unsafe data[0] % 11 {
   case 0: unsafe integers(input)
   case 1: unsafe rows(input)
   case 2: unsafe strings(input)
@@ -30,6 +32,9 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   case 4: unsafe manifest(input)
   case 5: unsafe container(input, .run)
   case 6: unsafe clickLines(input)
+  case 7: unsafe text(input)
+  case 8: unsafe times(input)
+  case 9: unsafe records(input)
   default: unsafe container(input, .segment)
   }
   return 0
@@ -85,12 +90,14 @@ private func clickLines(_ input: UnsafeRawBufferPointer) {
   guard input.count > 1 else { return }
   let size = unsafe 1 + Int(input[0])
   let text = unsafe UnsafeRawBufferPointer(rebasing: input[1...])
-  let readers = [ClickLineReader(), ClickLineReader(.skip)]
+  let readers = [
+    ClickLineReader(), ClickLineReader(names: [.adID: "adId"], idFrom: ["a.b", "impressionId"], conditions: []),
+  ]
   var whole: [Int64?] = []
   var inPieces: [Int64?] = []
   func read(_ line: UnsafeRawBufferPointer, into times: inout [Int64?]) {
     let found = readers.map { reader in try? unsafe reader.read(line).time }
-    // What the strict one takes the other takes alike.
+    // What the plain one takes, the one that looks for members takes alike.
     precondition(found[0] == nil || found[0] == found[1])
     if let strict = found[0] { precondition(unsafe !ClickLineReader.isBlank(line) && strict > .min) }
     times += found
@@ -105,6 +112,75 @@ private func clickLines(_ input: UnsafeRawBufferPointer) {
   }
   unsafe pieces.finish { line, _ in unsafe read(line, into: &inPieces) }
   precondition(whole == inPieces && splitter.lines == pieces.lines)
+}
+
+/// The front of files and bodies. The first byte says in which pieces they come: what is read, and what is wrong, is the same.
+private func text(_ input: UnsafeRawBufferPointer) {
+  guard input.count > 1 else { return }
+  let bytes = unsafe Array(input[1...])
+  func read(_ size: Int) -> (text: [UInt8], fault: String?) {
+    let front = TextFront(limit: 1 << 22)
+    var text: [UInt8] = []
+    do {
+      for start in stride(from: 0, to: bytes.count, by: size) {
+        let piece = Array(bytes[start..<min(start + size, bytes.count)])
+        try unsafe piece.withUnsafeBytes { unsafe try front.feed($0) { unsafe text.append(contentsOf: $0) } }
+      }
+      unsafe try front.finish { unsafe text.append(contentsOf: $0) }
+    } catch { return (text, "\(error)") }
+    return (text, nil)
+  }
+  let (whole, inPieces) = (read(bytes.count), read(unsafe 1 + Int(input[0])))
+  // A head that is one object is known before it is whole, so that what is wrong may be called otherwise.
+  precondition((whole.fault == nil) == (inPieces.fault == nil))
+  if whole.fault == nil { precondition(whole.text == inPieces.text) }
+}
+
+/// Times: what is read is in the years that are read, and is read again as it is written.
+private func times(_ input: UnsafeRawBufferPointer) {
+  let reader = TimeReader()
+  if let time = try? unsafe reader.read(input) {
+    precondition(time >= 946_684_800_000)
+    var text = Timestamp.format(time)
+    let again = text.withUTF8 { bytes in try? unsafe reader.read(UnsafeRawBufferPointer(bytes)) }
+    precondition(again == time)
+  }
+  // A format and a text of it.
+  guard let cut = input.firstIndex(of: 0) else { return }
+  let name = unsafe String(decoding: input[..<cut], as: UTF8.self)
+  guard let format = try? TimeFormat(name) else { return }
+  let told = TimeReader(format: format, zone: .fixed(3_600))
+  _ = try? unsafe told.read(UnsafeRawBufferPointer(rebasing: input[(cut + 1)...]))
+}
+
+/// Records of a table: however its bytes come, they take all of them, and each is cut into fields or named.
+private func records(_ input: UnsafeRawBufferPointer) {
+  guard input.count > 1 else { return }
+  let bytes = unsafe Array(input[1...])
+  func read(_ size: Int) -> [[Int]] {
+    var at = 0
+    var source = unsafe LineSource { buffer in
+      let count = min(buffer.count, bytes.count - at, size)
+      for i in 0..<count { unsafe buffer[i] = bytes[at + i] }
+      at += count
+      return count
+    }
+    source.quotes = UInt8(ascii: ",")
+    var plan = ImportPlan()
+    plan.format = .csv
+    plan.hasHeader = false
+    plan.names = [.adID: "1", .time: "2"]
+    plan.identity = .columns(["3"])
+    let parser = try! ClickParser(plan)
+    var found: [[Int]] = []
+    while unsafe try! source.next({ line, bytes, lines in
+      _ = try? unsafe parser.read(line, number: 1)
+      found.append([line.count, bytes, lines])
+    }) {}
+    precondition(found.reduce(0) { $0 + $1[1] } == bytes.count)
+    return found
+  }
+  precondition(read(bytes.count) == read(unsafe 1 + Int(input[0])))
 }
 
 private func frame(_ input: UnsafeRawBufferPointer) {
