@@ -51,7 +51,8 @@ extension API {
     switch table {
     case .ad: changed(.ads([AdKey(rawValue: UInt64(bitPattern: number))]))
     case .signingKey: changed(.keys)
-    case .token, .job, .schedule: break
+    case .token: changed(.tokens)
+    case .job, .schedule: break
     }
     return .noContent
   }
