@@ -32,6 +32,8 @@ package enum ImportNote: Equatable, Sendable {
   case changed
   /// It was read to its end, but not every line was counted.
   case rejectedBefore(FinishedImport)
+  /// It was read to its end, but a shard that was accepted with `--accept-shard` since has lost clicks.
+  case lostSince(FinishedImport)
 }
 
 /// How far a source was read.
@@ -74,8 +76,13 @@ package struct ImportMemory {
   /// By shard: raw clicks below this position are gone.
   package var retired: [UInt64]
   package var layout: UInt32
+  /// When a shard was last accepted with clicks missing, ms of the logical clock: what ended before may be lost in part.
+  package var lost: Int64
 
-  package init(progress: [SourceProgress]?, finished: [FinishedImport], retired: [UInt64], layout: UInt32) {
+  package init(
+    progress: [SourceProgress]?, finished: [FinishedImport], retired: [UInt64], layout: UInt32, lost: Int64 = .min
+  ) {
+    self.lost = lost
     self.progress = progress
     self.finished = finished
     self.retired = retired
@@ -164,6 +171,7 @@ package struct ImportMemory {
     if question.isNamed { full.removeAll { $0.name != question.name } }
     if let one = full.last(where: { $0.name == question.name }) ?? full.last { return repeated(question, one) }
     if let one = same.filter({ $0.name == question.name }).max(by: { $0.bytes < $1.bytes }) {
+      if hasLost(one) { return repeated(question, one) }
       if one.rejected > 0, !hasRetired(one) { return .anew(.rejectedBefore(one)) }
       guard let beginning = try text.beginning(one.bytes) else { return .anew(nil) }
       return .behind(readBefore(one), beginning)
@@ -178,10 +186,20 @@ package struct ImportMemory {
 
   /// A file that was read to its end, and is as it was.
   private func repeated(_ question: ImportQuestion, _ one: FinishedImport) -> ImportStart {
-    guard one.rejected > 0 else { return .done(one) }
+    guard one.rejected > 0 || hasLost(one) else { return .done(one) }
     // What was not counted may count now, as long as what was counted is recognised.
     let isSafe = !hasRetired(one) && (!question.derivesFromLines || one.name == question.name)
+    if hasLost(one) { return isSafe ? .anew(.lostSince(one)) : .refused(Self.lostText(question, one)) }
     return isSafe ? .anew(.rejectedBefore(one)) : .done(one)
+  }
+
+  /// Whether clicks of it may be gone with a shard that was accepted since.
+  private func hasLost(_ one: FinishedImport) -> Bool { one.ended <= lost }
+
+  private static func lostText(_ question: ImportQuestion, _ one: FinishedImport) -> String {
+    "it was read on \(Timestamp.format(one.ended, fraction: false)), and a shard has lost clicks since (tally verify tells which); "
+      + "what is left of it cannot be told from what is missing, so nothing was counted. Lines that are known to be missing can "
+      + "be read from a file of their own, with --source NAME"
   }
 
   /// What comes once: nothing is known of it but its name.

@@ -164,13 +164,19 @@ package final class DirectoryLock: Sendable {
 
   // MARK: - Looking for the holder
 
-  /// The lines of the process that holds the lock at `path`; nil where nobody does.
+  /// The lines of the process that holds the lock at `path`; nil where nobody does. A file that is held and empty is looked at
+  /// again for a moment: its holder has just come, or goes.
   package static func holder(_ path: String) -> [String: String]? {
     let descriptor = unsafe tally_open(path, O_RDONLY | O_NOFOLLOW, 0)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }
-    return lines(path)
+    for attempt in 0...attempts {
+      if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }
+      let found = lines(path)
+      if !found.isEmpty { return found }
+      if attempt < attempts { usleep(5_000) }
+    }
+    return [:]
   }
 
   private static func lines(_ path: String) -> [String: String] {

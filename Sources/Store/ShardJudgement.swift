@@ -134,6 +134,11 @@ extension StoreIdentity {
     try (0..<shards).map { try ShardSight.look(files, directory(of: $0, in: path), store: id) }
   }
 
+  /// When a shard was last accepted with clicks missing, ms of the logical clock; `.min`: never.
+  package var lastLoss: Int64 {
+    marks.compactMap(\.acceptance).filter { $0.found < $0.known }.map(\.time).max() ?? .min
+  }
+
   /// What was accepted of a shard, in words; nil for nothing.
   package func acceptance(of shard: Int, in path: String) -> String? {
     guard let acceptance = marks[shard].acceptance else { return nil }

@@ -65,7 +65,7 @@ package final class Store {
     let newest = recoveries.map(\.logicalTime).max() ?? 0
     let clock = try LogicalClock(environment.time, last: newest, accept: options.acceptClock)
     for shard in sights.indices { sights[shard]?.position = recoveries[shard].position }
-    let accepted = try accept(&identity, sights, options, environment, path)
+    let accepted = try accept(&identity, sights, options, files, path, at: clock.now())
     let start = identity.nextStart
     if sabotaged(.numberStoreFirst) {
       var early = identity
@@ -95,8 +95,8 @@ package final class Store {
 
   /// Takes the shards that the options accept as they are, and writes down that it did. Returns what it did, in words.
   private static func accept(
-    _ identity: inout StoreIdentity, _ sights: [ShardSight?], _ options: ShardOptions, _ environment: Environment,
-    _ path: String
+    _ identity: inout StoreIdentity, _ sights: [ShardSight?], _ options: ShardOptions, _ files: any FileSystem,
+    _ path: String, at time: Int64
   ) throws -> [String] {
     let faults = identity.faults(sights, in: path)
     try refuse(faults, options)
@@ -105,8 +105,8 @@ package final class Store {
         ? "shard \($0) is what STORE knows: there was nothing to accept" : "there is no shard \($0) to accept"
     }
     guard !faults.isEmpty else { return words }
-    identity.accept(faults, sights, at: environment.time.wall())
-    try write(identity, environment.files, path)
+    identity.accept(faults, sights, at: time)
+    try write(identity, files, path)
     words += faults.map { "accepted: \(identity.acceptance(of: $0.shard, in: path) ?? "")" }
     return words
   }

@@ -113,7 +113,7 @@ package struct ShardMark: Equatable, Sendable {
   package struct Acceptance: Equatable, Sendable {
     /// The opening.
     package var start: UInt64
-    /// Logical or wall-clock time, ms since 1970.
+    /// Logical time, ms since 1970.
     package var time: Int64
     /// Position of the shard's next click as it was found, and as `STORE` knew it.
     package var found: UInt64

@@ -93,7 +93,7 @@ struct DirectoryImport {
     }
     let memory = ImportMemory(
       progress: StoreImport.progress(of: plan.sourceID, in: store.shards), finished: finished.read(plan.way),
-      retired: store.shards.map(\.state.retired), layout: store.identity.layout)
+      retired: store.shards.map(\.state.retired), layout: store.identity.layout, lost: store.identity.lastLoss)
     var before: ReadBefore?
     var passed: (before: ReadBefore, ends: [FinishedImport])?
     var digest = SourceDigest()
@@ -111,6 +111,10 @@ struct DirectoryImport {
       let when = Timestamp.format(one.ended, fraction: false)
       console.note(
         "\(reading.path): read already on \(when), but \(one.rejected) lines were not counted; it is read again")
+    case .anew(.lostSince(let one)):
+      console.note(
+        "\(reading.path): read already on \(Timestamp.format(one.ended, fraction: false)), but a shard has lost clicks since; "
+          + "it is read again")
     case .anew(nil): break
     case .behind(let found, let beginning):
       console.note("\(reading.path): goes on behind line \(found.lines)")
