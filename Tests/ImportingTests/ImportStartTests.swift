@@ -12,9 +12,10 @@ import Testing
   /// What was decided, in a word.
   private func start(
     _ text: String?, name: String = "a.csv", isNamed: Bool = false, lines: Bool = false, again: Bool = false,
-    progress: [SourceProgress]? = nil, finished: [FinishedImport] = [], retired: UInt64 = 0
+    progress: [SourceProgress]? = nil, finished: [FinishedImport] = [], retired: UInt64 = 0,
+    lost: Int64 = .min
   ) throws -> String {
-    let memory = ImportMemory(progress: progress, finished: finished, retired: [retired], layout: 0)
+    let memory = ImportMemory(progress: progress, finished: finished, retired: [retired], layout: 0, lost: lost)
     let question = ImportQuestion(name: name, isNamed: isNamed, derivesFromLines: lines, again: again)
     let source = text.map { text in
       SourceText(size: UInt64(text.utf8.count), hasHeader: true) { offset, digest in Self.lines(text, offset, digest) }
@@ -23,6 +24,7 @@ import Testing
     case .anew(nil): return "anew"
     case .anew(.changed): return "anew, changed"
     case .anew(.rejectedBefore): return "anew, rejected"
+    case .anew(.lostSince): return "anew, lost"
     case .behind(let before, let beginning):
       #expect(beginning.digest.value == before.digest && beginning.digest.bytes == before.bytes)
       return "behind \(before.lines)"
@@ -32,6 +34,17 @@ import Testing
       #expect(why.contains("--source"), "\(why)")
       return "refused"
     }
+  }
+
+  /// A shard that was accepted with clicks missing may have lost some of what was read before: it is read again, as long as
+  /// what is left of it is recognised.
+  @Test func whatMayBeLostIsReadAgain() throws {
+    let text = "adId,time\n1,2\n3,4\n"
+    let before = try finished(text)
+    #expect(try start(text, finished: [before], lost: before.ended - 1) == "done")
+    #expect(try start(text, finished: [before], lost: before.ended) == "anew, lost")
+    #expect(try start(text, name: "b.csv", lines: true, finished: [before], lost: .max) == "refused")
+    #expect(try start(text, finished: [before], retired: .max, lost: .max) == "refused")
   }
 
   private static func lines(_ text: String, _ offset: UInt64, _ digest: SourceDigest?) -> LineSource {
