@@ -70,7 +70,7 @@ import Traffic
         usleep(5_000)
       }
       let number = try #require(winner, "none of the two was refused")
-      #expect(starts[1 - number].exitStatus == 1)
+      #expect(starts[1 - number].exitStatus == 5)
       let words = servers[1 - number].lastWords
       #expect(words.contains("held by process \(starts[number].id)"), "\(words)")
       let lock = "\(servers[0].dataDirectory)/\(StoreFiles.lock)"

@@ -29,7 +29,8 @@ import Testing
   }
 
   private let click = ParsedClick(
-    ad: AdKey(AdID("a1")!), impression: ImpressionID(ParserTests.id)!, time: 1_750_000_000_250)
+    ad: AdKey(AdID("a1")!), impression: ImpressionID(ParserTests.id)!,
+    minted: ImpressionID(ParserTests.id)!.timeInBits, time: 1_750_000_000_250)
 
   @Test func objectsAndRowsGiveTheSameClick() throws {
     let objects = try ClickParser(plan(.ndjson))
@@ -41,10 +42,14 @@ import Testing
     for line in [
       "1750000000.25,de,a1,\(Self.id)", "1750000000250,\"d,e\",a1,\(Self.id)\r",
       "\"2025-06-15T15:06:40.250Z\",\"d\"\"e\",\"a1\",\"\(Self.id)\",more",
-      "2025-06-15T17:06:40.250+02:00,,a1,\(Self.id.filter { $0 != "-" })",
     ] {
       #expect(try read(line, rows).get() == click, "\(line)")
     }
+    // The same identity, which claims no minting time in this spelling.
+    var untimed = click
+    untimed.minted = nil
+    let digits = Self.id.filter { $0 != "-" }
+    #expect(try read("2025-06-15T17:06:40.250+02:00,,a1,\(digits)", rows).get() == untimed)
     for (line, fault) in [
       ("1750000000,de,a1", "line has too few fields"), ("1750000000,\"de,a1,\(Self.id)", "line has a quote"),
       ("1750000000,\"d\"e,a1,\(Self.id)", "line has text behind"), ("soon,de,a1,\(Self.id)", "time must be"),

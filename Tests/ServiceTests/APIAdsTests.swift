@@ -51,7 +51,7 @@ import Testing
   @Test(arguments: [
     (#"{"advertiserId":"acme"}"#, ["redirectUrl"]), (#"{"redirectUrl":"https://a.example"}"#, ["advertiserId"]),
     ("{}", ["redirectUrl", "advertiserId"]),
-    (#"{"redirectUrl":null,"advertiserId":7}"#, ["advertiserId", "redirectUrl"]),
+    (#"{"redirectUrl":null,"advertiserId":true}"#, ["advertiserId", "redirectUrl"]),
     (#"{"redirectUrl":"javascript:alert(1)","advertiserId":"acme"}"#, ["redirectUrl"]),
     (#"{"redirectUrl":"https://a.example\r\nX: y","advertiserId":"acme"}"#, ["redirectUrl"]),
     (#"{"redirectUrl":"https://a.example","advertiserId":"a b"}"#, ["advertiserId"]),
@@ -103,7 +103,7 @@ import Testing
     for type in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\"; q=1"] {
       #expect([200, 201].contains(put(type).status), "\(type)")
     }
-    let upload = harness.send(.post, "/api/v1/ads:import", token: harness.ads, body: body, type: "application/json")
+    let upload = harness.send(.post, "/api/v1/ads:import", token: harness.ads, body: body, type: "application/xml")
     #expect(upload.status == 415)
   }
 
