@@ -1,5 +1,6 @@
 import Glibc
 import HTTP
+import Synchronization
 import Testing
 
 /// What many or greedy clients may take of a loop, and who goes when it is too much.
@@ -24,6 +25,30 @@ import Testing
       #expect(wires[index].answer()?.text == "GET /still")
     }
     #expect(server.statistics().madeRoom == 1 && server.statistics().refused == 0)
+  }
+
+  /// More than fit, all waiting when the loop looks: the last of them is not refused for the silence of the first ones, and
+  /// those that came first go first.
+  @Test(arguments: [1, 3, 4, 64]) func manyAtOnceMakeRoomForTheLast(limit: Int) throws {
+    var settings = LoopSettings()
+    settings.maxConnections = limit
+    let server = try TestServer(settings)
+    let gate = Gate()
+    server.loop.submit { _ in gate.wait() }
+    let strangers = (0..<limit + 40).map { _ in Wire(server) }
+    let last = Wire(server)
+    last.get("/last")
+    gate.open()
+    #expect(last.answer()?.text == "GET /last")
+    #expect(server.statistics().refused == 0 && server.statistics().madeRoom == 41)
+    for (number, wire) in strangers.enumerated() {
+      if number < 41 {
+        #expect(wire.rest() == "")
+      } else {
+        wire.get("/still")
+        #expect(wire.answer()?.text == "GET /still")
+      }
+    }
   }
 
   /// Whatever strangers do, one with a request in progress stays.
@@ -155,4 +180,12 @@ import Testing
     }
     #expect(said("hung up 1 left 1"))
   }
+}
+
+/// Holds a thread until somebody opens it.
+private final class Gate: Sendable {
+  private let isOpen = Mutex(false)
+
+  func open() { isOpen.withLock { $0 = true } }
+  func wait() { while !isOpen.withLock({ $0 }) { usleep(200) } }
 }

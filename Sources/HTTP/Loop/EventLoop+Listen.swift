@@ -71,12 +71,17 @@ extension EventLoop {
     let listener = listeners[number]
     let before = core.value.statistics.madeRoom
     var someAreIdle = true
+    var opened = 0
     for _ in 0..<256 where core.value.statistics.madeRoom < before + 16 {
+      // What this turn has opened counts as idle once it is settled, so it is settled first and the kernel keeps the rest:
+      // otherwise many at once would have the last of them refused while the first ones say nothing.
+      if opened > 0, openBy[number] >= listener.limit, longestIdle(number) == nil { return }
       let descriptor = tally_accept(listener.descriptor, nil, nil)
       switch -descriptor {
       case _ where descriptor >= 0:
         if openBy[number] >= listener.limit, someAreIdle { someAreIdle = makeRoom(number) }
         if openBy[number] < listener.limit, let index = open(descriptor, number) {
+          opened += 1
           if listener.isDeferred { receive(index) }
         } else {
           refuse(descriptor)
@@ -88,6 +93,7 @@ extension EventLoop {
         continue
       case EMFILE, ENFILE:
         if makeRoom(number) { continue }
+        if opened > 0 { return }
         guard shedOne(listener.descriptor) else { return pauseAccepts() }
       default: return pauseAccepts()
       }

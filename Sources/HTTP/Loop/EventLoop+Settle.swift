@@ -91,7 +91,7 @@ extension EventLoop {
     } else if slab[index].parser.isBeforeFirstByte(of: slab[index].input.count) {
       let waits = slab[index].inFlight == 0 && slab[index].output.count == 0
       slab[index].reading = waits ? .idle : .nothing
-      slab[index].readDeadline = waits ? now + settings.idleTimeout : .max
+      slab[index].readDeadline = waits ? now + settings.idleTimeout + nextIdleTurn() : .max
     } else if !slab[index].parser.hasHead {
       // From the first byte on: later ones do not move it.
       if slab[index].reading != .head { slab[index].readDeadline = now + settings.headerTimeout }
@@ -108,6 +108,13 @@ extension EventLoop {
       slab[index].bodyReceived = max(received, slab[index].bodyReceived)
       slab[index].readDeadline = slab[index].pieceDeadline
     }
+  }
+
+  /// Some nanoseconds that grow from one connection to the next, so that among those which fall idle in one turn the first
+  /// goes first.
+  private func nextIdleTurn() -> Int64 {
+    core.value.idleTurns &+= 1
+    return Int64(core.value.idleTurns & 0xFFFF)
   }
 
   /// Ends what has overrun its time.

@@ -56,6 +56,7 @@ package final class EventLoop: @unchecked Sendable {
     /// A descriptor kept back, so that one more connection can be accepted and closed when there are none left.
     var spare: Int32 = -1
     var acceptsPaused = false
+    var idleTurns: UInt64 = 0
     var isWriting = false
     var isStopping = false
     var stopDeadline = Int64.max
