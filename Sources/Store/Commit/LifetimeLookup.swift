@@ -44,7 +44,7 @@ struct LifetimeLookup {
 
   private let slack: Int64
   /// No time behind this is that of a minting, by the clock of the batch at hand.
-  private var latest = Int64.min
+  private(set) var latest = Int64.min
   // Reused from batch to batch; all in the order of ids.
   private var untimed: [SegmentKey] = []
   private var timed: [Timed] = []
@@ -101,7 +101,10 @@ struct LifetimeLookup {
 
   /// Whether a click is from /click and its id cannot be a minted one by the clock of the batch at hand: it is a repeat inside the
   /// dedup horizon alone.
-  func isPlain(_ request: ClickRequest) -> Bool {
+  func isPlain(_ request: ClickRequest) -> Bool { Self.isPlain(request, latest: latest) }
+
+  @inline(__always)
+  static func isPlain(_ request: ClickRequest, latest: Int64) -> Bool {
     request.isBrowsers && request.identity.impression.minting(by: latest) == nil
   }
 

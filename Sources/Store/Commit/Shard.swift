@@ -184,18 +184,33 @@ package final class Shard {
     } else {
       horizonLookup.clear()
     }
+    let isSearched = !lookup.earlier.isEmpty || !horizonLookup.earlier.isEmpty
+    // In locals, so that not every click asks whether somebody else is at them.
+    var (hashes, decided, accepted) = ([UInt64](), [ClickAnswer](), [(ad: AdKey, minute: Minute)]())
+    swap(&hashes, &self.hashes)
+    swap(&decided, &self.decided)
+    swap(&accepted, &self.accepted)
     for i in 0..<batch.count {
       let hash = hashed(batch[i].identity)
       dedup.prefetch(hash)
       hashes.append(hash)
     }
+    let latest = lookup.latest
     for i in 0..<batch.count {
-      switch earlier(i) {
-      case .none: decided.append(decide(batch[i], captured, i, stamp, horizonEnd))
+      switch isSearched ? earlier(i) : .none {
+      case .none:
+        let answer = decide(
+          batch[i], captured, i, stamp, hash: hashes[i], position: nextPosition + UInt64(accepted.count),
+          horizonEnd: LifetimeLookup.isPlain(batch[i], latest: latest) ? horizonEnd : 0)
+        if answer.verdict == .valid { accepted.append((batch[i].identity.ad, Minute(containing: answer.eventTime))) }
+        decided.append(answer)
       case .counted(let time): decided.append(ClickAnswer(.duplicate, eventTime: time))
       case .unreadable: decided.append(ClickAnswer(.unrecorded))
       }
     }
+    swap(&hashes, &self.hashes)
+    swap(&decided, &self.decided)
+    swap(&accepted, &self.accepted)
   }
 
   /// What the segments say of the click at `index` of the batch.
@@ -213,19 +228,18 @@ package final class Shard {
     return horizonEnd
   }
 
-  /// Decides the click at `index` of the batch, whose strings are there in `captured`.
+  /// Decides the click at `index` of the batch, whose strings are there in `captured`; a new one gets `position`. Clicks before
+  /// `horizonEnd` are not its first copy: an id from /click without a minting time is a repeat inside the horizon alone.
+  @inline(__always)
   private func decide(
-    _ request: ClickRequest, _ captured: CapturedStrings?, _ index: Int, _ stamp: FrameStamp, _ horizonEnd: UInt64
+    _ request: ClickRequest, _ captured: CapturedStrings?, _ index: Int, _ stamp: FrameStamp, hash: UInt64,
+    position: UInt64, horizonEnd: UInt64
   ) -> ClickAnswer {
-    let hash = hashes[index]
-    let position = nextPosition + UInt64(accepted.count)
-    // An id from /click without a minting time is a repeat inside the horizon alone.
-    let isPlain = lookup.isPlain(request)
     var first: Click?
     let outcome: DedupIndex.Outcome
     do throws(SystemError) {
       outcome = try dedup.put(hash, position: position) { candidate throws(SystemError) -> Bool in
-        if isPlain, candidate < horizonEnd { return false }
+        if candidate < horizonEnd { return false }
         first = try recall(candidate, hash, request.identity)
         return first != nil || sabotaged(.trustTag)
       }
@@ -244,7 +258,6 @@ package final class Shard {
         receiveTime: stamp.logicalTime, source: Click.Source(rawValue: request.source) ?? .browser)
       let written = writer.append(click, captured: captured, at: index)
       precondition(written == position)
-      accepted.append((click.ad, click.minute))
       newestEvent = max(newestEvent, click.eventTime)
       return ClickAnswer(.valid, eventTime: click.eventTime)
     }
