@@ -124,6 +124,7 @@ import Testing
         for file in try KernelFileSystem().list("\(session.data)/\(shard)/seg") {
           let shown = session.run("inspect DATA/\(shard)/seg/\(file) --rows 100 --format json")
           #expect(shown.status == .done)
+          #expect(!shown.output.contains("unknown"), "\(file) has parts that nobody names")
           let parts = try JSONReader.read(Array(shown.output.utf8))["parts"]?.elements ?? []
           for row in parts where row["part"] == .string("row") {
             rows[row.shown("impression")] = ["userAgent", "referrer"].map { row[$0]?.text ?? "-" }

@@ -69,7 +69,7 @@ enum ImportOutcome {
     if case .before(let one) = self {
       let left = one.rejected == 0 ? "" : "; \(one.rejected) of its lines were not counted then"
       console.print(
-        "read already on \(Timestamp.format(one.ended, fraction: false)) as \(one.name), \(one.lines) lines: nothing counted\(left)"
+        "read already on \(Timestamp.format(one.ended, fraction: false)) as \(one.name), \(lines(one.lines)): nothing counted\(left)"
       )
       return
     }
@@ -77,21 +77,23 @@ enum ImportOutcome {
       console.note("\(path):\(one.line): \(one.detail.isEmpty ? "not counted" : one.detail) (\(one.code))")
     }
     let rejected = report.rejectedLines
-    if rejected > 20 { console.note("and \(rejected - 20) more lines were rejected") }
+    if rejected > 20 { console.note("and \(rejected - 20) more were rejected") }
     if case .interrupted(_, let line) = self {
       console.note(
         "\(path): interrupted; "
           + (line.map { "all clicks through line \($0) are durable" } ?? "not all that was read is durable")
           + ", and calling it again goes on")
     }
-    if report.rejected.contains(where: { $0.detail.hasPrefix("time ") }) {
+    if report.rejected.contains(where: { $0.code == "malformed" && $0.detail.hasPrefix("time ") }) {
       console.note("times that are written otherwise: see --time-format and --time-zone in tally help import")
     }
     let codes = report.rejectedCount.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
-    let left = report.leftOut > 0 ? ", \(report.leftOut) lines left out by --where" : ""
-    let before = report.skipped > 0 ? ", \(report.skipped) lines done before" : ""
+    let left = report.leftOut > 0 ? ", \(lines(report.leftOut)) left out by --where" : ""
+    let before = report.skipped > 0 ? ", \(lines(report.skipped)) done before" : ""
     console.print(
       "\(report.accepted) accepted, \(report.duplicate) duplicate, \(rejected) rejected"
         + (codes.isEmpty ? "" : " (\(codes.joined(separator: ", ")))") + left + before)
   }
+
+  private func lines(_ count: some BinaryInteger) -> String { count == 1 ? "1 line" : "\(count) lines" }
 }

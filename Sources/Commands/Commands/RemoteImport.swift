@@ -82,6 +82,12 @@ enum RemoteImport {
     return failure
   }
 
+  /// What the door says of its parameters, said of the options that set them.
+  private static func words(_ detail: String) -> String {
+    detail.replacing("with history=true", with: "with --history")
+      .replacing("with sealed=credit", with: "with --into-sealed")
+  }
+
   /// The time as the door reads it: a number below 10^11 would be seconds.
   private static func milliseconds(_ time: Int64) -> String {
     abs(time) >= 100_000_000_000 ? "\(time)" : "\"\(Timestamp.format(time))\""
@@ -119,7 +125,7 @@ enum RemoteImport {
       let line = Int(count(one["line"]))
       guard numbers.indices.contains(line - 1), report.rejected.count < ImportResult.spelledOut else { continue }
       report.rejected.append(
-        .init(line: numbers[line - 1], code: one.shown("code"), detail: one.shown("detail")))
+        .init(line: numbers[line - 1], code: one.shown("code"), detail: words(one.shown("detail"))))
     }
     body.removeAll(keepingCapacity: true)
     numbers.removeAll(keepingCapacity: true)

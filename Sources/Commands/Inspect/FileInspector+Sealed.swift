@@ -13,7 +13,7 @@ import Segments
 /// The sections of a segment, as Formats/segment.md numbers them.
 private enum SegmentPart: UInt32 {
   case columns = 1
-  case positions, rows, fences, steps, stepFences, sums, sumFences, filters
+  case positions, rows, fences, steps, stepFences, sums, sumFences, filters, early
 
   var name: String {
     switch self {
@@ -26,6 +26,7 @@ private enum SegmentPart: UInt32 {
     case .sums: "sums"
     case .sumFences: "sum fences"
     case .filters: "filters of ids"
+    case .early: "early rows"
     }
   }
 }
