@@ -50,7 +50,9 @@ import Testing
   @Test func aNameNearASettingIsHinted() throws {
     let talk = try Session().run("config check", variables: ["TALLY_LISTNE": "x"]).talk
     #expect(talk.contains("unknown setting: environment variable TALLY_LISTNE; did you mean TALLY_LISTEN?"))
-    for name in ["TALLY_ADDR", "TALLY_ADMIN_ADDR", "TALLY_TOKEN", "TALLY_DATA_DIR", "TALLY_CONFIG", "TALLY_SEED"] {
+    for name in [
+      "TALLY_ADDR", "TALLY_ADMIN_ADDR", "TALLY_TOKEN", "TALLY_DATA_DIR", "TALLY_CONFIG", "TALLY_SEED", "TALLY_KILLS",
+    ] {
       #expect(throws: Never.self, "\(name)") { try EnvironmentNames.check([name: "x"], CommandTable.all) }
     }
   }
