@@ -65,8 +65,10 @@ import Testing
     }
   }
 
-  @Test func itIsReadAsItWas() throws {
-    let (session, expected) = try unpack("0.1")
+  private static let versions = ["0.1", "0.2"]
+
+  @Test(arguments: versions) func itIsReadAsItWas(version: String) throws {
+    let (session, expected) = try unpack(version)
     let report = try json(session, "verify --deep")
     for figure in ["clicks", "recounted", "rows"] {
       #expect(report.shown(figure) == expected["verify"]?.shown(figure), "\(figure)")
@@ -78,8 +80,8 @@ import Testing
   private static let settings =
     "--log-slot-size 64KiB --disk-reserve 0 --accept-clock --raw-retention 36500d --minute-retention 36500d"
 
-  @Test func itGoesOn() throws {
-    let (session, expected) = try unpack("0.1")
+  @Test(arguments: versions) func itGoesOn(version: String) throws {
+    let (session, expected) = try unpack(version)
     // A repeat that no recount had seen goes now.
     let first = try json(session, "reconcile \(Self.settings)")
     #expect(first.shown("rowsCorrected") == "1", "\(first)")
@@ -96,8 +98,8 @@ import Testing
     try compare(session, expected, isRecounted: true)
   }
 
-  @Test func itIsServed() throws {
-    let (session, expected) = try unpack("0.1")
+  @Test(arguments: versions) func itIsServed(version: String) throws {
+    let (session, expected) = try unpack(version)
     var settings = ServeSettings()
     settings.dataDirectory = session.data
     (settings.listen, settings.adminListen) = ("127.0.0.1:0", "127.0.0.1:0")
