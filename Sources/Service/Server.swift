@@ -370,7 +370,7 @@ package final class Server {
     watch?.stop()
     watch = nil
     for committer in context?.committers ?? [] { committer.stop() }
-    if let ending, let error = ending.store.record(routes: ending.routes.version) {
+    if let ending, let error = ending.store.record(routes: ending.routes.table.version) {
       report("the end was not written down: \(error)")
     }
     ending = nil

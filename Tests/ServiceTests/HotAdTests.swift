@@ -67,6 +67,24 @@ import Testing
     #expect(try service.total() == counted)
   }
 
+  /// Ids whose time is far ahead change what the threads hold of the routes, and not the file.
+  @Test func earlyIDsDoNotKeepAStoreFromStarting() throws {
+    let service = try TestService { $0.shards = 2 }
+    defer { service.stop() }
+    let ids = (1...20).map { TestService.impression(mintedIn: Int64($0) * 3_600_000).digits }
+    func click(_ id: String) throws -> String? {
+      let link = "/click?adId=active&impressionId=\(id)&signature=\(TestService.signature("active", id))"
+      return try service.request("GET", link).verdict
+    }
+    for id in ids { #expect(try click(id) == "valid") }
+    #expect(try service.metrics()["tally_routes_early_ids"] == Double(ids.count))
+    for _ in 0..<2 {
+      try service.restart()
+      for id in ids { #expect(try click(id) == "duplicate") }
+    }
+    #expect(try service.total() == ids.count)
+  }
+
   @Test func aThresholdOfZeroSpreadsNothing() throws {
     let service = try TestService { $0.hotThreshold = 0 }
     defer { service.stop() }
