@@ -154,7 +154,7 @@ package final class Server {
     if let plan { loopSettings.maxConnections = plan.connections }
     loopSettings.extraConnections = settings.maxAdminConnections
     let eventLoops = try handlers.map {
-      try EventLoop(handler: $0, settings: loopSettings, budget: context.budget)
+      try EventLoop(handler: $0, settings: loopSettings, budget: context.budget, time: environment.time)
     }
     for handler in handlers { context.add(handler) }
     try listen(eventLoops)

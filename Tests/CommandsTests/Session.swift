@@ -12,6 +12,8 @@ final class Session {
   private let directory: TemporaryDirectory
   var path: String { directory.path }
   var data: String { "\(path)/data" }
+  /// The machine that the commands see.
+  var environment = Environment.kernel
 
   /// How a command ended, and what it said.
   struct Result {
@@ -30,7 +32,7 @@ final class Session {
     var talk: [UInt8] = []
     var rest = Array(input.utf8)[...]
     let console = Console(
-      environment: .kernel, variables: variables,
+      environment: environment, variables: variables,
       source: { count in
         defer { rest = rest.dropFirst(count) }
         return Array(rest.prefix(count))
