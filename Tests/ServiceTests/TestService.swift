@@ -40,12 +40,12 @@ final class TestService {
 
   /// Starts a server. `parent` is where its data goes instead of a directory under `TMPDIR`.
   init(
-    files: any FileSystem = KernelFileSystem(), parent: String? = nil,
+    files: any FileSystem = KernelFileSystem(), chance: any ChanceSource = KernelChance(), parent: String? = nil,
     _ change: (inout ServeSettings) -> Void = { _ in }
   ) throws {
     directory = try TemporaryDirectory("tally-service")
     dataDirectory = (parent ?? directory.path) + "/data"
-    environment = Environment(files: files, time: KernelTime(), chance: KernelChance())
+    environment = Environment(files: files, time: KernelTime(), chance: chance)
     var settings = ServeSettings()
     settings.dataDirectory = dataDirectory
     settings.listen = "127.0.0.1:0"
