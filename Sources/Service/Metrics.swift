@@ -166,12 +166,26 @@ extension ServiceContext {
       "tally_catalog_late_lookups_total", "counter", "Clicks answered 503 since their ad's look-up took too long.",
       loopMetrics.reduce(UInt64(0)) { $0 + $1.lateLookups })
     catalogHealthMetrics(&writer)
+    verdictTables(&writer)
     let asked = queries.counts
     writer.single("tally_queries_waiting", "gauge", "Queries that wait to be computed.", queries.depth)
     writer.family("tally_queries_total", "counter", "Queries by what became of them.")
     writer.sample("tally_queries_total", "outcome=\"computed\"", asked.computed)
     writer.sample("tally_queries_total", "outcome=\"dropped\"", asked.dropped)
     writer.sample("tally_queries_total", "outcome=\"refused\"", asked.refused)
+  }
+
+  /// What is counted by ad, minute and verdict beside the clicks, and what found no room there.
+  private func verdictTables(_ writer: inout MetricsWriter) {
+    let tables = cores.map(\.verdicts)
+    writer.single(
+      "tally_verdict_entries", "gauge", "Entries of ad, minute and verdict that no checkpoint has written yet.",
+      tables.reduce(0) { $0 + $1.entries })
+    writer.family(
+      "tally_verdicts_unlisted_total", "counter",
+      "Verdicts that are not told by ad: beyond the bound of a minute without signature, or of memory.")
+    writer.sample("tally_verdicts_unlisted_total", "reason=\"unsigned\"", tables.reduce(UInt64(0)) { $0 + $1.folded })
+    writer.sample("tally_verdicts_unlisted_total", "reason=\"memory\"", tables.reduce(UInt64(0)) { $0 + $1.left })
   }
 
   /// What is damaged in the catalog, and how far the background has looked.

@@ -3,6 +3,7 @@ import Glibc
 import HTTP
 import Platform
 import Service
+import Store
 import Synchronization
 import Testing
 
@@ -110,6 +111,53 @@ import Testing
     wire.send("GET /-/healthy HTTP/1.1\r\nHost: evil.example\r\n\r\n")
     #expect(wire.answer()?.status == 200)
     #expect(try service.click().header("X-Content-Type-Options") == nil)
+  }
+
+  /// Links that nobody signed name ads that there are, and ads that there are not: the table of verdicts grows by neither beyond
+  /// its bound, and every request has its verdict.
+  @Test(arguments: [ServeSettings.OnBadSignature.reject, .redirect])
+  func requestsWithoutSignatureFillNoTable(_ policy: ServeSettings.OnBadSignature) throws {
+    let service = try TestService {
+      $0.shards = 1
+      $0.onBadSignature = policy
+    }
+    let known = VerdictCounts.unsignedLimit + 200
+    let ads = (0..<known).map { "ad-\($0)" }
+    let rows = "adId,redirectUrl,advertiserId\n" + ads.map { "\($0),https://x.example/,acme\n" }.joined()
+    let headers = [("Authorization", "Bearer \(service.token)"), ("Content-Type", "text/csv")]
+    let made = try HTTPClient(service.address).request(
+      "POST", "/api/v1/ads:import", headers: headers, body: Array(rows.utf8))
+    #expect(made.status == 200, "\(made.text)")
+    let wire = try Wire(service.address, seconds: 60)
+    let forged = String(repeating: "0", count: 64)
+    let strangers = (0..<1_000).map { "nobody-\($0)" }
+    let all = ads + strangers
+    for start in stride(from: 0, to: all.count, by: 50) {
+      let part = all[start..<min(start + 50, all.count)]
+      let links = part.map { ad in
+        Wire.get("/click?adId=\(ad)&impressionId=\(TestService.impression())&signature=\(forged)")
+      }
+      wire.send(links.joined())
+      for ad in part { #expect(wire.answer()?.verdict == "bad-signature", "\(ad)") }
+    }
+    var (entries, unlisted) = (0.0, 0.0)
+    // The loop hands them over once a second.
+    _ = try eventually(policy == .reject ? 1.5 : 60) {
+      let page = try service.metrics()
+      entries = try #require(page["tally_verdict_entries"])
+      unlisted = try #require(page[#"tally_verdicts_unlisted_total{reason="unsigned"}"#])
+      return entries + unlisted >= Double(known)
+    }
+    let page = try service.metrics()
+    #expect(page[#"tally_click_requests_total{verdict="bad-signature"}"#] == Double(all.count))
+    // A minute that ends meanwhile begins the bound anew.
+    let minutes = 3.0
+    #expect(entries <= minutes * Double(VerdictCounts.unsignedLimit + 1))
+    switch policy {
+    case .reject: #expect(entries == 0 && unlisted == 0)
+    case .redirect: #expect(entries + unlisted >= Double(known), "\(entries), \(unlisted)")
+    }
+    #expect(page[#"tally_verdicts_unlisted_total{reason="memory"}"#] == 0)
   }
 
   @Test func aTokenHasHalfOfTheBatchesAtMost() throws {

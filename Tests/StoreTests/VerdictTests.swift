@@ -45,4 +45,47 @@ import Testing
       }
     }
   }
+
+  /// A stranger who names a million ads takes the room of a few thousand, and nobody else's (R23).
+  @Test func requestsWithoutSignatureHaveABound() throws {
+    let machine = SimulatedMachine(seed: 3)
+    let store = try Store.open(machine.environment, Run.path, options: Scenario.options)
+    let shard = store.shards[0]
+    let verdicts = shard.core.verdicts
+    let minute = Minute(containing: store.clock.now()).index
+    func key(_ ad: Int, _ verdict: Verdict, _ minute: Int64) -> VerdictCounts.Key {
+      VerdictCounts.Key(ad: AdKey(rawValue: UInt64(ad) &* 0x9E37_79B9_7F4A_7C15), minute: minute, verdict: verdict)
+    }
+    var signed = 0
+    for part in 0..<250 {
+      var counts: [VerdictCounts.Key: UInt64] = [:]
+      for ad in part * 4_000..<(part + 1) * 4_000 { counts[key(ad, .badSignature, minute + Int64(part % 2))] = 2 }
+      // Links that are signed are told by ad, before and behind the bound.
+      for ad in 0..<40 { counts[key(part * 40 + ad, .duplicate, minute)] = 1 }
+      signed += 40
+      verdicts.add(counts)
+      #expect(verdicts.entries <= 2 * (VerdictCounts.unsignedLimit + 1) + signed)
+    }
+    #expect(verdicts.entries == 2 * (VerdictCounts.unsignedLimit + 1) + signed && verdicts.left == 0)
+    let folded = UInt64(2_000_000 - 2 * 2 * VerdictCounts.unsignedLimit)
+    #expect(verdicts.folded == folded)
+    // One that has a place keeps it.
+    verdicts.add([key(0, .badSignature, minute): 5])
+    #expect(verdicts.folded == folded)
+
+    machine.time.advance(milliseconds: 600_000)
+    try shard.upkeep.settle()
+    #expect(verdicts.entries == 0)
+    func rows(_ verdict: Verdict, _ ad: AdKey) throws -> [UInt64] {
+      let number = try #require(shard.state.tables.first { $0.value == verdict.table }?.key)
+      let (from, to) = (Minute(index: minute), Minute(index: minute + 2))
+      return try shard.live.external(number, of: ad, from: from, to: to).map(\.value)
+    }
+    #expect(try rows(.badSignature, VerdictCounts.other).reduce(0, +) == folded)
+    #expect(try rows(.badSignature, key(0, .badSignature, minute).ad) == [7])
+    for ad in [0, 5_000, 9_999] { #expect(try rows(.duplicate, key(ad, .duplicate, minute).ad) == [1]) }
+    // A later minute has a bound of its own.
+    verdicts.add([key(1, .badSignature, minute + 12): 1])
+    #expect(verdicts.folded == folded && verdicts.entries == 1)
+  }
 }
