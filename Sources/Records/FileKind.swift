@@ -42,7 +42,8 @@ enum FileKind: Equatable {
     ([0x00, 0x00, 0xFE, 0xFF], "is UTF-32; save it as UTF-8"),
   ]
 
-  /// Whether fewer bytes do: a JSON object begins with a brace, and nothing else that is read or named does.
+  /// Whether fewer bytes do: a JSON object begins with a brace, and nothing else that is read or named does. It is text then,
+  /// whatever follows: how much of that has come along is chance, and a line that holds no text is a line's fault.
   static func isCertain(_ head: [UInt8]) -> Bool {
     let text = head.starts(with: [0xEF, 0xBB, 0xBF]) ? head.dropFirst(3) : head[...]
     return text.count >= 4 && text.first == UInt8(ascii: "{") && !text.prefix(4).contains(0)
@@ -50,7 +51,9 @@ enum FileKind: Equatable {
 
   /// The kind of what begins with `head`: `headBytes` of it, or all where there is less.
   init(_ head: [UInt8]) {
-    if head.starts(with: [0x1F, 0x8B]) {
+    if Self.isCertain(head) {
+      self = .text
+    } else if head.starts(with: [0x1F, 0x8B]) {
       self = .gzip
     } else if head.starts(with: Array("PK".utf8)), head.count > 3,
       [[3, 4], [5, 6], [7, 8]].contains([head[2], head[3]])

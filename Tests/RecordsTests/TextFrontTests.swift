@@ -53,6 +53,20 @@ import Testing
     }
   }
 
+  /// What a piece brings along behind the first brace decides nothing.
+  @Test func anObjectIsTextHoweverItComes() {
+    let objects: [[UInt8]] = [
+      Array("{\"adId\":\"42\"}\n{\"".utf8) + [0xF0, 0xBC, 0xC0, 0x00], Array("{\n\u{83}\u{83}".utf8) + [0x00, 0x14],
+      [0xEF, 0xBB, 0xBF] + Array("{\"a\":1}\n".utf8) + [0x00],
+      Array("{\"a\":".utf8) + [UInt8](repeating: 0x20, count: 251) + Array("ustar".utf8),
+    ]
+    for bytes in objects {
+      let whole = read(bytes, pieces: bytes.count)
+      #expect(whole.hasPrefix("{"), "\(whole)")
+      for size in [1, 2, 3, 4, 5, 7, 16, 100] { #expect(read(bytes, pieces: size) == whole, "in pieces of \(size)") }
+    }
+  }
+
   @Test func everyWayOfWritingATextGivesTheText() throws {
     try Seeds.run(60) { seed in
       var chance = seed.generator
