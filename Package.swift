@@ -127,7 +127,7 @@ let package = Package(
           name: "fuzz",
           dependencies: [
             "Bytes", "Platform", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Store", "Records",
-            "Importing", "Simulation",
+            "Importing", "Service", "Simulation",
           ],
           path: "Tests/Fuzz", swiftSettings: settings)
       ])

@@ -18,8 +18,9 @@ struct ClickParameters {
 }
 
 /// Why a link is malformed: each parameter at fault with what is wrong with it.
-struct ClickFault: Error {
-  var faults: [(parameter: String, detail: String)]
+package struct ClickFault: Error {
+  /// At least one.
+  package var faults: [(parameter: String, detail: String)]
 }
 
 /// Memory for the decoded parameters of one click at a time.

@@ -23,11 +23,15 @@ import Clicks
 //   round 1: decoded once more       …                                     three rounds at most
 
 /// What such a link says.
-struct LinkReader {
-  private(set) var ad: [UInt8] = []
-  private(set) var impression: [UInt8] = []
-  private(set) var signature: [UInt8] = []
-  private(set) var kid: [UInt8]?
+package struct LinkReader {
+  /// A valid ad id.
+  package private(set) var ad: [UInt8] = []
+  /// 32 hex digits or a UUID with hyphens.
+  package private(set) var impression: [UInt8] = []
+  /// 64 hex digits in lower case, or a text of at most 64 bytes that is no signature.
+  package private(set) var signature: [UInt8] = []
+  /// 1 to 64 bytes; nil where the link names no key.
+  package private(set) var kid: [UInt8]?
   private var faults: [(parameter: String, detail: String)] = []
 
   private static let rounds = 4
@@ -35,7 +39,7 @@ struct LinkReader {
   private static let shortest = "adId=1&impressionId=&signature=".utf8.count + 96
 
   /// Reads `query`. Throws all that is wrong with it as it came.
-  static func read(_ query: UnsafeRawBufferPointer) throws(ClickFault) -> LinkReader {
+  package static func read(_ query: UnsafeRawBufferPointer) throws(ClickFault) -> LinkReader {
     var text = unsafe Array(query)
     let first = LinkReader(text, splitsAtQuestion: false)
     if first.faults.isEmpty { return first }
@@ -70,7 +74,7 @@ struct LinkReader {
       case .ad: ads.append(value)
       case .impression: impressions.append(value)
       case .signature: signatures.append(value)
-      case .kid: if !Self.isBlank(value) { kids.append(value) }
+      case .kid: if !Self.plain(value).isEmpty { kids.append(value) }
       case nil: break
       }
     }
@@ -175,7 +179,7 @@ struct LinkReader {
 
   /// A key id of a link without the punctuation at its end, some of which a key id may end in: for a second try where no key
   /// has the id as it stands. Empty where nothing is left.
-  static func bareKid(_ value: UnsafeRawBufferPointer) -> [UInt8] {
+  package static func bareKid(_ value: UnsafeRawBufferPointer) -> [UInt8] {
     let text = unsafe Array(value)
     return Array(trimmed(text[...], front: isWrapper) { isWrapper($0) || isPunctuation($0) })
   }

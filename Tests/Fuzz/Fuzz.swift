@@ -8,6 +8,7 @@ import Platform
 import Records
 import Runs
 import Segments
+import Service
 import Simulation
 import Store
 
@@ -24,7 +25,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   defer { unsafe bytes.deallocate() }
   unsafe bytes.copyMemory(from: UnsafeRawBufferPointer(start: data + 1, count: count - 1))
   let input = UnsafeRawBufferPointer(bytes)
-  switch unsafe data[0] % 11 {
+  switch unsafe data[0] % 12 {
   case 0: unsafe integers(input)
   case 1: unsafe rows(input)
   case 2: unsafe strings(input)
@@ -35,6 +36,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
   case 7: unsafe text(input)
   case 8: unsafe times(input)
   case 9: unsafe records(input)
+  case 10: unsafe link(input)
   default: unsafe container(input, .segment)
   }
   return 0
@@ -131,8 +133,7 @@ private func text(_ input: UnsafeRawBufferPointer) {
     return (text, nil)
   }
   let (whole, inPieces) = (read(bytes.count), read(unsafe 1 + Int(input[0])))
-  // A head that is one object is known before it is whole, so that what is wrong may be called otherwise.
-  precondition((whole.fault == nil) == (inPieces.fault == nil))
+  precondition(whole.fault == inPieces.fault)
   if whole.fault == nil { precondition(whole.text == inPieces.text) }
 }
 
@@ -181,6 +182,31 @@ private func records(_ input: UnsafeRawBufferPointer) {
     return found
   }
   precondition(read(bytes.count) == read(unsafe 1 + Int(input[0])))
+}
+
+/// A link: what is read has the form that its users rely on, and is read alike when it is written plainly.
+private func link(_ input: UnsafeRawBufferPointer) {
+  let found: LinkReader
+  do throws(ClickFault) { found = try unsafe LinkReader.read(input) } catch {
+    precondition(!error.faults.isEmpty)
+    return
+  }
+  precondition(unsafe found.ad.withUnsafeBytes { unsafe AdID.isValid($0) })
+  precondition(unsafe found.impression.withUnsafeBytes { unsafe ImpressionID($0) } != nil)
+  precondition(found.signature.count <= 64 && 1...64 ~= found.kid?.count ?? 1)
+  if let kid = found.kid {
+    let bare = unsafe kid.withUnsafeBytes { unsafe LinkReader.bareKid($0) }
+    precondition(bare.count <= kid.count)
+  }
+  // A text that is no signature may be told otherwise next time, and verifies nothing.
+  guard found.signature.count == 64, found.signature.allSatisfy({ Hex.value(of: $0) != nil }) else { return }
+  let pairs = [
+    ("adId", found.ad), ("impressionId", found.impression), ("signature", found.signature), ("kid", found.kid ?? []),
+  ]
+  let plain = pairs.map { "\($0)=" + $1.map { "%" + Hex.encode(UInt64($0)).suffix(2) }.joined() }.joined(separator: "&")
+  let again = unsafe Array(plain.utf8).withUnsafeBytes { try? unsafe LinkReader.read($0) }
+  precondition(again != nil && again?.ad == found.ad && again?.impression == found.impression)
+  precondition(again?.signature == found.signature && again?.kid == found.kid)
 }
 
 private func frame(_ input: UnsafeRawBufferPointer) {
