@@ -62,6 +62,8 @@
   case numberStoreFirst
   /// Names that a killed process made and did not sync are taken for durable.
   case trustUnsyncedNames
+  /// An opening removes an older layout while the name of the `STORE` that says so may stand in the page cache alone.
+  case trustUnsyncedStore
   /// A data directory that a killed process made, and did not sync, is taken for durable.
   case trustUnsyncedDirectory
   /// Block checksums are not bound to their file and place.

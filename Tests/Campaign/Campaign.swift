@@ -35,7 +35,7 @@ struct Turn: Sendable {
     Turn(name: "T13") { RebuildCampaign.run(seed: $0) },
     Turn(name: "exchange") { seed in (0..<10).reduce(Findings()) { $0 + ExchangeCampaign.run(seed: seed &* 10 &+ $1) }
     },
-    Turn(name: "switch") { SwitchCampaign.run(seed: $0) },
+    Turn(name: "switch") { SwitchCampaign.run(seed: $0) + SwitchCampaign.cutOpenings(seed: $0) },
     Turn(name: "T5") { ErrorCampaign.run($0.scenario, seed: $0) },
     Turn(name: "T4") { try DamageCampaign.run(seed: $0, sparse: 1, random: 3_000) },
     Turn(name: "T3") { try RotCampaign.run(seed: $0, sample: 16, allBits: true, stride: 4) },

@@ -18,4 +18,13 @@ import Testing
     #expect(findings.violations == [])
     #expect(findings.crashPoints > 100)
   }
+
+  /// The opening behind a killed rewriting removes the old shards, numbers the new ones and replaces `STORE`: the power may fail
+  /// anywhere in it.
+  @Test(arguments: 1...2 as ClosedRange<UInt64>) func aPowerCutInTheOpeningBehindItLosesNothing(seed: UInt64) {
+    let findings = SwitchCampaign.cutOpenings(seed: seed, stride: 7)
+    print("switch, openings \(seed): \(findings)")
+    #expect(findings.violations == [])
+    #expect(findings.crashPoints > 100)
+  }
 }

@@ -57,6 +57,8 @@
         }
       case .trustUnsyncedTail: kill("kill behind a full half")
       case .trustUnsyncedNames, .trustUnsyncedDirectory: kill("first opening")
+      case .trustUnsyncedStore:
+        Campaign(name: "switch, openings") { SwitchCampaign.cutOpenings(seed: 1, limit: 1).violations }
       case .ignoreSyncError, .retrySync, .ignoreShortWrite, .answerRepeatsAfterFailure: error("commits with repeats")
       case .ignorePromise:
         Campaign(name: "T3") { try RotCampaign.run(seed: 6, sample: 1000, stride: 7, limit: 1).violations }
