@@ -51,6 +51,8 @@ package final class Catalog {
     if !damaged.isEmpty, access == .readWrite { try identity.write(database, hasher) }
     let catalog = Catalog(database, identity, environment)
     catalog.damagedCopies = damaged
+    // A damaged name of a column passes SQLite's check of the file, and would fail whoever asks for a row.
+    for table in SignedTable.allCases { _ = try catalog.rows(table, "LIMIT 0", doing: "reading its tables") }
     if let owner {
       if access == .readWrite {
         try catalog.belong(to: owner, isOld: version < Schema.signedVersion)

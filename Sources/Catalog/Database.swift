@@ -152,6 +152,10 @@ import Platform
     if let known = statements[sql] { return unsafe known.pointer }
     var statement: OpaquePointer?
     let code = unsafe sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+    // Every statement is this program's own: where a table has no such column, its description in the file is damaged.
+    if code & 0xFF == SQLITE_ERROR {
+      throw .damaged(file: path, doing: doing(), text: unsafe String(cString: sqlite3_errmsg(handle)))
+    }
     guard code == SQLITE_OK else { throw failure(doing(), code) }
     guard let statement = unsafe statement else { preconditionFailure("no statement in \(sql)") }
     statements[sql] = unsafe Statement(statement)

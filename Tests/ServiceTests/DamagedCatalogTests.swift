@@ -3,6 +3,7 @@ import Clicks
 import HTTP
 import Platform
 import Service
+import Simulation
 import Store
 import Testing
 
@@ -116,6 +117,49 @@ import Testing
     let ready = try service.ready()
     #expect(ready.status == 200 && ready.text.contains("key second") && ready.text.contains("token "))
     #expect(try service.metrics()[#"tally_catalog_damaged_rows{kind="key"}"#] == 1)
+  }
+
+  /// One bit of the file, at every start another: the server refuses it by name, or no click is led anywhere but where its ad
+  /// leads.
+  @Test func noBitLeadsAClickAstray() throws {
+    let service = try TestService()
+    #expect(try service.click().verdict == "valid")
+    service.stop()
+    let files = KernelFileSystem()
+    let path = StoreCatalog.path(in: service.dataDirectory)
+    let sound = try files.contents(path)
+    let seed = KernelChance().next()
+    var random = SeededGenerator(seed: seed)
+    let full = sound.indices.filter { sound[$0] != 0 }
+    var (refused, damaged, whole) = (0, 0, 0)
+    for _ in 0..<60 {
+      let place = full.randomElement(using: &random)!
+      let bit = UInt8(1) << UInt8.random(in: 0..<8, using: &random)
+      var bytes = sound
+      bytes[place] ^= bit
+      for suffix in ["-wal", "-shm", ""] where files.exists(path + suffix) { try files.remove(path + suffix) }
+      try files.open(path, .create).writeAll(bytes, at: 0)
+      let around = String(decoding: bytes[max(0, place - 30)..<min(bytes.count, place + 30)], as: UTF8.self)
+      let context: Comment = "byte \(place), bit \(bit), seed \(seed), in \(around.debugDescription)"
+      do { try service.start() } catch {
+        #expect("\(error)".contains(path), context)
+        refused += 1
+        continue
+      }
+      var statuses: [Int] = []
+      for (ad, landing) in TestService.ads + [("resting", ""), ("retreat", TestService.fallback)] {
+        let answer = try service.click(ad)
+        statuses.append(answer.status)
+        #expect(answer.location == nil || answer.location == landing, "\(context): \(ad): \(answer.text)")
+        guard answer.location == nil, landing != "" else { continue }
+        // A row under another number is no row of its ad any more: 404 until somebody reads what is told of it.
+        #expect([403, 404, 503].contains(answer.status), "\(context): \(ad): \(answer.status) \(answer.text)")
+        #expect(try eventually { try service.ready().text != "ready\n" }, "\(context): \(ad): \(answer.text)")
+      }
+      if statuses == [302, 302, 410, 302] { whole += 1 } else { damaged += 1 }
+      service.stop()
+    }
+    print("bits of a catalog: \(refused) refused, \(damaged) damaged, \(whole) whole, seed \(seed)")
   }
 
   @Test func aCatalogThatIsGoneOrAnotherStoresIsRefused() throws {
