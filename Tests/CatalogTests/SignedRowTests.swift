@@ -232,6 +232,26 @@ import Testing
     #expect(try catalog.damagedRows() == [] && catalog.structuralFault() == nil)
   }
 
+  /// The number of a row is the ad's key: under another one the ad is not found, but the row is, and is put back.
+  @Test func aRowUnderAnotherNumberIsToldAndRestored() throws {
+    _ = try fill()
+    let key = AdKey(AdID("ad-4")!).rawValue
+    // As SQLite writes it in the table: seven bits a byte from the top, and the last eight.
+    let number = (0..<8).map { UInt8(key >> (57 - 7 * $0) & 0x7F) | 0x80 } + [UInt8(key & 0xFF)]
+    let bytes = try scratch.files.contents(scratch.catalog)
+    let at = try #require((0..<(bytes.count - 9)).first { Array(bytes[$0..<($0 + 9)]) == number })
+    try scratch.files.open(scratch.catalog, .readWrite).writeAll([number[8] ^ 0x10], at: UInt64(at) + 8)
+    let catalog = try scratch.open()
+    #expect(try catalog.ad(AdID("ad-4")!) == nil)
+    let damaged = try catalog.damagedRows()
+    #expect(damaged.map(\.name) == ["ad-4"] && damaged.map(\.rowID) == [Int64(bitPattern: key ^ 0x10)])
+    let view = try #require(try catalog.views(.ad, "ad-4", candidates: damaged).first)
+    #expect(view.original?.name == "key")
+    try catalog.decide(view.row, view.token, .restore)
+    #expect(try catalog.ad(AdID("ad-4")!)?.redirectURL == "https://example.com/landing/4")
+    #expect(try catalog.damagedRows() == [] && catalog.structuralFault() == nil)
+  }
+
   @Test func anIndexThatLeadsNowhereIsTold() throws {
     _ = try fill()
     // The index alone is changed, as a bit in one of its pages would.
