@@ -104,17 +104,18 @@ final class MovedServer {
     return try JSONReader.read(answer.body)
   }
 
-  /// What `tally import` says of a file of these lines, on the directory while no server holds it.
-  func importFile(_ name: String, _ lines: [String]) throws -> JSONValue {
-    stop()
+  /// What `tally import` says of a file of these lines: by way of the running server, or on the directory while no server
+  /// holds it.
+  func importFile(_ name: String, _ lines: [String], byServer: Bool) throws -> JSONValue {
     try session.write(name, lines.joined())
-    let result = session.run(
-      "import DIR/\(name) --data-dir DATA --log-slot-size 1MiB --disk-reserve 0 --format json --dedup-horizon "
-        + "\(settings.shardOptions.dedupHorizon)ms")
+    let line = "import DIR/\(name) --data-dir DATA --format json"
+    let settings =
+      " --log-slot-size 1MiB --disk-reserve 0 --dedup-horizon \(settings.shardOptions.dedupHorizon)ms"
+    if !byServer { stop() }
+    let result = session.run(byServer ? line : line + settings)
     try #require(!result.output.isEmpty, "\(result.talk)")
-    let report = try JSONReader.read(Array(result.output.utf8))
-    try start()
-    return report
+    if !byServer { try start() }
+    return try JSONReader.read(Array(result.output.utf8))
   }
 
   /// An answer of the admin listener.
