@@ -88,6 +88,27 @@ import Testing
     #expect(try service.metrics()["tally_catalog_late_lookups_total"] == 12)
   }
 
+  /// Where forged links are redirected too, their look-ups wait like others, and end as what they are.
+  @Test func aLateLookUpOfAForgedLinkIsABadSignature() throws {
+    let service = try TestService(chance: chance) {
+      $0.lookupDeadline = 50_000_000
+      $0.onBadSignature = .redirect
+    }
+    defer { service.stop() }
+    defer { chance.isHeld = false }
+    let asked = try hold(service)
+    let forged =
+      "/click?adId=active&impressionId=\(TestService.impression())&signature=\(String(repeating: "0", count: 64))"
+    let answer = try service.request("GET", forged)
+    #expect(answer.status == 503 && answer.verdict == "bad-signature" && answer.location == nil)
+    #expect(try service.click("active").verdict == "unrecorded")
+    let page = try service.metrics()
+    #expect(page[#"tally_click_requests_total{verdict="unrecorded"}"#] == 1)
+    #expect(page[#"tally_click_requests_total{verdict="bad-signature"}"#] == 1)
+    chance.isHeld = false
+    #expect(asked.answer()?.status == 201)
+  }
+
   @Test func whoIsLookedUpInTimeIsCounted() throws {
     let service = try TestService(chance: chance) { $0.lookupDeadline = 60_000_000_000 }
     defer { service.stop() }
