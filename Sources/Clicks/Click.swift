@@ -60,8 +60,7 @@ package struct Minute: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// The minute that holds a time in milliseconds since 1970; earlier times round down too.
   @inlinable
   package init(containing milliseconds: Int64) {
-    let (quotient, remainder) = milliseconds.quotientAndRemainder(dividingBy: 60_000)
-    index = remainder < 0 ? quotient - 1 : quotient
+    index = milliseconds.dividedDown(by: 60_000)
   }
 
   /// Its first millisecond since 1970.

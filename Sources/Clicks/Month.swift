@@ -16,7 +16,7 @@ package struct Month: Hashable, Comparable, Sendable, CustomStringConvertible {
   package init(containing minute: Minute) {
     let first = Timestamp.days(fromCivil: 1970, 1, 1)
     let last = Timestamp.days(fromCivil: 9999, 12, 31)
-    let day = (minute.index - (minute.index % 1_440 + 1_440) % 1_440) / 1_440
+    let day = Day(ofMinute: minute.index).index
     let date = Timestamp.civil(fromDays: min(max(day, first), last))
     index = UInt32(date.year * 12 + date.month - 1)
   }

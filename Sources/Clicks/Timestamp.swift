@@ -74,9 +74,6 @@ package enum Timestamp {
     return next % 86_400 == 0 && civil(fromDays: next / 86_400).day == 1
   }
 
-  /// `a / b` rounded down; `b` is positive.
-  static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 { a >= 0 ? a / b : -((-a + b - 1) / b) }
-
   /// Days since 1970-01-01 of a date.
   package static func days(fromCivil year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
     let y = month <= 2 ? year - 1 : year

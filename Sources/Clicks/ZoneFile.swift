@@ -191,7 +191,7 @@ struct ZoneRule: Sendable {
 
   func offset(at time: Int64) -> Int64 {
     guard let summer else { return standard }
-    let (year, _, _) = Timestamp.civil(fromDays: Timestamp.floorDivide(time + standard, 86_400))
+    let (year, _, _) = Timestamp.civil(fromDays: (time + standard).dividedDown(by: 86_400))
     // Each change is told by the wall as it was before it.
     let begins = Self.moment(start, year) - standard
     let ends = Self.moment(end, year) - summer

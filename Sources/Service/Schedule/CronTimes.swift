@@ -1,3 +1,5 @@
+import Clicks
+
 // From an expression to moments. Days are gone through on the wall's calendar, and each of their times becomes a moment:
 //
 //     the clock is put back       a wall time comes twice: it counts the first time; of an hourly expression both count
@@ -14,9 +16,9 @@ package enum CronTimes {
 
   /// The first moment after `time` (ms since 1970) that `cron` means on a wall with this offset; ms since 1970.
   package static func next(_ cron: Cron, after time: Int64, offset: WallOffset) -> Int64 {
-    let seconds = floorDivide(time, 1_000)
+    let seconds = time.dividedDown(by: 1_000)
     // A wall time may come up to a day before or after the same time of UTC.
-    var day = floorDivide(seconds, daySeconds) - 2
+    var day = seconds.dividedDown(by: daySeconds) - 2
     while true {
       let (_, month, dayOfMonth) = civil(day)
       let weekday = Int(((day % 7) + 11) % 7)
@@ -65,12 +67,10 @@ package enum CronTimes {
     }
   }
 
-  static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 { a >= 0 ? a / b : -((-a + b - 1) / b) }
-
   /// Year, month and day of a day since 1970; after Howard Hinnant's `civil_from_days`.
   static func civil(_ day: Int64) -> (year: Int64, month: Int, day: Int) {
     let shifted = day + 719_468
-    let era = floorDivide(shifted, 146_097)
+    let era = shifted.dividedDown(by: 146_097)
     let dayOfEra = shifted - era * 146_097
     let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
     let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
@@ -85,7 +85,7 @@ extension CronTimes {
   /// The day since 1970 of a date; after Howard Hinnant's `days_from_civil`.
   static func day(_ year: Int64, _ month: Int, _ day: Int) -> Int64 {
     let shifted = month <= 2 ? year - 1 : year
-    let era = floorDivide(shifted, 400)
+    let era = shifted.dividedDown(by: 400)
     let yearOfEra = shifted - era * 400
     let dayOfYear = Int64((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1)
     return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468

@@ -72,10 +72,10 @@ extension Upkeep {
     // Days, ascending: minutes of one day are neighbours.
     var start = 0
     while start < minutes.times.count {
-      let day = Self.day(of: minutes.times[start].index)
+      let day = Day(ofMinute: minutes.times[start].index).index
       var end = start
       var late = start
-      while end < minutes.times.count, Self.day(of: minutes.times[end].index) == day {
+      while end < minutes.times.count, Day(ofMinute: minutes.times[end].index).index == day {
         if minutes.times[end].index < closedBefore { late = end + 1 }
         end += 1
       }
@@ -123,9 +123,6 @@ extension Upkeep {
   }
 
   // MARK: - Shared with other steps
-
-  /// The day since 1970 of a minute.
-  static func day(of minute: Int64) -> Int64 { (minute - (minute % 1_440 + 1_440) % 1_440) / 1_440 }
 
   /// Writes a patch: each row's value on disk with its change. `fill` gives the changes, sorted by code and bucket, each key
   /// once and inside `window`; those of one code are held in memory.
@@ -209,7 +206,7 @@ package struct RunChange: Equatable, Sendable {
   static func widened(_ rows: [LiveRow], by minutes: Int64) -> [RunChange] {
     var changes: [RunChange] = []
     for row in rows {
-      let bucket = (row.minute - (row.minute % minutes + minutes) % minutes) / minutes
+      let bucket = row.minute.dividedDown(by: minutes)
       if let last = changes.last, last.code == row.code, last.bucket == bucket {
         changes[changes.count - 1].change += Int64(row.clicks)
       } else {

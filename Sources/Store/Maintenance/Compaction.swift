@@ -77,7 +77,7 @@ extension Upkeep {
 
   private func merge(_ key: RunTableKey, _ window: Range<Int64>, _ made: inout Made) throws {
     let table = core.live.version.table(key)
-    let wholeDays = Int64(window.count) >= CompactionPlan.perDay(key)
+    let wholeDays = Int64(window.count) >= key.bucketsPerDay
     let inputs =
       table.bases.filter { window.contains($0.window) }
       + (wholeDays ? table.patches.filter { window.contains($0.window) } : [])
@@ -85,8 +85,8 @@ extension Upkeep {
     var hull = Self.hull(inputs)
     if key == .minutes, wholeDays {
       // A patch may reach to the middle of a day, where minute rows must not begin once the run has retired.
-      let end = -CompactionPlan.floor(-hull.upperBound, 1_440) * 1_440
-      hull = CompactionPlan.floor(hull.lowerBound, 1_440) * 1_440..<end
+      let end = hull.upperBound.dividedUp(by: Day.minutes) * Day.minutes
+      hull = Day(ofMinute: hull.lowerBound).minutes.lowerBound..<end
     }
     try writeMerged(inputs, key, .base, window: hull, &made)
     try install(made, removing: listed(inputs, key.kind), files: inputs.map(\.file))
@@ -98,7 +98,7 @@ extension Upkeep {
   }
 
   private func mergePatches(_ key: RunTableKey, _ day: Int64, _ made: inout Made) throws {
-    let perDay = CompactionPlan.perDay(key)
+    let perDay = key.bucketsPerDay
     let window = day * perDay..<(day + 1) * perDay
     let inputs = core.live.version.table(key).patches.filter { window.contains($0.window) }
     try writeMerged(inputs, key, .patch, window: Self.hull(inputs), &made)
@@ -106,13 +106,13 @@ extension Upkeep {
   }
 
   private func rollUp(_ day: Int64, _ made: inout Made) throws {
-    let window = day * 1_440..<(day + 1) * 1_440
+    let window = Day(index: day).minutes
     let table = core.live.version.table(.minutes)
     let inputs = table.runs.filter { window.contains($0.window) }
     try writeMerged(inputs, .minutes, .base, window: window, isRollUp: true, &made)
     let minutes = made.added.runs.last!.1
     for key in [RunTableKey.hours, .days] {
-      let perDay = CompactionPlan.perDay(key)
+      let perDay = key.bucketsPerDay
       try writeRun(
         key, .base, window: day * perDay..<(day + 1) * perDay, position: minutes.descriptor.position, files: paced,
         &made

@@ -1,3 +1,4 @@
+import Clicks
 import Files
 
 // Which files are merged next: a pure function of their shapes, so that a test can ask it anything.
@@ -82,19 +83,11 @@ package struct CompactionPlan: Sendable {
     rollUp() ?? patches() ?? minutes() ?? dictionaryTail() ?? correctionFiles() ?? neighbours() ?? wide() ?? fold()
   }
 
-  static func perDay(_ key: RunTableKey) -> Int64 { 86_400 / Int64(key.bucketSeconds) }
-
-  /// `a / b`, rounded down; `a` may be the end of all time.
-  static func floor(_ a: Int64, _ b: Int64) -> Int64 {
-    let (quotient, remainder) = a.quotientAndRemainder(dividingBy: b)
-    return remainder < 0 ? quotient - 1 : quotient
-  }
-
   private func rollUp() -> CompactionTask? {
     guard let table = tables[.minutes] else { return nil }
     var earliest: Int64?
     for shape in table.bases + table.patches {
-      let day = Self.floor(shape.window.lowerBound, 1_440)
+      let day = Day(ofMinute: shape.window.lowerBound).index
       if day >= rolledUp, (day + 1) * 1_440 <= closedThrough { earliest = min(earliest ?? day, day) }
     }
     return earliest.map { .rollUp(day: $0) }
@@ -102,10 +95,10 @@ package struct CompactionPlan: Sendable {
 
   private func patches() -> CompactionTask? {
     for key in tables.keys.sorted() {
-      let perDay = Self.perDay(key)
+      let perDay = key.bucketsPerDay
       var counts: [Int64: Int] = [:]
       for patch in tables[key]!.patches {
-        let day = Self.floor(patch.window.lowerBound, perDay)
+        let day = patch.window.lowerBound.dividedDown(by: perDay)
         guard patch.window.upperBound <= (day + 1) * perDay else { continue }
         counts[day, default: 0] += 1
       }
@@ -124,7 +117,7 @@ package struct CompactionPlan: Sendable {
   /// Merges inside a day, and of whole days once these are rolled up.
   private func minutes() -> CompactionTask? {
     for key in tables.keys.sorted() where key.bucketSeconds == 60 && key.kind != .base {
-      let complete = key == .minutes ? rolledUp : Self.floor(closedThrough, 1_440)
+      let complete = key == .minutes ? rolledUp : closedThrough.dividedDown(by: 1_440)
       for tier in runTiers {
         let limit = tier < 1_440 ? closedThrough : complete > .min / 1_440 ? complete * 1_440 : .min
         // The day itself is the roll-up's where there is one.
@@ -139,7 +132,7 @@ package struct CompactionPlan: Sendable {
 
   private func wide() -> CompactionTask? {
     for key in tables.keys.sorted() {
-      let perDay = Self.perDay(key)
+      let perDay = key.bucketsPerDay
       if key.kind == .base {
         for tier in runTiers where tier > 1_440 {
           if let window = firstWindow(tables[key]!.bases, width: tier, before: .max) {
@@ -161,7 +154,7 @@ package struct CompactionPlan: Sendable {
   private func firstWindow(_ bases: [Shape], width: Int64, before limit: Int64) -> Range<Int64>? {
     var i = 0
     while i < bases.count {
-      let start = Self.floor(bases[i].window.lowerBound, width) * width
+      let start = bases[i].window.lowerBound.dividedDown(by: width) * width
       let (end, overflow) = start.addingReportingOverflow(width)
       var last = i
       while last < bases.count, bases[last].window.upperBound <= end { last += 1 }
@@ -210,7 +203,7 @@ package struct CompactionPlan: Sendable {
   /// Patches that have come to rest over a run of a day, or that are as heavy as what they lie on.
   private func fold() -> CompactionTask? {
     for key in tables.keys.sorted() {
-      let perDay = Self.perDay(key)
+      let perDay = key.bucketsPerDay
       for base in tables[key]!.bases where base.window.count >= perDay || key.kind == .base {
         if key == .minutes || key == .hours || key == .days {
           guard rolledUp > .min, base.window.upperBound <= rolledUp * perDay else { continue }

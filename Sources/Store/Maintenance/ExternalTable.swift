@@ -92,7 +92,7 @@ extension Upkeep {
   func writeExternal(_ rows: [RunRow], table: UInt32, position: UInt64, _ made: inout Made) throws {
     let key = RunTableKey(kind: .external, table: table, bucketSeconds: 60)
     var days: [Int64: [RunRow]] = [:]
-    for row in rows { days[Self.day(of: row.bucket), default: []].append(row) }
+    for row in rows { days[Day(ofMinute: row.bucket).index, default: []].append(row) }
     for day in days.keys.sorted() {
       let rows = days[day]!
       let window = rows.map(\.bucket).min()!..<(rows.map(\.bucket).max()! + 1)

@@ -111,7 +111,7 @@ extension Upkeep {
   private func writeMinutes(_ rows: RowStream, _ state: ManifestState, _ made: inout Made) throws {
     var days: [Int64: GrowingRun] = [:]
     while let row = try rows.next() {
-      let day = Self.day(of: row.bucket)
+      let day = Day(ofMinute: row.bucket).index
       if days[day] == nil { days[day] = try begin(day, state) }
       try days[day]!.add(row)
     }
@@ -124,7 +124,7 @@ extension Upkeep {
   }
 
   private func begin(_ day: Int64, _ state: ManifestState) throws -> GrowingRun {
-    let window = max(day * 1_440, state.minutesFrom)..<min((day + 1) * 1_440, state.closedThrough)
+    let window = Day(index: day).minutes.clamped(to: state.minutesFrom..<max(state.minutesFrom, state.closedThrough))
     let file = newFile(.run)
     let descriptor = RunDescriptor(
       table: RunTableKey.minutes.table, bucketSeconds: RunTableKey.minutes.bucketSeconds,
@@ -141,10 +141,10 @@ extension Upkeep {
   /// Writes hours and days of the days that were rolled up.
   private func writeRollUps(_ state: ManifestState, _ made: inout Made) throws {
     for (_, minutes) in made.added.runs {
-      let day = Self.day(of: minutes.window.lowerBound)
+      let day = Day(ofMinute: minutes.window.lowerBound).index
       guard day < state.rolledUp else { continue }
       for key in [RunTableKey.hours, .days] {
-        let perDay = CompactionPlan.perDay(key)
+        let perDay = key.bucketsPerDay
         try writeRun(key, .base, window: day * perDay..<(day + 1) * perDay, position: state.applied, &made) {
           try RunMerge.widen(minutes, into: &$0)
         }

@@ -71,17 +71,17 @@ extension Upkeep {
   /// Adds a segment's sums, less the repeats that recounts found in it, to the BASE rows, one patch a day.
   private func writeBase(_ segment: Segment, _ made: inout Made) throws {
     var days: Set<Int64> = []
-    try segment.forEachSum { days.insert(Self.day(of: $0.minute.index)) }
+    try segment.forEachSum { days.insert(Day(ofMinute: $0.minute.index).index) }
     let repeats = try core.live.version.repeats(in: segment.summary.positions)
     let sums = sabotaged(.repeatsIntoBase) ? [] : repeats
     let table = core.live.version.table(.base)
     for day in days.sorted() {
       try writePatch(
-        .base, to: table, window: day * 1_440..<(day + 1) * 1_440, position: segment.summary.positions.upperBound, &made
+        .base, to: table, window: Day(index: day).minutes, position: segment.summary.positions.upperBound, &made
       ) { change in
         let distinct = try RowStream(segment).less(RowStream(sums), file: segment.file.path)
         while let row = try distinct.next() {
-          if Self.day(of: row.bucket) == day {
+          if Day(ofMinute: row.bucket).index == day {
             try change(RunChange(code: row.code, bucket: row.bucket, change: Int64(row.count)))
           }
         }

@@ -44,7 +44,7 @@ struct SealCheck {
   func kept(_ month: Month) -> Range<Int64> {
     let minutes = month.minutes
     guard state.minutesFrom > minutes.lowerBound else { return minutes }
-    return min(Upkeep.day(of: state.minutesFrom + 1_439) * 1_440, minutes.upperBound)..<minutes.upperBound
+    return min(Day(ofMinute: state.minutesFrom + 1_439).minutes.lowerBound, minutes.upperBound)..<minutes.upperBound
   }
 
   /// The rows of `minutes`.

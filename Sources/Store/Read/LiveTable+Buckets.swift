@@ -35,7 +35,7 @@ package struct BucketGrid: Hashable, Sendable {
 
   /// The first minute of the bucket that holds `minute`.
   package func start(of minute: Minute) -> Minute {
-    Minute(index: CompactionPlan.floor(minute.index + offset, minutes) * minutes - offset)
+    Minute(index: (minute.index + offset).dividedDown(by: minutes) * minutes - offset)
   }
 }
 
@@ -106,7 +106,7 @@ private struct WideRows {
   private mutating func read(_ range: Range<Int64>, _ widths: ArraySlice<Int64>) throws {
     guard !range.isEmpty else { return }
     guard let width = widths.first else { return try narrow(range) }
-    let (first, end) = (-CompactionPlan.floor(-range.lowerBound, width), CompactionPlan.floor(range.upperBound, width))
+    let (first, end) = (range.lowerBound.dividedUp(by: width), range.upperBound.dividedDown(by: width))
     let narrower = widths.dropFirst()
     guard first < end else { return try read(range, narrower) }
     try read(range.lowerBound..<first * width, narrower)
@@ -122,7 +122,7 @@ private struct WideRows {
     let retired = min(range.upperBound, version.minutesFrom)
     guard range.lowerBound < retired else { return }
     // Minutes of which some have retired do not come to what their hours say.
-    let hours = CompactionPlan.floor(range.lowerBound, 60)..<(-CompactionPlan.floor(-retired, 60))
+    let hours = range.lowerBound.dividedDown(by: 60)..<retired.dividedUp(by: 60)
     let due = try version.table(.hours).series(of: code, in: hours).reduce(UInt64(0)) { $0 &+ $1.count }
     let have = try minutes.series(of: code, in: hours.lowerBound * 60..<hours.upperBound * 60)
       .reduce(UInt64(0)) { $0 &+ $1.count }

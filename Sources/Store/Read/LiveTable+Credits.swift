@@ -46,7 +46,7 @@ extension LiveTable {
     }
     for credit in try version.credits(in: month.minutes) + live where month.minutes.contains(credit.bucket) {
       let ad = AdKey(rawValue: keys[Int(credit.code)])
-      days.append(AdDay(ad: ad, day: Upkeep.day(of: credit.bucket), clicks: 0, credits: credit.change))
+      days.append(AdDay(ad: ad, day: Day(ofMinute: credit.bucket).index, clicks: 0, credits: credit.change))
     }
     return days
   }

@@ -277,7 +277,7 @@ package final class LiveTable: Sendable {
       let (from, to) = (Minute(index: minutes.lowerBound), Minute(index: minutes.upperBound))
       var live = state.minutes.totals(from: from, to: to).map(\.minute.index)
       if let frozen = state.frozen { live += frozen.totals(from: from, to: to).map(\.minute.index) }
-      return state.changed.days(in: minutes)?.union(live.map { Upkeep.day(of: $0) })
+      return state.changed.days(in: minutes)?.union(live.map { Day(ofMinute: $0).index })
     }
   }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Clicks
 import Files
 import Runs
 import Segments
@@ -131,7 +132,7 @@ package struct RowStream {
     var ahead: RowCount?
     func wide(_ row: RowCount?) -> RowCount? {
       guard var row else { return nil }
-      row.bucket = (row.bucket - (row.bucket % factor + factor) % factor) / factor
+      row.bucket = row.bucket.dividedDown(by: factor)
       return row
     }
     var isStarted = false

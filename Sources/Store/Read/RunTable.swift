@@ -35,6 +35,9 @@ package struct RunTableKey: Hashable, Comparable, Sendable {
     (a.kind.rawValue, a.table, a.bucketSeconds) < (b.kind.rawValue, b.table, b.bucketSeconds)
   }
 
+  /// Rows of one ad in a day, at most.
+  package var bucketsPerDay: Int64 { 86_400 / Int64(bucketSeconds) }
+
   /// The table of a run in `kind`'s directory.
   init(_ run: Run, kind: StoreFile.Kind) {
     self.init(kind: kind, table: run.descriptor.table, bucketSeconds: run.descriptor.bucketSeconds)

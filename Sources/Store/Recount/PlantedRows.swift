@@ -15,7 +15,7 @@ extension Upkeep {
     for change in changes {
       guard let code = core.live.code(of: change.ad) else { continue }
       let present = try table.series(of: code, in: change.bucket..<(change.bucket + 1)).first?.count ?? 0
-      let day = CompactionPlan.floor(change.bucket, CompactionPlan.perDay(key))
+      let day = change.bucket.dividedDown(by: key.bucketsPerDay)
       guard !(days[day] ?? []).contains(where: { $0.code == code && $0.bucket == change.bucket }) else { continue }
       days[day, default: []].append(
         RunChange(code: code, bucket: change.bucket, change: max(change.change, -Int64(present))))

@@ -90,7 +90,7 @@ struct RecountBooks {
     }
     count += 1 + found.count
     guard !isCredit else { return }
-    minuteChanges[Upkeep.day(of: key.bucket), default: []].append(
+    minuteChanges[Day(ofMinute: key.bucket).index, default: []].append(
       RunChange(code: key.code, bucket: key.bucket, change: Int64(bitPattern: due &- stored)))
   }
 
@@ -99,7 +99,7 @@ struct RecountBooks {
     note(key, 60, from, to, .damage)
     guard !isDry else { return }
     count += 1
-    minuteChanges[Upkeep.day(of: key.bucket), default: []].append(
+    minuteChanges[Day(ofMinute: key.bucket).index, default: []].append(
       RunChange(code: key.code, bucket: key.bucket, change: Int64(bitPattern: to &- from)))
   }
 
@@ -107,8 +107,7 @@ struct RecountBooks {
   mutating func add(wide key: RowCount, _ table: RunTableKey, have: UInt64, due: UInt64) {
     note(wide: key, table, from: have, to: due)
     guard !isDry else { return }
-    let perDay = CompactionPlan.perDay(table)
-    wideChanges[table, default: [:]][CompactionPlan.floor(key.bucket, perDay), default: []].append(
+    wideChanges[table, default: [:]][key.bucket.dividedDown(by: table.bucketsPerDay), default: []].append(
       RunChange(code: key.code, bucket: key.bucket, change: Int64(bitPattern: due &- have)))
     count += 1
   }

@@ -1,3 +1,5 @@
+import Clicks
+
 // How far recounts have come, and which rows clicks have changed since. A reader calls a point reconciled where
 //
 //     its minutes  <  through      and      no click at or above `position` counts in it
@@ -55,7 +57,7 @@ struct ChangedRows: Sendable {
   /// The days of changed minutes in `range`; nil where there were too many to remember.
   func days(in range: Range<Int64>) -> Set<Int64>? {
     guard !isFull else { return nil }
-    return Set(minutes.values.joined().filter { range.contains($0) }.map { Upkeep.day(of: $0) })
+    return Set(minutes.values.joined().filter { range.contains($0) }.map { Day(ofMinute: $0).index })
   }
 
   /// The changed minutes of an ad in `range`, ascending.

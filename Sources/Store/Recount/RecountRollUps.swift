@@ -69,7 +69,7 @@ enum RollUpChange {
     let width = Int64(key.bucketSeconds) / 60
     var wide: [RunChange] = []
     for change in changes {
-      let bucket = CompactionPlan.floor(change.bucket, width)
+      let bucket = change.bucket.dividedDown(by: width)
       if let last = wide.last, last.code == change.code, last.bucket == bucket {
         wide[wide.count - 1].change += change.change
       } else {

@@ -33,12 +33,12 @@ struct RecountTable {
       return
     }
     // Of a day that has lost its minutes nothing can be said.
-    let kept = state.minutesFrom == .min ? Int64.min : Upkeep.day(of: state.minutesFrom + 1_439) * 1_440
+    let kept = state.minutesFrom == .min ? Int64.min : Day(ofMinute: state.minutesFrom + 1_439).minutes.lowerBound
     switch scope {
     case .changes: minutes = min(kept, target.through)..<target.through
     case .deep(let wanted):
       let first = version.segments.map { Minute(containing: $0.summary.eventTimes.lowerBound).index }.min()
-      let start = max(kept, Upkeep.day(of: first ?? target.through) * 1_440)
+      let start = max(kept, Day(ofMinute: first ?? target.through).minutes.lowerBound)
       // Of older minutes BASE rows say what is due; they are compared where they are asked for.
       minutes =
         wanted.map { $0.clamped(to: min(kept, target.through)..<target.through) }

@@ -72,7 +72,8 @@ extension Upkeep {
     let assigned = core.live.assign(rows.map(\.ad), firstCode: codes)
     var days: [Int64: [RunRow]] = [:]
     for (row, code) in zip(rows, assigned.codes) {
-      days[Self.day(of: row.minute), default: []].append(RunRow(code: code, bucket: row.minute, value: row.clicks))
+      days[Day(ofMinute: row.minute).index, default: []]
+        .append(RunRow(code: code, bucket: row.minute, value: row.clicks))
     }
     var made = Made()
     do {
@@ -87,7 +88,7 @@ extension Upkeep {
           }
         }
         try write(
-          sums, .base, .patch, window: day * 1_440..<(day + 1) * 1_440, position: core.manifest.state.retired, &made)
+          sums, .base, .patch, window: Day(index: day).minutes, position: core.manifest.state.retired, &made)
       }
       try install(made)
     } catch {
