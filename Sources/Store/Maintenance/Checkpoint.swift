@@ -195,24 +195,3 @@ extension Upkeep {
     try opened(key.kind, reference, &made)
   }
 }
-
-/// A change of one row.
-package struct RunChange: Equatable, Sendable {
-  package var code: UInt32
-  package var bucket: Int64
-  package var change: Int64
-
-  /// Clicks per minute as changes of wider buckets; rows are sorted by code and minute, and so are the changes.
-  static func widened(_ rows: [LiveRow], by minutes: Int64) -> [RunChange] {
-    var changes: [RunChange] = []
-    for row in rows {
-      let bucket = row.minute.dividedDown(by: minutes)
-      if let last = changes.last, last.code == row.code, last.bucket == bucket {
-        changes[changes.count - 1].change += Int64(row.clicks)
-      } else {
-        changes.append(RunChange(code: row.code, bucket: bucket, change: Int64(row.clicks)))
-      }
-    }
-    return changes
-  }
-}

@@ -224,13 +224,6 @@ extension Upkeep {
   }
 }
 
-/// One dictionary file.
-package struct DictionaryPart: Sendable {
-  package var firstCode: UInt32
-  package var count: Int
-  package var reference: SealedReference
-}
-
 extension Range<Int64> {
   /// Whether all of `other` lies inside.
   func contains(_ other: Range<Int64>) -> Bool { lowerBound <= other.lowerBound && other.upperBound <= upperBound }

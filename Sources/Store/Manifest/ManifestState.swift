@@ -1,12 +1,6 @@
 import ClickLog
 import Clicks
 
-/// Why a manifest record makes no sense.
-package struct ManifestFault: Error, Equatable, CustomStringConvertible {
-  package var description: String
-  init(_ description: String) { self.description = description }
-}
-
 /// What a shard is, apart from the clicks themselves.
 package struct ManifestState: Equatable, Sendable {
   package var epoch: UInt32 = 0

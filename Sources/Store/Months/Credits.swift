@@ -36,22 +36,6 @@ extension Version {
   }
 }
 
-extension RunChange {
-  /// Changes in any order as one of each key, in order; none of 0.
-  static func summed(_ changes: [RunChange]) -> [RunChange] {
-    var sums: [RunChange] = []
-    for change in changes.sorted(by: { ($0.code, $0.bucket) < ($1.code, $1.bucket) }) {
-      if let last = sums.last, last.code == change.code, last.bucket == change.bucket {
-        sums[sums.count - 1].change &+= change.change
-      } else {
-        sums.append(change)
-      }
-    }
-    sums.removeAll { $0.change == 0 }
-    return sums
-  }
-}
-
 extension RowStream {
   /// The rows with `changes`, which are in order and of which each key stands there once, added. A sum below zero, to which
   /// damage alone leads, is none.

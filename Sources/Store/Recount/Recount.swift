@@ -20,14 +20,6 @@ import Segments
 // A crash anywhere leaves whole chunks: the next recount finds the rest. Repeats are recorded by their position and stay in
 // the segments; whatever counts raw clicks takes the recorded ones away, so nothing counts them again.
 
-/// Which rows a recount holds against raw clicks.
-package enum RecountScope: Hashable, Sendable {
-  /// Those that clicks have changed since the last recount, by the sums of segments.
-  case changes
-  /// All of the minutes in the range (nil: that raw clicks are kept of), by the raw clicks themselves, and their hours and days.
-  case deep(Range<Int64>?)
-}
-
 extension Upkeep {
   /// Whether the next incremental recount is due and has anything to do.
   var isRecountDue: Bool {
