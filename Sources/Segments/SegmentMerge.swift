@@ -16,15 +16,15 @@ import Platform
 /// Merging segments whose positions follow each other.
 package enum SegmentMerge {
   /// Merges `inputs`, in the order of their positions, into one segment. Throws `FormatError` where an input is damaged; after any error nothing has the target's name, except as
-  /// `SealedFileWriter.finish` says.
+  /// `SealedFileWriter.finish` says. `progress` is told of rows and sums as they are done; what it throws ends the merge.
   package static func merge(
-    _ inputs: [Segment], into target: SegmentTarget
+    _ inputs: [Segment], into target: SegmentTarget, progress: (_ rows: Int) throws -> Void = { _ in }
   ) throws -> (SealedReference, SegmentSummary) {
     var writer = try writer(inputs, target)
-    try mergeRows(inputs, inputs[0].summary.positions.lowerBound, &writer)
+    try mergeRows(inputs, inputs[0].summary.positions.lowerBound, &writer, progress)
     try writer.endRows()
     try mergeSteps(inputs, &writer)
-    try mergeSums(inputs, &writer)
+    try mergeSums(inputs, &writer, progress)
     return try finish(inputs, writer)
   }
 
@@ -130,7 +130,9 @@ package enum SegmentMerge {
     }
   }
 
-  private static func mergeRows(_ inputs: [Segment], _ first: UInt64, _ writer: inout SegmentWriter) throws {
+  private static func mergeRows(
+    _ inputs: [Segment], _ first: UInt64, _ writer: inout SegmentWriter, _ progress: (Int) throws -> Void
+  ) throws {
     let cursors = inputs.map { $0.cursor([.all, .strings]) }
     let shifts = inputs.map { $0.summary.positions.lowerBound - first }
     let captured = captured(inputs)
@@ -166,6 +168,7 @@ package enum SegmentMerge {
         page.count = filled
         try writer.writePage()
         for column in captured.indices { page.strings[column].removeAll(keepingCapacity: true) }
+        try progress(filled)
         filled = 0
       }
       indices[input] = i + 1
@@ -206,7 +209,9 @@ package enum SegmentMerge {
     }
   }
 
-  private static func mergeSums(_ inputs: [Segment], _ writer: inout SegmentWriter) throws {
+  private static func mergeSums(
+    _ inputs: [Segment], _ writer: inout SegmentWriter, _ progress: (Int) throws -> Void
+  ) throws {
     let cursors = inputs.map { $0.sumCursor() }
     var heads = try cursors.map { try $0.next() }
     var pending: SegmentSum?
@@ -230,6 +235,7 @@ package enum SegmentMerge {
         pending = sum
       }
       heads[least] = try cursors[least].next()
+      try progress(1)
     }
     if let pending { try writer.add(pending) }
   }

@@ -2,7 +2,7 @@ import Store
 import Synchronization
 
 /// What the manifests said when somebody last had the time to ask. A manifest is locked while a record of it is synced, which
-/// an event loop must not wait for: it reads this board, and the background keeps it up to date.
+/// an event loop must not wait for: it reads this board, and the maintenance threads keep it up to date.
 final class DiskBoard: Sendable {
   private struct Entry {
     var sequence: UInt64
@@ -26,12 +26,14 @@ final class DiskBoard: Sendable {
   }
 
   /// Asks the manifests that have changed. May wait for the disk.
-  func refresh() {
-    for (shard, core) in cores.enumerated() {
-      let sequence = core.manifest.sequence
-      guard entries.withLock({ $0[shard]?.sequence }) != sequence else { continue }
-      let entry = Entry(sequence: sequence, disk: ShardFigures.Disk(core))
-      entries.withLock { $0[shard] = entry }
-    }
+  func refresh() { for shard in cores.indices { refresh(shard) } }
+
+  /// Asks the manifest of a shard, where it has changed. May wait for the disk.
+  func refresh(_ shard: Int) {
+    let core = cores[shard]
+    let sequence = core.manifest.sequence
+    guard entries.withLock({ $0[shard]?.sequence }) != sequence else { return }
+    let entry = Entry(sequence: sequence, disk: ShardFigures.Disk(core))
+    entries.withLock { $0[shard] = entry }
   }
 }

@@ -50,7 +50,7 @@ extension ServiceContext {
     connections(&writer)
     log(&writer)
     routes(&writer)
-    upkeep(&writer)
+    maintenance(&writer)
     cache(&writer)
     process(&writer)
     return writer.page

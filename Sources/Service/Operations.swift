@@ -18,11 +18,11 @@ package final class Operations: Sendable {
   private let files: any FileSystem
   private let maxLateness: Int64
   private let openCatalog: @Sendable () throws -> Catalog
-  private let upkeeper: Upkeeper
+  private let maintenance: MaintenanceThreads
   /// Reads whole files, which no other thread has the time for.
   private let checks: Worker<Void>
 
-  init(_ context: ServiceContext, _ upkeeper: Upkeeper, checks: Worker<Void>) {
+  init(_ context: ServiceContext, _ maintenance: MaintenanceThreads, checks: Worker<Void>) {
     jobs = Jobs(prefix: context.requestPrefix, clock: { [clock = context.clock] in clock.now() }) {
       [catalog = context.catalog] job in
       // A job whose end cannot be kept has ended all the same.
@@ -34,7 +34,7 @@ package final class Operations: Sendable {
     maxLateness = context.settings.eventTimes.maxLateness
     let path = "\(context.settings.dataDirectory)/\(StoreFiles.catalog)"
     openCatalog = { [environment = context.environment] in try Catalog.open(path, .readOnly, in: environment) }
-    self.upkeeper = upkeeper
+    self.maintenance = maintenance
     self.checks = checks
   }
 
@@ -43,10 +43,10 @@ package final class Operations: Sendable {
     precondition(kind != .seal, "a month is sealed by its name")
     if kind == .reconcile { return beginReconcile(RecountRequest(), scheduled: scheduled) }
     guard let job = jobs.add(kind, scheduled: scheduled) else { return nil }
-    if let request = UpkeepRequest(rawValue: kind.rawValue) {
-      upkeeper.ask { [self] upkeeps, goesOn in
+    if let request = MaintenanceRequest(rawValue: kind.rawValue) {
+      maintenance.ask { [self] shards, goesOn in
         run(job) {
-          try UpkeepReport.perform(request, upkeeps, cores) { steps in
+          try MaintenanceReport.perform(request, shards, cores) { steps in
             jobs.progress(job.id, steps: steps)
             return goesOn()
           }.json
@@ -61,9 +61,9 @@ package final class Operations: Sendable {
   /// Starts a recount; nil where too many jobs are waiting.
   package func beginReconcile(_ request: RecountRequest, scheduled: Int64? = nil) -> Job? {
     guard let job = jobs.add(.reconcile, scheduled: scheduled) else { return nil }
-    upkeeper.ask { [self] upkeeps, goesOn in
+    maintenance.ask { [self] shards, goesOn in
       run(job) {
-        let result = try request.perform(upkeeps) { done, total in
+        let result = try request.perform(shards) { done, total in
           jobs.progress(job.id, steps: done, of: total)
           return goesOn()
         }
@@ -78,9 +78,9 @@ package final class Operations: Sendable {
   package func beginSeal(_ month: Month, isDry: Bool, allowsEmpty: Bool) -> Job? {
     guard let job = jobs.add(.seal) else { return nil }
     let request = SealRequest(month: month, isDry: isDry, allowsEmpty: allowsEmpty, maxLateness: maxLateness)
-    upkeeper.ask { [self] upkeeps, goesOn in
+    maintenance.ask { [self] shards, goesOn in
       run(job) {
-        try request.perform(upkeeps, catalog: openCatalog) { done, total in
+        try request.perform(shards, catalog: openCatalog) { done, total in
           jobs.progress(job.id, steps: done, of: total)
           return goesOn()
         }
@@ -97,11 +97,11 @@ package final class Operations: Sendable {
       jobs.begin(job.id)
       do {
         let files = try verify(job.id)
-        upkeeper.ask { [self] upkeeps, goesOn in
+        maintenance.ask { [self] shards, goesOn in
           jobs.finish(
             job.id,
             Result {
-              let recount = try RecountRequest(isDry: true).perform(upkeeps) { done, total in
+              let recount = try RecountRequest(isDry: true).perform(shards) { done, total in
                 jobs.progress(job.id, steps: done, of: total)
                 return goesOn()
               }

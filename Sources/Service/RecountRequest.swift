@@ -29,25 +29,25 @@ package struct RecountRequest: Sendable {
     return .deep(first..<max(first, end))
   }
 
-  /// Recounts every shard, one after the other, on the thread that owns their background. `progress` is told how many raw
+  /// Recounts every shard, one after the other, each when it has done what is under way. `progress` is told how many raw
   /// clicks of how many were read, and ends the work by returning false: what was corrected stays corrected.
   package func perform(
-    _ upkeeps: [Upkeep], progress: (_ done: UInt64, _ total: UInt64) -> Bool = { _, _ in true }
+    _ shards: [Maintenance], progress: (_ done: UInt64, _ total: UInt64) -> Bool = { _, _ in true }
   ) throws -> JSONValue {
     var sum: RecountReport?
     var codes: [(shard: Int, row: Correction)] = []
     var alone: [SealedMonthsDiffer.Entry] = []
     var isComplete = true
     var read: UInt64 = 0
-    let total = upkeeps.reduce(UInt64(0)) { sum, upkeep in
-      sum + upkeep.core.live.version.segments.reduce(0) { $0 + UInt64($1.summary.rows) }
+    let total = shards.reduce(UInt64(0)) { sum, maintenance in
+      sum + maintenance.core.live.version.segments.reduce(0) { $0 + UInt64($1.summary.rows) }
     }
     do {
-      for (shard, upkeep) in upkeeps.enumerated() {
+      for (shard, maintenance) in shards.enumerated() {
         let before = read
         let report = try withoutActuallyEscaping(progress) { progress in
           let told = Told(progress: progress, total: total)
-          return try upkeep.recount(scope, isDry: isDry, goesOn: { told.goesOn() }) { done, _ in
+          return try maintenance.recount(scope, isDry: isDry, goesOn: { told.goesOn() }) { done, _ in
             told.done = before + done
           }
         }
@@ -58,7 +58,7 @@ package struct RecountRequest: Sendable {
       }
     } catch is RecountStopped { isComplete = false }
     return Self.json(
-      sum ?? RecountReport(mark: RecountMark()), codes, alone, upkeeps, isDry: isDry, isComplete: isComplete)
+      sum ?? RecountReport(mark: RecountMark()), codes, alone, shards, isDry: isDry, isComplete: isComplete)
   }
 
   private final class Told {
@@ -76,7 +76,7 @@ package struct RecountRequest: Sendable {
 
   private static func json(
     _ report: RecountReport, _ samples: [(shard: Int, row: Correction)], _ alone: [SealedMonthsDiffer.Entry],
-    _ upkeeps: [Upkeep], isDry: Bool, isComplete: Bool
+    _ shards: [Maintenance], isDry: Bool, isComplete: Bool
   ) -> JSONValue {
     let minutes = report.minutes.flatMap { $0.isEmpty ? nil : $0 }
     func moment(_ minute: Int64?) -> JSONValue {
@@ -95,7 +95,7 @@ package struct RecountRequest: Sendable {
       "samples": .array(
         samples.prefix(RecountReport.sampleLimit).map { shard, row in
           guard case .object(let members) = API.json(row) else { return .null }
-          let key = upkeeps[shard].core.live.key(of: row.code)
+          let key = shards[shard].core.live.key(of: row.code)
           return .object([.init("adKey", .optional(key.map { "\($0)" }))] + members)
         }),
     ])

@@ -45,17 +45,17 @@ package struct SealRequest: Sendable {
     }
   }
 
-  /// Seals the month in every shard, one after the other, on the thread that owns their background. `progress` is told how
+  /// Seals the month in every shard, one after the other, each when it has done what is under way. `progress` is told how
   /// many minute rows of about how many were read, and ends the work by returning false. With a `catalog` a dry run counts ads
   /// and advertisers. Throws `Refused`.
   package func perform(
-    _ upkeeps: [Upkeep], catalog: () throws -> Catalog? = { nil },
+    _ shards: [Maintenance], catalog: () throws -> Catalog? = { nil },
     progress: (_ done: UInt64, _ total: UInt64) -> Bool = { _, _ in true }
   ) throws -> JSONValue {
-    try checkTime(upkeeps)
-    let pending = upkeeps.filter { $0.core.manifest.state.seal(of: month) == nil }
-    try checkShards(upkeeps, pending)
-    if !allowsEmpty, pending.count == upkeeps.count, try upkeeps.allSatisfy({ try $0.isEmpty(month) }) {
+    try checkTime(shards)
+    let pending = shards.filter { $0.core.manifest.state.seal(of: month) == nil }
+    try checkShards(shards, pending)
+    if !allowsEmpty, pending.count == shards.count, try shards.allSatisfy({ try $0.core.isEmpty(month) }) {
       throw Refused(
         month: month,
         reasons: [
@@ -63,15 +63,15 @@ package struct SealRequest: Sendable {
             + "say --empty (\"empty\": true)"
         ])
     }
-    let total = pending.reduce(0) { $0 + $1.rows(of: month) }
+    let total = pending.reduce(0) { $0 + $1.core.rows(of: month) }
     var before: UInt64 = 0
     var seals: [MonthSeal] = []
-    for (shard, upkeep) in upkeeps.enumerated() {
+    for (shard, maintenance) in shards.enumerated() {
       seals.append(
         try withoutActuallyEscaping(progress) { progress in
           let told = Told(progress, done: before, total: total)
           do {
-            return try upkeep.seal(month, isDry: isDry, goesOn: { told.goesOn() }) { told.rows = $0 }
+            return try maintenance.seal(month, isDry: isDry, goesOn: { told.goesOn() }) { told.rows = $0 }
           } catch let error as NotSealable {
             throw Refused(month: month, reasons: [Self.words(error.obstacle, shard)])
           } catch is RecountStopped {
@@ -82,7 +82,7 @@ package struct SealRequest: Sendable {
     }
     var counts: (ads: Int, advertisers: Int)?
     if isDry, let catalog = try catalog() {
-      counts = try MonthTable.counts(month, upkeeps.map(\.core.live), catalog)
+      counts = try MonthTable.counts(month, shards.map(\.core.live), catalog)
     }
     return json(seals, isNew: !pending.isEmpty, counts)
   }
@@ -105,8 +105,8 @@ package struct SealRequest: Sendable {
   // MARK: - What is in the way
 
   /// The month has to be over, and so has the time in which clicks of it are taken.
-  private func checkTime(_ upkeeps: [Upkeep]) throws {
-    guard let now = upkeeps.first?.core.clock.now() else { return }
+  private func checkTime(_ shards: [Maintenance]) throws {
+    guard let now = shards.first?.core.clock.now() else { return }
     let end = Timestamp.format(month.end, fraction: false)
     let (possible, overflow) = month.end.addingReportingOverflow(maxLateness)
     if now < month.end {
@@ -120,10 +120,10 @@ package struct SealRequest: Sendable {
     }
   }
 
-  private func checkShards(_ upkeeps: [Upkeep], _ pending: [Upkeep]) throws {
-    for upkeep in pending { try upkeep.checkpoint() }
-    let reasons = upkeeps.enumerated().compactMap { shard, upkeep in
-      upkeep.obstacle(to: month).map { Self.words($0, shard) }
+  private func checkShards(_ shards: [Maintenance], _ pending: [Maintenance]) throws {
+    for maintenance in pending { try maintenance.checkpoint() }
+    let reasons = shards.enumerated().compactMap { shard, maintenance in
+      maintenance.core.obstacle(to: month).map { Self.words($0, shard) }
     }
     if !reasons.isEmpty { throw Refused(month: month, reasons: reasons) }
   }

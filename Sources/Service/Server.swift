@@ -11,8 +11,9 @@ import Synchronization
 //   event loops ──rings──▶ committers (own their shard)        slot keeper: log slots ahead of need
 //        │  ╰──pieces──▶ batch workers ──rings──▶ committers     live: changed points ──▶ streams of the loops
 //        │                    │   ╰─reports─▶ routes: which ads are hot, and ROUTES
-//        │                    │   ╰──manifest, maps──▶ upkeep: checkpoints, segments, merges, retention
-//        │  ╰──queue──▶ catalog thread ──queue──▶ query worker; upkeep; checks: whole files, when an operator asks
+//        │                    │   ╰──manifest, maps──▶ maintenance (a thread a shard): checkpoints, segments, merges, retention
+//        │  ╰──queue──▶ catalog thread ──queue──▶ query worker; requests: what operators ask of all shards' maintenance;
+//        │                                        checks: whole files, when an operator asks
 //        │  ╰──scheduler: begins jobs when it is time
 //        ╰─ answers come back through the rings, or through a loop's mailbox
 //
@@ -44,7 +45,7 @@ package final class Server {
   private var door: BatchDoor?
   private var live: LivePublisher?
   private var keeper: SlotKeeper?
-  private var upkeeper: Upkeeper?
+  private var maintenance: MaintenanceThreads?
   private var routeKeeper: RouteKeeper?
   private var checks: Worker<Void>?
   private var watch: CatalogWatch?
@@ -166,13 +167,13 @@ package final class Server {
     let routes = RouteKeeper(hotAds, report: report)
     try routes.start()
     routeKeeper = routes
-    let upkeeper = Upkeeper(context)
-    try upkeeper.start(Once(store.shards.map(\.upkeep)))
-    self.upkeeper = upkeeper
+    let maintenance = MaintenanceThreads(context, store.shards.map(\.upkeep))
+    try maintenance.start()
+    self.maintenance = maintenance
     let checks = Worker<Void>("checks")
     try checks.start { Thread.giveWay() }
     self.checks = checks
-    let operations = Operations(context, upkeeper, checks: checks)
+    let operations = Operations(context, maintenance, checks: checks)
     // Before the catalog has a thread of its own.
     let scheduler = try schedule(catalog, context, operations)
     self.scheduler = scheduler
@@ -363,8 +364,8 @@ package final class Server {
     routeKeeper = nil
     scheduler?.stop()
     scheduler = nil
-    upkeeper?.stop()
-    upkeeper = nil
+    maintenance?.stop()
+    maintenance = nil
     checks?.stop()
     checks = nil
     watch?.stop()

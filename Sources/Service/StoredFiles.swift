@@ -80,33 +80,33 @@ package struct FileSums: Equatable, Sendable {
   }
 }
 
-/// What the background did for a request: its counters and the files before and behind.
-package struct UpkeepReport: Sendable {
+/// What maintenance did for a request: its counters and the files before and behind.
+package struct MaintenanceReport: Sendable {
   private var before: FileSums
   private var after: FileSums
-  private var did = UpkeepCounters()
+  private var did = MaintenanceCounters()
   /// Whether all of it was done; false where it was told to stop.
   private var isComplete = true
 
-  /// Does `request` on every shard, one after the other, on the thread that owns their background. `step` is asked before
+  /// Does `request` on every shard, one after the other, each when it has done what is under way. `step` is asked before
   /// each step, with the number of merges so far; false ends the work.
   package static func perform(
-    _ request: UpkeepRequest, _ upkeeps: [Upkeep], _ cores: [ShardCore], step: (UInt64) -> Bool = { _ in true }
-  ) throws -> UpkeepReport {
+    _ request: MaintenanceRequest, _ shards: [Maintenance], _ cores: [ShardCore], step: (UInt64) -> Bool = { _ in true }
+  ) throws -> MaintenanceReport {
     let sums = FileSums(cores)
-    var report = UpkeepReport(before: sums, after: sums)
-    for upkeep in upkeeps {
-      let old = upkeep.counters
+    var report = MaintenanceReport(before: sums, after: sums)
+    for maintenance in shards {
+      let old = maintenance.counters
       let earlier = report.did.merges
-      let isComplete = try upkeep.perform(request) { step(earlier + upkeep.counters.merges - old.merges) }
-      report.add(upkeep.counters, since: old)
+      let isComplete = try maintenance.perform(request) { step(earlier + maintenance.counters.merges - old.merges) }
+      report.add(maintenance.counters, since: old)
       report.isComplete = report.isComplete && isComplete
     }
     report.after = FileSums(cores)
     return report
   }
 
-  private mutating func add(_ new: UpkeepCounters, since old: UpkeepCounters) {
+  private mutating func add(_ new: MaintenanceCounters, since old: MaintenanceCounters) {
     did.checkpoints += new.checkpoints - old.checkpoints
     did.seals += new.seals - old.seals
     did.merges += new.merges - old.merges

@@ -17,6 +17,8 @@ final class FaultyFileSystem: FileSystem {
     var isOutOfDescriptors = false
     /// Syncs do not come back until this is over.
     var isStalled = false
+    /// Writes of new files whose path has this in it do not come back until this is over; log slots apart.
+    var stalledFolder: String?
   }
 
   private let base = KernelFileSystem()
@@ -34,7 +36,7 @@ final class FaultyFileSystem: FileSystem {
     }
   }
 
-  /// Syncs of log slots so far, how many of them failed, and how many stand still now.
+  /// Syncs of log slots so far, how many of them failed, and how many calls stand still now.
   var syncCount: Int { syncs.load(ordering: .sequentiallyConsistent) }
   var failedSyncCount: Int { failures.load(ordering: .sequentiallyConsistent) }
   var stalledCount: Int { sleepers.load(ordering: .sequentiallyConsistent) }
@@ -75,6 +77,11 @@ final class FaultyFileSystem: FileSystem {
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
       if isLog, let code = disk.faults.write { throw SystemError("pwrite", path, code: code) }
+      if let folder = disk.faults.stalledFolder, path.contains(folder), !path.contains("slot") {
+        disk.sleepers.add(1, ordering: .sequentiallyConsistent)
+        _ = disk.released.wait(nanoseconds: -1) { disk.faults.stalledFolder == nil }
+        disk.sleepers.subtract(1, ordering: .sequentiallyConsistent)
+      }
       return unsafe try file.write(bytes, at: offset)
     }
 

@@ -32,7 +32,7 @@ import Testing
     for shard in harness.store.shards { try shard.upkeep.settle() }
   }
 
-  private var upkeeps: [Upkeep] { harness.store.shards.map(\.upkeep) }
+  private var upkeeps: [Maintenance] { harness.store.shards.map(\.upkeep) }
 
   private func seal(_ month: Month = SealTests.month, isDry: Bool = false, lateness: Int64 = 48) throws -> JSONValue {
     try SealRequest(month: month, isDry: isDry, maxLateness: lateness * Self.hour).perform(

@@ -157,7 +157,7 @@ class RecountRun {
 
   /// Damages a few rows of ads `0 ..< ads`, of sealed months or of all others.
   static func plant(
-    _ upkeep: Upkeep, ads: UInt64, ofSealed: Bool = false, using chance: inout SeededGenerator
+    _ upkeep: Maintenance, ads: UInt64, ofSealed: Bool = false, using chance: inout SeededGenerator
   ) throws {
     let version = upkeep.core.live.version
     for key in chance.oneIn(2) ? [RunTableKey.minutes] : [.minutes, .hours, .days] {

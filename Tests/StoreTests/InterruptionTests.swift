@@ -1,5 +1,4 @@
 import Clicks
-import Platform
 import Simulation
 import Store
 import StoreHarness
@@ -8,9 +7,7 @@ import Testing
 /// A merge may take minutes within its budget; a server that is told to stop does not wait for it.
 @Suite struct InterruptionTests {
   @Test func aMergeThatIsCalledOffLeavesTheStoreAsItWas() throws {
-    var options = Scenario.options
-    // Within a budget that never pauses: what is paced can be called off.
-    options.budget = WorkBudget(bytesPerSecond: 1 << 50)
+    let options = Scenario.options
     let machine = SimulatedMachine(seed: 8)
     let store = try Store.open(machine.environment, Run.path, options: options)
     let shard = store.shards[0]
@@ -32,7 +29,7 @@ import Testing
     let merges = shard.upkeep.counters.merges
 
     shard.core.interruption.request()
-    #expect(throws: SystemError.self) { try shard.upkeep.perform(.compact) }
+    #expect(throws: ShardError.cancelled(shard.core.directory)) { try shard.upkeep.perform(.compact) }
     #expect(!shard.upkeep.turn())
     #expect(shard.state.files == files)
     #expect(shard.upkeep.counters.merges == merges && shard.upkeep.counters.failures == 0)

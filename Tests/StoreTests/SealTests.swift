@@ -16,14 +16,14 @@ import Testing
     let sample = try Sample { $0.recountInterval = 0 }
     let upkeep = sample.shard.upkeep
     let july = sample.june.next
-    #expect(upkeep.obstacle(to: sample.june) == .notRecounted(from: sample.june.minutes.lowerBound))
-    if case .open = upkeep.obstacle(to: july) {} else { Issue.record("\(july) is open") }
+    #expect(upkeep.core.obstacle(to: sample.june) == .notRecounted(from: sample.june.minutes.lowerBound))
+    if case .open = upkeep.core.obstacle(to: july) {} else { Issue.record("\(july) is open") }
     #expect(throws: NotSealable.self) { try upkeep.seal(sample.june) }
     try upkeep.recount(.changes)
-    #expect(upkeep.obstacle(to: sample.june) == nil)
+    #expect(upkeep.core.obstacle(to: sample.june) == nil)
     try sample.click(1, hoursAgo: 4)
     let day = sample.june.days.upperBound - 1
-    #expect(upkeep.obstacle(to: sample.june) == .changed(days: [day]))
+    #expect(upkeep.core.obstacle(to: sample.june) == .changed(days: [day]))
     try upkeep.recount(.changes)
     let before = sample.shard.core.manifest.sequence
     let dry = try upkeep.seal(sample.june, isDry: true)

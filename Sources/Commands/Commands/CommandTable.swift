@@ -7,7 +7,8 @@ package enum CommandTable {
       SignCommand.command, QueryCommand.command, StatCommand.command, LoadCommand.command, BenchCommand.command,
       InspectCommand.command,
       VerifyCommand.command,
-    ] + UpkeepCommands.all + ReconcileCommands.all + SealCommands.all + [ReshardCommand.command] + ConfigCommands.all
+    ] + MaintenanceCommands.all + ReconcileCommands.all + SealCommands.all + [ReshardCommand.command]
+    + ConfigCommands.all
     + [
       VersionCommand.command, help,
     ]

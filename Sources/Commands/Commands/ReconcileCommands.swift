@@ -31,7 +31,7 @@ package enum ReconcileCommands {
       nothing that is kept tells what they were, the month is left alone and named, and the status is 3. A running server does it within its background budget, and by itself every \
       --reconcile-interval and by --reconcile-schedule; on a directory that no server holds nothing slows the work down.
       """,
-    options: [from.declaration, to.declaration, dryRun.declaration, changes.declaration] + UpkeepCommands.options,
+    options: [from.declaration, to.declaration, dryRun.declaration, changes.declaration] + MaintenanceCommands.options,
     examples: [
       "tally reconcile", "tally reconcile --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --dry-run",
     ]
@@ -64,7 +64,7 @@ package enum ReconcileCommands {
     let request = RecountRequest(
       from: try time(from), to: try time(to), isDry: arguments[toggle: dryRun], changes: arguments[toggle: changes])
     if let from = request.from, let to = request.to, from >= to { throw UsageError("--from must lie before --to") }
-    return try UpkeepCommands.withStore(arguments, console) { store in
+    return try MaintenanceCommands.withStore(arguments, console) { store in
       try request.perform(store.shards.map(\.upkeep)) { done, total in
         console.progress(ProgressBar.line("reconcile", done, total))
         return true

@@ -30,7 +30,7 @@ package enum SealCommands {
       without clicks unless --empty is given. A month that is sealed already is told with the same digest; one that a crash left half sealed is completed.
       """,
     operands: [month.declaration],
-    options: [dryRun.declaration, empty.declaration] + UpkeepCommands.options + settings.map(\.option),
+    options: [dryRun.declaration, empty.declaration] + MaintenanceCommands.options + settings.map(\.option),
     examples: ["tally seal 2026-10 --dry-run", "tally seal 2026-10"]
   ) { arguments, console in
     var members = [JSONValue.Member("month", .string("\(arguments[month])"))]
@@ -49,7 +49,7 @@ package enum SealCommands {
       maxLateness: values.eventTimes.maxLateness)
     let catalog = "\(arguments[Target.dataDirectory] ?? ".")/\(StoreFiles.catalog)"
     do {
-      return try UpkeepCommands.withStore(arguments, console) { store in
+      return try MaintenanceCommands.withStore(arguments, console) { store in
         try request.perform(
           store.shards.map(\.upkeep),
           catalog: {

@@ -18,10 +18,10 @@ import Synchronization
 
 /// One shard of a store, open for clicks.
 package final class Shard {
-  /// What the committer shares with the background and with readers.
+  /// What the committer shares with maintenance and with readers.
   package let core: ShardCore
-  /// The background, which another thread may drive.
-  package let upkeep: Upkeep
+  /// What makes files of the clicks; any thread may ask for a step of it.
+  package let upkeep: Maintenance
 
   private let recoveredRunning: UInt64
   private let wallAtStart: Int64
@@ -71,7 +71,7 @@ package final class Shard {
     _ recovery: consuming ShardRecovery, core: ShardCore, writer: consuming LogWriter, index: LogIndex
   ) {
     self.core = core
-    upkeep = Upkeep(core, dictionaries: recovery.dictionaries)
+    upkeep = Maintenance(core, dictionaries: recovery.dictionaries)
     recoveredRunning = recovery.runningTime
     wallAtStart = core.environment.time.wall()
     wallHighest = wallAtStart

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Whether a shard takes clicks, and what it has done: written by its committer, read by everybody.
+/// Whether a shard takes clicks, and what it has done: written by its committer and its maintenance, read by
+/// everybody.
 package final class ShardCondition: Sendable {
   /// What the shard can do now.
   package enum State: Equatable, Sendable {
@@ -13,7 +14,7 @@ package final class ShardCondition: Sendable {
   }
 
   private let shared = Mutex<(state: State, counters: ShardCounters)>((.recording, ShardCounters()))
-  private let background = Mutex(UpkeepCounters())
+  private let done = Mutex(MaintenanceCounters())
 
   /// The state now.
   package var state: State { shared.withLock { $0.state } }
@@ -21,10 +22,11 @@ package final class ShardCondition: Sendable {
   /// The counters after the last batch.
   package var counters: ShardCounters { shared.withLock { $0.counters } }
 
-  /// What the background has done.
-  package var upkeep: UpkeepCounters { background.withLock { $0 } }
+  /// What maintenance has done.
+  package var maintenance: MaintenanceCounters { done.withLock { $0 } }
 
-  func publish(_ counters: UpkeepCounters) { background.withLock { $0 = counters } }
+  /// Adds to what maintenance has done.
+  func count(_ body: (inout MaintenanceCounters) -> Void) { done.withLock { body(&$0) } }
 
   /// Once failed, for ever failed.
   func set(_ state: State) {

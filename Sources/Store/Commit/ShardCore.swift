@@ -3,7 +3,7 @@ import Files
 import Platform
 import Synchronization
 
-/// What the two threads of a shard share: the committer, which takes clicks, and the background, which makes files of them.
+/// What the two sides of a shard share: the committer, which takes clicks, and the maintenance, which makes files of them.
 package final class ShardCore: Sendable {
   package let environment: Environment
   package let directory: String
@@ -25,6 +25,8 @@ package final class ShardCore: Sendable {
   package let condition = ShardCondition()
   /// Ends a long merge when the store closes.
   package let interruption = Interruption()
+  /// What maintenance may use, together with that of the other shards.
+  let budget: StoreBudget
 
   /// How far sources of clicks are durable.
   let sources: Mutex<SourceTable>
@@ -38,7 +40,8 @@ package final class ShardCore: Sendable {
 
   init(
     environment: Environment, directory: String, store: StoreID, options: ShardOptions, clock: LogicalClock,
-    manifest: SharedManifest, live: LiveTable, slots: SlotPool, recoveredRunning: UInt64, watermark: Int64,
+    budget: StoreBudget, manifest: SharedManifest, live: LiveTable, slots: SlotPool, recoveredRunning: UInt64,
+    watermark: Int64,
     sources: SourceTable
   ) {
     self.sources = Mutex(sources)
@@ -50,6 +53,7 @@ package final class ShardCore: Sendable {
     self.store = store
     self.options = options
     self.clock = clock
+    self.budget = budget
     self.manifest = manifest
     self.live = live
     self.slots = slots
@@ -58,7 +62,7 @@ package final class ShardCore: Sendable {
   /// Milliseconds this store has been running, over all its runs.
   var runningTime: UInt64 { recoveredRunning + clock.elapsed() }
 
-  /// The background: these slots hold only clicks below `logStart`, which are in segments now.
+  /// Maintenance: these slots hold only clicks below `logStart`, which are in segments now.
   func leave(_ slots: [UInt32], logStart: UInt64) {
     leaving.withLock {
       $0.slots += slots

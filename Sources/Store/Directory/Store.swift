@@ -72,16 +72,16 @@ package final class Store {
       early.began(start, recoveries.map { ($0.position, 0) })
       try write(early, files, path)
     }
+    let budget = StoreBudget(options.budget, environment.time)
     let opened = try forEachShard(identity.shards, concurrently) { number in
       Opened(
         shard: try Shard.open(
           recoveries[number].box.take(), environment, store: known.id, start: (start, number), options: options,
-          clock: clock))
+          clock: clock, budget: budget))
     }
     // Behind the manifests of all shards, never before: see `ShardJudgement`.
     identity.began(start, opened.map { ($0.shard.position, $0.shard.core.manifest.sequence) })
     try write(identity, files, path)
-    Upkeep.shareThread(opened.map(\.shard.upkeep))
     return Store(
       path: path, identity: identity, clock: clock, shards: opened.map(\.shard),
       notes: accepted + recoveries.flatMap(\.notes), mintings: recoveries.map(\.mintings))

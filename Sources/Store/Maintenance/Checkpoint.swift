@@ -16,15 +16,21 @@ import Runs
 //
 // After a crash the log is replayed from R: a click above L is applied, one below it only if its minute was not before M.
 
-extension Upkeep {
+/// One checkpoint of a shard.
+struct Checkpoint {
+  private let context: MaintenanceContext
+  private var core: ShardCore { context.core }
+
+  init(_ context: MaintenanceContext) { self.context = context }
+
   /// Writes what is closed. Does nothing where no minute closes and no click came late.
-  package func checkpoint() throws {
-    try checkRunning()
+  func run() throws {
+    try context.checkRunning()
     let before = core.manifest.state
-    let closed = max(before.closedThrough, closable)
+    let closed = max(before.closedThrough, core.closable)
     let verdicts = core.verdicts.take(before: closed)
-    _ = core.live.assign(verdicts.map(\.key.ad), firstCode: codes)
-    let frozen = core.live.freeze(before: Minute(index: closed), firstCode: codes)
+    _ = core.live.assign(verdicts.map(\.key.ad), firstCode: context.codes)
+    let frozen = core.live.freeze(before: Minute(index: closed), firstCode: context.codes)
     let isIdle =
       verdicts.isEmpty && frozen.minutes.times.isEmpty && closed == before.closedThrough
       && frozen.position == before.applied
@@ -32,38 +38,28 @@ extension Upkeep {
       core.live.restore()
       return
     }
-    var made = Made()
     do {
-      try writeDictionary(frozen.keys, &made)
-      let credits = try writeRows(frozen, before, &made)
-      let tables = try writeVerdicts(verdicts, position: frozen.position, before, &made)
-      let floor = sabotaged(.floorTooHigh) ? frozen.position : frozen.floor
-      try install(
-        made, closedThrough: closed,
-        tables + credits + [.closedThrough(minute: closed), .checkpoint(applied: frozen.position, floor: floor)])
+      try ShardEdit.perform(context) { edit in
+        try edit.writeDictionary(frozen.keys)
+        let credits = try writeRows(frozen, before, edit)
+        let tables = try edit.writeVerdicts(verdicts, position: frozen.position, before)
+        let floor = sabotaged(.floorTooHigh) ? frozen.position : frozen.floor
+        try edit.install(
+          closedThrough: closed,
+          tables + credits + [.closedThrough(minute: closed), .checkpoint(applied: frozen.position, floor: floor)])
+      }
     } catch {
-      discard(made)
       // Right also where the record became durable and only its sync failed: readers have the old version still.
       core.live.restore()
       core.verdicts.add(Dictionary(uniqueKeysWithValues: verdicts.map { ($0.key, $0.count) }))
       throw error
     }
-    noteCheckpoint()
-  }
-
-  /// Writes the keys of ads that no dictionary holds yet.
-  func writeDictionary(_ keys: [UInt64], _ made: inout Made) throws {
-    guard !keys.isEmpty else { return }
-    let file = newFile(.dictionary)
-    let reference = try AdDictionary.write(
-      keys, firstCode: UInt32(codes), files: core.environment.files, path: file.path, temporary: file.temporary,
-      store: core.store, number: file.number, created: core.clock.now())
-    try opened(.dictionary, reference, &made)
-    made.dictionary = DictionaryPart(firstCode: UInt32(codes), count: keys.count, reference: reference)
+    context.times.checkpoint = context.now
+    context.count { $0.checkpoints += 1 }
   }
 
   private func writeRows(
-    _ frozen: LiveTable.Frozen, _ before: ManifestState, _ made: inout Made
+    _ frozen: LiveTable.Frozen, _ before: ManifestState, _ edit: ShardEdit
   ) throws -> [ManifestChange] {
     let (closedBefore, rolledUp) = (before.closedThrough, before.rolledUp)
     let minutes = frozen.minutes
@@ -85,113 +81,40 @@ extension Upkeep {
         continue
       }
       if late > start {
-        try writeLate(minutes.sortedRows(start..<late), day: day, isRolledUp: day < rolledUp, frozen, &made)
+        try writeLate(minutes.sortedRows(start..<late), day: day, isRolledUp: day < rolledUp, frozen, edit)
       }
       if late < end {
         let window = minutes.times[late].index..<(minutes.times[end - 1].index + 1)
         let rows = minutes.sortedRows(late..<end).map { RunRow(code: $0.code, bucket: $0.minute, value: $0.clicks) }
-        try write(rows, .minutes, .base, window: window, position: frozen.position, &made)
+        try edit.write(rows, .minutes, .base, window: window, position: frozen.position)
       }
       start = end
     }
-    return try writeCredits(credits, frozen, before, &made)
+    return try edit.writeCredits(credits, frozen, before)
   }
 
   /// Late clicks of one day, as absolute rows.
   private func writeLate(
-    _ rows: [LiveRow], day: Int64, isRolledUp: Bool, _ frozen: LiveTable.Frozen, _ made: inout Made
+    _ rows: [LiveRow], day: Int64, isRolledUp: Bool, _ frozen: LiveTable.Frozen, _ edit: ShardEdit
   ) throws {
-    count { $0.lateRows += UInt64(rows.count) }
-    made.late += rows
+    context.count { $0.lateRows += UInt64(rows.count) }
+    edit.late += rows
     try writeChange(
-      rows.map { RunChange(code: $0.code, bucket: $0.minute, change: Int64($0.clicks)) }, .minutes, frozen, &made)
+      rows.map { RunChange(code: $0.code, bucket: $0.minute, change: Int64($0.clicks)) }, .minutes, frozen, edit)
     guard isRolledUp, !sabotaged(.forgetRollUps) else { return }
     for key in [RunTableKey.hours, .days] {
-      try writeChange(RunChange.widened(rows, by: Int64(key.bucketSeconds) / 60), key, frozen, &made)
+      try writeChange(RunChange.widened(rows, by: Int64(key.bucketSeconds) / 60), key, frozen, edit)
     }
   }
 
   private func writeChange(
-    _ changes: [RunChange], _ key: RunTableKey, _ frozen: LiveTable.Frozen, _ made: inout Made
+    _ changes: [RunChange], _ key: RunTableKey, _ frozen: LiveTable.Frozen, _ edit: ShardEdit
   ) throws {
     guard let first = changes.map(\.bucket).min(), let last = changes.map(\.bucket).max() else { return }
-    try writePatch(
-      key, to: frozen.version.table(key), window: first..<(last + 1), position: frozen.position, &made
+    try edit.writePatch(
+      key, to: frozen.version.table(key), window: first..<(last + 1), position: frozen.position
     ) { change in
       for row in changes { try change(row) }
     }
-  }
-
-  // MARK: - Shared with other steps
-
-  /// Writes a patch: each row's value on disk with its change. `fill` gives the changes, sorted by code and bucket, each key
-  /// once and inside `window`; those of one code are held in memory.
-  func writePatch(
-    _ key: RunTableKey, to table: RunTable, window: Range<Int64>, position: UInt64, _ made: inout Made,
-    fill: ((RunChange) throws -> Void) throws -> Void
-  ) throws {
-    var totals = [Int64](repeating: 0, count: window.count)
-    var held: [RunChange] = []
-    try writeRun(key, .patch, window: window, position: position, totals: { totals }, &made) { writer in
-      func flush() throws {
-        guard let first = held.first, let last = held.last else { return }
-        let present = try table.series(of: first.code, in: first.bucket..<(last.bucket + 1))
-        var at = 0
-        for change in held {
-          while at < present.count, present[at].bucket < change.bucket { at += 1 }
-          var value: Int64 = 0
-          if at < present.count, present[at].bucket == change.bucket, !sabotaged(.lateRowsAsChanges) {
-            value = Int64(present[at].count)
-          }
-          value += change.change
-          // Only where a row is damaged: it holds less than the clicks that are taken away from it.
-          guard value >= 0 else {
-            throw FormatError(
-              file: core.directory, offset: 0,
-              reason: "ad code \(change.code), bucket \(change.bucket) of \(key.bucketSeconds) s: a change of "
-                + "\(change.change) clicks leaves \(value)")
-          }
-          try writer.add(code: change.code, bucket: change.bucket, value: UInt64(value))
-          totals[Int(change.bucket - window.lowerBound)] += change.change
-        }
-        held.removeAll(keepingCapacity: true)
-      }
-      try fill { change in
-        if let first = held.first, first.code != change.code { try flush() }
-        held.append(change)
-      }
-      try flush()
-    }
-  }
-
-  /// Writes rows, sorted by code and bucket, as one run.
-  func write(
-    _ rows: [RunRow], _ key: RunTableKey, _ kind: RunKind, window: Range<Int64>, position: UInt64,
-    _ made: inout Made
-  ) throws {
-    try writeRun(key, kind, window: window, position: position, &made) { writer in
-      try writer.add(rows)
-    }
-  }
-
-  /// Writes one run whose rows `fill` adds.
-  func writeRun(
-    _ key: RunTableKey, _ kind: RunKind, window: Range<Int64>, position: UInt64,
-    totals: () throws -> [Int64]? = { nil }, sequence: UInt64? = nil, files: (any FileSystem)? = nil,
-    _ made: inout Made,
-    fill: (inout RunWriter) throws -> Void
-  ) throws {
-    let file = newFile(key.kind)
-    let descriptor = RunDescriptor(
-      table: key.table, bucketSeconds: key.bucketSeconds, firstBucket: window.lowerBound,
-      bucketCount: UInt32(window.count), kind: kind, sequence: sequence ?? file.number, position: position,
-      hasVersions: key.kind == .external)
-    var writer = try RunWriter(
-      files ?? core.environment.files, path: file.path, temporary: file.temporary,
-      header: header(key.kind, file.number), descriptor: descriptor)
-    try fill(&writer)
-    let reference = try writer.finish(totals: try totals())
-    count { $0.runBytes += reference.bytes }
-    try opened(key.kind, reference, &made)
   }
 }

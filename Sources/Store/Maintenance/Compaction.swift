@@ -2,62 +2,38 @@ import Bytes
 import Clicks
 import Corrections
 import Files
-import Minutes
 import Platform
 import Runs
 import Segments
 
-// The deeds of `CompactionPlan`.
+// The deeds of `CompactionPlan`. A merge reads files that no checkpoint changes, so that it lets urgent work pass between two
+// pieces; where it does not, it says why.
 
-extension Upkeep {
-  /// The next merge that is due.
-  func nextCompaction() -> CompactionTask? {
-    let state = core.manifest.state
-    let version = core.live.version
-    var plan = CompactionPlan()
-    plan.closedThrough = state.closedThrough
-    plan.rolledUp = state.rolledUp
-    plan.now = core.clock.now()
-    plan.runTiers = core.options.runTiers
-    plan.patchFanIn = core.options.patchFanIn
-    plan.correctionFanIn = core.options.correctionFanIn
-    plan.segmentFanIn = core.options.segmentFanIn
-    plan.segmentLimit = UInt64(core.options.segmentLimit)
-    for key in version.tables.keys.sorted() {
-      var table = CompactionPlan.Table()
-      table.bases = version.tables[key]!.bases.map(Self.shape)
-      table.patches = version.tables[key]!.patches.map(Self.shape)
-      plan.tables[key] = table
-    }
-    plan.segments = version.segments.map { UInt64($0.summary.rows) }
-    plan.dictionaries = dictionaries.map(\.count)
-    plan.recountedSegments = version.segments.count { $0.summary.positions.upperBound <= state.recounted.position }
-    plan.corrections = version.corrections.map { $0.rowCount + $0.repeatCount }
-    return plan.next()
+/// Merges of one shard.
+struct Compaction {
+  private let context: MaintenanceContext
+  private let pacer: Pacer
+  private var core: ShardCore { context.core }
+
+  init(_ context: MaintenanceContext, _ pacer: Pacer) {
+    self.context = context
+    self.pacer = pacer
   }
 
-  private static func shape(_ run: Run) -> CompactionPlan.Shape {
-    CompactionPlan.Shape(window: run.window, bytes: run.file.reference.bytes, created: run.file.header.created)
-  }
-
-  func compact(_ task: CompactionTask) throws {
-    try checkRunning()
-    var made = Made()
-    defer { isInterruptible = false }
-    do {
+  /// Makes one merge.
+  func run(_ task: CompactionTask) throws {
+    try context.checkRunning()
+    try ShardEdit.perform(context) { edit in
       switch task {
-      case .merge(let key, let window): try merge(key, window, &made)
-      case .rollUp(let day): try rollUp(day, &made)
-      case .patches(let key, let day): try mergePatches(key, day, &made)
-      case .segments(let range): try mergeSegments(range, &made)
-      case .dictionaries(let count): try mergeDictionaries(count, &made)
-      case .corrections(let indices): try mergeCorrections(indices, &made)
+      case .merge(let key, let window): try merge(key, window, edit)
+      case .rollUp(let day): try rollUp(day, edit)
+      case .patches(let key, let day): try mergePatches(key, day, edit)
+      case .segments(let range): try mergeSegments(range, edit)
+      case .dictionaries(let count): try mergeDictionaries(count, edit)
+      case .corrections(let indices): try mergeCorrections(indices, edit)
       }
-    } catch {
-      discard(made)
-      throw error
     }
-    count { $0.merges += 1 }
+    context.count { $0.merges += 1 }
   }
 
   private func listed(_ runs: [Run], _ kind: StoreFile.Kind) -> [StoreFile] {
@@ -65,17 +41,17 @@ extension Upkeep {
   }
 
   /// Merges wait while the volume could not hold what they write three times over.
-  private func checkSpace(_ files: [SealedFile]) throws(SystemError) {
+  private func checkSpace(_ files: [SealedFile]) throws {
     let bytes = files.reduce(0) { $0 + $1.reference.bytes }
     let available = try core.environment.files.availableSpace(at: core.directory)
     guard available >= 3 * bytes + core.options.diskReserve else {
-      throw SystemError("merge", "\(core.directory) (\(available) bytes free, \(3 * bytes) wanted)", code: 28)
+      throw ShardError.insufficientSpace(core.directory, available: available, wanted: 3 * bytes)
     }
   }
 
   // MARK: - Runs
 
-  private func merge(_ key: RunTableKey, _ window: Range<Int64>, _ made: inout Made) throws {
+  private func merge(_ key: RunTableKey, _ window: Range<Int64>, _ edit: ShardEdit) throws {
     let table = core.live.version.table(key)
     let wholeDays = Int64(window.count) >= key.bucketsPerDay
     let inputs =
@@ -88,8 +64,8 @@ extension Upkeep {
       let end = hull.upperBound.dividedUp(by: Day.minutes) * Day.minutes
       hull = Day(ofMinute: hull.lowerBound).minutes.lowerBound..<end
     }
-    try writeMerged(inputs, key, .base, window: hull, &made)
-    try install(made, removing: listed(inputs, key.kind), files: inputs.map(\.file))
+    try writeMerged(inputs, key, .base, window: hull, edit) { try pacer.rows($0) }
+    try edit.install(removing: listed(inputs, key.kind), closing: inputs.map(\.file))
   }
 
   /// The least window that holds all runs.
@@ -97,54 +73,54 @@ extension Upkeep {
     runs.map(\.window.lowerBound).min()!..<runs.map(\.window.upperBound).max()!
   }
 
-  private func mergePatches(_ key: RunTableKey, _ day: Int64, _ made: inout Made) throws {
+  private func mergePatches(_ key: RunTableKey, _ day: Int64, _ edit: ShardEdit) throws {
     let perDay = key.bucketsPerDay
     let window = day * perDay..<(day + 1) * perDay
     let inputs = core.live.version.table(key).patches.filter { window.contains($0.window) }
-    try writeMerged(inputs, key, .patch, window: Self.hull(inputs), &made)
-    try install(made, removing: listed(inputs, key.kind), files: inputs.map(\.file))
+    try writeMerged(inputs, key, .patch, window: Self.hull(inputs), edit) { try pacer.rows($0) }
+    try edit.install(removing: listed(inputs, key.kind), closing: inputs.map(\.file))
   }
 
-  private func rollUp(_ day: Int64, _ made: inout Made) throws {
+  private func rollUp(_ day: Int64, _ edit: ShardEdit) throws {
     let window = Day(index: day).minutes
     let table = core.live.version.table(.minutes)
     let inputs = table.runs.filter { window.contains($0.window) }
-    try writeMerged(inputs, .minutes, .base, window: window, isRollUp: true, &made)
-    let minutes = made.added.runs.last!.1
+    // A checkpoint in the middle could bring late rows whose hours the roll-up has passed already.
+    let minutes = try writeMerged(inputs, .minutes, .base, window: window, edit) { _ in try pacer.check() }
     for key in [RunTableKey.hours, .days] {
       let perDay = key.bucketsPerDay
-      try writeRun(
-        key, .base, window: day * perDay..<(day + 1) * perDay, position: minutes.descriptor.position, files: paced,
-        &made
+      let wide = try edit.writeRun(
+        key, .base, window: day * perDay..<(day + 1) * perDay, position: minutes.descriptor.position,
+        files: context.mergeFiles
       ) { writer in
-        try RunMerge.widen(minutes, into: &writer)
+        try RunMerge.widen([minutes], into: &writer) { _ in try pacer.check() }
       }
-      try checkTotal([minutes], made.added.runs.last!.1)
+      try checkTotal([minutes], wide)
     }
-    try install(
-      made, removing: listed(inputs, .run), files: inputs.map(\.file), [.rolledUp(before: day + 1)])
+    try edit.install(
+      removing: listed(inputs, .run), closing: inputs.map(\.file), [.rolledUp(before: day + 1)])
   }
 
-  /// A checkpoint in the middle of a roll-up could bring late rows whose hours the roll-up has passed already.
+  /// Writes `inputs` as one run. `progress` is told of rows that are done, again and again.
+  @discardableResult
   private func writeMerged(
-    _ inputs: [Run], _ key: RunTableKey, _ kind: RunKind, window: Range<Int64>, isRollUp: Bool = false,
-    _ made: inout Made
-  ) throws {
+    _ inputs: [Run], _ key: RunTableKey, _ kind: RunKind, window: Range<Int64>, _ edit: ShardEdit,
+    progress: (_ rows: Int) throws -> Void
+  ) throws -> Run {
     try checkSpace(inputs.map(\.file))
-    isInterruptible = !isRollUp
-    defer { isInterruptible = false }
-    try writeRun(
+    let merged = try edit.writeRun(
       key, kind, window: window, position: inputs.map(\.descriptor.position).max()!,
       totals: {
         guard kind == .patch else { return nil }
-        return try self.summedTotals(inputs, window)
+        return try summedTotals(inputs, window)
       },
-      sequence: inputs.map(\.descriptor.sequence).max()!, files: paced, &made
+      sequence: inputs.map(\.descriptor.sequence).max()!, files: context.mergeFiles
     ) { writer in
-      try RunMerge.merge(inputs, into: &writer)
+      try RunMerge.merge(inputs, into: &writer, progress: progress)
     }
     // External tables have no totals of their own: newer rows replace older ones.
-    if key.kind != .external { try checkTotal(inputs, made.added.runs.last!.1) }
+    if key.kind != .external { try checkTotal(inputs, merged) }
+    return merged
   }
 
   /// A patch's totals are changes, so those of several add up.
@@ -170,20 +146,18 @@ extension Upkeep {
 
   // MARK: - Segments and dictionaries
 
-  private func mergeSegments(_ range: Range<Int>, _ made: inout Made) throws {
+  private func mergeSegments(_ range: Range<Int>, _ edit: ShardEdit) throws {
     let inputs = Array(core.live.version.segments[range])
     try checkSpace(inputs.map(\.file))
-    let file = newFile(.segment)
-    isInterruptible = true
-    let (reference, _) = try SegmentMerge.merge(inputs, into: target(file, paced))
-    isInterruptible = false
-    count { $0.segmentBytes += reference.bytes }
-    try opened(.segment, reference, &made)
+    let target = edit.target(edit.newFile(.segment), context.mergeFiles)
+    let (reference, _) = try SegmentMerge.merge(inputs, into: target) { try pacer.rows($0) }
+    context.count { $0.segmentBytes += reference.bytes }
+    try edit.open(.segment, reference)
     let removed = inputs.map { StoreFile(kind: .segment, reference: $0.file.reference) }
-    try install(made, removing: removed, files: inputs.map(\.file))
+    try edit.install(removing: removed, closing: inputs.map(\.file))
   }
 
-  private func mergeCorrections(_ indices: [Int], _ made: inout Made) throws {
+  private func mergeCorrections(_ indices: [Int], _ edit: ShardEdit) throws {
     let inputs = indices.map { core.live.version.corrections[$0] }
     var rows: [Correction] = []
     var repeats: [RecordedRepeat] = []
@@ -198,24 +172,20 @@ extension Upkeep {
       throw FormatError(
         file: inputs[0].file.path, offset: 0, reason: "\(reason) in this file and those that it is merged with")
     }
-    try writeCorrections(rows, sabotaged(.dropMergedRepeats) ? [] : repeats, paced, &made)
+    try edit.writeCorrections(rows, sabotaged(.dropMergedRepeats) ? [] : repeats, context.mergeFiles)
     let removed = inputs.map { StoreFile(kind: .corrections, reference: $0.reference) }
-    try install(made, removing: removed, files: inputs.map(\.file))
+    try edit.install(removing: removed, closing: inputs.map(\.file))
   }
 
-  private func mergeDictionaries(_ count: Int, _ made: inout Made) throws {
-    let inputs = dictionaries.suffix(count)
+  private func mergeDictionaries(_ count: Int, _ edit: ShardEdit) throws {
+    let inputs = context.dictionaries.suffix(count)
     let first = inputs.first!.firstCode
-    let keys = core.live.keys(Int(first)..<codes)
-    let file = newFile(.dictionary)
-    let reference = try AdDictionary.write(
-      keys, firstCode: UInt32(first), files: paced, path: file.path, temporary: file.temporary, store: core.store,
-      number: file.number, created: core.clock.now())
-    try opened(.dictionary, reference, &made)
+    let keys = core.live.keys(Int(first)..<context.codes)
+    let reference = try edit.writeDictionary(keys, firstCode: first, context.mergeFiles)
     let old = inputs.map { StoreFile(kind: .dictionary, reference: $0.reference) }
-    try install(made, removing: old)
-    dictionaries.removeLast(count)
-    dictionaries.append(DictionaryPart(firstCode: first, count: keys.count, reference: reference))
+    try edit.install(removing: old)
+    context.dictionaries.removeLast(count)
+    context.dictionaries.append(DictionaryPart(firstCode: first, count: keys.count, reference: reference))
     // No reader holds a dictionary open: the codes are in memory.
     for file in old {
       let path = "\(core.directory)/\(StoreFiles.path(.dictionary, file.reference.number))"

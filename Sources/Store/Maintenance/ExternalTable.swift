@@ -42,16 +42,27 @@ package enum UpsertRefusal: Error, Equatable, CustomStringConvertible {
   }
 }
 
-extension Upkeep {
-  /// Most external tables of a shard.
-  package static let tableLimit = 1_000
-  /// Minutes that an external row may have: 100,000 years to either side of 1970.
-  package static let minuteRange: ClosedRange<Int64> = -52_594_920_000...52_594_920_000
-
+extension Maintenance {
   /// Puts `rows` into the external table `name`, which comes to be with its first rows. Durable and visible when it
   /// returns; an error leaves nothing of it behind, unless it is the manifest's.
   package func upsert(_ name: String, _ rows: [ExternalRow]) throws {
-    try checkRunning()
+    try exclusively { try ExternalUpsert($0).run(name, rows) }
+  }
+}
+
+/// One batch of rows for an external table.
+struct ExternalUpsert {
+  private let context: MaintenanceContext
+  private var core: ShardCore { context.core }
+
+  /// Most external tables of a shard.
+  private static let tableLimit = 1_000
+  /// Minutes that an external row may have: 100,000 years to either side of 1970.
+  private static let minuteRange: ClosedRange<Int64> = -52_594_920_000...52_594_920_000
+
+  init(_ context: MaintenanceContext) { self.context = context }
+
+  func run(_ name: String, _ rows: [ExternalRow]) throws {
     guard AdID(name) != nil else { throw UpsertRefusal.name(name) }
     for row in rows where !Self.minuteRange.contains(row.minute.index) { throw UpsertRefusal.minute(row.minute.index) }
     guard !rows.isEmpty else { return }
@@ -59,17 +70,13 @@ extension Upkeep {
     let known = state.tables.first { $0.value == name }?.key
     let number = known ?? (state.tables.keys.max() ?? 0) + 1
     guard known != nil || state.tables.count < Self.tableLimit else {
-      throw SystemError("upsert", "\(name) (\(Self.tableLimit) external tables)", code: 28)
+      throw ShardError.tooManyTables(name, limit: Self.tableLimit)
     }
-    let assigned = core.live.assign(rows.map(\.ad), firstCode: codes)
-    var made = Made()
-    do {
-      try writeDictionary(assigned.keys, &made)
-      try writeExternal(Self.latest(rows, assigned.codes), table: number, position: state.applied, &made)
-      try install(made, known == nil ? [.table(number: number, name: name)] : [])
-    } catch {
-      discard(made)
-      throw error
+    let assigned = core.live.assign(rows.map(\.ad), firstCode: context.codes)
+    try ShardEdit.perform(context) { edit in
+      try edit.writeDictionary(assigned.keys)
+      try edit.writeExternal(Self.latest(rows, assigned.codes), table: number, position: state.applied)
+      try edit.install(known == nil ? [.table(number: number, name: name)] : [])
     }
   }
 
@@ -86,18 +93,6 @@ extension Upkeep {
       latest.append(row)
     }
     return latest
-  }
-
-  /// Writes sorted rows, one patch a day.
-  func writeExternal(_ rows: [RunRow], table: UInt32, position: UInt64, _ made: inout Made) throws {
-    let key = RunTableKey(kind: .external, table: table, bucketSeconds: 60)
-    var days: [Int64: [RunRow]] = [:]
-    for row in rows { days[Day(ofMinute: row.bucket).index, default: []].append(row) }
-    for day in days.keys.sorted() {
-      let rows = days[day]!
-      let window = rows.map(\.bucket).min()!..<(rows.map(\.bucket).max()! + 1)
-      try write(rows, key, .patch, window: window, position: position, &made)
-    }
   }
 }
 

@@ -1,81 +1,43 @@
 import Platform
 import Synchronization
 
-/// A file system that makes whoever uses it sleep, so that it stays within its budget: a token bucket of bytes that holds
-/// an eighth of a second's worth, and a share of one core, measured over each stretch of work between two calls.
+/// A file system that makes whoever uses it sleep, so that all who share its meter stay within their budget: bytes that are
+/// read and written, and the time between two calls, which is taken for work. No call sleeps long: what is owed still is paid by
+/// the next ones, or by the pacer, which does urgent work meanwhile. Once the work is called off nobody sleeps any more; it
+/// ends where it looks for that.
 final class PacedFileSystem: FileSystem {
-  private struct State {
-    var tokens: Double
-    var refilled: Int64
-    var worked: Int64
-    var asked: Int64
-  }
-
-  /// A bucket holds this part of a second's bytes: what is taken at one stroke keeps clicks waiting for the device.
-  private static let bursts = 8.0
-
   private let base: any FileSystem
   private let time: any TimeSource
-  private let budget: WorkBudget
-  private let state: Mutex<State>
-  /// Called on the working thread between two stretches of work, at most every 100 ms.
-  private let between: (@Sendable () -> Void)?
+  private let meter: WorkMeter
   private let interruption: Interruption
+  /// When the work that is not paid yet began.
+  private let began: Atomic<Int64>
 
-  /// `environment.files` within `budget`; itself where there is no limit.
-  static func pace(
-    _ environment: Environment, _ budget: WorkBudget, until interruption: Interruption,
-    between: @escaping @Sendable () -> Void
-  ) -> any FileSystem {
-    guard budget.bytesPerSecond > 0 || budget.cpuPercent < 100 else { return environment.files }
-    return PacedFileSystem(environment, budget, until: interruption, between: between)
-  }
-
-  private init(
-    _ environment: Environment, _ budget: WorkBudget, until interruption: Interruption,
-    between: @escaping @Sendable () -> Void
-  ) {
-    self.between = between
-    self.interruption = interruption
+  init(_ environment: Environment, _ meter: WorkMeter, until interruption: Interruption) {
     base = environment.files
     time = environment.time
-    self.budget = budget
-    let now = environment.time.monotonic()
-    state = Mutex(State(tokens: Double(budget.bytesPerSecond) / Self.bursts, refilled: now, worked: now, asked: now))
+    self.meter = meter
+    self.interruption = interruption
+    began = Atomic(time.monotonic())
   }
 
-  /// Accounts for `bytes` and sleeps as long as they are ahead of the budget. Throws once the work is called off.
-  func spend(_ bytes: Int, _ path: String) throws(SystemError) {
-    if interruption.isRequested { throw SystemError("merge", path, code: Interruption.code) }
+  /// The longest sleep of one call, and the shortest that is worth one, ns.
+  private static let sleeps: ClosedRange<Int64> = 100_000...100_000_000
+
+  /// Accounts for `bytes` and for the work since the last call, and sleeps where both are ahead of the budget. True: they still
+  /// are.
+  @discardableResult
+  func spend(_ bytes: Int) -> Bool {
     let now = time.monotonic()
-    let pause = state.withLock { state -> Int64 in
-      var pause: Int64 = 0
-      if budget.bytesPerSecond > 0 {
-        let rate = Double(budget.bytesPerSecond)
-        state.tokens = min(rate / Self.bursts, state.tokens + Double(now - state.refilled) * rate / 1e9) - Double(bytes)
-        state.refilled = now
-        if state.tokens < 0 { pause = Int64(-state.tokens / rate * 1e9) }
-      }
-      if budget.cpuPercent < 100 {
-        // A stretch longer than this was waiting, not work.
-        let worked = min(now - state.worked, 50_000_000)
-        pause = max(pause, worked * Int64(100 - budget.cpuPercent) / Int64(max(budget.cpuPercent, 1)))
-      }
-      return min(pause, 1_000_000_000)
-    }
-    if pause > 100_000 { Thread.sleep(nanoseconds: pause) }
-    let after = time.monotonic()
-    let isDue = state.withLock { state in
-      state.worked = after
-      guard after - state.asked >= 100_000_000 else { return false }
-      state.asked = after
-      return true
-    }
-    guard isDue, let between else { return }
-    between()
-    let resumed = time.monotonic()
-    state.withLock { $0.worked = resumed }
+    let pause = meter.take(bytes: bytes, worked: now - began.load(ordering: .relaxed), at: now)
+    defer { resume() }
+    guard pause >= Self.sleeps.lowerBound, !interruption.isRequested else { return false }
+    Thread.sleep(nanoseconds: min(pause, Self.sleeps.upperBound))
+    return pause > Self.sleeps.upperBound
   }
+
+  /// The work begins now: what was done since the last call is not held against it.
+  func resume() { began.store(time.monotonic(), ordering: .relaxed) }
 
   func open(_ path: String, _ mode: OpenMode) throws(SystemError) -> any File {
     PacedFile(try base.open(path, mode), self)
@@ -103,12 +65,12 @@ private final class PacedFile: File {
   func size() throws(SystemError) -> UInt64 { try file.size() }
 
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
-    try system.spend(buffer.count, path)
+    system.spend(buffer.count)
     return unsafe try file.read(into: buffer, at: offset)
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(SystemError) -> Int {
-    try system.spend(bytes.count, path)
+    system.spend(bytes.count)
     return unsafe try file.write(bytes, at: offset)
   }
 

@@ -12,31 +12,27 @@ import Segments
 // and the log's own rows. Minutes that retention has dropped stay dropped; their hours and days, which nothing can make
 // again, are kept where they are whole.
 
-extension Upkeep {
-  /// Makes all minute, hour and day runs anew if `damaged` names any; they are left out of the version already.
-  package func rebuild(_ damaged: [StoreFile]) throws {
-    guard damaged.contains(where: { $0.kind == .run }) else { return }
-    try rebuildRuns()
-  }
+/// All runs of one shard, made anew.
+struct Rebuild {
+  private let context: MaintenanceContext
+  private var core: ShardCore { context.core }
+
+  init(_ context: MaintenanceContext) { self.context = context }
 
   /// Makes all minute, hour and day runs anew.
-  package func rebuildRuns() throws {
+  func run() throws {
     let state = core.manifest.state
     let version = core.live.version
     let kept = keptRuns(version, state)
-    var made = Made()
-    do {
-      try writeMinutes(try due(state, version), state, &made)
-      try writeRollUps(state, &made)
-      try keepOlder(version, state, &made)
+    try ShardEdit.perform(context) { edit in
+      try writeMinutes(try due(state, version), state, edit)
+      try writeRollUps(state, edit)
+      try keepOlder(version, state, edit)
       let keptNumbers = Set(kept.map(\.file.reference.number))
       let removed = state.files(.run).filter { !keptNumbers.contains($0.reference.number) }
       let open = [RunTableKey.minutes, .hours, .days].flatMap { version.table($0).runs }
         .filter { !keptNumbers.contains($0.file.reference.number) }
-      try install(made, removing: removed, files: open.map(\.file))
-    } catch {
-      discard(made)
-      throw error
+      try edit.install(removing: removed, closing: open.map(\.file))
     }
   }
 
@@ -51,7 +47,7 @@ extension Upkeep {
   }
 
   /// Wide hour and day runs may reach over the border of what retention has dropped: their older part is kept.
-  private func keepOlder(_ version: Version, _ state: ManifestState, _ made: inout Made) throws {
+  private func keepOlder(_ version: Version, _ state: ManifestState, _ edit: ShardEdit) throws {
     guard state.minutesFrom > .min else { return }
     for key in [RunTableKey.hours, .days] {
       let border = state.minutesFrom * 60 / Int64(key.bucketSeconds)
@@ -59,7 +55,7 @@ extension Upkeep {
       guard let first = over.map(\.window.lowerBound).min() else { continue }
       var cursor = try MergeCursor(over)
       try cursor.advance()
-      try writeRun(key, .base, window: first..<border, position: state.applied, &made) { writer in
+      try edit.writeRun(key, .base, window: first..<border, position: state.applied) { writer in
         while let row = cursor.row {
           if row.bucket < border { try writer.add(code: row.code, bucket: row.bucket, value: row.value) }
           try cursor.advance()
@@ -108,24 +104,24 @@ extension Upkeep {
   }
 
   /// Writes closed minutes as one base run a day. Rows come ad by ad, so the runs of all days grow side by side.
-  private func writeMinutes(_ rows: RowStream, _ state: ManifestState, _ made: inout Made) throws {
+  private func writeMinutes(_ rows: RowStream, _ state: ManifestState, _ edit: ShardEdit) throws {
     var days: [Int64: GrowingRun] = [:]
     while let row = try rows.next() {
       let day = Day(ofMinute: row.bucket).index
-      if days[day] == nil { days[day] = try begin(day, state) }
+      if days[day] == nil { days[day] = try begin(day, state, edit) }
       try days[day]!.add(row)
     }
     // The manifest takes files in the order of their numbers.
     for run in days.values.sorted(by: { $0.number < $1.number }) {
       let reference = try run.finish()
-      count { $0.runBytes += reference.bytes }
-      try opened(.run, reference, &made)
+      context.count { $0.runBytes += reference.bytes }
+      try edit.open(.run, reference)
     }
   }
 
-  private func begin(_ day: Int64, _ state: ManifestState) throws -> GrowingRun {
+  private func begin(_ day: Int64, _ state: ManifestState, _ edit: ShardEdit) throws -> GrowingRun {
     let window = Day(index: day).minutes.clamped(to: state.minutesFrom..<max(state.minutesFrom, state.closedThrough))
-    let file = newFile(.run)
+    let file = edit.newFile(.run)
     let descriptor = RunDescriptor(
       table: RunTableKey.minutes.table, bucketSeconds: RunTableKey.minutes.bucketSeconds,
       firstBucket: window.lowerBound,
@@ -134,18 +130,18 @@ extension Upkeep {
     return GrowingRun(
       file.number,
       try RunWriter(
-        core.environment.files, path: file.path, temporary: file.temporary, header: header(.run, file.number),
+        core.environment.files, path: file.path, temporary: file.temporary, header: edit.header(.run, file.number),
         descriptor: descriptor))
   }
 
   /// Writes hours and days of the days that were rolled up.
-  private func writeRollUps(_ state: ManifestState, _ made: inout Made) throws {
-    for (_, minutes) in made.added.runs {
+  private func writeRollUps(_ state: ManifestState, _ edit: ShardEdit) throws {
+    for (_, minutes) in edit.added.runs {
       let day = Day(ofMinute: minutes.window.lowerBound).index
       guard day < state.rolledUp else { continue }
       for key in [RunTableKey.hours, .days] {
         let perDay = key.bucketsPerDay
-        try writeRun(key, .base, window: day * perDay..<(day + 1) * perDay, position: state.applied, &made) {
+        try edit.writeRun(key, .base, window: day * perDay..<(day + 1) * perDay, position: state.applied) {
           try RunMerge.widen(minutes, into: &$0)
         }
       }

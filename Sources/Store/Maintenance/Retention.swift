@@ -14,7 +14,25 @@ import Segments
 //
 // Age is what is younger of the bucket's time and the time it was written, so that imported history stays (R16).
 
-extension Upkeep {
+/// Retention of one shard.
+struct Retention {
+  private let context: MaintenanceContext
+  private let pacer: Pacer
+  private var core: ShardCore { context.core }
+
+  init(_ context: MaintenanceContext, _ pacer: Pacer) {
+    self.context = context
+    self.pacer = pacer
+  }
+
+  /// Drops what is past its retention.
+  func run() throws {
+    try context.checkRunning()
+    context.times.retention = context.now
+    try retireRaw()
+    try dropMinutes()
+  }
+
   /// Whether anything is past its retention.
   var hasExpired: Bool { expiredSegments > 0 || !expiredRuns.isEmpty }
 
@@ -47,40 +65,40 @@ extension Upkeep {
     return Array(bases) + patches
   }
 
-  func retireRaw() throws {
+  private func retireRaw() throws {
     guard expiredSegments > 0 else { return }
     // Up to now: a repeat that came since the last recount is one of a click that is about to go.
-    if !sabotaged(.retireBeforeRecount) || core.manifest.state.recounted.position == 0 { try recount(.changes) }
+    if !sabotaged(.retireBeforeRecount) || core.manifest.state.recounted.position == 0 {
+      try ShardRecount(context, pacer).run(.changes)
+    }
     while expiredSegments > 0 {
       let segment = core.live.version.segments[0]
       // A click of a minute that is still open cannot be recounted yet, nor retire.
       guard segment.summary.positions.upperBound <= core.manifest.state.recounted.floor else { return }
-      var made = Made()
-      do {
-        if !sabotaged(.retireWithoutBase) { try writeBase(segment, &made) }
-        try install(
-          made, removing: [StoreFile(kind: .segment, reference: segment.file.reference)], files: [segment.file],
+      try pacer.check()
+      try ShardEdit.perform(context) { edit in
+        if !sabotaged(.retireWithoutBase) { try writeBase(segment, edit) }
+        try edit.install(
+          removing: [StoreFile(kind: .segment, reference: segment.file.reference)], closing: [segment.file],
           [.retired(to: segment.summary.positions.upperBound)])
-      } catch {
-        discard(made)
-        throw error
       }
     }
   }
 
   /// Adds a segment's sums, less the repeats that recounts found in it, to the BASE rows, one patch a day.
-  private func writeBase(_ segment: Segment, _ made: inout Made) throws {
+  private func writeBase(_ segment: Segment, _ edit: ShardEdit) throws {
     var days: Set<Int64> = []
     try segment.forEachSum { days.insert(Day(ofMinute: $0.minute.index).index) }
     let repeats = try core.live.version.repeats(in: segment.summary.positions)
     let sums = sabotaged(.repeatsIntoBase) ? [] : repeats
     let table = core.live.version.table(.base)
     for day in days.sorted() {
-      try writePatch(
-        .base, to: table, window: Day(index: day).minutes, position: segment.summary.positions.upperBound, &made
+      try edit.writePatch(
+        .base, to: table, window: Day(index: day).minutes, position: segment.summary.positions.upperBound
       ) { change in
         let distinct = try RowStream(segment).less(RowStream(sums), file: segment.file.path)
         while let row = try distinct.next() {
+          try pacer.check()
           if Day(ofMinute: row.bucket).index == day {
             try change(RunChange(code: row.code, bucket: row.bucket, change: Int64(row.count)))
           }
@@ -89,12 +107,14 @@ extension Upkeep {
     }
   }
 
-  func dropMinutes() throws {
+  private func dropMinutes() throws {
     let runs = expiredRuns
     guard let end = runs.map(\.window.upperBound).max() else { return }
     let dropped = runs.reduce(Int64(core.manifest.state.dropped)) { $0 + $1.descriptor.total }
-    try install(
-      Made(), removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, files: runs.map(\.file),
-      [.minutesFrom(minute: end), .dropped(clicks: UInt64(max(0, dropped)))])
+    try ShardEdit.perform(context) { edit in
+      try edit.install(
+        removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, closing: runs.map(\.file),
+        [.minutesFrom(minute: end), .dropped(clicks: UInt64(max(0, dropped)))])
+    }
   }
 }

@@ -1,7 +1,7 @@
 import Platform
 
-/// What the background may use: bytes written and read a second, and a share of one core. Beyond it the background sleeps,
-/// so that a merge of gigabytes does not stand in the way of a click. Checkpoints are not held back, and sealing has four times
+/// What maintenance may use of the machine: bytes written and read a second, and a share of one core. Beyond it maintenance sleeps,
+/// so that a merge of gigabytes does not stand in the way of a click. Checkpoints are not held back, and making segments from the log has four times
 /// the bytes and no limit of its share: they are what keeps log and memory small.
 package struct WorkBudget: Sendable {
   /// Bytes a second; 0: no limit.
@@ -15,9 +15,9 @@ package struct WorkBudget: Sendable {
     self.cpuPercent = cpuPercent
   }
 
-  /// What sealing may use.
-  var sealing: WorkBudget { WorkBudget(bytesPerSecond: 4 * bytesPerSecond) }
+  /// What making segments from the log may use.
+  var flushing: WorkBudget { WorkBudget(bytesPerSecond: 4 * bytesPerSecond) }
 
-  /// What a server's background may use.
+  /// What the maintenance of a server may use, all shards together.
   package static let serving = WorkBudget(bytesPerSecond: 40 << 20, cpuPercent: 30)
 }

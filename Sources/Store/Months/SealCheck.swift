@@ -55,15 +55,15 @@ struct SealCheck {
   }
 
   /// How the month stands.
-  func standing(of seal: MonthSeal, _ pause: RecountPause) throws -> SealStanding {
+  func standing(of seal: MonthSeal, _ pacer: Pacer) throws -> SealStanding {
     let minutes = kept(seal.month)
-    if try isSealed(rows(minutes), minutes, seal, pause) { return .asSealed }
-    return try isSealed(due(minutes), minutes, seal, pause) ? .damaged : .unknown
+    if try isSealed(rows(minutes), minutes, seal, pacer) { return .asSealed }
+    return try isSealed(due(minutes), minutes, seal, pacer) ? .damaged : .unknown
   }
 
   /// Whether `rows` of the month's `minutes` are what was sealed.
   private func isSealed(
-    _ rows: RowStream, _ minutes: Range<Int64>, _ seal: MonthSeal, _ pause: RecountPause
+    _ rows: RowStream, _ minutes: Range<Int64>, _ seal: MonthSeal, _ pacer: Pacer
   ) throws -> Bool {
     let isWhole = minutes == seal.month.minutes && seal.minutes != MonthSeal.noMinutes
     var digest = SealDigest(isWhole ? "minutes" : "days", of: seal.month)
@@ -74,7 +74,7 @@ struct SealCheck {
     }
     let keys = live.adKeys
     while let row = try stream.next() {
-      try pause.row()
+      try pacer.row()
       guard Int(row.code) < keys.count else { return false }
       digest.add(row, key: AdKey(rawValue: keys[Int(row.code)]))
     }
@@ -82,19 +82,19 @@ struct SealCheck {
   }
 }
 
-extension Upkeep {
+extension RecountWriter {
   /// Looks how the sealed month of `minute` stands, where it is of one that was not looked at yet; rows that were damaged are
   /// put back, chunk by chunk.
-  func check(sealed minute: Int64, _ check: SealCheck, _ pause: RecountPause, _ books: inout RecountBooks) throws {
+  func check(sealed minute: Int64, _ check: SealCheck, _ pacer: Pacer, _ books: inout RecountBooks) throws {
     guard books.sealed.contains(minute: minute) else { return }
     let month = Month(containing: Minute(index: minute))
     guard books.report.standings[month] == nil, let seal = books.sealed.seal(of: month) else { return }
-    let standing = sabotaged(.creditDamage) ? .asSealed : try check.standing(of: seal, pause)
+    let standing = sabotaged(.creditDamage) ? .asSealed : try check.standing(of: seal, pacer)
     books.report.standings[month] = standing
     guard standing == .damaged else { return }
     let minutes = check.kept(month)
     try RowStream.compare(check.rows(minutes), check.due(minutes)) { row, have, due in
-      try pause.row()
+      try pacer.row()
       guard have != due else { return }
       books.putBack(row, from: have, to: due)
       if books.isFull, !books.isDry { try write(&books) }

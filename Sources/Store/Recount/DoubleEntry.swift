@@ -52,18 +52,6 @@ package struct DoubleEntry: Equatable, Sendable {
   }
 }
 
-extension Upkeep {
-  /// Looks whether both sides agree, for metrics and whoever reads them. A file of corrections that cannot be read leaves the
-  /// books as they were: whoever needs it says so.
-  func audit() {
-    let (position, inMemory, version) = core.live.books()
-    guard let books = try? DoubleEntry(version, core.manifest.state, position: position, inMemory: inMemory) else {
-      return
-    }
-    count { $0.books = books }
-  }
-}
-
 extension Version {
   /// The clicks with positions in `positions` that recounts have taken away, by position.
   package func recordedRepeats(in positions: Range<UInt64>) throws -> [RecordedRepeat] {

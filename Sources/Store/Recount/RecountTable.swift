@@ -58,23 +58,24 @@ struct RecountTable {
   }
 
   func compare(
-    to upkeep: Upkeep, _ seals: SealCheck, _ pause: RecountPause, _ books: inout RecountBooks
+    to writer: RecountWriter, _ settings: RecountSettings, _ seals: SealCheck, _ pacer: Pacer,
+    _ books: inout RecountBooks
   ) throws {
     books.report.minutes = minutes
     let fresh = scope == .changes ? max(minutes.lowerBound, state.recounted.through) : minutes.lowerBound
     let stream = min(fresh, minutes.upperBound)..<minutes.upperBound
-    let found = try find(stream, upkeep, pause, &books)
-    for new in found.new { try upkeep.check(sealed: new.minute.index, seals, pause, &books) }
+    let found = try find(stream, settings, &books)
+    for new in found.new { try writer.check(sealed: new.minute.index, seals, pacer, &books) }
     books.repeatsFound = found.new.filter { stream.contains($0.minute.index) }
     /// A row of the table beside what is due.
     func row(_ key: RowCount, _ stored: UInt64, _ due: UInt64, _ books: inout RecountBooks) throws {
-      try pause.row()
-      if stored != due { try upkeep.check(sealed: key.bucket, seals, pause, &books) }
+      try pacer.row()
+      if stored != due { try writer.check(sealed: key.bucket, seals, pacer, &books) }
       books.add(key, stored: stored, due: due)
-      if books.isFull, !books.isDry { try upkeep.write(&books) }
+      if books.isFull, !books.isDry { try writer.write(&books) }
     }
     let due = try RowStream.sum([RowStream(version.table(.base)).limited(to: stream), found.counts.limited(to: stream)])
-      .less(RowStream(found.taken.filter { stream.contains($0.bucket) }), file: upkeep.core.directory)
+      .less(RowStream(found.taken.filter { stream.contains($0.bucket) }), file: writer.core.directory)
     let credits = state.seals.isEmpty || sabotaged(.forgetCredits) ? [] : try version.credits(in: minutes)
     let have = try RowStream(version.table(.minutes).limited(to: stream)).limited(to: stream)
       .adding(credits.filter { stream.contains($0.bucket) })
@@ -83,7 +84,7 @@ struct RecountTable {
     if case .changes = scope, state.recounted.through > minutes.lowerBound {
       let late = minutes.lowerBound..<min(state.recounted.through, minutes.upperBound)
       books.repeatsFound = found.new.filter { late.contains($0.minute.index) }
-      try compareLate(in: late, found.taken, credits, upkeep.core.directory) { try row($0, $1, $2, &books) }
+      try compareLate(in: late, found.taken, credits, writer.core.directory) { try row($0, $1, $2, &books) }
       books.finishPass()
     }
   }
@@ -95,7 +96,7 @@ struct RecountTable {
 
   /// Counts and repeats; the counts are whole for the minutes in `stream`.
   private func find(
-    _ stream: Range<Int64>, _ upkeep: Upkeep, _ pause: RecountPause, _ books: inout RecountBooks
+    _ stream: Range<Int64>, _ settings: RecountSettings, _ books: inout RecountBooks
   ) throws -> Found {
     let counted: [Segment]
     switch scope {
@@ -110,7 +111,7 @@ struct RecountTable {
     }
     var repeats: [RemovedRepeat] = []
     let recount = try Recount.run(
-      counted, lookBack: sabotaged(.noLookBack) ? [] : before ?? [], upkeep.recountSettings(pause)
+      counted, lookBack: sabotaged(.noLookBack) ? [] : before ?? [], settings
     ) { repeats.append($0) }
     books.report.rawClicks = recount.summary.rows
 
@@ -199,13 +200,5 @@ extension Segment {
     let times = summary.eventTimes
     return Minute(containing: times.lowerBound).index < minutes.upperBound
       && Minute(containing: times.upperBound).index >= minutes.lowerBound
-  }
-}
-
-extension Upkeep {
-  fileprivate func recountSettings(_ pause: RecountPause) -> RecountSettings {
-    RecountSettings(
-      files: paced, temporary: "\(core.directory)/\(StoreFiles.temporary)",
-      shouldStop: { pause.shouldStop() }, progress: { pause.progress($0, $1) })
   }
 }

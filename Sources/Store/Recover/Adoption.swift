@@ -32,52 +32,51 @@ package struct AdCorrection: Sendable {
   }
 }
 
-extension Upkeep {
+extension Maintenance {
   /// Corrections of one file that is taken over.
   private static let correctionsAtOnce = 1 << 18
 
   /// Takes the history of corrections over, into a shard that has none. Its next recount has a number above `lastRun`, and
   /// counts all raw clicks.
   package func adoptCorrections(_ rows: [AdCorrection], lastRun: UInt64) throws {
-    try checkRunning()
+    try exclusively { try adoptCorrections(rows, lastRun: lastRun, $0) }
+  }
+
+  private func adoptCorrections(_ rows: [AdCorrection], lastRun: UInt64, _ context: MaintenanceContext) throws {
     precondition(
       core.live.version.corrections.isEmpty && core.manifest.state.lastRecount == 0, "there is a history already")
     guard lastRun > 0 else { return }
-    let assigned = core.live.assign(rows.map(\.ad), firstCode: codes)
+    let assigned = core.live.assign(rows.map(\.ad), firstCode: context.codes)
     let sorted = zip(rows, assigned.codes).map { row, code in
       var correction = row.correction
       correction.code = code
       return correction
     }.sorted { ($0.run.number, $0.code) < ($1.run.number, $1.code) }
-    var made = Made()
-    do {
-      if !assigned.keys.isEmpty { try writeDictionary(assigned.keys, &made) }
+    try ShardEdit.perform(context) { edit in
+      try edit.writeDictionary(assigned.keys)
       for start in stride(from: 0, to: sorted.count, by: Self.correctionsAtOnce) {
         let part = Array(sorted[start..<min(start + Self.correctionsAtOnce, sorted.count)])
-        try writeCorrections(part, [], core.environment.files, &made)
+        try edit.writeCorrections(part, [], core.environment.files)
       }
-      try install(made, [.recounted(core.manifest.state.recounted, run: lastRun)])
-    } catch {
-      discard(made)
-      throw error
+      try edit.install([.recounted(core.manifest.state.recounted, run: lastRun)])
     }
   }
 
   /// Takes `rows` over as the BASE rows of a shard that has none: clicks that its raw ones do not tell of, below the position
   /// up to which raw clicks are retired.
-  package func adoptBase(_ rows: [AdMinuteCount]) throws {
-    try checkRunning()
+  package func adoptBase(_ rows: [AdMinuteCount]) throws { try exclusively { try adoptBase(rows, $0) } }
+
+  private func adoptBase(_ rows: [AdMinuteCount], _ context: MaintenanceContext) throws {
     precondition(core.live.version.table(.base).runs.isEmpty, "there are BASE rows already")
     guard !rows.isEmpty else { return }
-    let assigned = core.live.assign(rows.map(\.ad), firstCode: codes)
+    let assigned = core.live.assign(rows.map(\.ad), firstCode: context.codes)
     var days: [Int64: [RunRow]] = [:]
     for (row, code) in zip(rows, assigned.codes) {
       days[Day(ofMinute: row.minute).index, default: []]
         .append(RunRow(code: code, bucket: row.minute, value: row.clicks))
     }
-    var made = Made()
-    do {
-      try writeDictionary(assigned.keys, &made)
+    try ShardEdit.perform(context) { edit in
+      try edit.writeDictionary(assigned.keys)
       for day in days.keys.sorted() {
         var sums: [RunRow] = []
         for row in days[day]!.sorted(by: { ($0.code, $0.bucket) < ($1.code, $1.bucket) }) {
@@ -87,23 +86,23 @@ extension Upkeep {
             sums.append(row)
           }
         }
-        try write(
-          sums, .base, .patch, window: Day(index: day).minutes, position: core.manifest.state.retired, &made)
+        try edit.write(
+          sums, .base, .patch, window: Day(index: day).minutes, position: core.manifest.state.retired)
       }
-      try install(made)
-    } catch {
-      discard(made)
-      throw error
+      try edit.install()
     }
   }
 
   /// Drops minute rows that lie before `minute` as a whole; hours and days stay.
   package func dropMinutes(before minute: Int64) throws {
-    try checkRunning()
     let runs = core.live.version.table(.minutes).runs.filter { $0.window.upperBound <= minute }
     guard let end = runs.map(\.window.upperBound).max() else { return }
-    try install(
-      Made(), removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, files: runs.map(\.file),
-      [.minutesFrom(minute: end)])
+    try exclusively { context in
+      try ShardEdit.perform(context) { edit in
+        try edit.install(
+          removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, closing: runs.map(\.file),
+          [.minutesFrom(minute: end)])
+      }
+    }
   }
 }

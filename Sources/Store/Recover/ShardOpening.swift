@@ -25,7 +25,7 @@ extension Shard {
   package static func open(
     _ recovery: consuming ShardRecovery, _ environment: Environment, store: StoreID,
     start: (number: UInt64, shard: Int),
-    options: ShardOptions, clock: LogicalClock
+    options: ShardOptions, clock: LogicalClock, budget: StoreBudget
   ) throws -> Shard {
     let directory = recovery.directory
     let log = "\(directory)/\(StoreFiles.log)"
@@ -61,7 +61,7 @@ extension Shard {
     if let freed = opening.freed { slots.release(freed) }
     let core = ShardCore(
       environment: environment, directory: directory, store: store, options: options, clock: clock,
-      manifest: SharedManifest(manifest.take()!),
+      budget: budget, manifest: SharedManifest(manifest.take()!),
       live: LiveTable(
         recovery.minutes, version: recovery.version, closedThrough: state.closedThrough, mark: state.recounted,
         changed: recovery.changed, seals: SealedMonths(state.seals)), slots: slots,
@@ -70,7 +70,8 @@ extension Shard {
     let index = opening.index
     let damaged = recovery.damaged
     let shard = Shard(recovery, core: core, writer: opening.writer, index: index)
-    if options.rebuild { try shard.upkeep.rebuild(damaged.map(\.file)) }
+    // Runs that are damaged are left out of the version already.
+    if options.rebuild, damaged.contains(where: { $0.file.kind == .run }) { try shard.upkeep.rebuildRuns() }
     return shard
   }
 

@@ -322,14 +322,3 @@ package struct ShardRecovery: ~Copyable {
         + "\(self.manifest?.sequence ?? 0)")
   }
 }
-
-/// Why a shard cannot be opened, beyond damage and the disk.
-package enum ShardError: Error, CustomStringConvertible {
-  case dedupTooSmall(String)
-
-  package var description: String {
-    switch self {
-    case .dedupTooSmall(let reason): "the dedup horizon does not fit its limits: \(reason)"
-    }
-  }
-}

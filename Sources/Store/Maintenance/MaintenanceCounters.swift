@@ -1,6 +1,7 @@
-/// What the background of a shard has done since it was opened.
-package struct UpkeepCounters: Sendable {
+/// What the maintenance of a shard has done since it was opened.
+package struct MaintenanceCounters: Sendable {
   package var checkpoints: UInt64 = 0
+  /// Segments made from the log.
   package var seals: UInt64 = 0
   package var merges: UInt64 = 0
   /// Rows and bytes of runs, and clicks and bytes of segments, that were written.
@@ -16,4 +17,9 @@ package struct UpkeepCounters: Sendable {
   package var books = DoubleEntry()
 
   package init() {}
+
+  mutating func fail(_ error: any Error) {
+    failures += 1
+    lastError = "\(error)"
+  }
 }

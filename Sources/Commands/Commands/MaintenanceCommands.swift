@@ -3,7 +3,7 @@ import Service
 import Store
 
 /// `tally compact`, `tally retain`: the work of the background, now.
-package enum UpkeepCommands {
+package enum MaintenanceCommands {
   package static let all = [compact, retain]
 
   /// Settings of `serve` that decide what is done to a directory.
@@ -40,7 +40,7 @@ package enum UpkeepCommands {
   ) { arguments, console in try run(.retain, .retain, arguments, console) }
 
   private static func run(
-    _ request: UpkeepRequest, _ kind: JobKind, _ arguments: Arguments, _ console: Console
+    _ request: MaintenanceRequest, _ kind: JobKind, _ arguments: Arguments, _ console: Console
   ) throws -> ExitStatus {
     _ = try MaintenanceJob.run(kind, arguments, console, table: table, words: words) {
       try perform(request, arguments, console)
@@ -50,10 +50,10 @@ package enum UpkeepCommands {
 
   /// Opens the directory as a server would, works on it, and closes it.
   private static func perform(
-    _ request: UpkeepRequest, _ arguments: Arguments, _ console: Console
+    _ request: MaintenanceRequest, _ arguments: Arguments, _ console: Console
   ) throws -> JSONValue {
     try withStore(arguments, console) { store in
-      try UpkeepReport.perform(request, store.shards.map(\.upkeep), store.shards.map(\.core)) { merges in
+      try MaintenanceReport.perform(request, store.shards.map(\.upkeep), store.shards.map(\.core)) { merges in
         console.progress("\(request.rawValue): \(merges) merges done")
         return true
       }

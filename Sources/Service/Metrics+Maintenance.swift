@@ -5,10 +5,10 @@ import Store
 // The background: how far the files of each shard are, what they weigh, what was done for it.
 
 extension ServiceContext {
-  func upkeep(_ writer: inout MetricsWriter) {
+  func maintenance(_ writer: inout MetricsWriter) {
     // Whoever asks next has it.
     if disks.isStale { _ = queries.submit("", QueryQueue.Entry { [disks] in disks.refresh() }) }
-    let counters = conditions.map(\.upkeep)
+    let counters = conditions.map(\.maintenance)
     let summaries = tables.map(\.summary)
     let known = disks.disks
     func perShard(_ name: String, _ type: String, _ help: String, _ value: (Int) -> UInt64?) {
@@ -50,8 +50,8 @@ extension ServiceContext {
   }
 
   /// Double entry, and what recounts found.
-  private func books(_ writer: inout MetricsWriter, _ counters: [UpkeepCounters]) {
-    func perShard(_ name: String, _ type: String, _ help: String, _ value: (UpkeepCounters) -> Int64) {
+  private func books(_ writer: inout MetricsWriter, _ counters: [MaintenanceCounters]) {
+    func perShard(_ name: String, _ type: String, _ help: String, _ value: (MaintenanceCounters) -> Int64) {
       writer.family(name, type, help)
       for (shard, counters) in counters.enumerated() { writer.sample(name, "shard=\"\(shard)\"", value(counters)) }
     }

@@ -5,35 +5,38 @@ import Files
 import Platform
 import Segments
 
-// Sealing: the clicks of the log from the last sealed position up to the applied one become a segment, sorted by impression.
+// A flush of the log: the clicks of the log from the end of the last segment up to the applied one become a segment, sorted by impression.
 // Their ads have codes in a dictionary file then, since a checkpoint at the applied position listed it. Frames are read
 // back from the device and checked again; whatever the memory held plays no part. What frames have captured becomes columns;
-// where it is much, the segment ends early, so that no seal needs memory for a million long strings.
+// where it is much, the segment ends early, so that no flush needs memory for a million long strings.
 
-extension Upkeep {
+/// One flush of a shard's log to a segment.
+struct SegmentFlush {
+  private let context: MaintenanceContext
+  private var core: ShardCore { context.core }
+
+  init(_ context: MaintenanceContext) { self.context = context }
+
   /// Makes one segment of what the log holds beyond the last one. With `all` however little it is; false: there was nothing.
   @discardableResult
-  package func seal(all: Bool = false) throws -> Bool {
-    try checkRunning()
+  func run(all: Bool = false) throws -> Bool {
+    try context.checkRunning()
     let state = core.manifest.state
     let end = min(state.applied, state.sealed + UInt64(core.options.segmentRows))
     guard end > state.sealed else { return false }
-    var made = Made()
-    do {
-      let sealed = try writeSegment(state.sealed..<end, state, &made)
-      try install(made, [.sealed(to: sealed)])
-    } catch {
-      discard(made)
-      throw error
+    try ShardEdit.perform(context) { edit in
+      let flushed = try writeSegment(state.sealed..<end, state, edit)
+      try edit.install([.sealed(to: flushed)])
     }
-    noteSeal()
+    context.times.flush = context.now
+    context.count { $0.seals += 1 }
     return true
   }
 
   /// Writes a segment of the first positions of `range`, and returns where it ends.
-  private func writeSegment(_ range: Range<UInt64>, _ state: ManifestState, _ made: inout Made) throws -> UInt64 {
+  private func writeSegment(_ range: Range<UInt64>, _ state: ManifestState, _ edit: ShardEdit) throws -> UInt64 {
     var builder = SegmentBuilder(first: range.lowerBound, capacity: range.count)
-    var reader = SealReader(core: core, files: pacedSealing, range: range)
+    var reader = FlushReader(core: core, files: context.flushFiles, range: range)
     for extent in state.extents where extent.firstPosition < range.upperBound && !reader.isFull(builder) {
       if let end = extent.end, end.position <= range.lowerBound { continue }
       try reader.read(extent, into: &builder)
@@ -42,10 +45,9 @@ extension Upkeep {
       throw missing(builder.next..<range.upperBound)
     }
     let end = builder.next
-    let file = newFile(.segment)
-    let (reference, _) = try builder.seal(to: target(file, pacedSealing))
-    count { $0.segmentBytes += reference.bytes }
-    try opened(.segment, reference, &made)
+    let (reference, _) = try builder.seal(to: edit.target(edit.newFile(.segment), context.flushFiles))
+    context.count { $0.segmentBytes += reference.bytes }
+    try edit.open(.segment, reference)
     return end
   }
 
@@ -58,7 +60,7 @@ extension Upkeep {
 }
 
 /// Reads clicks back from log slots.
-private struct SealReader {
+private struct FlushReader {
   let core: ShardCore
   let files: any FileSystem
   let range: Range<UInt64>
@@ -84,6 +86,7 @@ private struct SealReader {
     do {
       // A slot that still takes clicks ends in frames that are not durable yet; they lie beyond the range.
       let tail = unsafe try reader.walk(to: extent.end.map { Int($0.offset) }) { frame, payload, offset in
+        if core.interruption.isRequested { throw ShardError.cancelled(core.directory) }
         guard frame.records > 0 else { return }
         if frame.firstPosition >= range.upperBound || isFull(builder) { throw Enough() }
         guard frame.firstPosition + UInt64(frame.records) > range.lowerBound else { return }

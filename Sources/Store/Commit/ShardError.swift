@@ -1,0 +1,25 @@
+/// Why a shard does not do what it is asked, where neither the disk nor a file is to blame.
+package enum ShardError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// A write or sync of log or manifest has failed: nothing is changed until a restart (K8).
+  case poisoned(_ directory: String, _ reason: String)
+  /// The work was called off, by whoever asked for it or because the store closes; it may be done again.
+  case cancelled(_ directory: String)
+  /// The volume could not hold what a merge writes beside what it replaces.
+  case insufficientSpace(_ directory: String, available: UInt64, wanted: UInt64)
+  /// The dedup index may not grow as large as its horizon wants.
+  case dedupTooSmall(_ reason: String)
+  /// A shard has as many external tables as it may have.
+  case tooManyTables(_ name: String, limit: Int)
+
+  package var description: String {
+    switch self {
+    case .poisoned(let directory, let reason): "\(directory) takes no changes until a restart: \(reason)"
+    case .cancelled(let directory): "\(directory): the work was called off"
+    case .insufficientSpace(let directory, let available, let wanted):
+      "\(directory) has \(available) bytes free, a merge wants \(wanted)"
+    case .dedupTooSmall(let reason): "the dedup horizon does not fit its limits: \(reason)"
+    case .tooManyTables(let name, let limit):
+      "table \(name) would be one more than the \(limit) external tables of a shard"
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import Files
+import Runs
+
+extension CompactionPlan {
+  /// What the plan sees of a shard as it is now.
+  init(_ context: MaintenanceContext) {
+    let core = context.core
+    let (state, version, options) = (core.manifest.state, core.live.version, core.options)
+    self.init()
+    closedThrough = state.closedThrough
+    rolledUp = state.rolledUp
+    now = core.clock.now()
+    runTiers = options.runTiers
+    patchFanIn = options.patchFanIn
+    correctionFanIn = options.correctionFanIn
+    segmentFanIn = options.segmentFanIn
+    segmentLimit = UInt64(options.segmentLimit)
+    for key in version.tables.keys.sorted() {
+      var table = CompactionPlan.Table()
+      table.bases = version.tables[key]!.bases.map(Self.shape)
+      table.patches = version.tables[key]!.patches.map(Self.shape)
+      tables[key] = table
+    }
+    segments = version.segments.map { UInt64($0.summary.rows) }
+    dictionaries = context.dictionaries.map(\.count)
+    recountedSegments = version.segments.count { $0.summary.positions.upperBound <= state.recounted.position }
+    corrections = version.corrections.map { $0.rowCount + $0.repeatCount }
+  }
+
+  private static func shape(_ run: Run) -> Shape {
+    Shape(window: run.window, bytes: run.file.reference.bytes, created: run.file.header.created)
+  }
+}

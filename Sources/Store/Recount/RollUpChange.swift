@@ -1,0 +1,37 @@
+import Clicks
+import Runs
+
+// Rows of hours and days that follow from a change of their minutes, in the same record (R7).
+
+/// What minute rows change in wider rows.
+enum RollUpChange {
+  /// The changes of `key`'s rows that belong to `changes` of minutes of one day, sorted: each row becomes the sum of its
+  /// minutes as they are then. A row that was not their sum before, and is changed, is noted as damaged.
+  static func follow(
+    _ changes: [RunChange], _ key: RunTableKey, _ version: Version, _ books: inout RecountBooks
+  ) throws -> [RunChange] {
+    let width = Int64(key.bucketSeconds) / 60
+    var wide: [RunChange] = []
+    for change in changes {
+      let bucket = change.bucket.dividedDown(by: width)
+      if let last = wide.last, last.code == change.code, last.bucket == bucket {
+        wide[wide.count - 1].change += change.change
+      } else {
+        wide.append(RunChange(code: change.code, bucket: bucket, change: change.change))
+      }
+    }
+    for i in wide.indices {
+      let (code, bucket) = (wide[i].code, wide[i].bucket)
+      let minutes = try version.table(.minutes).series(of: code, in: bucket * width..<(bucket + 1) * width)
+      let sum = minutes.reduce(UInt64(0)) { $0 &+ $1.count }
+      let stored = try version.table(key).series(of: code, in: bucket..<(bucket + 1)).first?.count ?? 0
+      if sum != stored {
+        let due = sum &+ UInt64(bitPattern: wide[i].change)
+        let row = RowCount(code: code, bucket: bucket, count: 0)
+        if due != stored { books.note(wide: row, key, from: stored, to: due) }
+        wide[i].change = Int64(bitPattern: due &- stored)
+      }
+    }
+    return wide
+  }
+}
