@@ -3,14 +3,14 @@ import Testing
 
 /// Style as a test: what a linter cannot know about this project.
 @Suite struct TidyTests {
-  private static let root: String = {
+  static let root: String = {
     var path = #filePath
     for _ in 0..<3 { path = String(path[..<path.lastIndex(of: "/")!]) }
     return path
   }()
 
   /// Every source file below the given folders, with its lines.
-  private func sources(_ folders: [String], ending: [String] = [".swift", ".c", ".h"]) throws -> [(
+  func sources(_ folders: [String], ending: [String] = [".swift", ".c", ".h"]) throws -> [(
     path: String, lines: [String]
   )] {
     let files = KernelFileSystem()
