@@ -8,6 +8,8 @@ package enum ShardError: Error, Equatable, Sendable, CustomStringConvertible {
   case insufficientSpace(_ directory: String, available: UInt64, wanted: UInt64)
   /// The dedup index may not grow as large as its horizon wants.
   case dedupTooSmall(_ reason: String)
+  /// More files than a step may make in the pauses of a merge; it is done behind the merge.
+  case tooManyFiles(_ directory: String)
   /// A shard has as many external tables as it may have.
   case tooManyTables(_ name: String, limit: Int)
 
@@ -17,6 +19,7 @@ package enum ShardError: Error, Equatable, Sendable, CustomStringConvertible {
     case .cancelled(let directory): "\(directory): the work was called off"
     case .insufficientSpace(let directory, let available, let wanted):
       "\(directory) has \(available) bytes free, a merge wants \(wanted)"
+    case .tooManyFiles(let directory): "\(directory): so many files are made only when the merge is done"
     case .dedupTooSmall(let reason): "the dedup horizon does not fit its limits: \(reason)"
     case .tooManyTables(let name, let limit):
       "table \(name) would be one more than the \(limit) external tables of a shard"

@@ -23,7 +23,7 @@ struct Compaction {
   /// Makes one merge.
   func run(_ task: CompactionTask) throws {
     try context.checkRunning()
-    try ShardEdit.perform(context) { edit in
+    try ShardEdit.perform(context, yields: task.yields) { edit in
       switch task {
       case .merge(let key, let window): try merge(key, window, edit)
       case .rollUp(let day): try rollUp(day, edit)
@@ -149,7 +149,7 @@ struct Compaction {
   private func mergeSegments(_ range: Range<Int>, _ edit: ShardEdit) throws {
     let inputs = Array(core.live.version.segments[range])
     try checkSpace(inputs.map(\.file))
-    let target = edit.target(edit.newFile(.segment), context.mergeFiles)
+    let target = edit.target(try edit.newFile(.segment), context.mergeFiles)
     let (reference, _) = try SegmentMerge.merge(inputs, into: target) { try pacer.rows($0) }
     context.count { $0.segmentBytes += reference.bytes }
     try edit.open(.segment, reference)
@@ -190,6 +190,16 @@ struct Compaction {
     for file in old {
       let path = "\(core.directory)/\(StoreFiles.path(.dictionary, file.reference.number))"
       do throws(SystemError) { try core.environment.files.remove(path) } catch {}
+    }
+  }
+}
+
+extension CompactionTask {
+  /// Whether checkpoints may come between two pieces of it.
+  fileprivate var yields: Bool {
+    switch self {
+    case .merge, .patches, .segments: true
+    case .rollUp, .dictionaries, .corrections: false
     }
   }
 }

@@ -17,6 +17,8 @@ final class MaintenanceContext {
   /// The number of the recount that is under way; 0 where none is.
   var recountUnderWay: UInt64 = 0
   private var nextFile: UInt64
+  /// The numbers of the step that yields: from the first to before the next. Nil where none is under way.
+  private var beyond: (first: UInt64, next: UInt64)?
   private var auditFault: (any Error)?
 
   init(_ core: ShardCore, dictionaries: [DictionaryPart]) {
@@ -43,8 +45,34 @@ final class MaintenanceContext {
   /// The monotonic clock, ns.
   var now: Int64 { core.environment.time.monotonic() }
 
-  /// The number of a file that is made now.
-  func takeFileNumber() -> UInt64 {
+  // MARK: - File numbers
+
+  // The manifest takes files in the order of their numbers. A step that yields has its number before the steps in its pauses
+  // have theirs, and is done behind them: so it takes its own from beyond a gap that it leaves to them.
+
+  /// Numbers that a step which yields leaves to those in its pauses: for a late click on each day of many years.
+  private static let gap: UInt64 = 1 << 16
+
+  /// A step begins that yields.
+  func beginYielding() {
+    precondition(beyond == nil, "steps in the pauses of a step do not yield")
+    beyond = (nextFile + Self.gap, nextFile + Self.gap)
+  }
+
+  /// It is done, or has failed.
+  func endYielding() {
+    if let beyond, beyond.next > beyond.first { nextFile = beyond.next }
+    beyond = nil
+  }
+
+  /// The number of a file that is made now. Throws where a step in a pause makes more than there are numbers for; it is tried
+  /// again when the step is done that pauses.
+  func takeFileNumber(yielding: Bool) throws(ShardError) -> UInt64 {
+    if yielding {
+      defer { beyond!.next += 1 }
+      return beyond!.next
+    }
+    if let beyond, nextFile == beyond.first { throw .tooManyFiles(core.directory) }
     defer { nextFile += 1 }
     return nextFile
   }

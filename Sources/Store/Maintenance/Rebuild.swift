@@ -121,7 +121,7 @@ struct Rebuild {
 
   private func begin(_ day: Int64, _ state: ManifestState, _ edit: ShardEdit) throws -> GrowingRun {
     let window = Day(index: day).minutes.clamped(to: state.minutesFrom..<max(state.minutesFrom, state.closedThrough))
-    let file = edit.newFile(.run)
+    let file = try edit.newFile(.run)
     let descriptor = RunDescriptor(
       table: RunTableKey.minutes.table, bucketSeconds: RunTableKey.minutes.bucketSeconds,
       firstBucket: window.lowerBound,

@@ -45,7 +45,8 @@ struct SegmentFlush {
       throw missing(builder.next..<range.upperBound)
     }
     let end = builder.next
-    let (reference, _) = try builder.seal(to: edit.target(edit.newFile(.segment), context.flushFiles))
+    let target = edit.target(try edit.newFile(.segment), context.flushFiles)
+    let (reference, _) = try builder.seal(to: target)
     context.count { $0.segmentBytes += reference.bytes }
     try edit.open(.segment, reference)
     return end

@@ -17,7 +17,7 @@ extension ShardEdit {
 
   /// Writes a dictionary of the codes from `firstCode` on.
   func writeDictionary(_ keys: [UInt64], firstCode: UInt32, _ files: any FileSystem) throws -> SealedReference {
-    let file = newFile(.dictionary)
+    let file = try newFile(.dictionary)
     let reference = try AdDictionary.write(
       keys, firstCode: firstCode, files: files, path: file.path, temporary: file.temporary, store: core.store,
       number: file.number, created: core.clock.now())
@@ -27,7 +27,7 @@ extension ShardEdit {
 
   /// Writes corrections in any order as one file.
   func writeCorrections(_ rows: [Correction], _ repeats: [RecordedRepeat], _ files: any FileSystem) throws {
-    let file = newFile(.corrections)
+    let file = try newFile(.corrections)
     let reference = try CorrectionWriter.write(
       rows, repeats, files: files, path: file.path, temporary: file.temporary,
       header: header(.corrections, file.number))

@@ -14,7 +14,7 @@ extension ShardEdit {
     totals: () throws -> [Int64]? = { nil }, sequence: UInt64? = nil, files: (any FileSystem)? = nil,
     fill: (inout RunWriter) throws -> Void
   ) throws -> Run {
-    let file = newFile(key.kind)
+    let file = try newFile(key.kind)
     let descriptor = RunDescriptor(
       table: key.table, bucketSeconds: key.bucketSeconds, firstBucket: window.lowerBound,
       bucketCount: UInt32(window.count), kind: kind, sequence: sequence ?? file.number, position: position,

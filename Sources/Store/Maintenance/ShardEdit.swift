@@ -23,14 +23,23 @@ final class ShardEdit {
   /// Rows of minutes that were closed before, which late clicks change.
   var late: [LiveRow] = []
   private var isInstalled = false
+  private let yields: Bool
 
-  private init(_ context: MaintenanceContext) { self.context = context }
+  private init(_ context: MaintenanceContext, yields: Bool) {
+    self.context = context
+    self.yields = yields
+  }
 
   var core: ShardCore { context.core }
 
-  /// Lets `body` make and install a change, and takes away what it has made where it fails.
-  static func perform<R>(_ context: MaintenanceContext, _ body: (ShardEdit) throws -> R) throws -> R {
-    let edit = ShardEdit(context)
+  /// Lets `body` make and install a change, and takes away what it has made where it fails. `yields`: other changes may be
+  /// made and installed before this one is.
+  static func perform<R>(
+    _ context: MaintenanceContext, yields: Bool = false, _ body: (ShardEdit) throws -> R
+  ) throws -> R {
+    let edit = ShardEdit(context, yields: yields)
+    if yields { context.beginYielding() }
+    defer { if yields { context.endYielding() } }
     do { return try body(edit) } catch {
       edit.discard()
       throw error
@@ -46,8 +55,8 @@ final class ShardEdit {
     var temporary: String
   }
 
-  func newFile(_ kind: StoreFile.Kind) -> NewFile {
-    let number = context.takeFileNumber()
+  func newFile(_ kind: StoreFile.Kind) throws(ShardError) -> NewFile {
+    let number = try context.takeFileNumber(yielding: yields)
     let name = StoreFiles.path(kind, number)
     let last = name[name.index(after: name.lastIndex(of: "/")!)...]
     return NewFile(

@@ -87,14 +87,11 @@ package struct ManifestState: Equatable, Sendable {
     case .lastGeneration(let generation): lastGeneration = max(lastGeneration, generation)
     case .checkpoint, .sealed, .retired: try applyPosition(change)
     case .addFile(let file):
-      // A merge takes its number first; checkpoints in its pauses are listed before it.
-      let number = file.reference.number
-      let place = files.firstIndex { $0.reference.number >= number } ?? files.count
-      guard number > 0, place == files.count || files[place].reference.number != number else {
-        throw ManifestFault("file \(number) added, but it is there already")
+      guard file.reference.number > lastFile else {
+        throw ManifestFault("file \(file.reference.number) added after \(lastFile)")
       }
-      files.insert(file, at: place)
-      lastFile = max(lastFile, number)
+      files.append(file)
+      lastFile = file.reference.number
     case .removeFile(let number):
       guard let i = files.firstIndex(where: { $0.reference.number == number }) else {
         throw ManifestFault("file \(number) removed, but it is not there")
