@@ -23,7 +23,7 @@ let modules: [(name: String, imports: [String])] = [
   ("Corrections", ["Bytes", "Platform", "Clicks", "Files"]),
   ("Dedup", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   ("Minutes", ["CPlatform", "Bytes", "Platform", "Clicks", "Files", "Runs"]),
-  ("Reconciliation", ["Bytes", "Platform", "Clicks", "Files", "Columns", "Runs", "Segments"]),
+  ("Reconciliation", ["Bytes", "Platform", "Clicks", "Files", "Columns", "Segments"]),
   (
     "Store",
     [

@@ -3,6 +3,7 @@ import Demo
 import Files
 import Minutes
 import Platform
+import Reconciliation
 import Segments
 
 /// The files of the columnar store by themselves, on the data sets that the peers are measured on (`DataSets`): how fast
@@ -77,7 +78,11 @@ package final class ColumnarBenchmark {
     }
     let target = self.target(directory, segments.count)
     var reference: SealedReference?
-    let merging = try elapsed(time) { reference = try SegmentMerge.merge(segments, into: target).0 }
+    let settings = RecountSettings(files: files, temporary: directory)
+    let merging = try elapsed(time) {
+      let request = RecountRequest(segments, markedBefore: Minute(index: .min), into: target)
+      reference = try RecountMerge.run(request, settings).finish()?.0
+    }
     let dictionary = try AdDictionary.write(
       codes.keys(from: 0), firstCode: 0, files: files, path: "\(directory)/dictionary", temporary: "\(directory)/tmp",
       store: Self.store, number: 0, created: DataSets.day)

@@ -10,7 +10,7 @@ import Segments
 import Synchronization
 
 /// The recount of a day by itself, as the peers are asked for it: from unmerged segments of a million clicks, with no earlier
-/// recount to lean on, to the table's run and the day's segment, written and synced. Segments are read, not mapped.
+/// recount to lean on, to the table's run and the day's segment with its marks, written and synced. Segments are read, not mapped.
 package final class RecountBenchmark {
   private let directory: TemporaryDirectory
   private let threads: Int
@@ -101,12 +101,13 @@ package final class RecountBenchmark {
     let sliceRows = slice.summary.rows
     var part = RecountSummary()
     let incremental = try elapsed(time) {
-      let recount = try Recount.run([slice], lookBack: segments, settings())
-      part = recount.summary
-      let counts = recount.counts()
+      let merge = try RecountMerge.run(
+        RecountRequest([slice], older: segments, markedBefore: Minute(index: .max)), settings())
+      part = merge.summary
+      let counts = merge.counts()
       var sum: UInt64 = 0
       while let row = try counts.next() { sum += row.clicks }
-      guard sum == part.distinct else { throw BenchFailure("recount: the slice's counts are \(sum) clicks") }
+      guard sum == part.counted else { throw BenchFailure("recount: the slice's counts are \(sum) clicks") }
     }
     guard part.rows == UInt64(sliceRows) else { throw BenchFailure("recount: \(part.rows) clicks of the slice") }
     let all = segments.reduce(0) { $0 + $1.summary.rows }
@@ -130,24 +131,25 @@ package final class RecountBenchmark {
     let target = SegmentTarget(
       files: files, path: path, temporary: path + ".tmp", store: ColumnarBenchmark.store, number: 1_000_000,
       created: DataSets.day)
-    let recount = try Recount.run(segments, merged: target, settings())
+    let merge = try RecountMerge.run(
+      RecountRequest(segments, markedBefore: Minute(index: .max), into: target), settings())
     let failure = Mutex<(any Error)?>(nil)
     let seal: @Sendable () -> Void = {
-      do { _ = try recount.sealMerged() } catch { failure.withLock { $0 = error } }
+      do { _ = try merge.finish() } catch { failure.withLock { $0 = error } }
     }
     var thread: Thread?
     if threads > 1 { thread = try Thread("recount-seal", seal) } else { seal() }
     var written = (rows: 0, clicks: UInt64(0))
     do {
       defer { thread?.join() }
-      written = try table(recount)
+      written = try table(merge)
     }
     if let error = failure.withLock({ $0 }) { throw error }
     try files.remove(path)
     return written
   }
 
-  private func table(_ recount: Recount) throws -> (rows: Int, clicks: UInt64) {
+  private func table(_ merge: RecountMerge) throws -> (rows: Int, clicks: UInt64) {
     let path = "\(directory.path)/table"
     let first = segments.map(\.summary.eventTimes.lowerBound).min()!
     let last = segments.map(\.summary.eventTimes.upperBound).max()!
@@ -163,7 +165,7 @@ package final class RecountBenchmark {
         position: segments.last!.summary.positions.upperBound))
     var rows = 0
     var clicks: UInt64 = 0
-    let counts = recount.counts()
+    let counts = merge.counts()
     while let row = try counts.next() {
       try writer.add(code: row.code, bucket: row.minute.index, value: row.clicks)
       rows += 1

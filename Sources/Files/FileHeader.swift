@@ -21,7 +21,8 @@ package enum FileMagic: String, CaseIterable, Sendable {
   /// The versions of its format that this program reads. It writes the last one.
   package var versions: ClosedRange<UInt32> {
     switch self {
-    case .segment, .store: 1...2
+    case .segment: 1...3
+    case .store: 1...2
     default: 1...1
     }
   }

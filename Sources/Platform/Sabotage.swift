@@ -88,10 +88,16 @@
   case retireInsideHorizon
   /// Raw clicks retire without leaving their sums in BASE rows.
   case retireWithoutBase
-  /// A recount drops repeats inside a segment alone.
+  /// A recount marks repeats inside a segment alone.
   case keepRepeatsOfOthers
-  /// Of equal clicks a recount keeps the one received last.
-  case keepLastCopy
+  /// Of equal clicks a recount marks all but the one received last.
+  case markFirstCopy
+  /// A merge takes marks back whose first copy it does not see.
+  case unmark
+  /// A merge marks repeats in minutes that are still open.
+  case markOpenMinutes
+  /// A merge counts what the sums of its inputs counted, whatever it marks.
+  case trustSums
   /// A recount forgets the counts that it put aside.
   case forgetSpilledCounts
   /// A committer counts what is another shard's.

@@ -10,8 +10,9 @@ import Segments
 // The first kind takes the ads that have most of the clicks: their part may be larger than memory, its counters are not. The
 // counts of the second kind are bounded by the different keys of a part, which the plan keeps small.
 
-/// The counts of a table from the first key on. A walk is for one thread; several may go at once.
-@safe final class CountCursor: CountStream {
+/// Clicks per (ad code, minute), in order; each key comes once, with at least one click. A walk is for one thread; several may
+/// go at once.
+@safe package final class CountCursor {
   private let table: CountTable
   private var part = 0
   private var buffer: UnsafeMutableRawBufferPointer
@@ -54,7 +55,7 @@ import Segments
   }
 
   /// The next row; nil at the end.
-  func next() throws -> SegmentSum? {
+  package func next() throws -> SegmentSum? {
     if unsafe at == rows.count {
       unsafe rows.removeAll(keepingCapacity: true)
       unsafe at = 0

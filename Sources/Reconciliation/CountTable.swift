@@ -3,7 +3,7 @@ import Files
 import Platform
 import Segments
 
-// Counting, first half: each click becomes a key of 4 bytes (8 where the part is wide) at the end of its part. A part is a list
+// Counting, first half: each click that has no mark becomes a key of 4 bytes (8 where the part is wide) at the end of its part. A part is a list
 // of blocks; the last one is open. Where all blocks together take the memory that there is, the full ones go to a file.
 // The second half, CountCursor, sorts one part after the other and counts what is equal.
 //
@@ -70,13 +70,15 @@ import Segments
 
   deinit { unsafe open.deallocate() }
 
-  /// Counts the clicks of `count` rows.
-  func add(_ codes: UnsafePointer<UInt32>, _ eventTimes: UnsafePointer<Int64>, _ count: Int) throws {
+  /// Counts the clicks of `count` rows that have no mark in their sources.
+  func add(
+    _ codes: UnsafePointer<UInt32>, _ eventTimes: UnsafePointer<Int64>, _ sources: UnsafePointer<UInt16>, _ count: Int
+  ) throws {
     var done = 0
     while done < count {
       let stopped = unsafe plan.granules.withUnsafeBufferPointer { granules in
         unsafe scatter(
-          codes, eventTimes, done..<count, open, granules, shift: plan.granuleShift, first: plan.firstMinute,
+          codes, eventTimes, sources, done..<count, open, granules, shift: plan.granuleShift, first: plan.firstMinute,
           minutes: plan.minutes)
       }
       switch stopped {
@@ -94,8 +96,8 @@ import Segments
   /// Counts one click.
   func add(_ code: UInt32, _ minute: Minute) throws {
     let (start, overflow) = minute.index.multipliedReportingOverflow(by: 60_000)
-    var (code, time) = (code, overflow ? Int64.min : start)
-    try unsafe add(&code, &time, 1)
+    var (code, time, source) = (code, overflow ? Int64.min : start, UInt16(0))
+    try unsafe add(&code, &time, &source, 1)
   }
 
   /// Gives the part a new open block, which may mean that others have to go.
@@ -171,15 +173,15 @@ private enum Stopped {
   case outside(row: Int)
 }
 
-/// Appends the keys of rows to their parts.
+/// Appends the keys of rows without marks to their parts.
 private func scatter(
-  _ codes: UnsafePointer<UInt32>, _ eventTimes: UnsafePointer<Int64>, _ rows: Range<Int>,
-  _ open: UnsafeMutablePointer<OpenPart>, _ granules: UnsafeBufferPointer<UInt32>, shift: UInt32, first: Int64,
-  minutes: UInt64
+  _ codes: UnsafePointer<UInt32>, _ eventTimes: UnsafePointer<Int64>, _ sources: UnsafePointer<UInt16>,
+  _ rows: Range<Int>, _ open: UnsafeMutablePointer<OpenPart>, _ granules: UnsafeBufferPointer<UInt32>, shift: UInt32,
+  first: Int64, minutes: UInt64
 ) -> Stopped? {
   let start = first &* 60_000
   let granuleCount = UInt32(truncatingIfNeeded: granules.count)
-  for row in rows {
+  for row in rows where unsafe sources[row] & RowVector.mark == 0 {
     let code = unsafe codes[row]
     let minute = unsafe UInt64(bitPattern: eventTimes[row] &- start) / 60_000
     let granule = code &>> shift

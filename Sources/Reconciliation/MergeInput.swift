@@ -1,3 +1,4 @@
+import Clicks
 import Segments
 
 /// One segment on its way through the merge: the rows of some of its pages, and which of them come next.
@@ -9,7 +10,8 @@ import Segments
 
   /// What is added to its positions so that they count from the merged segment's first.
   private let shift: UInt64
-  private let hasPositions: Bool
+  /// For each captured column of the output, which one it is of the segment; nil: none.
+  private let places: [Int?]
   /// Rows of the pool that are decoded and not merged yet.
   private(set) var next: Int
   private(set) var end: Int
@@ -20,15 +22,16 @@ import Segments
 
   /// An input that decodes into the pool's pages `slots`.
   init(
-    _ segment: Segment, _ fields: SegmentFields, shift: UInt64, _ pool: RowPool, slots: Range<Int>, ahead: Int
+    _ segment: Segment, captured: [CapturedColumn], shift: UInt64, _ pool: RowPool, slots: Range<Int>, ahead: Int
   ) throws {
-    pages = try SegmentPages(segment, fields, ahead: ahead)
+    places = captured.map { segment.summary.captured.firstIndex(of: $0) }
+    let hasStrings = places.contains { $0 != nil }
+    pages = try SegmentPages(segment, hasStrings ? [.all, .strings] : .all, ahead: ahead)
     windows = pool.windows[slots]
     start = slots.lowerBound * RowVector.capacity
     next = start
     end = start
     self.shift = shift
-    hasPositions = fields.contains(.position)
   }
 
   /// Decodes the next pages. All rows of those before have been merged.
@@ -39,7 +42,7 @@ import Segments
     next = start
     end = start
     for window in windows.prefix(range.count) { end += window.count }
-    if hasPositions, shift > 0 { unsafe add(shift, to: pool.position + start, end - start) }
+    if shift > 0 { unsafe add(shift, to: pool.position + start, end - start) }
     guard unsafe isOrdered(pool.high + start, pool.low + start, pool.code + start, end - start, after: last) else {
       throw pages.disorder
     }
@@ -49,11 +52,16 @@ import Segments
   /// Takes the rows up to `end`.
   func pass(to end: Int) { next = end }
 
-  /// The captured strings of a row of the pool.
-  func strings(_ row: Int) -> [[UInt8]] {
+  /// Adds the captured strings of a row of the pool to `batch`.
+  func copyStrings(_ row: Int, to batch: RowBatch) {
     let window = windows[windows.startIndex + (row - start) / RowVector.capacity]
     let index = (row - start) % RowVector.capacity
-    return window.strings.map { $0[index] }
+    for (column, place) in places.enumerated() {
+      let string = place.map { window.strings[$0][index] } ?? []
+      batch.strings[column].append(string)
+      // An array has a head.
+      batch.stringBytes += string.count + 32
+    }
   }
 }
 
@@ -87,15 +95,17 @@ private func isOrdered(
   return true
 }
 
-/// The first row of `range` whose (high, low, code) is above that of row `bound`, with a walk that doubles its steps.
-func firstAbove(
-  _ bound: (high: UInt64, low: UInt64, code: UInt32), in range: Range<Int>, _ high: UnsafePointer<UInt64>,
-  _ low: UnsafePointer<UInt64>, _ code: UnsafePointer<UInt32>
+/// The first row of `range` whose (high, low, code) is above `bound`, or not below it unless `equals`, with a walk that doubles
+/// its steps.
+func firstBehind(
+  _ bound: (high: UInt64, low: UInt64, code: UInt32), equals: Bool, in range: Range<Int>,
+  _ high: UnsafePointer<UInt64>, _ low: UnsafePointer<UInt64>, _ code: UnsafePointer<UInt32>
 ) -> Int {
   @inline(__always) func isAbove(_ row: Int) -> Bool {
     let h = unsafe high[row]
     if h != bound.high { return h > bound.high }
-    return unsafe (low[row], code[row]) > (bound.low, bound.code)
+    let rest = unsafe (low[row], code[row])
+    return rest > (bound.low, bound.code) || !equals && rest == (bound.low, bound.code)
   }
   var low = range.lowerBound
   var step = 1

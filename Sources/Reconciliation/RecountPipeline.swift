@@ -2,14 +2,14 @@ import Platform
 import Segments
 import Synchronization
 
-// Two threads share the work where there are two. One reads and merges, the other counts and writes; what is most work and
+// Two threads share the work where there are two. One reads, merges and marks, the other counts and writes; what is most work and
 // depends on its batch alone, turning rows into the bytes of the merged segment, falls to whichever has nothing else to do.
 //
 //     merging thread    free ─▶ fill ─▶ filled ┐              ┌─▶ ready
 //                                              ├─▶ encoding ─▶┤
 //     calling thread                           ┘              └─▶ ready ─▶ take, in the order of the merge ─▶ free
 //
-// Without a merged segment nothing is encoded and a filled batch is ready. Whatever fails on one side ends the other; the
+// Without a merged segment, and where it is written page by page, nothing is encoded and a filled batch is ready. Whatever fails on one side ends the other; the
 // error comes out on the calling thread.
 
 enum RecountPipeline {
@@ -25,20 +25,21 @@ enum RecountPipeline {
     var done: UInt64 = 0
     func settle(_ batch: RowBatch) throws {
       try take(batch)
-      done += batch.read
+      done += UInt64(batch.count)
       settings.progress(done, rows)
       batch.removeAll()
       if settings.shouldStop() { throw RecountStopped() }
     }
-    guard settings.threads > 1 else {
-      let batch = RowBatch(forGroups: !encoders.isEmpty)
+    // A thread more is not worth its while for a few batches.
+    guard settings.threads > 1, rows > settings.rowsOfOneThread else {
+      let batch = merger.batch(forGroups: !encoders.isEmpty)
       while try merger.fill(batch) {
         if let encoder = encoders.first { batch.encode(encoder) }
         try settle(batch)
       }
       return
     }
-    let handoff = Handoff((0..<batches).map { _ in RowBatch(forGroups: !encoders.isEmpty) })
+    let handoff = Handoff((0..<batches).map { _ in merger.batch(forGroups: !encoders.isEmpty) })
     let thread = try Thread("recount-merge") {
       do {
         while let work = handoff.nextForMerger() {

@@ -1,4 +1,3 @@
-import Clicks
 import Platform
 
 /// Where a recount works and what it may take.
@@ -9,12 +8,16 @@ package struct RecountSettings: Sendable {
   package var temporary: String
   /// Bytes of memory for buffers and counts; beyond that, counts go to `temporary`.
   package var memory: Int
-  /// 1, or 2: one that reads and merges, one that counts and writes.
+  /// 1, or 2: one that reads, merges and marks, and the calling one, which counts and writes. Only the calling one uses
+  /// `files` and calls back. Inputs of a few batches get one.
   package var threads: Int
-  /// Asked every few ten thousand rows, on any of the threads; after true the recount throws `RecountStopped`.
+  /// Asked every few ten thousand rows, on the calling thread; after true the recount throws `RecountStopped`.
   package var shouldStop: @Sendable () -> Bool
   /// Told how many of the rows have been read, every few ten thousand rows.
   package var progress: @Sendable (_ done: UInt64, _ total: UInt64) -> Void
+
+  /// Inputs of up to so many rows get one thread.
+  package var rowsOfOneThread: UInt64 = 1 << 18
 
   package static let defaultMemory = 144 << 20
 
@@ -34,31 +37,5 @@ package struct RecountSettings: Sendable {
 
 /// Somebody asked the recount to stop; nothing of it is left.
 package struct RecountStopped: Error, Equatable {
-  package init() {}
-}
-
-/// A click that was left out because an earlier one has its identity.
-package struct RemovedRepeat: Hashable, Sendable {
-  package var code: UInt32
-  package var minute: Minute
-  /// Its position in the shard's log.
-  package var position: UInt64
-
-  package init(code: UInt32, minute: Minute, position: UInt64) {
-    self.code = code
-    self.minute = minute
-    self.position = position
-  }
-}
-
-/// What a recount came to.
-package struct RecountSummary: Hashable, Sendable {
-  /// Clicks read.
-  package var rows: UInt64 = 0
-  /// Different identities that are in no segment looked back to: the clicks of the exact counts.
-  package var distinct: UInt64 = 0
-  /// The others. `rows` = `distinct` + `repeats`.
-  package var repeats: UInt64 = 0
-
   package init() {}
 }

@@ -1,117 +1,73 @@
+import Bytes
 import Clicks
 import Segments
 
-/// Clicks on their way from the merge to those who count and write them: first copies in the order of (impression, ad code),
-/// and the repeats that were met between them. The memory is fixed: filled, emptied and filled again.
+/// Clicks on their way from the merge to those who count and write them, in the order of (impression, ad code, position). The
+/// memory is fixed but for captured strings: filled, emptied and filled again.
 @safe final class RowBatch: @unchecked Sendable {
-  /// First copies that fit.
+  /// Rows that fit: a group of the segment.
   let capacity: Int
-  /// The first copies. Positions count from the first segment's first.
+  /// The rows. Positions count from the first input's first.
   let rows: RowPool
-  /// How many there are; whole pages, but in the last batch.
+  /// How many there are: all that fit, but in the last batch; or whole pages, where strings are captured.
   var count = 0
-  /// Where each came from in the merge's pool.
-  let origins: UnsafeMutablePointer<UInt32>
-  /// The repeats, and how many there are.
-  let repeats: UnsafeMutablePointer<RemovedRepeat>
-  let repeatCapacity: Int
-  var repeatCount = 0
-  /// Rows of the inputs that went into this batch.
-  var read: UInt64 = 0
-  /// Captured strings of the first copies, where there are any: for each column one a row.
+  /// The rows that are marked.
+  var marks: [RepeatMark] = []
+  /// Captured strings: for each column of the output one a row.
   var strings: [[[UInt8]]] = []
-  /// The first copies as the merged segment has them, where there is to be one.
+  /// Bytes of them, about.
+  var stringBytes = 0
+  /// The rows as the merged segment has them, where they are encoded in groups.
   let group: EncodedGroup?
   /// Where it stands; the pipeline's lock guards it.
   var stage = Stage.free
+  /// Whose rows these are: it names the damage.
+  let source: Segment?
 
   enum Stage { case free, filled, encoding, ready }
 
-  /// A batch of first copies in whole pages; or, for a merged segment, of one group.
-  convenience init(forGroups: Bool) {
-    let pages = forGroups ? GroupEncoder.pages : 32
-    self.init(pages: pages, repeats: 64 * RowVector.capacity, group: forGroups ? EncodedGroup() : nil)
-  }
-
-  init(pages: Int, repeats: Int, group: EncodedGroup? = nil) {
-    self.group = group
+  init(_ source: Segment?, pages: Int = GroupEncoder.pages, captured: Int, forGroups: Bool) {
+    self.source = source
+    group = forGroups ? EncodedGroup() : nil
     capacity = pages * RowVector.capacity
     rows = RowPool(pages: pages)
-    unsafe origins = .allocate(capacity: capacity)
-    repeatCapacity = repeats
-    unsafe self.repeats = .allocate(capacity: max(repeats, 1))
-  }
-
-  deinit {
-    unsafe origins.deallocate()
-    unsafe repeats.deallocate()
+    strings = Array(repeating: [], count: captured)
   }
 
   func removeAll() {
-    truncate(to: 0)
-    repeatCount = 0
-    read = 0
+    count = 0
+    marks.removeAll(keepingCapacity: true)
+    stringBytes = 0
+    for column in strings.indices { strings[column].removeAll(keepingCapacity: true) }
   }
 
-  /// Forgets the first copies from `count` on.
-  func truncate(to count: Int) {
-    self.count = count
-    for column in strings.indices where strings[column].count > count {
-      strings[column].removeLast(strings[column].count - count)
-    }
-  }
-
-  /// Makes row `to` equal to row `from`, which stands behind it or is it.
-  func move(_ from: Int, to: Int) {
-    guard from != to else { return }
-    unsafe rows.high[to] = unsafe rows.high[from]
-    unsafe rows.low[to] = unsafe rows.low[from]
-    unsafe rows.code[to] = unsafe rows.code[from]
-    unsafe rows.eventTime[to] = unsafe rows.eventTime[from]
-    unsafe rows.position[to] = unsafe rows.position[from]
-    unsafe rows.source[to] = unsafe rows.source[from]
-    unsafe origins[to] = unsafe origins[from]
-    for column in strings.indices { strings[column][to] = strings[column][from] }
-  }
-
-  /// Appends the rows of another batch from `start` on.
-  func take(_ other: RowBatch, from start: Int) {
-    let more = other.count - start
-    precondition(count + more <= capacity)
-    unsafe (rows.high + count).update(from: other.rows.high + start, count: more)
-    unsafe (rows.low + count).update(from: other.rows.low + start, count: more)
-    unsafe (rows.code + count).update(from: other.rows.code + start, count: more)
-    unsafe (rows.eventTime + count).update(from: other.rows.eventTime + start, count: more)
-    unsafe (rows.position + count).update(from: other.rows.position + start, count: more)
-    unsafe (rows.source + count).update(from: other.rows.source + start, count: more)
-    unsafe (origins + count).update(from: other.origins + start, count: more)
-    for column in strings.indices { strings[column] += other.strings[column][start...] }
-    count += more
-  }
-
-  /// Notes row `row` among the repeats; there is room.
-  func addRepeat(of row: Int, first: UInt64) {
-    precondition(repeatCount < repeatCapacity)
-    unsafe repeats[repeatCount] = RemovedRepeat(
-      code: rows.code[row], minute: Minute(containing: rows.eventTime[row]), position: first &+ rows.position[row])
-    repeatCount += 1
+  /// Whether two rows have one identity; not where one of them is none.
+  func isSameIdentity(_ a: Int, _ b: Int) -> Bool {
+    guard b < count else { return false }
+    return unsafe rows.high[a] == rows.high[b] && rows.low[a] == rows.low[b] && rows.code[a] == rows.code[b]
   }
 
   /// Pages that have rows.
-  private var pages: Int { (count + RowVector.capacity - 1) / RowVector.capacity }
+  var pages: Int { (count + RowVector.capacity - 1) / RowVector.capacity }
 
-  /// Encodes the first copies.
-  func encode(_ encoder: GroupEncoder) {
-    guard let group else { return }
-    encoder.encode((0..<pages).map { window($0) }, to: group)
-  }
-
-  /// A page of first copies, ready to be encoded.
-  private func window(_ page: Int) -> RowVector {
+  /// A page of the rows, ready to be written.
+  func page(_ page: Int) -> RowVector {
     let window = rows.windows[page]
     let start = page * RowVector.capacity
     window.count = min(RowVector.capacity, count - start)
     window.strings = strings.map { Array($0[start..<(start + window.count)]) }
     return window
+  }
+
+  /// Encodes the rows as a group.
+  func encode(_ encoder: GroupEncoder) {
+    guard let group else { return }
+    encoder.encode((0..<pages).map { page($0) }, to: group)
+  }
+
+  /// Rows of an input, or inputs, are not in order, whatever the checksums say.
+  var disorder: FormatError {
+    FormatError(
+      file: source?.file.path ?? "", offset: 0, reason: "this segment, or one merged with it, is out of order")
   }
 }

@@ -60,7 +60,7 @@ enum RowPage {
     let rows = RowVector.capacity
     mostBytes =
       RowPage.headBytes + 4 * columns.count + SortedColumn.capacity(rows) + WordColumn.capacity(rows)
-      + 4 * BinColumn.capacity(rows)
+      + 4 * BinColumn.capacity(rows) + MarkColumn.capacity(rows)
     unsafe numbers = .allocate(capacity: rows)
   }
 
@@ -69,7 +69,7 @@ enum RowPage {
   }
 
   /// Writes a page but for its captured strings, which are left in `strings` and belong behind it; returns its bytes. There is
-  /// room for `mostBytes`. Nil where a row has a number that the models do not know.
+  /// room for `mostBytes`. Nil where a row has a number that the models do not know, or a mark that has no column.
   mutating func encode(_ rows: RowVector, to memory: UnsafeMutableRawPointer) -> Int? {
     let count = rows.count
     let version = RowPage.version(rows)
@@ -119,8 +119,13 @@ enum RowPage {
       unsafe numbers[i] = RowPage.biased(Int64(rows.position[i]) - Int64(positions.position(rows.eventTime[i])))
     }
     unsafe end(BinColumn.encode(numbers, count, columns.position, indices.position, to: memory + used))
-    for i in 0..<count { unsafe numbers[i] = unsafe UInt64(rows.source[i]) }
+    for i in 0..<count { unsafe numbers[i] = unsafe UInt64(rows.source[i] & ~RowVector.mark) }
     unsafe end(BinColumn.encode(numbers, count, columns.source, to: memory + used))
+    if columns.marks != nil {
+      unsafe end(MarkColumn.encode(rows.source, count, to: memory + used))
+    } else if unsafe MarkColumn.count(rows.source, count) > 0 {
+      isKnown = false
+    }
     guard isKnown else { return nil }
     let bytes = used
     strings.removeAll(keepingCapacity: true)

@@ -9,6 +9,7 @@ package struct SegmentFields: OptionSet, Sendable {
   package static let code = SegmentFields(rawValue: 1)
   package static let eventTime = SegmentFields(rawValue: 2)
   package static let position = SegmentFields(rawValue: 4)
+  /// The sources and the marks.
   package static let source = SegmentFields(rawValue: 8)
   /// The captured strings, where the segment has any.
   package static let strings = SegmentFields(rawValue: 16)
@@ -123,6 +124,11 @@ package struct SegmentFields: OptionSet, Sendable {
       var highest: UInt16 = 0
       for i in 0..<count { unsafe highest = max(highest, rows.source[i]) }
       guard highest <= SegmentSource.highest else { throw fault(.source, "the sources") }
+      if let place = columns.marks {
+        guard unsafe MarkColumn.decode(column(place), count: count, into: rows.source) else {
+          throw Fault("the marks of the page cannot be read", at: start(place))
+        }
+      }
     }
     rows.strings.removeAll(keepingCapacity: true)
     if fields.contains(.strings) {
@@ -202,6 +208,15 @@ package struct SegmentFields: OptionSet, Sendable {
     let source = try number(.source, columns.source, at: row)
     guard source <= UInt64(SegmentSource.highest) else { throw fault(.source, "a source") }
     return UInt16(source)
+  }
+
+  /// Whether one row is marked.
+  func isRepeat(at row: Int) throws(Fault) -> Bool {
+    guard let place = columns.marks else { return false }
+    guard let isMarked = unsafe MarkColumn.decode(column(place), at: row, of: count) else {
+      throw Fault("the marks of the page cannot be read", at: start(place))
+    }
+    return isMarked
   }
 
   private func number(_ id: SegmentColumns.ID, _ model: BinModel, at row: Int) throws(Fault) -> UInt64 {

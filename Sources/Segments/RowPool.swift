@@ -72,9 +72,6 @@ package final class SegmentPages {
   /// Pages of the segment.
   package var count: Int { segment.pages }
 
-  /// High half of the first id of a page.
-  package func firstHigh(_ page: Int) -> UInt64 { segment.fences[page] }
-
   /// Fills `windows` with the rows of `pages`, as many of them. Throws `FormatError` where one is damaged or is not what
   /// its fence says.
   package func read(_ pages: Range<Int>, into windows: ArraySlice<RowVector>) throws {

@@ -5,6 +5,9 @@ import Clicks
   /// Rows of a full page.
   package static let capacity = 1024
 
+  /// The bit of `source` that marks a row: it repeats an earlier click, and counts no longer.
+  package static let mark: UInt16 = 1 << 15
+
   /// Rows it holds.
   package var count = 0
   /// First halves of the impression ids.
@@ -17,7 +20,7 @@ import Clicks
   package let position: UnsafeMutablePointer<UInt64>
   /// Ad codes.
   package let code: UnsafeMutablePointer<UInt32>
-  /// `Click.Source`, by its number.
+  /// `Click.Source`, by its number, with `mark` where the row is marked.
   package let source: UnsafeMutablePointer<UInt16>
   /// For each captured column a string a row; empty where none is kept or none was asked for.
   package var strings: [[[UInt8]]] = []

@@ -4,8 +4,8 @@ import Files
 
 extension Segment {
   /// Holds the whole segment against what it claims: every block's checksum, every column, the order of the rows, each
-  /// position exactly once, the fences, the filters, the times of the header page, the steps, and the sums against the rows. Throws
-  /// `FormatError` at the first thing that does not hold. Takes a bit of memory for each click.
+  /// position exactly once, the fences, the filters, the times and the marks of the header page, the steps, and the sums against
+  /// the rows that are not marked. Whether the right rows are marked, other segments must tell. Throws `FormatError` at the first thing that does not hold. Takes a bit of memory for each click.
   package func verify() throws {
     try file.verify()
     try verifyRows()
@@ -37,6 +37,7 @@ extension Segment {
     let floors = isFirstVersion ? nil : try receiveFloors()
     let cursor = cursor([.all, .strings])
     var last: SegmentRow?
+    var marked: UInt64 = 0
     var page = 0
     var filtered: [SegmentKey] = []
     var passed: [SegmentKey] = []
@@ -54,6 +55,7 @@ extension Segment {
         }
         seen[place >> 6] |= 1 << UInt64(place & 63)
         eventTimes.add(row.eventTime)
+        if row.isRepeat { marked += 1 }
         let key = SegmentKey(impression: row.impression, code: row.code, tag: i)
         guard let time = row.impression.timeInBits, let floors else {
           if let time = row.impression.timeInBits { mintingTimes.add(time) }
@@ -85,6 +87,9 @@ extension Segment {
     guard eventTimes.range == summary.eventTimes, mintingTimes.range == summary.mintingTimes else {
       throw self.fault(section, "the rows do not have the times of the header page")
     }
+    guard marked == summary.marked else {
+      throw self.fault(section, "\(marked) rows are marked, \(summary.marked) by the header page")
+    }
     guard !isFirstVersion else { return }
     // An early id that is not listed could count again once its time has come.
     let list = try file.section(SegmentSection.early.rawValue)
@@ -99,7 +104,7 @@ extension Segment {
     )
   }
 
-  /// Compares the sums with the rows by one number: each click adds a hash of its (ad code, minute), each sum that hash
+  /// Compares the sums with the rows by one number: each click that counts adds a hash of its (ad code, minute), each sum that hash
   /// times its clicks. Two tables that differ have the same number with a probability of 2⁻⁶⁴.
   private func verifySums() throws {
     let hash = SipHash(key: (summary.positions.lowerBound, summary.positions.upperBound))
@@ -117,14 +122,14 @@ extension Segment {
       left &+= mark(sum.code, sum.minute) &* sum.clicks
       clicks &+= sum.clicks
     }
-    let cursor = cursor([.code, .eventTime])
+    let cursor = cursor([.code, .eventTime, .source])
     while try cursor.nextPage() {
       let rows = cursor.rows
-      for i in cursor.range {
+      for i in cursor.range where unsafe rows.source[i] & RowVector.mark == 0 {
         left &-= unsafe mark(rows.code[i], Minute(containing: rows.eventTime[i]))
       }
     }
-    guard left == 0, clicks == UInt64(summary.rows) else {
+    guard left == 0, clicks == summary.counted else {
       throw fault(sums.section, "the sums are not those of the rows")
     }
   }

@@ -45,13 +45,13 @@ package final class Segment: Sendable {
     self.access = access
     isFirstVersion = file.header.version < 2
     let columnSection = try file.section(SegmentSection.columns.rawValue)
-    switch SegmentColumns.read(try file.contents(of: columnSection)) {
+    switch SegmentColumns.read(try file.contents(of: columnSection), marks: file.header.version >= 3) {
     case .success(let found): columns = found
     case .failure(let fault):
       throw FormatError(
         file: file.path, offset: columnSection.offset + UInt64(fault.offset), reason: fault.reason)
     }
-    summary = try SegmentSummary.read(file.page, captured: columns.captured, path: file.path)
+    summary = try SegmentSummary.read(file.page, columns: columns, path: file.path)
     positionSection = try file.section(SegmentSection.positions.rawValue)
     positionScale = try Self.readScale(file, positionSection)
     rowSection = try file.section(SegmentSection.rows.rawValue)
@@ -199,13 +199,13 @@ package final class Segment: Sendable {
       let found = SegmentRow(
         impression: impression, code: try reader.code(at: row), eventTime: time,
         position: summary.positions.lowerBound + position,
-        source: Click.Source(rawValue: try reader.source(at: row))!)
+        source: Click.Source(rawValue: try reader.source(at: row))!, isRepeat: try reader.isRepeat(at: row))
       if try !visit(found) { return false }
     }
     return true
   }
 
-  /// Whether a click with this identity is in the segment: at `position`, or anywhere where that is nil.
+  /// Whether a click with this identity, marked or not, is in the segment: at `position`, or anywhere where that is nil.
   package func contains(code: UInt32, impression: ImpressionID, at position: UInt64? = nil) throws -> Bool {
     if let position, !summary.positions.contains(position) { return false }
     var isThere = false

@@ -128,7 +128,7 @@ package struct SegmentBuilder: ~Copyable {
       code: BinFit.model(of: codeWeights(sums)), eventTime: eventModel(delays: false),
       eventDelay: eventModel(delays: true),
       position: distanceModel(table),
-      source: BinFit.model(of: sources.map { ($0.key, 0, $0.value) }), captured: piles.map(\.column))
+      source: BinFit.model(of: sources.map { ($0.key, 0, $0.value) }), marks: false, captured: piles.map(\.column))
   }
 
   /// How often each ad code occurs.

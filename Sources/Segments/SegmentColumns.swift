@@ -7,14 +7,15 @@ import Clicks
 //   …  for each: u16 id, u16 encoding, u32 bytes that follow, parameters
 //
 //   id  1 impression, high half   2 impression, low half   3 ad code   4 event time   5 position   6 source
-//       16 user agent             17 referrer
+//       7 marks                   16 user agent             17 referrer
 //   encoding                 parameters
 //   1 sorted  (SortedColumn) none
 //   2 words   (WordColumn)   none
 //   3 bins    (BinColumn)    u8 models, then the models
 //   4 strings                none
+//   5 marks   (MarkColumn)   none
 //
-// A page lists where each of its columns ends, so a reader passes over the ones whose id it does not know.
+// The marks are a column where any row may be marked. A page lists where each of its columns ends, so a reader passes over the ones whose id it does not know.
 
 /// The columns of a segment. Never changes, and is shared by all who read it.
 final class SegmentColumns: Sendable {
@@ -48,12 +49,18 @@ final class SegmentColumns: Sendable {
     case words = 2
     case bins = 3
     case strings = 4
+    case marks = 5
   }
+
+  /// The id of the marks, which not every segment has.
+  private static let marksID: UInt16 = 7
 
   /// How many columns a page has, those of unknown ids included.
   let count: Int
   /// Where the six columns stand among them, by id less one.
   private let places: [Int]
+  /// Where the marks stand; nil where no row is marked.
+  let marks: Int?
   /// Where the captured ones stand.
   let strings: [(column: CapturedColumn, place: Int)]
 
@@ -67,23 +74,26 @@ final class SegmentColumns: Sendable {
 
   var captured: [CapturedColumn] { strings.map(\.column) }
   /// Whether a reader of this version sees all of them.
-  var isKnown: Bool { count == ID.allCases.count + strings.count }
+  var isKnown: Bool { count == ID.allCases.count + (marks == nil ? 0 : 1) + strings.count }
 
-  /// The columns as this version writes them.
+  /// The columns as this version writes them, with one for marks where rows may have some.
   convenience init(
     code: BinModel, eventTime: BinModel, eventDelay: BinModel, position: BinModel, source: BinModel,
-    captured: [CapturedColumn]
+    marks: Bool, captured: [CapturedColumn]
   ) {
+    let fixed = marks ? 7 : 6
     self.init(
-      count: 6 + captured.count, places: Array(0..<6), strings: captured.enumerated().map { ($1, 6 + $0) },
+      count: fixed + captured.count, places: Array(0..<6), marks: marks ? 6 : nil,
+      strings: captured.enumerated().map { ($1, fixed + $0) },
       models: [.code: [code], .eventTime: [eventTime, eventDelay], .position: [position], .source: [source]])
   }
 
   private init(
-    count: Int, places: [Int], strings: [(CapturedColumn, Int)], models: [ID: [BinModel]]
+    count: Int, places: [Int], marks: Int?, strings: [(CapturedColumn, Int)], models: [ID: [BinModel]]
   ) {
     self.count = count
     self.places = places
+    self.marks = marks
     self.strings = strings
     code = models[.code]![0]
     eventTime = models[.eventTime]![0]
@@ -118,19 +128,22 @@ final class SegmentColumns: Sendable {
       writer.append(UInt32(parameters.count))
       writer.append(parameters)
     }
-    for column in captured {
-      writer.append(column.rawValue)
-      writer.append(Encoding.strings.rawValue)
+    func list(_ id: UInt16, _ encoding: Encoding) {
+      writer.append(id)
+      writer.append(encoding.rawValue)
       writer.append(UInt32(0))
     }
+    if marks != nil { list(Self.marksID, .marks) }
+    for column in captured { list(column.rawValue, .strings) }
     return writer.bytes
   }
 
-  /// Reads the section; a text says why it is none.
-  static func read(_ bytes: [UInt8]) -> Result<SegmentColumns, Fault> {
+  /// Reads the section; a text says why it is none. `marks`: whether its version knows marks.
+  static func read(_ bytes: [UInt8], marks knowsMarks: Bool) -> Result<SegmentColumns, Fault> {
     var reader = ByteReader(bytes)
     guard let count = reader.next(UInt16.self) else { return .failure(Fault("the list of columns ends early")) }
     var places = [Int](repeating: -1, count: ID.allCases.count)
+    var marks: Int?
     var strings: [(CapturedColumn, Int)] = []
     var models: [ID: [BinModel]] = [:]
     for place in 0..<Int(count) {
@@ -146,6 +159,11 @@ final class SegmentColumns: Sendable {
           return .failure(Fault("column \(id) has no valid model"))
         }
         models[known] = found
+      } else if id == marksID, knowsMarks {
+        guard encoding == Encoding.marks.rawValue, parameters.isEmpty, marks == nil else {
+          return .failure(Fault("column \(id) has the encoding \(encoding), which this program does not read"))
+        }
+        marks = place
       } else if let column = CapturedColumn(rawValue: id) {
         guard encoding == Encoding.strings.rawValue, parameters.isEmpty, !strings.contains(where: { $0.0 == column })
         else { return .failure(Fault("column \(id) has the encoding \(encoding), which this program does not read")) }
@@ -154,7 +172,8 @@ final class SegmentColumns: Sendable {
     }
     guard reader.remaining == 0 else { return .failure(Fault("something stands behind the list of columns")) }
     guard let missing = places.firstIndex(of: -1) else {
-      let columns = SegmentColumns(count: Int(count), places: places, strings: strings, models: models)
+      let columns = SegmentColumns(
+        count: Int(count), places: places, marks: marks, strings: strings, models: models)
       guard columns.code.highest ?? 0 <= UInt64(UInt32.max) else {
         return .failure(Fault("the model of ad codes goes beyond 32 bits"))
       }

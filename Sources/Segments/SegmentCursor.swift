@@ -86,7 +86,8 @@ import Files
     return unsafe SegmentRow(
       impression: ImpressionID(high: rows.high[index], low: rows.low[index]), code: rows.code[index],
       eventTime: rows.eventTime[index], position: segment.summary.positions.lowerBound + rows.position[index],
-      source: Click.Source(rawValue: rows.source[index])!)
+      source: Click.Source(rawValue: rows.source[index] & ~RowVector.mark)!,
+      isRepeat: rows.source[index] & RowVector.mark != 0)
   }
 }
 

@@ -2,8 +2,8 @@ import Bytes
 import Clicks
 import Files
 
-// The clicks of the positions first ..< end of a shard's log, each once, in the order of (impression, ad code, position);
-// all of them, but for the repeats that a recount left out.
+// The clicks of the positions first ..< end of a shard's log, each once, in the order of (impression, ad code, position). A
+// click that repeats an earlier one may be marked: then it counts no longer, and is found like any other.
 // See Formats/segment.md.
 //
 //   header page   56 u64 first   64 u64 end                 positions
@@ -12,7 +12,7 @@ import Files
 //                104 i64 least  112 i64 greatest            minting time, ms, of the rows that filters leave out; least >
 //                                                           greatest: none
 //                120 u64 least  128 u64 greatest            running time, ms
-//                136 u64 steps  144 u64 rows of sums           152 u64 repeats left out
+//                136 u64 steps  144 u64 rows of sums           152 u64 clicks left out   160 u64 marked clicks
 //
 //   section 1 columns     which columns a page has, how each is coded, and the models
 //           2 positions   from event times to the positions to be expected (PositionTable.swift)
@@ -20,12 +20,12 @@ import Files
 //           4 fences      for each page: u64 first impression's high half; then for each page: u32 bytes
 //           5 steps       when clicks were received: blocks of 1,024 steps (StepBlock.swift)
 //           6 step fences
-//           7 sums        clicks per (ad code, minute) of this segment: blocks of at most 4,096 rows (SumBlock.swift)
+//           7 sums        clicks per (ad code, minute) that are not marked: blocks of at most 4,096 rows (SumBlock.swift)
 //           8 sum fences
 //           9 filters     which ids are surely not in a group of pages (IDFilter.swift)
 //          10 early       ids whose time was still to come when they were received (EarlyRows.swift)
 //
-// Version 1 left every id that looks like a UUID of version 7 out of the filters, and had no section 10.
+// Version 1 left every id that looks like a UUID of version 7 out of the filters, and had no section 10. Version 2 had no marks.
 
 /// The sections of a segment.
 enum SegmentSection: UInt32 {
@@ -53,13 +53,19 @@ package struct SegmentRow: Hashable, Sendable {
   package var position: UInt64
   /// Which door it came through.
   package var source: Click.Source
+  /// Whether it is marked: it repeats an earlier click, and counts no longer.
+  package var isRepeat: Bool
 
-  package init(impression: ImpressionID, code: UInt32, eventTime: Int64, position: UInt64, source: Click.Source) {
+  package init(
+    impression: ImpressionID, code: UInt32, eventTime: Int64, position: UInt64, source: Click.Source,
+    isRepeat: Bool = false
+  ) {
     self.impression = impression
     self.code = code
     self.eventTime = eventTime
     self.position = position
     self.source = source
+    self.isRepeat = isRepeat
   }
 
   /// The minute it counts in.
@@ -82,7 +88,7 @@ package struct SegmentStep: Hashable, Sendable {
   }
 }
 
-/// Clicks of one ad in one minute.
+/// Clicks of one ad in one minute that are not marked.
 package struct SegmentSum: Hashable, Sendable {
   package var code: UInt32
   package var minute: Minute
@@ -99,8 +105,10 @@ package struct SegmentSum: Hashable, Sendable {
 package struct SegmentSummary: Hashable, Sendable {
   /// The positions whose clicks it holds, every one of them but for `leftOut`; never empty.
   package var positions: Range<UInt64>
-  /// How many of the positions have no click here: repeats that a recount left out when it merged. At least one has one.
+  /// How many of the positions have no click here, as earlier programs wrote segments. At least one has one.
   package var leftOut: UInt64 = 0
+  /// How many of the clicks are marked as repeats.
+  package var marked: UInt64 = 0
   /// Least and greatest event time, ms since 1970.
   package var eventTimes: ClosedRange<Int64>
   /// Least and greatest receive time, ms since 1970.
@@ -118,6 +126,8 @@ package struct SegmentSummary: Hashable, Sendable {
 
   /// Clicks.
   package var rows: Int { positions.count - Int(leftOut) }
+  /// Those that count.
+  package var counted: UInt64 { UInt64(rows) - marked }
 }
 
 extension SegmentSummary {
@@ -136,10 +146,11 @@ extension SegmentSummary {
     unsafe page.unsafeStoreLE(steps, 136)
     unsafe page.unsafeStoreLE(sums, 144)
     unsafe page.unsafeStoreLE(leftOut, 152)
+    unsafe page.unsafeStoreLE(marked, 160)
   }
 
-  /// Reads them. `captured` is the columns' section's.
-  static func read(_ page: [UInt8], captured: [CapturedColumn], path: String) throws(FormatError) -> SegmentSummary {
+  /// Reads them. `columns` are those of the columns' section.
+  static func read(_ page: [UInt8], columns: SegmentColumns, path: String) throws(FormatError) -> SegmentSummary {
     var reader = ByteReader(page[FileHeader.typeFields...])
     let (first, end): (UInt64, UInt64) = (reader.next()!, reader.next()!)
     guard first < end, end - first <= UInt64(maximumRows) else {
@@ -160,9 +171,17 @@ extension SegmentSummary {
     guard leftOut < end - first else {
       throw FormatError(file: path, offset: 152, reason: "of \(end - first) clicks \(leftOut) are left out")
     }
+    // Without a column no row has a mark; versions without marks have zeros here.
+    let marked = columns.marks == nil ? 0 : reader.next(UInt64.self)!
+    guard marked <= end - first - leftOut else {
+      throw FormatError(
+        file: path, offset: 160, reason: "of \(end - first - leftOut) clicks \(marked) are marked")
+    }
     return SegmentSummary(
-      positions: first..<end, leftOut: leftOut, eventTimes: event, receiveTimes: receive, runningTimes: running,
-      mintingTimes: minted <= mintedLast ? minted...mintedLast : nil, steps: steps, sums: sums, captured: captured)
+      positions: first..<end, leftOut: leftOut, marked: marked, eventTimes: event, receiveTimes: receive,
+      runningTimes: running,
+      mintingTimes: minted <= mintedLast ? minted...mintedLast : nil, steps: steps, sums: sums,
+      captured: columns.captured)
   }
 
   /// The most clicks of one segment: a position less the first is a number of 32 bits.

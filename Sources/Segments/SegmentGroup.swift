@@ -10,6 +10,8 @@ import Platform
 @safe package final class EncodedGroup: @unchecked Sendable {
   /// Rows in it.
   fileprivate(set) var rows = 0
+  /// Those that are marked.
+  fileprivate(set) var marked = 0
   /// Of each page the high half of its first id.
   fileprivate(set) var fences: [UInt64] = []
   /// Bytes of each page.
@@ -50,8 +52,11 @@ import Platform
     return unsafe memory + used
   }
 
+  /// Lets go of the pages' bytes, which are written; what else is known of the group stays.
+  func removeBytes() { used = 0 }
+
   func removeAll() {
-    (rows, used, isSound) = (0, 0, true)
+    (rows, marked, used, isSound) = (0, 0, 0, true)
     fences.removeAll(keepingCapacity: true)
     pageBytes.removeAll(keepingCapacity: true)
     filter = EncodedFilter(count: 0, attempt: 0, cells: [])
@@ -99,6 +104,7 @@ import Platform
     unsafe group.fences.append(page.high[0])
     group.pageBytes.append(UInt32(group.used - start))
     group.rows += count
+    group.marked += unsafe MarkColumn.count(page.source, count)
   }
 
   /// Ends the group; the next page begins another one.

@@ -34,7 +34,7 @@ package struct SegmentTarget {
 }
 
 /// Writes a segment from its first row to its last: rows in the order of ids, then steps, then sums. Memory: one group of
-/// pages, a fence a page, and up to 8 MiB of filters.
+/// pages, or 4 MiB of one with captured strings, a fence a page, and up to 8 MiB of filters.
 struct SegmentWriter: ~Copyable {
   private var file: SealedFileWriter
   private let columns: SegmentColumns
@@ -50,7 +50,8 @@ struct SegmentWriter: ~Copyable {
   private var filters: IDFilterSection
   private var early = EarlyRowsSection()
   private(set) var rows: UInt64 = 0
-  /// Whether each row had its place in the models, and the sums are as many clicks as there are rows: always, unless rows
+  private var marked: UInt64 = 0
+  /// Whether each row had its place in the models, and the sums are as many clicks as there are rows that count: always, unless rows
   /// and models come from a segment that is not what it says.
   private(set) var isSound = true
 
@@ -101,12 +102,23 @@ struct SegmentWriter: ~Copyable {
     encoder = GroupEncoder(columns, table, floors)
   }
 
-  /// Writes the rows in `page`, which follow those written before in the order of ids. Full pages but for the last. Afterwards
-  /// it has none.
+  /// Bytes of a group that is written page by page that wait in memory, about.
+  private static let groupMemory = 4 << 20
+
+  /// Writes the rows in `page`, as `write` does. Afterwards it has none.
   mutating func writePage() throws(SystemError) {
-    encoder.add(page, to: group)
+    try write(page)
     page.count = 0
-    if group.fences.count == IDFilter.pages { try endGroup() }
+  }
+
+  /// Writes rows, which follow those written before in the order of ids. Full pages but for the last.
+  mutating func write(_ page: RowVector) throws(SystemError) {
+    encoder.add(page, to: group)
+    if group.fences.count == IDFilter.pages { return try endGroup() }
+    // Captured strings may be long.
+    guard unsafe group.bytes.count >= Self.groupMemory else { return }
+    unsafe try file.append(group.bytes)
+    group.removeBytes()
   }
 
   private mutating func endGroup() throws(SystemError) {
@@ -133,6 +145,7 @@ struct SegmentWriter: ~Copyable {
     for entry in group.early { early.add(entry) }
     early.add(group.unlisted)
     rows += UInt64(group.rows)
+    marked += UInt64(group.marked)
   }
 
   /// Ends the rows and begins the steps.
@@ -198,7 +211,7 @@ struct SegmentWriter: ~Copyable {
   /// Ends the sums, and writes the filters and the early rows. A segment that is not sound afterwards must not be finished.
   mutating func endSums() throws(SystemError) {
     try writeSums()
-    if summed != rows || stepCount == 0 || rows > UInt64(positions.count) { isSound = false }
+    if summed != rows &- marked || stepCount == 0 || rows > UInt64(positions.count) { isSound = false }
     file.end()
     try file.begin(section: SegmentSection.sumFences.rawValue)
     try file.append(sumFences.bytes)
@@ -215,10 +228,9 @@ struct SegmentWriter: ~Copyable {
   consuming func finish() throws(SystemError) -> (SealedReference, SegmentSummary) {
     precondition(isSound && rows > 0, "a segment that is not what it says")
     let summary = SegmentSummary(
-      positions: positions, leftOut: UInt64(positions.count) - rows, eventTimes: eventTimes.range!,
-      receiveTimes: receiveTimes.range!,
-      runningTimes: runningTimes.range!, mintingTimes: mintingTimes.range, steps: stepCount, sums: sumCount,
-      captured: columns.captured)
+      positions: positions, leftOut: UInt64(positions.count) - rows, marked: marked,
+      eventTimes: eventTimes.range!, receiveTimes: receiveTimes.range!, runningTimes: runningTimes.range!,
+      mintingTimes: mintingTimes.range, steps: stepCount, sums: sumCount, captured: columns.captured)
     let reference = unsafe try file.finish { page in unsafe summary.write(to: page) }
     return (reference, summary)
   }

@@ -13,14 +13,14 @@ import Testing
   private struct Case {
     let place: Place
     let segments: [Segment]
-    let lookBack: [Segment]
+    let older: [Segment]
 
     init(_ sample: Sample) throws {
       let place = try Place()
       self.place = place
       let size = sample.rows.count
       let third = size / 3
-      lookBack = [try sample.seal(0..<third, number: 0, at: place, .read)]
+      older = [try sample.seal(0..<third, number: 0, at: place, .read)]
       segments = try [third..<(2 * third), (2 * third)..<size].enumerated().map {
         try sample.seal($1, number: $0 + 1, at: place, .read)
       }
@@ -28,12 +28,12 @@ import Testing
 
     /// Everything there is to do, in so little memory that counts go to the file.
     func run(threads: Int = 1) throws -> Outcome {
-      var repeats: [RemovedRepeat] = []
-      let recount = try Recount.run(
-        segments, lookBack: lookBack, merged: place.target(900), place.settings(memory: 8 << 10, threads: threads),
-        removed: { repeats.append($0) })
-      _ = try recount.sealMerged()
-      return try Outcome(recount, repeats)
+      var marks: [RepeatMark] = []
+      let merge = try RecountMerge.run(
+        RecountRequest(segments, older: older, markedBefore: Minute(index: .max), into: place.target(900)),
+        place.settings(memory: 8 << 10, threads: threads), marked: { marks.append($0) })
+      _ = try merge.finish()
+      return try Outcome(merge, marks)
     }
   }
 
@@ -82,7 +82,7 @@ import Testing
         let byte = try file.bytes(at: UInt64(offset), count: 1)[0]
         try file.writeAll([byte ^ 0x10], at: UInt64(offset))
         do {
-          // Steps and sums of a segment looked back to are not read.
+          // Steps and sums of an older segment are not read, nor pages that no id falls on.
           let outcome = try case0.run()
           #expect(try outcome == Case(sample).run() && number == 0, "\(path) at \(offset)")
         } catch let error as FormatError {
@@ -97,7 +97,8 @@ import Testing
   @Test func spilledCountsThatRot() throws {
     var chance = Seeds.list(1)[0].generator
     let case0 = try Case(Sample(.random, count: 6_000, using: &chance))
-    let recount = try Recount.run(case0.segments, case0.place.settings(memory: 8 << 10))
+    let merge = try RecountMerge.run(
+      RecountRequest(case0.segments, markedBefore: Minute(index: .max)), case0.place.settings(memory: 8 << 10))
     let spilled = case0.place.leftOver
     #expect(!spilled.isEmpty)
     for name in spilled {
@@ -105,7 +106,7 @@ import Testing
       let byte = try file.bytes(at: 100, count: 1)[0]
       try file.writeAll([byte ^ 1], at: 100)
     }
-    #expect(throws: FormatError.self) { _ = try Outcome(recount, []) }
+    #expect(throws: FormatError.self) { _ = try Outcome(merge, []) }
   }
 
   /// Two threads end with the error of either side.

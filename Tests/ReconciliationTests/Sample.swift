@@ -11,11 +11,12 @@ struct Sample {
   /// In the order of the log, positions without gaps from `first` on.
   var rows: [SegmentRow] = []
   var first: UInt64 = 0
-  var captured: [CapturedColumn] = []
 
   /// The kinds of clicks that a test makes.
   enum Kind: CaseIterable {
     case random, version7, mixed
+    /// Ids with a time of some day before or after they are received.
+    case early
     /// Few ids and few ads: equal identities, equal ids with other ads, equal high halves.
     case crowded
     /// One click over and over.
@@ -66,6 +67,9 @@ struct Sample {
     switch kind {
     case .version7, .stragglers:
       .version7(at: max(0, time - Int64(chance.small(in: 0...100_000))), random: (chance.next(), chance.next()))
+    case .early:
+      .version7(
+        at: max(0, time + Int64(chance.next() % 345_600_000) - 172_800_000), random: (chance.next(), chance.next()))
     case .mixed, .wide:
       impression(chance.pick([.random, .version7, .crowded]), max(0, time), &chance)
     case .crowded: ImpressionID(high: chance.next() % 4 << 60, low: chance.next() % 40)
@@ -81,48 +85,72 @@ struct Sample {
   struct Identity: Hashable {
     var code: UInt32
     var impression: ImpressionID
+
+    init(_ row: SegmentRow) { (code, impression) = (row.code, row.impression) }
   }
 
-  /// What has to come out of a recount of `range` that looks back to `lookBack`.
+  /// What has to come out of a merge of `range` before which `older` is asked.
   struct Due {
     var exact: [SegmentSum] = []
-    var removed: [SegmentSum] = []
-    var repeats: [RemovedRepeat] = []
-    var kept: [SegmentRow] = []
+    var marks: [RepeatMark] = []
+    /// The rows in the order of a segment.
+    var rows: [SegmentRow] = []
+    var waiting: UInt64 = 0
   }
 
-  func due(_ range: Range<Int>, lookBack: [Range<Int>]) -> Due {
-    var seen: Set<Identity> = []
-    for part in lookBack { for row in rows[part] { seen.insert(Identity(code: row.code, impression: row.impression)) } }
-    var (exact, removed): ([Key: UInt64], [Key: UInt64]) = ([:], [:])
+  func due(_ range: Range<Int>, older: [Range<Int>], recorded: [UInt64] = [], markedBefore: Minute) -> Due {
+    var first: [Identity: RepeatMark.FirstCopy] = [:]
+    for (index, part) in older.enumerated() {
+      for row in rows[part] where first[Identity(row)] == nil { first[Identity(row)] = .older(index) }
+    }
+    let recorded = Set(recorded)
+    var exact: [Key: UInt64] = [:]
     var due = Due()
-    for row in rows[range] {
-      let key = Key(code: row.code, minute: row.minute)
-      if seen.insert(Identity(code: row.code, impression: row.impression)).inserted {
-        exact[key, default: 0] += 1
-        due.kept.append(row)
-      } else {
-        removed[key, default: 0] += 1
-        due.repeats.append(RemovedRepeat(code: row.code, minute: row.minute, position: row.position))
+    for var row in rows[range] {
+      let copy = first[Identity(row)]
+      if copy == nil { first[Identity(row)] = .input }
+      var origin: RepeatMark.Origin?
+      if row.isRepeat {
+        origin = .kept
+      } else if recorded.contains(row.position) {
+        origin = .recorded
+      } else if copy != nil, row.minute < markedBefore {
+        origin = .found
       }
+      row.isRepeat = origin != nil
+      if let origin {
+        due.marks.append(
+          RepeatMark(
+            code: row.code, minute: row.minute, position: row.position, origin: origin, first: copy ?? .gone))
+      } else {
+        exact[Key(code: row.code, minute: row.minute), default: 0] += 1
+        if copy != nil { due.waiting += 1 }
+      }
+      due.rows.append(row)
     }
     due.exact = Self.ordered(exact)
-    due.removed = Self.ordered(removed)
-    due.kept.sort {
-      ($0.impression.high, $0.impression.low, $0.code) < ($1.impression.high, $1.impression.low, $1.code)
+    due.rows.sort {
+      ($0.impression.high, $0.impression.low, $0.code, $0.position)
+        < ($1.impression.high, $1.impression.low, $1.code, $1.position)
     }
     return due
   }
 
   private static func ordered(_ counts: [Key: UInt64]) -> [SegmentSum] {
-    counts.map { SegmentSum(code: $0.key.code, minute: $0.key.minute, clicks: $0.value) }.sorted { $0.precedes($1) }
+    counts.map { SegmentSum(code: $0.key.code, minute: $0.key.minute, clicks: $0.value) }
+      .sorted { ($0.code, $0.minute) < ($1.code, $1.minute) }
   }
 
-  /// Seals `range` as segment `number` and opens it.
-  func seal(_ range: Range<Int>, number: Int, at place: Place, _ access: SealedFile.Access) throws -> Segment {
+  /// Seals `range` as segment `number`, with its marks, and opens it.
+  func seal(
+    _ range: Range<Int>, number: Int, at place: Place, _ access: SealedFile.Access,
+    capturing captured: [CapturedColumn] = []
+  ) throws -> Segment {
     var builder = SegmentBuilder(first: rows[range.lowerBound].position, capturing: CaptureSet(captured))
     var kept = CapturedStrings(CaptureSet(captured))
-    for row in rows[range] where !captured.isEmpty { kept.append(ClickStrings(captured.map { strings(row, $0) })) }
+    for row in rows[range] where !captured.isEmpty {
+      kept.append(ClickStrings(captured.map { Self.string(row.position, $0) }))
+    }
     for (i, row) in rows[range].enumerated() {
       if i % 50 == 0 { builder.step(receiveTime: row.eventTime, runningTime: UInt64(range.lowerBound + i)) }
       builder.add(
@@ -131,12 +159,38 @@ struct Sample {
     }
     let target = place.target(number)
     let (reference, _) = try builder.seal(to: target)
+    let plain = try Segment.open(place.files, target.path, reference: reference, access: access)
+    let marked = Set(rows[range].filter(\.isRepeat).map(\.position))
+    return marked.isEmpty ? plain : try Self.mark(marked, in: plain, number: 10_000 + number, at: place, access)
+  }
+
+  /// `segment` once more, with these positions marked.
+  private static func mark(
+    _ marked: Set<UInt64>, in segment: Segment, number: Int, at place: Place, _ access: SealedFile.Access
+  ) throws -> Segment {
+    let target = place.target(number)
+    var writer = try SegmentMergeWriter([segment], marks: true, into: target)
+    var counts: [Key: UInt64] = [:]
+    let cursor = segment.cursor([.all, .strings])
+    while try cursor.nextPage() {
+      for i in cursor.range {
+        let row = cursor.row(i)
+        if marked.contains(row.position) {
+          unsafe cursor.rows.source[i] |= RowVector.mark
+        } else {
+          counts[Key(code: row.code, minute: row.minute), default: 0] += 1
+        }
+      }
+      try writer.write(cursor.rows)
+    }
+    var sums = ordered(counts).makeIterator()
+    let (reference, _) = try writer.finish { sums.next() }
     return try Segment.open(place.files, target.path, reference: reference, access: access)
   }
 
-  /// What is captured with a click.
-  func strings(_ row: SegmentRow, _ column: CapturedColumn) -> [UInt8] {
-    Array("\(column.rawValue) of \(row.position)".utf8)
+  /// What is captured with the click at a position.
+  static func string(_ position: UInt64, _ column: CapturedColumn) -> [UInt8] {
+    position % 5 == 0 ? [] : Array("\(column.rawValue) of \(position / 3)".utf8)
   }
 
   /// Cuts all rows into segments that end at random places.
@@ -168,30 +222,31 @@ struct Place {
   }
 
   func settings(memory: Int = 4 << 20, threads: Int = 1) -> RecountSettings {
-    RecountSettings(files: files, temporary: "/tmp", memory: memory, threads: threads)
+    var settings = RecountSettings(files: files, temporary: "/tmp", memory: memory, threads: threads)
+    settings.rowsOfOneThread = 0
+    return settings
   }
 
   /// What stands in the directory for what is temporary.
   var leftOver: [String] { (try? disk.list("/tmp")) ?? ["?"] }
 }
 
-/// All that a recount says.
+/// All that a merge says.
 struct Outcome: Equatable {
   var summary: RecountSummary
   var exact: [SegmentSum]
-  var removed: [SegmentSum]
-  var repeats: [RemovedRepeat]
+  /// By position.
+  var marks: [RepeatMark]
 
-  init(_ recount: Recount, _ repeats: [RemovedRepeat]) throws {
-    summary = recount.summary
-    exact = try Self.rows(recount.counts())
-    removed = try Self.rows(recount.repeats())
-    self.repeats = repeats
+  init(_ merge: RecountMerge, _ marks: [RepeatMark]) throws {
+    summary = merge.summary
+    exact = try Self.rows(merge.counts().next)
+    self.marks = marks.sorted { $0.position < $1.position }
   }
 
-  static func rows(_ stream: any CountStream) throws -> [SegmentSum] {
+  static func rows(_ next: () throws -> SegmentSum?) throws -> [SegmentSum] {
     var rows: [SegmentSum] = []
-    while let row = try stream.next() { rows.append(row) }
+    while let row = try next() { rows.append(row) }
     return rows
   }
 }

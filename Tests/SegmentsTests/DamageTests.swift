@@ -42,11 +42,12 @@ import Testing
   }
 
   /// A segment of a few rows, some of them repeats, and what it says.
-  private func small(_ kind: Kind, count: Int) throws -> (
+  private func small(_ kind: Kind, count: Int, marks: Bool = false) throws -> (
     Place, SimulatedDisk, SealedReference, Reading, [ImpressionID]
   ) {
     var chance = Seeds.list(1)[0].generator
-    let reference = Reference(kind, count: count, captured: [.userAgent], using: &chance)
+    var reference = Reference(kind, count: count, captured: [.userAgent], using: &chance)
+    if marks { reference.mark(using: &chance) }
     let place = try Place.simulated()
     let (sealed, _) = try reference.seal(to: place.target(1, blockBytes: 512))
     let ids = reference.entries.map(\.row.impression)
@@ -55,8 +56,8 @@ import Testing
     )
   }
 
-  @Test(arguments: [Kind.version7, .crowded]) func everyByteMatters(_ kind: Kind) throws {
-    let (place, disk, sealed, due, ids) = try small(kind, count: 40)
+  @Test(arguments: [Kind.version7, .crowded], [false, true]) func everyByteMatters(_ kind: Kind, marks: Bool) throws {
+    let (place, disk, sealed, due, ids) = try small(kind, count: 40, marks: marks)
     var silent: [Int] = []
     for offset in 0..<Int(sealed.bytes) {
       disk.flip(bit: offset % 8, ofByte: offset, in: place.path(1))
@@ -96,9 +97,10 @@ import Testing
     try Seeds.run(400) { seed in
       var chance = seed.generator
       let place = try Place.simulated()
-      let reference = Reference(
+      var reference = Reference(
         chance.pick(Kind.allCases), count: chance.small(in: 1...3000), captured: chance.oneIn(2) ? [.referrer] : [],
         using: &chance)
+      if chance.oneIn(2) { reference.mark(using: &chance) }
       let (sealed, _) = try reference.seal(to: place.target(1))
       let source = try place.open(1, sealed, .mapped).file
       var page = source.page
@@ -110,7 +112,7 @@ import Testing
       for _ in 0...chance.small(in: 0...4) {
         let at = Int(chance.next() % UInt64(sections.count + 1))
         if at == sections.count {
-          Self.mutate(&page, from: FileHeader.typeFields, to: 152, &chance)
+          Self.mutate(&page, from: FileHeader.typeFields, to: 168, &chance)
         } else {
           Self.mutate(&sections[at].bytes, from: 0, to: sections[at].bytes.count, &chance)
         }
@@ -132,7 +134,6 @@ import Testing
           _ = try? Reading(segment, ids)
           _ = try? segment.times(at: segment.summary.positions.lowerBound)
           _ = try? segment.verify()
-          _ = try SegmentMerge.merge([segment], into: place.target(3))
         } catch let error as FormatError { #expect(!error.reason.isEmpty) }
       }
     }

@@ -56,7 +56,7 @@ struct Reference {
 
   var sums: [SegmentSum] {
     var counts: [SegmentSum: UInt64] = [:]
-    for entry in entries {
+    for entry in entries where !entry.row.isRepeat {
       counts[SegmentSum(code: entry.row.code, minute: entry.row.minute, clicks: 0), default: 0] += 1
     }
     return counts.map { SegmentSum(code: $0.key.code, minute: $0.key.minute, clicks: $0.value) }
@@ -76,8 +76,35 @@ struct Reference {
     Reference(captured: captured, entries: Array(entries[range]))
   }
 
-  /// Seals the entries as the store would: a step before each click whose log frame is another than that before.
+  /// Marks some rows: few or many, or all. Which ones a segment does not care.
+  mutating func mark(using chance: inout SeededGenerator) {
+    let rate = chance.pick([1, 2, 9, 11, 500] as [UInt64])
+    for i in entries.indices where chance.oneIn(rate) { entries[i].row.isRepeat = true }
+  }
+
+  /// Seals the entries with their marks, as a merge does.
   @discardableResult func seal(to target: SegmentTarget) throws -> (SealedReference, SegmentSummary) {
+    let marked = Set(entries.filter(\.row.isRepeat).map(\.row.position))
+    if marked.isEmpty { return try sealLog(to: target) }
+    var first = target
+    first.path += ".log"
+    let (reference, _) = try sealLog(to: first)
+    let segment = try Segment.open(target.files, first.path, reference: reference, access: .read)
+    var writer = try SegmentMergeWriter([segment], marks: true, into: target)
+    let cursor = segment.cursor([.all, .strings])
+    while try cursor.nextPage() {
+      for i in cursor.range where marked.contains(cursor.row(i).position) {
+        unsafe cursor.rows.source[i] |= RowVector.mark
+      }
+      try writer.write(cursor.rows)
+    }
+    var sums = self.sums.makeIterator()
+    defer { try? target.files.remove(first.path) }
+    return try writer.finish { sums.next() }
+  }
+
+  /// Seals the entries as the store would: a step before each click whose log frame is another than that before.
+  private func sealLog(to target: SegmentTarget) throws -> (SealedReference, SegmentSummary) {
     var builder = SegmentBuilder(first: first, capturing: CaptureSet(captured))
     for entry in entries {
       builder.step(receiveTime: entry.receiveTime, runningTime: entry.runningTime)

@@ -64,11 +64,33 @@ import Testing
     let file = try place.open(3, sealed, .mapped).file
     let page = try FormatPage("segment", from: #filePath)
     #expect(
-      Set(page.examples.keys) == Set(Self.sections.map(\.name) + ["header page", "filters of two ids", "an early id"]))
+      Set(page.examples.keys)
+        == Set(
+          Self.sections.map(\.name) + ["header page", "filters of two ids", "an early id"]
+            + Self.sectionsWithMark.map(\.name)))
     #expect(page.examples["header page"].map(HexDump.text) == HexDump.text(file.page))
     for (name, kind) in Self.sections {
       #expect(page.examples[name].map(HexDump.text) == HexDump.text(try contents(file, kind)), "\(name)")
     }
+  }
+
+  /// The sections of the page's segment in which a mark shows.
+  private static let sectionsWithMark: [(name: String, kind: UInt32)] = [
+    ("columns with a mark", 1), ("rows with a mark", 3), ("sums with a mark", 7),
+  ]
+
+  /// The same clicks, of which the one at position 1003 repeats the first and is marked.
+  @Test func theExamplesWithAMarkAreWhatIsWritten() throws {
+    let place = try Place.simulated()
+    var reference = Self.example
+    reference.entries[3].row.isRepeat = true
+    let (sealed, _) = try reference.seal(to: place.target(3))
+    let segment = try place.open(3, sealed, .mapped)
+    let page = try FormatPage("segment", from: #filePath)
+    for (name, kind) in Self.sectionsWithMark {
+      #expect(page.examples[name].map(HexDump.text) == HexDump.text(try contents(segment.file, kind)), "\(name)")
+    }
+    #expect(segment.summary.marked == 1 && segment.file.page[160] == 1)
   }
 
   @Test func theFiltersOfTwoIDsAreWhatIsWritten() throws {
@@ -134,12 +156,22 @@ import Testing
     return reference
   }()
 
-  /// The golden segments of the first version were written by 0.1, the last one by the version that began to list early ids;
-  /// none is ever written again: later versions must read them. The first two are from before there were filters.
+  /// The same clicks, of which every one with the id of an earlier click is marked, and two that have no such click.
+  private static let marked: Reference = {
+    var reference = early
+    for i in reference.entries.indices where i % 10 == 9 || i == 40 || i == 41 {
+      reference.entries[i].row.isRepeat = true
+    }
+    return reference
+  }()
+
+  /// The golden segments of the first version were written by 0.1, the fourth by the version that began to list early ids, the
+  /// last by the one that began to mark repeats; none is ever written again: later versions must read them. The first two are
+  /// from before there were filters.
   @Test func theGoldenSegmentsAreRead() throws {
     for (name, reference) in [
       ("segment-003", Self.example), ("segment-300", Self.golden), ("segment-300-filters", Self.golden),
-      ("segment-300-early", Self.early),
+      ("segment-300-early", Self.early), ("segment-300-marks", Self.marked),
     ] {
       let disk = SimulatedDisk()
       disk.place(try HexDump.golden(name, beside: #filePath), at: "/\(name)")

@@ -1,3 +1,4 @@
+import Bytes
 import Clicks
 import Files
 import Segments
@@ -28,6 +29,7 @@ import Testing
     let lost = due.early.filter { !isFirst && !segment.early.mayHold($0, $0.timeInBits!) }
     #expect(lost == [], "\(remark)")
     #expect(summary.captured == reference.captured, "\(remark)")
+    #expect(summary.marked == UInt64(sorted.count { $0.row.isRepeat }), "\(remark)")
 
     try expectRows(segment, sorted, remark)
     try expectParts(segment, sorted, &chance, remark)
@@ -75,7 +77,11 @@ import Testing
           if fields.contains(.code) { unsafe row.code = cursor.rows.code[i] }
           if fields.contains(.eventTime) { unsafe row.eventTime = cursor.rows.eventTime[i] }
           if fields.contains(.position) { unsafe row.position = cursor.rows.position[i] }
-          if fields.contains(.source) { unsafe row.source = Click.Source(rawValue: cursor.rows.source[i])! }
+          if fields.contains(.source) {
+            let source = unsafe cursor.rows.source[i]
+            row.source = Click.Source(rawValue: source & ~RowVector.mark)!
+            row.isRepeat = source & RowVector.mark != 0
+          }
           rows.append(row)
         }
       }
@@ -84,7 +90,8 @@ import Testing
           impression: row.impression, code: fields.contains(.code) ? row.code : 0,
           eventTime: fields.contains(.eventTime) ? row.eventTime : 0,
           position: fields.contains(.position) ? row.position - segment.summary.positions.lowerBound : 0,
-          source: fields.contains(.source) ? row.source : .browser)
+          source: fields.contains(.source) ? row.source : .browser,
+          isRepeat: fields.contains(.source) && row.isRepeat)
       }
       #expect(rows == due, "\(remark) \(fields)")
     }
@@ -163,7 +170,8 @@ import Testing
       var chance = seed.generator
       for count in [1, 2, 3, 1023, 1024, 1025, chance.small(in: 1...6000)] {
         let captured: [CapturedColumn] = chance.oneIn(4) ? [.userAgent, .referrer] : chance.oneIn(4) ? [.referrer] : []
-        let reference = Reference(kind, count: count, captured: captured, using: &chance)
+        var reference = Reference(kind, count: count, captured: captured, using: &chance)
+        if chance.oneIn(2) { reference.mark(using: &chance) }
         let place = try Place.simulated()
         let (sealed, summary) = try reference.seal(to: place.target(3, blockBytes: chance.pick([512, 4096, 16_384])))
         for access in SealedFile.Access.allCases {
@@ -178,7 +186,8 @@ import Testing
   /// Many pages, and many blocks of steps and sums, on the real disk.
   @Test(arguments: [Kind.random, .version7, .mixed]) func largeSegmentsOnTheRealDisk(_ kind: Kind) throws {
     var chance = Seeds.list(1)[0].generator
-    let reference = Reference(kind, count: 150_000, using: &chance)
+    var reference = Reference(kind, count: 150_000, using: &chance)
+    if kind == .mixed { reference.mark(using: &chance) }
     try Place.withRealDirectory { place in
       let (sealed, _) = try reference.seal(to: place.target(1))
       for access in SealedFile.Access.allCases {
@@ -250,5 +259,54 @@ import Testing
         place.files, place.path(1), store: StoreID(high: 1, low: 1), reference: one, access: .mapped)
     }
     #expect(throws: (any Error).self) { try place.open(7, one, .mapped) }
+  }
+
+  /// Every number of marks in a page, as a list and as a set of bits, the last page of one row too.
+  @Test func marksOfEveryDensity() throws {
+    var chance = Seeds.list(1)[0].generator
+    for count in [1, 2, 9, 10, 11, 1_024, 1_025] {
+      for marks in [1, count / 10, count / 10 + 1, count / 2, count] where marks > 0 && marks <= count {
+        var reference = Reference(.random, count: count, using: &chance)
+        for i in (0..<count).shuffled(using: &chance).prefix(marks) { reference.entries[i].row.isRepeat = true }
+        let place = try Place.simulated()
+        let (sealed, summary) = try reference.seal(to: place.target(1))
+        #expect(summary.marked == UInt64(marks) && summary.counted == UInt64(count - marks))
+        try Self.expect(
+          try place.open(1, sealed, .read), is: reference, probes: 2_000, using: &chance, "\(marks) of \(count)")
+      }
+    }
+  }
+
+  /// The header's number of marks, and sums that count what is marked, are told from what is right.
+  @Test func wrongMarksAreNoticed() throws {
+    var chance = Seeds.list(1)[0].generator
+    let reference = Reference(.random, count: 2_000, using: &chance)
+    let place = try Place.simulated()
+    let (sealed, _) = try reference.seal(to: place.target(1))
+    let plain = try place.open(1, sealed, .read)
+    func copy(marking: Int, counting sums: [SegmentSum]) throws {
+      var writer = try SegmentMergeWriter([plain], marks: true, into: place.target(2))
+      let cursor = plain.cursor([.all, .strings])
+      var row = 0
+      while try cursor.nextPage() {
+        for i in cursor.range {
+          if row < marking { unsafe cursor.rows.source[i] |= RowVector.mark }
+          row += 1
+        }
+        try writer.write(cursor.rows)
+      }
+      var iterator = sums.makeIterator()
+      let (reference, _) = try writer.finish { iterator.next() }
+      try place.open(2, reference, .read).verify()
+    }
+    try copy(marking: 0, counting: reference.sums)
+    // Sums that are too many are noticed when they are written.
+    #expect(throws: FormatError.self) { try copy(marking: 1, counting: reference.sums) }
+    // As many as are due, but of others: by a check.
+    let last = reference.sorted.last!.row
+    var sums = reference.sums
+    let index = sums.firstIndex { $0.code == last.code && $0.minute == last.minute }!
+    if sums[index].clicks == 1 { sums.remove(at: index) } else { sums[index].clicks -= 1 }
+    #expect(throws: FormatError.self) { try copy(marking: 1, counting: sums) }
   }
 }

@@ -118,7 +118,7 @@
       case .signedWrap:
         Campaign(name: "dedup window at the wrap") { try dedupWindow(from: 1 << 32 - 700, tags: .max) }
       case .noBlockSeed, .trustBlocks, .ignoreDigest: Campaign(name: "sealed file", run: SealedFileCampaign.run)
-      case .keepRepeatsOfOthers, .keepLastCopy, .forgetSpilledCounts:
+      case .keepRepeatsOfOthers, .markFirstCopy, .unmark, .markOpenMinutes, .trustSums, .forgetSpilledCounts:
         Campaign(name: "recount engine", run: RecountEngineCampaign.run)
       }
     }

@@ -203,7 +203,7 @@ extension FileInspector {
             [
               ("impression", "\(row.impression)"), ("ad code", "\(row.code)"),
               ("event", TimeRange.text(row.eventTime)), ("position", "\(row.position)"), ("source", "\(row.source)"),
-            ] + strings))
+            ] + (row.isRepeat ? [("marked", "a repeat")] : []) + strings))
       }
       left -= min(left, cursor.range.count)
     }
@@ -213,9 +213,9 @@ extension FileInspector {
   private mutating func inspectColumns(_ segment: Segment) throws {
     let names: [UInt16: String] = [
       1: "impression, high half", 2: "impression, low half", 3: "ad code", 4: "event time", 5: "position", 6: "source",
-      16: "user agent", 17: "referrer",
+      7: "marks", 16: "user agent", 17: "referrer",
     ]
-    let encodings: [UInt16: String] = [1: "sorted", 2: "words", 3: "bins", 4: "strings"]
+    let encodings: [UInt16: String] = [1: "sorted", 2: "words", 3: "bins", 4: "strings", 5: "marks"]
     let section = try segment.file.section(.columns)
     let sizes = try segment.columnBytes()
     let clicks = Double(segment.summary.rows)

@@ -72,6 +72,8 @@ enum HeaderFields {
       fields.number(128, "greatest running time", UInt64.self)
       fields.number(136, "steps", UInt64.self)
       fields.number(144, "rows of sums", UInt64.self)
+      fields.number(152, "clicks left out", UInt64.self)
+      fields.number(160, "marked clicks", UInt64.self)
     case .dictionary:
       fields.number(56, "first code", UInt32.self)
       fields.number(60, "ads", UInt32.self)

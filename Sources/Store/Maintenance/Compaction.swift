@@ -3,6 +3,7 @@ import Clicks
 import Corrections
 import Files
 import Platform
+import Reconciliation
 import Runs
 import Segments
 
@@ -150,7 +151,10 @@ struct Compaction {
     let inputs = Array(core.live.version.segments[range])
     try checkSpace(inputs.map(\.file))
     let target = edit.target(try edit.newFile(.segment), context.mergeFiles)
-    let (reference, _) = try SegmentMerge.merge(inputs, into: target) { try pacer.rows($0) }
+    // A merge that marks nothing: repeats stand in the files of corrections, and whoever counts raw clicks takes them away.
+    let merge = try RecountMerge.run(
+      RecountRequest(inputs, markedBefore: Minute(index: .min), into: target), context.mergeSettings(pacer))
+    let (reference, _) = try merge.finish()!
     context.count { $0.segmentBytes += reference.bytes }
     try edit.open(.segment, reference)
     let removed = inputs.map { StoreFile(kind: .segment, reference: $0.file.reference) }

@@ -40,19 +40,23 @@ extension ShardRecovery {
     var known: [UInt64: (code: UInt32, minute: Int64)] = [:]
     for found in recorded { known[found.position] = (found.code, found.minute) }
     var missed: [(code: UInt32, minute: Int64)] = []
-    let settings = RecountSettings(files: files, temporary: "\(directory)/\(StoreFiles.temporary)")
-    let recount = try Recount.run(version.segments, settings) { found in
-      if let record = known[found.position] {
-        if record != (found.code, found.minute.index) { check.strange.append(found.position) }
-      } else if found.position < state.recounted.floor, found.minute.index < state.recounted.through,
-        found.minute.index >= state.minutesFrom
+    let settings = RecountSettings(files: files, temporary: "\(directory)/\(StoreFiles.temporary)", threads: 2)
+    let merge = try RecountMerge.run(
+      RecountRequest(
+        version.segments, recorded: recorded.positions(in: version.segments), markedBefore: Minute(index: .max)),
+      settings
+    ) { mark in
+      if let record = known[mark.position] {
+        if record != (mark.code, mark.minute.index) { check.strange.append(mark.position) }
+      } else if mark.position < state.recounted.floor, mark.minute.index < state.recounted.through,
+        mark.minute.index >= state.minutesFrom
       {
-        missed.append((found.code, found.minute.index))
+        missed.append((mark.code, mark.minute.index))
       } else {
         check.pending += 1
       }
     }
-    check.rawClicks = recount.summary.rows
+    check.rawClicks = merge.summary.rows
     check.missed = RowCount.counted(missed)
     func join(_ a: ClosedRange<Int64>?, _ b: ClosedRange<Int64>) -> ClosedRange<Int64> {
       a.map { min($0.lowerBound, b.lowerBound)...max($0.upperBound, b.upperBound) } ?? b

@@ -84,3 +84,16 @@ extension Version {
     return changed
   }
 }
+
+extension [RecordedRepeat] {
+  /// The positions that lie in these segments, each once; the repeats are in the order of positions.
+  func positions(in segments: [Segment]) -> [UInt64] {
+    guard let first = segments.first, let last = segments.last else { return [] }
+    let range = first.summary.positions.lowerBound..<last.summary.positions.upperBound
+    var positions: [UInt64] = []
+    for found in self where range.contains(found.position) && positions.last != found.position {
+      positions.append(found.position)
+    }
+    return positions
+  }
+}

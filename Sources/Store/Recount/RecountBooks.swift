@@ -15,7 +15,7 @@ struct RecountBooks {
   /// Rows are read from it and not from the newest version: a sabotage.
   var pinned: Version?
   /// Repeats of the pass that are new, by row and position; those of a row are recorded with its change.
-  var repeatsFound: [RemovedRepeat] = [] { didSet { next = 0 } }
+  var repeatsFound: [RepeatMark] = [] { didSet { next = 0 } }
   private var next = 0
 
   private(set) var corrections: [Correction] = []
@@ -55,7 +55,7 @@ struct RecountBooks {
   }
 
   /// The new repeats of a row, which come next.
-  private mutating func takeRepeats(of key: RowCount) -> ArraySlice<RemovedRepeat> {
+  private mutating func takeRepeats(of key: RowCount) -> ArraySlice<RepeatMark> {
     let start = next
     while next < repeatsFound.count, repeatsFound[next].code == key.code,
       repeatsFound[next].minute.index == key.bucket
@@ -63,7 +63,7 @@ struct RecountBooks {
     return repeatsFound[start..<next]
   }
 
-  private mutating func record(_ key: RowCount, stored: UInt64, due: UInt64, _ found: ArraySlice<RemovedRepeat>) {
+  private mutating func record(_ key: RowCount, stored: UInt64, due: UInt64, _ found: ArraySlice<RepeatMark>) {
     guard stored != due || !found.isEmpty else { return }
     // First what is no repeat, then the repeats: neither is ever below zero.
     let isCredit = sealed.contains(minute: key.bucket)
@@ -146,7 +146,7 @@ struct RecountBooks {
   }
 }
 
-extension RemovedRepeat {
+extension RepeatMark {
   /// The key of the row that counted it.
   fileprivate var row: RowCount { RowCount(code: code, bucket: minute.index, count: 0) }
 }

@@ -7,7 +7,7 @@ import Segments
 
 // What is due of a version, and what it says. Clicks are counted once in
 //
-//     deep       BASE + first copies among the segments' rows − recorded repeats whose first copy has retired
+//     deep       BASE + the segments' rows that a merge of them leaves without a mark
 //     changes    BASE + sums of the segments − recorded repeats − repeats found now
 //
 // beside the rows of a version with the credits of sealed months, and compared in two passes where only changes are asked for:
@@ -52,7 +52,7 @@ struct RecountTable {
   private struct Found {
     var counts: RowStream
     /// Repeats that no run has recorded, by row and position.
-    var new: [RemovedRepeat]
+    var new: [RepeatMark]
     /// Clicks that `counts` has and that count no longer, by row.
     var taken: [RowCount]
   }
@@ -109,27 +109,22 @@ struct RecountTable {
     let before = counted.first.map { first in
       version.segments.filter { $0.summary.positions.lowerBound < first.summary.positions.lowerBound }
     }
-    var repeats: [RemovedRepeat] = []
-    let recount = try Recount.run(
-      counted, lookBack: sabotaged(.noLookBack) ? [] : before ?? [], settings
-    ) { repeats.append($0) }
-    books.report.rawClicks = recount.summary.rows
-
     let recorded = try version.recordedRepeats(in: state.retired..<target.position)
-    let known = sabotaged(.removeRepeatsTwice) ? [] : Set(recorded.map(\.position))
-    let new = repeats.filter { !known.contains($0.position) && minutes.contains($0.minute.index) }
-      .sorted { ($0.code, $0.minute, $0.position) < ($1.code, $1.minute, $1.position) }
+    let known = sabotaged(.removeRepeatsTwice) ? [] : recorded.positions(in: counted)
+    var new: [RepeatMark] = []
+    let merge = try RecountMerge.run(
+      RecountRequest(
+        counted, older: sabotaged(.noLookBack) ? [] : before ?? [], recorded: known,
+        markedBefore: Minute(index: target.through)), settings
+    ) { if $0.origin == .found, minutes.contains($0.minute.index) { new.append($0) } }
+    books.report.rawClicks = merge.summary.rows
+    new.sort { ($0.code, $0.minute, $0.position) < ($1.code, $1.minute, $1.position) }
     if case .deep = scope {
-      // What the recount left out is left out; an earlier run's repeat that it takes for the first copy is not.
-      let left = Set(repeats.map(\.position))
-      let range = counted.first.map { $0.summary.positions.lowerBound..<counted.last!.summary.positions.upperBound }
-      let orphans = recorded.filter { !left.contains($0.position) && range?.contains($0.position) ?? false }
-      let counts = recount.counts()
+      let counts = merge.counts()
       return Found(
-        counts: RowStream(next: { [recount] in
-          _ = recount  // Its files go with it.
-          return try counts.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) }
-        }), new: new, taken: RowCount.counted(orphans.map { ($0.code, $0.minute) }))
+        counts: RowStream(next: {
+          try counts.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) }
+        }), new: new, taken: [])
     }
     let taken = recorded.map { ($0.code, $0.minute) } + new.map { ($0.code, $0.minute.index) }
     return Found(

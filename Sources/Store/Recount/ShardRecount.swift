@@ -66,7 +66,7 @@ struct ShardRecount {
     if sabotaged(.recountAbsolute) { books.pinned = version }
     let table = RecountTable(version, state, target: target, scope: scope)
     let seals = SealCheck(version: version, state: state, directory: core.directory, live: core.live)
-    try table.compare(to: writer, settings, seals, pacer, &books)
+    try table.compare(to: writer, context.mergeSettings(pacer), seals, pacer, &books)
     if case .deep = scope {
       try RollUpComparison(writer: writer, seals: seals, pacer: pacer).run(in: table.minutes, &books)
     }
@@ -77,14 +77,16 @@ struct ShardRecount {
     context.count { $0.recounts.add(report, isDry: isDry) }
     return report
   }
+}
 
-  /// How raw clicks are gone through.
-  private var settings: RecountSettings {
+extension MaintenanceContext {
+  /// How a merge of segments goes through raw clicks: within the budget, and making room at each batch of rows.
+  func mergeSettings(_ pacer: Pacer) -> RecountSettings {
     RecountSettings(
-      files: context.mergeFiles, temporary: "\(core.directory)/\(StoreFiles.temporary)",
-      shouldStop: { [pacer] in
+      files: mergeFiles, temporary: "\(core.directory)/\(StoreFiles.temporary)", threads: 2,
+      shouldStop: {
         do { try pacer.yield() } catch { return true }
         return false
-      }, progress: { [pacer] in pacer.progress($0, $1) })
+      }, progress: { pacer.progress($0, $1) })
   }
 }
