@@ -6,7 +6,15 @@ import Synchronization
 package final class ChildProcess: Sendable {
   /// Its process id; not to be used once it has ended.
   package let id: Int32
-  private let ended = Mutex<Int32?>(nil)
+  private let ended = Mutex<(code: Int32, usage: Usage)?>(nil)
+
+  /// What a process has taken of the machine, all its threads together.
+  package struct Usage: Equatable, Sendable {
+    /// User and system time, ns.
+    package var cpu: Int64
+    /// The most memory it had at once, bytes; never less than what the process had that started it.
+    package var peakMemory: Int64
+  }
 
   /// Starts `path` with `arguments` (without the name). Output and errors go to the end of the file `log`. With `follows`
   /// it is killed when the calling thread ends, however that ends.
@@ -38,25 +46,32 @@ package final class ChildProcess: Sendable {
   @discardableResult
   package func wait() -> Int32 {
     ended.withLock { known in
-      if let known { return known }
-      var status: Int32 = 0
-      while unsafe waitpid(id, &status, 0) < 0, errno == EINTR {}
-      let code = status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
-      known = code
-      return code
+      while known == nil, !reap(0, &known), errno == EINTR {}
+      // Somebody else has waited for it: nobody knows its end.
+      let end = known ?? (0, Usage(cpu: 0, peakMemory: 0))
+      known = end
+      return end.code
     }
   }
 
   /// The exit status if the process has ended, without waiting.
   package var exitStatus: Int32? {
     ended.withLock { known in
-      if let known { return known }
-      var status: Int32 = 0
-      guard unsafe waitpid(id, &status, WNOHANG) == id else { return nil }
-      let code = status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
-      known = code
-      return code
+      if known == nil { _ = reap(WNOHANG, &known) }
+      return known?.code
     }
+  }
+
+  /// What it has taken, once `wait` or `exitStatus` has told of its end.
+  package var usage: Usage? { ended.withLock { $0?.usage } }
+
+  /// Asks for the end of the process; false where it has not ended, or cannot be asked.
+  private func reap(_ options: Int32, _ end: inout (code: Int32, usage: Usage)?) -> Bool {
+    var status: Int32 = 0
+    var usage = rusage()
+    guard unsafe wait4(id, &status, options, &usage) == id else { return false }
+    end = (status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f), Usage(usage))
+    return true
   }
 
   /// The path of the program that is running now.
@@ -64,5 +79,13 @@ package final class ChildProcess: Sendable {
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count - 1)
     return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
+extension ChildProcess.Usage {
+  fileprivate init(_ usage: rusage) {
+    func nanoseconds(_ time: timeval) -> Int64 { Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_usec) * 1_000 }
+    cpu = nanoseconds(usage.ru_utime) + nanoseconds(usage.ru_stime)
+    peakMemory = Int64(usage.ru_maxrss) << 10
   }
 }
