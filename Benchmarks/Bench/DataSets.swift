@@ -1,3 +1,4 @@
+import Clicks
 import Glibc
 import Platform
 import Traffic
@@ -7,9 +8,9 @@ import Traffic
 //   clicks    20,000,000 clicks of one day on 1,000,000 ads, Zipf with exponent 1.05 over scrambled numbers, in the order of
 //             their arrival. 99 % happened inside ±5 s of it, 1 % up to ten minutes before. Three of every hundred repeat an
 //             impression of the last 30 minutes. Ids are random, or version 7 and minted an exponential time (mean 60 s)
-//             before the click.
+//             before the click. Or skewed: 4,000,000 clicks on 100,000 ads with exponent 1.3, so that one ad has a quarter
 //   minutes   what an exact count makes of them: clicks per (ad, minute), repeats left out, ordered
-//   dense     1,000 ads × 30 days × every minute, Poisson with mean 3: 43,200,000 rows, ordered
+//   dense     1,000 ads × 30 days × every minute, Poisson with mean 3: 43,200,000 rows, ordered; beside skewed clicks one ad
 //
 // A scale makes fewer clicks and fewer ads of both.
 
@@ -19,6 +20,17 @@ package struct DataSets: Sendable {
   package enum Identifiers: String, CaseIterable, Sendable {
     case random
     case v7
+  }
+
+  /// How clicks are spread over ads.
+  package enum Spread: String, CaseIterable, Sendable {
+    case usual
+    case skewed
+
+    /// Clicks at scale 1, and their ads.
+    package var clicks: Int { self == .usual ? 20_000_000 : 4_000_000 }
+    package var ads: Int { self == .usual ? 1_000_000 : 100_000 }
+    var exponent: Double { self == .usual ? 1.05 : 1.3 }
   }
 
   let eventTime: Column<Int64>
@@ -36,9 +48,6 @@ package struct DataSets: Sendable {
     let count: Column<UInt64>
   }
 
-  /// Clicks at scale 1, and their ads.
-  package static let clicks = 20_000_000
-  package static let ads = 1_000_000
   /// Rows of the dense table at scale 1, and its ads.
   package static let denseAds = 1_000
   package static let denseMinutes = 30 * 1_440
@@ -70,13 +79,29 @@ package struct DataSets: Sendable {
     else { throw BenchFailure("\(directory): the columns of a table do not have one length") }
   }
 
+  /// Different clicks: what remains without the repeats.
+  var distinct: UInt64 { (0..<minutes.count.count).reduce(0) { $0 + minutes.count[$1] } }
+
+  /// The keys of ads by their numbers; an ad's id is its number.
+  func keys() -> [AdKey] {
+    let last = (0..<minutes.ad.count).reduce(0) { max($0, minutes.ad[$1]) }
+    return (0...last).map { AdKey(AdID("\($0)")!) }
+  }
+
+  /// What is added to times, ms, so that the day ends in the minute before `end`: whole minutes, so that counts stay.
+  func shift(toEnd end: Int64) -> Int64 {
+    let distance = end - Self.day - Self.dayLength
+    return (distance - (distance % 60_000 + 60_000) % 60_000)
+  }
+
   /// Writes all columns into `directory`, which must exist. `scale` is above 0 and at most 1.
   package static func write(
-    _ files: any FileSystem, _ directory: String, scale: Double = 1, identifiers: Identifiers = .random
+    _ files: any FileSystem, _ directory: String, scale: Double = 1, identifiers: Identifiers = .random,
+    spread: Spread = .usual
   ) throws {
     var clicks = ClickTable(
-      clicks: max(1_000, Int(Double(Self.clicks) * scale)), ads: max(100, Int(Double(Self.ads) * scale)),
-      identifiers: identifiers)
+      clicks: max(1_000, Int(Double(spread.clicks) * scale)), ads: max(100, Int(Double(spread.ads) * scale)),
+      exponent: spread.exponent, identifiers: identifiers)
     let keys = try clicks.write(files, directory)
     try writeRows(files, "\(directory)/minutes") { emit in
       var start = 0
@@ -90,7 +115,7 @@ package struct DataSets: Sendable {
     try writeRows(files, "\(directory)/dense") { emit in
       var chance = SplitMix64(seed: 43)
       let poisson = Poisson(mean: 3)
-      for ad in 0..<max(1, UInt32(Double(denseAds) * scale)) {
+      for ad in 0..<(spread == .skewed ? 1 : max(1, UInt32(Double(denseAds) * scale))) {
         for minute in 0..<Int64(denseMinutes) { try emit(ad, denseStart + minute, poisson.sample(&chance)) }
       }
     }
@@ -130,10 +155,10 @@ private struct ClickTable {
     var isRepeat = false
   }
 
-  init(clicks: Int, ads: Int, identifiers: DataSets.Identifiers) {
+  init(clicks: Int, ads: Int, exponent: Double, identifiers: DataSets.Identifiers) {
     self.clicks = clicks
     self.identifiers = identifiers
-    zipf = Zipf(count: ads, exponent: 1.05)
+    zipf = Zipf(count: ads, exponent: exponent)
     scrambled = (0..<UInt32(ads)).shuffled(using: &chance)
     recent = Array(repeating: Impression(), count: max(1, clicks / 48))
   }

@@ -64,6 +64,17 @@ import Testing
     #expect(zip(keys, keys.dropFirst()).allSatisfy { ($0.ad, $0.minute) < ($1.ad, $1.minute) })
   }
 
+  @Test func aQuarterOfSkewedClicksIsOnOneAd() throws {
+    let directory = try TemporaryDirectory("tally-bench")
+    try DataSets.write(files, directory.path, scale: 0.005, spread: .skewed)
+    let ads = try column(directory, "clicks.ad.u64")
+    let most = Dictionary(grouping: ads) { $0 }.values.map(\.count).max()!
+    #expect(ads.count == 20_000 && ads.max()! < 500)
+    // Zipf with exponent 1.3 over 500 ads gives the first one 0.29.
+    #expect((5_400...6_200).contains(most), "\(most)")
+    #expect(try column(directory, "minutes.count.u64").reduce(0, +) == 19_400)
+  }
+
   @Test func theDenseTableHasEveryMinute() throws {
     let directory = try TemporaryDirectory("tally-bench")
     try write(directory)

@@ -20,7 +20,7 @@ package enum BenchCommand {
     "server-pid", processList, "click: the processes of that server, for its CPU time")
 
   private static let data = Option<String>(
-    "data", .text("DIR"), "columnar, recount: the data sets that --write-data wrote, instead of small ones of its own")
+    "data", .text("DIR"), "the data sets that --write-data wrote; without it columnar and recount make small ones")
   private static let copies = Option<Int64>(
     "copies", .count(1...100), "recount: so many such days one behind the other", standard: "1")
   private static let threads = Option<Int64>("threads", .count(1...2), "recount: threads", standard: "2")
@@ -32,6 +32,16 @@ package enum BenchCommand {
   private static let identifiers = Option<String>(
     "ids", .choice(DataSets.Identifiers.allCases.map(\.rawValue)), "--write-data: kind of the impression ids",
     standard: "random")
+  private static let spread = Option<String>(
+    "spread", .choice(DataSets.Spread.allCases.map(\.rawValue)),
+    "--write-data: how clicks are spread over ads; skewed makes 4 million, a quarter of them on one ad",
+    standard: "usual")
+  private static let writtenStore = Option<String>(
+    "write-store", .text("DIR"),
+    "commits the clicks of --data into a new store DIR as /click does, so that repeats count, and runs nothing")
+  private static let checkedStore = Option<String>(
+    "check-store", .text("DIR"),
+    "holds the minute table of store DIR against the exact count of --data, and runs nothing")
 
   private static let decimal = ValueReader<Double>("X") { text throws(ValueFault) in
     guard let value = Double(text), value > 0, value <= 1 else {
@@ -57,8 +67,8 @@ package enum BenchCommand {
       quick.declaration, list.declaration, runs.declaration, warmUps.declaration, way.declaration,
       connections.declaration, requests.declaration, against.declaration, processes.declaration, data.declaration,
       queries.declaration, copies.declaration, threads.declaration, written.declaration, fraction.declaration,
-      identifiers.declaration,
-      Option<String>.format.declaration,
+      identifiers.declaration, spread.declaration,
+      writtenStore.declaration, checkedStore.declaration, Option<String>.format.declaration,
     ],
     examples: ["tally bench --quick", "tally bench click --way closed --runs 7 --format json"]
   ) { arguments, console in
@@ -73,7 +83,18 @@ package enum BenchCommand {
       try files.createDirectory(directory)
       try DataSets.write(
         files, directory, scale: arguments[fraction] ?? 1,
-        identifiers: arguments[identifiers].flatMap(DataSets.Identifiers.init(rawValue:)) ?? .random)
+        identifiers: arguments[identifiers].flatMap(DataSets.Identifiers.init(rawValue:)) ?? .random,
+        spread: arguments[spread].flatMap(DataSets.Spread.init(rawValue:)) ?? .usual)
+      return .done
+    }
+    if let directory = arguments[writtenStore] {
+      let end = console.environment.time.wall() - BrowserStore.age
+      console.print(try BrowserStore.write(directory, try dataSets(arguments), end: end).json)
+      return .done
+    }
+    if let directory = arguments[checkedStore] {
+      let (rows, clicks) = try StoreCheck.compare(directory, try dataSets(arguments))
+      console.print("{\"rows\":\(rows),\"clicks\":\(clicks)}")
       return .done
     }
     var options = BenchOptions()
@@ -102,5 +123,13 @@ package enum BenchCommand {
     }
     if !isTable { console.print(BenchReport.json(figures)) }
     return .done
+  }
+
+  /// The data sets that a store is made of, or held against.
+  private static func dataSets(_ arguments: Arguments) throws -> DataSets {
+    guard let directory = arguments[data] else {
+      throw UsageError("--write-store and --check-store need --data", command: "bench")
+    }
+    return try DataSets(KernelFileSystem(), directory)
   }
 }
