@@ -48,7 +48,7 @@ let modules: [(name: String, imports: [String])] = [
     "Bench",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments", "Dedup",
-      "Minutes", "Reconciliation", "Store", "Shards", "Catalog", "Traffic", "Demo",
+      "Minutes", "Store", "Shards", "Catalog", "Traffic", "Demo",
     ]
   ),
   (

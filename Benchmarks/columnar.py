@@ -3,9 +3,7 @@
 
 It runs under the Python that has the engines, a process for each engine and round:
 
-    columnar.py duckdb|clickhouse|polars|spark DATA DIRECTORY [--queries N]
-
-Polars and Spark have no files of their own; they recount the clicks alone.
+    columnar.py duckdb|clickhouse DATA DIRECTORY [--queries N]
 
 Answers are compared with what numpy makes of the same columns: an engine that is fast and wrong ends with an error.
 """
@@ -47,21 +45,6 @@ class Data:
         first = int(self.dense["minute"][0])
         length = int(numpy.searchsorted(self.dense["ad"], 1)) or len(self.dense["ad"])
         return self.dense["clicks"][ad * length + start - first:ad * length + end - first]
-
-
-def memory(what, process="self"):
-    """MB that this process takes, or another one, of /proc: VmRSS now, VmHWM at most."""
-    with open(f"/proc/{process}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(what + ":")) / 1000
-
-
-def recounted(figures, body):
-    """Time and memory of a recount; memory is what it takes beyond what the process had."""
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-    before = memory("VmRSS")
-    figures["time@day"] = timed(body)
-    figures["memory@day"] = memory("VmHWM") - before
 
 
 def timed(body):
@@ -122,98 +105,8 @@ class DuckDB:
         _, figures["bytes@clicks-by-ad"] = self.load("clicks-ad", data.clicks, "ad, event_ms")
         figures["load@minutes"], figures["bytes@minutes"] = self.load("minutes", data.minutes)
         figures["load@dense"], figures["bytes@dense"] = self.load("dense", data.dense)
-        self.recount(data, figures)
         self.open("dense")
         return figures
-
-    def recount(self, data, figures):
-        """Of each identity the click with the lowest row number; the table is in its file, synced."""
-        self.open("clicks")
-
-        def body():
-            self.connection.execute(
-                "CREATE TABLE counts AS SELECT ad, minute, count(*) AS clicks FROM "
-                "(SELECT ad, arg_min(event_ms, rowid) // 60000 AS minute FROM rows GROUP BY ad, id_high, id_low) "
-                "GROUP BY ad, minute ORDER BY ad, minute")
-            self.connection.execute("CHECKPOINT")
-
-        recounted(figures, body)
-        answer = self.connection.execute("SELECT count(*), sum(clicks) FROM counts").fetchone()
-        expect_counts(data, *answer)
-        self.connection.close()
-
-
-class Polars:
-    """Columns in memory; the table ends as a Parquet file, synced."""
-
-    def __init__(self, directory):
-        import polars
-        self.polars = polars
-        self.path = os.path.join(directory, "counts.parquet")
-
-    def measure(self, data):
-        polars = self.polars
-        figures = {}
-        frame = polars.DataFrame(data.clicks)
-
-        def body():
-            # Rows of a group keep their order, so the first is the one with the lowest number.
-            table = (
-                frame.lazy().group_by("ad", "id_high", "id_low").agg(polars.col("event_ms").first())
-                .group_by("ad", (polars.col("event_ms") // 60_000).alias("minute")).agg(polars.len().alias("clicks"))
-                .sort("ad", "minute").collect())
-            table.write_parquet(self.path)
-            with open(self.path, "rb+") as file:
-                os.fsync(file.fileno())
-            self.table = table
-
-        recounted(figures, body)
-        expect_counts(data, self.table.height, self.table["clicks"].sum())
-        return figures
-
-
-class Spark:
-    """A Parquet file in, a directory of Parquet files out, synced. The work is the Java process's, and so is the memory, which is
-    all of it; the start of the process is not counted."""
-
-    def __init__(self, directory):
-        from pyspark.sql import SparkSession
-        self.source = os.path.join(directory, "clicks.parquet")
-        self.path = os.path.join(directory, "counts")
-        self.session = (
-            SparkSession.builder.master("local[2]").config("spark.driver.memory", "8g").config("spark.ui.enabled", "false")
-            .config("spark.ui.showConsoleProgress", "false")
-            .config("spark.sql.shuffle.partitions", "8").config("spark.local.dir", directory)
-            .config("spark.driver.bindAddress", "127.0.0.1").config("spark.driver.host", "127.0.0.1").getOrCreate())
-        self.session.sparkContext.setLogLevel("ERROR")
-        self.process = self.session.sparkContext._gateway.proc.pid
-
-    def measure(self, data):
-        import pyarrow
-        from pyarrow import parquet
-        from pyspark.sql import functions
-        # Spark has no unsigned numbers of 64 bits; as signed ones they are equal where they were.
-        columns = {name: column.view("<i8") if column.dtype == "<u8" else column for name, column in data.clicks.items()}
-        columns["number"] = numpy.arange(len(columns["ad"]), dtype="<i4")
-        parquet.write_table(pyarrow.table(columns), self.source, row_group_size=1_000_000)
-
-        def body():
-            (self.session.read.parquet(self.source).groupBy("ad", "id_high", "id_low")
-                .agg(functions.min_by("event_ms", "number").alias("event_ms"))
-                .groupBy("ad", functions.expr("event_ms div 60000").alias("minute")).count()
-                .write.parquet(self.path))
-            os.sync()
-
-        figures = {"time@day": timed(body), "memory@day": memory("VmHWM", self.process)}
-        counts = self.session.read.parquet(self.path)
-        expect_counts(data, counts.count(), counts.agg(functions.sum("count")).first()[0])
-        self.session.stop()
-        return figures
-
-
-def expect_counts(data, rows, clicks):
-    expect(int(rows) == len(data.minutes["ad"]), f"{rows} rows of the recount")
-    expect(int(clicks) == int(data.minutes["clicks"].sum(dtype="u8")), f"{clicks} clicks of the recount")
 
 
 class ClickHouse:
@@ -270,22 +163,7 @@ class ClickHouse:
             figures[f"load@{name}"], figures[f"bytes@{name}"], _ = self.load(name, columns, rows, "ad, minute")
             _, figures[f"bytes@{name}-tuned"], _ = self.load(f"{name}_tuned", columns, tuned, "ad, minute")
             self.session.query(f"DROP TABLE bench.{name}_tuned SYNC")
-        self.recount(data, figures)
         return figures
-
-    def recount(self, data, figures):
-        """Of each identity the click with the lowest row number, from a table in the order of arrival; the result is synced."""
-        clicks = {**data.clicks, "number": numpy.arange(len(data.clicks["ad"]), dtype="<u4")}
-        self.load("arrived", clicks, ["Int64", "UInt32", "UInt64", "UInt64", "UInt32"], "number")
-        self.session.query(
-            "CREATE TABLE bench.counts (ad UInt32, minute UInt32, clicks UInt32) ENGINE = MergeTree ORDER BY (ad, minute) "
-            "SETTINGS fsync_after_insert = 1, fsync_part_directory = 1")
-        recounted(figures, lambda: self.session.query(
-            "INSERT INTO bench.counts SELECT ad, minute, count() FROM "
-            "(SELECT ad, intDiv(argMin(event_ms, number), 60000) AS minute FROM bench.arrived GROUP BY ad, id_high, id_low) "
-            "GROUP BY ad, minute"))
-        rows, clicks = self.session.query("SELECT count(), sum(clicks) FROM bench.counts", "CSV").data().split(",")
-        expect_counts(data, rows, clicks)
 
 
 def ask(engine, data, queries, figures):
@@ -323,16 +201,15 @@ def ask(engine, data, queries, figures):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("engine", choices=["duckdb", "clickhouse", "polars", "spark"])
+    parser.add_argument("engine", choices=["duckdb", "clickhouse"])
     parser.add_argument("data")
     parser.add_argument("directory")
     parser.add_argument("--queries", type=int, default=300)
     options = parser.parse_args()
     data = Data(options.data)
-    engine = {"duckdb": DuckDB, "clickhouse": ClickHouse, "polars": Polars, "spark": Spark}[options.engine](options.directory)
+    engine = {"duckdb": DuckDB, "clickhouse": ClickHouse}[options.engine](options.directory)
     figures = engine.measure(data)
-    if options.engine not in ("polars", "spark"):
-        ask(engine, data, options.queries, figures)
+    ask(engine, data, options.queries, figures)
     print(json.dumps({name: float(value) for name, value in figures.items()}))
 
 

@@ -66,11 +66,10 @@ package struct Benchmark: Sendable {
         queries: options.queries ?? options.scale.pick(20, 300, 1_000), tiers: ShardOptions().runTiers)
       return { try benchmark.run(options.time) }
     },
-    Benchmark(name: "recount", summary: "a day's segments to the exact table and one segment; ten new minutes: s") {
+    Benchmark(name: "recount", summary: "tally reconcile of a day in which repeats were counted, and once more: s") {
       options in
       let benchmark = try RecountBenchmark(
-        directory: options.dataDirectory, scale: options.scale.pick(0.0001, 0.05, 0.25), copies: options.copies,
-        threads: options.threads)
+        program: options.program, directory: options.dataDirectory, scale: options.scale.pick(0.0001, 0.05, 0.25))
       return { try benchmark.run(options.time) }
     },
     Benchmark(name: "lookup", summary: "ids looked up in all segments, there and absent, warm and cold: µs an id") {
@@ -106,10 +105,11 @@ package struct BenchOptions: Sendable {
   package var runs = 5
   package var warmUps = 1
 
+  /// The program to serve and to recount with.
+  package var program = ChildProcess.ownPath
+
   // Of the click path alone.
 
-  /// The program to serve with.
-  package var program = ChildProcess.ownPath
   /// Further arguments for it.
   package var serverArguments: [String] = []
   /// Another server to drive instead, `HOST:PORT`, and the processes whose CPU time is its own.
@@ -123,10 +123,6 @@ package struct BenchOptions: Sendable {
 
   /// Where the data sets of `columnar` and `recount` are; nil: small ones are made for the run.
   package var dataDirectory: String?
-  /// How many days like that of the data sets `recount` gets to do.
-  package var copies = 1
-  /// Threads of `recount`.
-  package var threads = 2
   /// Queries of each kind; nil: as the scale says.
   package var queries: Int?
 

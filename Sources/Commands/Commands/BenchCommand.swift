@@ -21,9 +21,6 @@ package enum BenchCommand {
 
   private static let data = Option<String>(
     "data", .text("DIR"), "the data sets that --write-data wrote; without it columnar and recount make small ones")
-  private static let copies = Option<Int64>(
-    "copies", .count(1...100), "recount: so many such days one behind the other", standard: "1")
-  private static let threads = Option<Int64>("threads", .count(1...2), "recount: threads", standard: "2")
   private static let queries = Option<Int64>("queries", .count(1...1_000_000), "columnar: queries of each kind")
   private static let written = Option<String>(
     "write-data", .text("DIR"), "writes these data sets into DIR, for other programs too, and runs nothing")
@@ -66,8 +63,7 @@ package enum BenchCommand {
     options: [
       quick.declaration, list.declaration, runs.declaration, warmUps.declaration, way.declaration,
       connections.declaration, requests.declaration, against.declaration, processes.declaration, data.declaration,
-      queries.declaration, copies.declaration, threads.declaration, written.declaration, fraction.declaration,
-      identifiers.declaration, spread.declaration,
+      queries.declaration, written.declaration, fraction.declaration, identifiers.declaration, spread.declaration,
       writtenStore.declaration, checkedStore.declaration, Option<String>.format.declaration,
     ],
     examples: ["tally bench --quick", "tally bench click --way closed --runs 7 --format json"]
@@ -109,8 +105,6 @@ package enum BenchCommand {
     options.serverProcesses = arguments[processes] ?? []
     options.dataDirectory = arguments[data]
     options.queries = arguments[queries].map(Int.init)
-    options.copies = Int(arguments[copies] ?? 1)
-    options.threads = Int(arguments[threads] ?? 2)
     let isTable = if case .table = arguments.format { true } else { false }
     if isTable { console.print(BenchReport.heading) }
     let figures = try BenchRunner.run(options) { benchmark in
