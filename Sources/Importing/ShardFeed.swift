@@ -5,9 +5,9 @@ import Store
 import Synchronization
 
 // A shard at the end of an import: a thread of its own commits what comes, in the order in which it comes, and does the
-// background's work between two pieces. Nothing else touches the shard.
+// steps of its maintenance between two pieces. Nothing else touches the shard.
 //
-//   reader ──pieces──▶ [ at most 2 wait ] ──▶ commit, commit, … with the piece's progress in its last frame ─▶ background
+//   reader ──pieces──▶ [ at most 2 wait ] ──▶ commit, commit, … with the piece's progress in its last frame ─▶ maintenance
 
 /// What the reader hands to a shard: the clicks of some lines that belong to it, and how far the source is with them.
 struct ImportPiece: Sendable {
@@ -93,7 +93,7 @@ final class ShardFeed: @unchecked Sendable {
       }
       state.withLock { $0.pending -= 1 }
       bell.ring()
-      while shard.upkeep.turn() {}
+      while shard.maintenance.turn() {}
     }
     if state.withLock({ $0.failure == nil }) {
       // Nothing more will come of it: event time is where the clock is, as after any silence, and minutes close by that.
@@ -102,7 +102,7 @@ final class ShardFeed: @unchecked Sendable {
       }
       do {
         // What is in segments need not be read again by the next opening.
-        try shard.upkeep.perform(.sealLog)
+        try shard.maintenance.perform(.sealLog)
       } catch { state.withLock { $0.failure = "\(error)" } }
     }
     shard.maintain()

@@ -2,7 +2,7 @@ import Clicks
 import Corrections
 import Store
 
-// The background: how far the files of each shard are, what they weigh, what was done for it.
+// Maintenance: how far the files of each shard are, what they weigh, what was done for it.
 
 extension ServiceContext {
   func maintenance(_ writer: inout MetricsWriter) {

@@ -94,7 +94,7 @@ package struct ServeSettings: Sendable {
   package var catalogCache = 64 << 20
   /// How fast the rows of the catalog are checked.
   package var catalogPace = CatalogCheckPace()
-  /// Log slots, dedup horizon, lateness, retention, disk reserve, the clock; the background keeps to a budget.
+  /// Log slots, dedup horizon, lateness, retention, disk reserve, the clock; maintenance keeps to a budget.
   package var shardOptions = ServeSettings.servingOptions
   /// Connections, sizes and times of HTTP.
   package var loopSettings = LoopSettings()

@@ -167,7 +167,7 @@ package final class Server {
     let routes = RouteKeeper(hotAds, report: report)
     try routes.start()
     routeKeeper = routes
-    let maintenance = MaintenanceThreads(context, store.shards.map(\.upkeep))
+    let maintenance = MaintenanceThreads(context, store.shards.map(\.maintenance))
     try maintenance.start()
     self.maintenance = maintenance
     let checks = Worker<Void>("checks")

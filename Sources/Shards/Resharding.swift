@@ -58,7 +58,7 @@ package struct Resharding {
   private var files: any FileSystem { environment.files }
 
   /// - Parameters:
-  ///   - options: as a server of the store would have them; what the background may use plays no part.
+  ///   - options: as a server of the store would have them; what maintenance may use plays no part.
   ///   - progress: told now and then how far each part is.
   package init(
     _ environment: Environment, _ path: String, options: ShardOptions,
@@ -261,10 +261,10 @@ package struct Resharding {
     let history = old.history.dealt(table)
     for (number, shard) in store.shards.enumerated() {
       progress("counting", UInt64(number), UInt64(store.shards.count))
-      try shard.upkeep.adoptBase(base[number])
-      try shard.upkeep.rebuildRuns()
-      try shard.upkeep.adoptCorrections(history.parts[number], lastRun: history.lastRun)
-      if old.minutesFrom > .min, old.minutesFrom < .max { try shard.upkeep.dropMinutes(before: old.minutesFrom) }
+      try shard.maintenance.adoptBase(base[number])
+      try shard.maintenance.rebuildRuns()
+      try shard.maintenance.adoptCorrections(history.parts[number], lastRun: history.lastRun)
+      if old.minutesFrom > .min, old.minutesFrom < .max { try shard.maintenance.dropMinutes(before: old.minutesFrom) }
     }
     try copyExternal(old, table, store)
     var totals: [Minute: UInt64] = [:]
@@ -304,7 +304,7 @@ package struct Resharding {
         let keepsVersions = !name.hasPrefix("verdict.")
         var rows = [[ExternalRow]](repeating: [], count: table.shards)
         func flush(_ home: Int) throws {
-          if !rows[home].isEmpty { try store.shards[home].upkeep.upsert(name, rows[home]) }
+          if !rows[home].isEmpty { try store.shards[home].maintenance.upsert(name, rows[home]) }
           rows[home] = []
         }
         var cursor = try MergeCursor(runs)

@@ -55,8 +55,8 @@ import Testing
     let opened = try Store.open(.kernel, session.data, options: options)
     usleep(3_200_000)
     for shard in opened.shards {
-      try shard.upkeep.recount(.changes)
-      try shard.upkeep.retain()
+      try shard.maintenance.recount(.changes)
+      try shard.maintenance.retain()
       #expect(shard.state.retired == shard.state.sealed)
       shard.maintain()
       shard.close()

@@ -42,7 +42,7 @@ import Testing
     #expect(session.run("corrections 42 --data-dir DATA").talk.contains("0 corrections"))
     try open(session) { shard in
       let rows = try shard.live.rows()
-      try shard.upkeep.plant([
+      try shard.maintenance.plant([
         (ad: rows[0].ad, bucket: rows[0].minute.index, change: 9),
         (ad: rows[1].ad, bucket: rows[1].minute.index, change: -Int64(rows[1].clicks)),
         (ad: rows[0].ad, bucket: rows.last!.minute.index + 3, change: 4),

@@ -35,7 +35,7 @@ import Testing
       shard.commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
       machine.time.advance(milliseconds: Int64(generator.edge(in: 0...60_000_000)))
       shard.maintain()
-      if generator.oneIn(2) { try shard.upkeep.settle() } else { for _ in 0..<5 { _ = shard.upkeep.turn() } }
+      if generator.oneIn(2) { try shard.maintenance.settle() } else { for _ in 0..<5 { _ = shard.maintenance.turn() } }
       shard.maintain()
     }
     let retired = shard.state.retired

@@ -72,13 +72,17 @@ import Testing
       if generator.oneIn(4) {
         let ad = AdKey(rawValue: UInt64(generator.small(in: 1...9)))
         let row = ExternalRow(ad: ad, minute: Minute(containing: now), value: next, version: next)
-        try store.shards[table.home(of: ad)].upkeep.upsert("sink", [row])
+        try store.shards[table.home(of: ad)].maintenance.upsert("sink", [row])
       }
       machine.time.advance(milliseconds: Int64(generator.edge(in: 0...60_000_000)))
       for shard in store.shards {
         shard.maintain()
-        if generator.oneIn(3) { try shard.upkeep.recount(.deep(nil)) }
-        if generator.oneIn(2) { try shard.upkeep.settle() } else { for _ in 0..<5 { _ = shard.upkeep.turn() } }
+        if generator.oneIn(3) { try shard.maintenance.recount(.deep(nil)) }
+        if generator.oneIn(2) {
+          try shard.maintenance.settle()
+        } else {
+          for _ in 0..<5 { _ = shard.maintenance.turn() }
+        }
         shard.maintain()
       }
     }
@@ -246,7 +250,7 @@ import Testing
     machine.time.advance(milliseconds: 400_000)
     for shard in store.shards {
       shard.maintain()
-      try shard.upkeep.settle()
+      try shard.maintenance.settle()
       shard.maintain()
       shard.close()
     }

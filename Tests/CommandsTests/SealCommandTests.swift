@@ -110,7 +110,7 @@ import Testing
     let rows = try store.shards[0].live.rows()
     let row = try #require(last ? rows.last : rows.first)
     for (key, width) in [(RunTableKey.minutes, Int64(1)), (.hours, 60), (.days, 1_440)] where isWhole || width == 1 {
-      try store.shards[0].upkeep.plant([(ad: row.ad, bucket: row.minute.index / width, change: change)], in: key)
+      try store.shards[0].maintenance.plant([(ad: row.ad, bucket: row.minute.index / width, change: change)], in: key)
     }
     store.shards[0].close()
   }

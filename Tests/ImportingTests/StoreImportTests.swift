@@ -182,9 +182,9 @@ import Testing
     #expect(state.sealed == state.applied && state.floor == state.applied && state.extents.count == 1)
     #expect(state.applied == UInt64(Set(lines.map(\.id)).count))
     options.takesClicks = false
-    let upkeep = try Store.open(machine.environment, "/data", shards: 1, options: options).shards[0]
-    #expect(upkeep.dedupStatistics.liveKeys == 0)
-    try upkeep.upkeep.settle()
+    let shard = try Store.open(machine.environment, "/data", shards: 1, options: options).shards[0]
+    #expect(shard.dedupStatistics.liveKeys == 0)
+    try shard.maintenance.settle()
   }
 
   @Test func whatDoesNotCountIsNamed() throws {

@@ -59,9 +59,9 @@ private struct Days {
       machine.time.advance(milliseconds: Int64(generator.edge(in: 0...40_000_000)))
       shard.maintain()
       switch generator.next() % 4 {
-      case 0: try shard.upkeep.settle()
-      case 1: try shard.upkeep.checkpoint()
-      default: for _ in 0..<generator.small(in: 0...20) { _ = shard.upkeep.turn() }
+      case 0: try shard.maintenance.settle()
+      case 1: try shard.maintenance.checkpoint()
+      default: for _ in 0..<generator.small(in: 0...20) { _ = shard.maintenance.turn() }
       }
       shard.maintain()
     }
@@ -127,7 +127,7 @@ private struct Days {
     for _ in 0..<8 {
       machine.time.advance(milliseconds: 86_400_000)
       shard.maintain()
-      try shard.upkeep.settle()
+      try shard.maintenance.settle()
     }
     #expect(shard.state.minutesFrom > from.index)
     let to = Minute(index: from.index + 1_440)

@@ -39,10 +39,10 @@ import Testing
 
     // One shard closes the minute, the other does not know yet: it is provisional until both have.
     machine.time.advance(milliseconds: 120_000)
-    while store.shards[0].upkeep.turn() {}
+    while store.shards[0].maintenance.turn() {}
     #expect(try ask().points.map(\.status) == [.provisional, .provisional])
     #expect(try ask("status=final").points.isEmpty)
-    while store.shards[1].upkeep.turn() {}
+    while store.shards[1].maintenance.turn() {}
     let closed = try ask()
     #expect(closed.points.map(\.status) == [.closed, .provisional])
     #expect(closed.completeThrough == Minute(index: first.index + 1))

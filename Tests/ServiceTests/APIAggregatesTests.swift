@@ -26,7 +26,7 @@ import Testing
         "series":[{"minute":"2025-06-15T15:07:00Z","clicks":7,"status":"provisional"}]}\n
         """)
     harness.machine.time.advance(milliseconds: 181_000)
-    for shard in harness.store.shards { while shard.upkeep.turn() {} }
+    for shard in harness.store.shards { while shard.maintenance.turn() {} }
     let later = harness.get(path + "?from=-5m&fill=zero&limit=2", harness.read)
     #expect(later.json["total"] == .integer(7) && later.header("X-Tally-Total") == "7")
     #expect(later.json["completeThrough"] == "2025-06-15T15:08:00Z")

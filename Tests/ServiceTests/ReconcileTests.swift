@@ -16,11 +16,11 @@ import Testing
     harness.put("a")
     try harness.click("a", 7)
     harness.machine.time.advance(milliseconds: 300_000)
-    for shard in harness.store.shards { while shard.upkeep.turn() {} }
+    for shard in harness.store.shards { while shard.maintenance.turn() {} }
     let shard = try #require(harness.store.shards.first { $0.live.summary.clicks > 0 })
     let key = AdKey(AdID("a")!)
     let minute = try #require(try shard.live.rows().first).minute
-    try shard.upkeep.plant([(ad: key, bucket: minute.index, change: 5)])
+    try shard.maintenance.plant([(ad: key, bucket: minute.index, change: 5)])
     return shard
   }
 
@@ -29,9 +29,9 @@ import Testing
   @Test func aPointIsReconciledUntilAClickChangesIt() throws {
     let shard = try damaged()
     #expect(series()["total"] == .integer(12) && series()["reconciledThrough"] == .null)
-    #expect(shard.upkeep.counters.books.drift == 5)
-    for shard in harness.store.shards { try shard.upkeep.recount(.deep(nil)) }
-    #expect(shard.upkeep.counters.books.drift == 0 && shard.upkeep.counters.recounts.lastDrift == 1)
+    #expect(shard.maintenance.counters.books.drift == 5)
+    for shard in harness.store.shards { try shard.maintenance.recount(.deep(nil)) }
+    #expect(shard.maintenance.counters.books.drift == 0 && shard.maintenance.counters.recounts.lastDrift == 1)
     let after = series()
     #expect(after["total"] == .integer(7) && after["reconciledThrough"] == after["completeThrough"])
     #expect(after["series"]?.elements.first?["status"] == "reconciled")
@@ -43,16 +43,16 @@ import Testing
     #expect(series()["series"]?.elements.first?["status"] == "closed" && series()["total"] == .integer(8))
     #expect(harness.get("/api/v1/ads/a/aggregates?from=-1h", harness.read).header("ETag") != tag)
     harness.machine.time.advance(milliseconds: 120_000)
-    for shard in harness.store.shards { while shard.upkeep.turn() {} }
+    for shard in harness.store.shards { while shard.maintenance.turn() {} }
     #expect(series()["series"]?.elements.first?["status"] == "closed")
     #expect(series()["reconciledThrough"] == after["reconciledThrough"])
-    for shard in harness.store.shards { try shard.upkeep.recount(.changes) }
+    for shard in harness.store.shards { try shard.maintenance.recount(.changes) }
     #expect(series()["series"]?.elements.first?["status"] == "reconciled" && series()["total"] == .integer(8))
   }
 
   @Test func correctionsAreListed() throws {
     let shard = try damaged()
-    try shard.upkeep.recount(.deep(nil))
+    try shard.maintenance.recount(.deep(nil))
     let answer = harness.get("/api/v1/ads/a/corrections", harness.read)
     #expect(answer.status == 200 && answer.json["total"] == .integer(1) && answer.json["change"] == .integer(-5))
     let row = try #require(answer.json["corrections"]?.elements.first)

@@ -29,14 +29,14 @@ import Testing
     try harness.click("other", 4, at: Self.month.end - 2 * Self.hour)
     try harness.click("ghost", 1, at: Self.month.end - 2 * Self.hour)
     harness.machine.time.advance(milliseconds: 300_000)
-    for shard in harness.store.shards { try shard.upkeep.settle() }
+    for shard in harness.store.shards { try shard.maintenance.settle() }
   }
 
-  private var upkeeps: [Maintenance] { harness.store.shards.map(\.upkeep) }
+  private var allMaintenance: [Maintenance] { harness.store.shards.map(\.maintenance) }
 
   private func seal(_ month: Month = SealTests.month, isDry: Bool = false, lateness: Int64 = 48) throws -> JSONValue {
     try SealRequest(month: month, isDry: isDry, maxLateness: lateness * Self.hour).perform(
-      upkeeps, catalog: { harness.catalog })
+      allMaintenance, catalog: { harness.catalog })
   }
 
   private func refusal(_ month: Month = SealTests.month, lateness: Int64 = 48) -> SealRequest.Refused? {
@@ -52,10 +52,10 @@ import Testing
     #expect("\(try #require(early))".contains("possible from 2025-07-05T04:00:00Z on"))
     let open = try #require(refusal())
     #expect(open.reasons.count == 2 && open.reasons.allSatisfy { $0.contains("2025-06-01 on are not reconciled") })
-    try upkeeps[0].recount(.changes)
+    try allMaintenance[0].recount(.changes)
     let one = try #require(refusal())
     #expect(one.reasons == ["shard 1: days from 2025-06-01 on are not reconciled (tally reconcile)"])
-    try upkeeps[1].recount(.changes)
+    try allMaintenance[1].recount(.changes)
     try harness.click("b", 1, shard: 1, at: Self.month.end - 50 * Self.hour)
     let changed = try #require(refusal())
     #expect(changed.reasons == ["shard 1: clicks came since the last recount, of 2025-06-28 (tally reconcile)"])
@@ -64,14 +64,14 @@ import Testing
 
   /// What is imported into a sealed month can be nothing but credits, so that one without clicks is sealed on demand alone.
   @Test func aMonthWithoutClicksIsSealedOnDemandAlone() throws {
-    for upkeep in upkeeps { try upkeep.recount(.changes) }
+    for maintenance in allMaintenance { try maintenance.recount(.changes) }
     let may = Month("2025-05")!
     for isDry in [true, false] {
       let refusal = #expect(throws: SealRequest.Refused.self) { try seal(may, isDry: isDry) }
       #expect(refusal?.reasons.count == 1 && refusal?.reasons.first?.contains("--empty") == true)
     }
     #expect(harness.store.shards.allSatisfy { $0.state.seals.isEmpty })
-    let done = try SealRequest(month: may, allowsEmpty: true, maxLateness: 0).perform(upkeeps)
+    let done = try SealRequest(month: may, allowsEmpty: true, maxLateness: 0).perform(allMaintenance)
     #expect(done["sealed"] == .bool(true) && done["clicks"] == .integer(0))
     // It is sealed: to ask again is no question any more.
     #expect(try seal(may)["already"] == .bool(true))
@@ -80,8 +80,8 @@ import Testing
   }
 
   @Test func aHalfSealedStoreIsCompleted() throws {
-    for upkeep in upkeeps { try upkeep.recount(.changes) }
-    _ = try upkeeps[0].seal(Self.month)
+    for maintenance in allMaintenance { try maintenance.recount(.changes) }
+    _ = try allMaintenance[0].seal(Self.month)
     // One shard alone makes no point sealed, and no statement.
     let path = "/api/v1/ads/a/aggregates?granularity=day&from=2025-06-01T00:00:00Z&to=2025-07-01T00:00:00Z"
     #expect(harness.get(path, harness.read).json["series"]?.list.first?["status"] == "reconciled")
@@ -96,7 +96,7 @@ import Testing
   }
 
   @Test func statementsAreOfTheAdvertiserAndStayTheSame() throws {
-    for upkeep in upkeeps { try upkeep.recount(.changes) }
+    for maintenance in allMaintenance { try maintenance.recount(.changes) }
     _ = try seal()
     let path = "/api/v1/statements/2025-06"
     let first = harness.get(path, harness.bound)
@@ -115,7 +115,7 @@ import Testing
     let series = harness.get(aggregates, harness.read)
     #expect(series.json["total"] == .integer(3) && series.json["credits"] == .integer(2))
     #expect(series.json["series"]?.list.first?["credits"] == .integer(2))
-    try upkeeps[1].checkpoint()
+    try allMaintenance[1].checkpoint()
     #expect(harness.get(path, harness.bound).body == second.body)
     #expect(harness.get(aggregates, harness.read).json["credits"] == .integer(2))
     let corrections = harness.get("/api/v1/ads/b/corrections", harness.bound).json
@@ -134,7 +134,7 @@ import Testing
   }
 
   @Test func allAdvertisersAreListedAndTheUnknownToo() throws {
-    for upkeep in upkeeps { try upkeep.recount(.changes) }
+    for maintenance in allMaintenance { try maintenance.recount(.changes) }
     _ = try seal()
     // A deleted ad keeps its advertiser.
     #expect(harness.send(.delete, "/api/v1/ads/b", token: harness.ads).status == 204)
@@ -178,8 +178,8 @@ import Testing
 
   /// The doors know which months are sealed, and which are not, whatever the maximum lateness has become.
   @Test func sealedMonthsAreKnown() throws {
-    for upkeep in upkeeps { try upkeep.recount(.changes) }
-    _ = try upkeeps[0].seal(Self.month)
+    for maintenance in allMaintenance { try maintenance.recount(.changes) }
+    _ = try allMaintenance[0].seal(Self.month)
     let minutes = Self.month.minutes
     for shard in harness.store.shards.prefix(1) {
       #expect(

@@ -78,7 +78,7 @@ package enum EventTimeCampaign {
       case 3, 4: wait(generator.edge(in: 0...20_000))
       case 5...7: work()
       case 8:
-        try? shard?.upkeep.settle()
+        try? shard?.maintenance.settle()
         checkClosed()
       case 9...15: send((0..<(1 + generator.small(in: 0...20))).map { _ in fresh() })
       case 16...21: send((0..<(1 + generator.small(in: 0...10))).map { _ in again() })
@@ -99,7 +99,7 @@ package enum EventTimeCampaign {
       guard let shard else { return }
       if shard.slots.needsPreparation { try? shard.slots.prepare() }
       var steps = 0
-      while shard.upkeep.turn(), steps < 500 { steps += 1 }
+      while shard.maintenance.turn(), steps < 500 { steps += 1 }
       if steps == 500 { report("the background finds no end") }
       shard.maintain()
       checkClosed()

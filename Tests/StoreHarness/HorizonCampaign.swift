@@ -49,7 +49,7 @@ package enum HorizonCampaign {
         machine.time.jumpWall(milliseconds: generator.edge(in: -10_000...10_000) * generator.pick([1, 1000, 100_000]))
       case 1: restart()
       case 2: store?.shards[0].maintain()
-      case 3: _ = try? store?.shards[0].upkeep.perform(.sealLog)
+      case 3: _ = try? store?.shards[0].maintenance.perform(.sealLog)
       case 4...9: send(generator.oneIn(3) ? fresh() : sent.last ?? fresh())
       default: sendAtEdge()
       }

@@ -77,7 +77,7 @@ package enum ProgressCampaign {
         if !isWhole, machine.disk.faultsInjected > 0 { break }
         if !isWhole || generator.oneIn(3) {
           machine.time.advance(milliseconds: 5_000)
-          try? shard.upkeep.settle()
+          try? shard.maintenance.settle()
           shard.maintain()
         }
         if generator.oneIn(12) { others(shard, machine, &strangers) }
@@ -99,7 +99,7 @@ package enum ProgressCampaign {
       store.shards[0].commit(
         none.span, progress: SourceProgress(high: source.0, low: source.1, lines: 0, bytes: 0)
       ) { _, _ in }
-      if generator.oneIn(2) { try store.shards[0].upkeep.settle() }
+      if generator.oneIn(2) { try store.shards[0].maintenance.settle() }
       let again = try Store.open(machine.crashed(.nothing).environment, Run.path, options: Scenario.options)
       if let left = again.shards[0].core.progress(ofSource: source.0, source.1) { report("is kept at \(left)") }
     } catch { report("does not open: \(error)") }
@@ -123,7 +123,7 @@ package enum ProgressCampaign {
         machine.time.advance(milliseconds: 10_000)
       }
       machine.time.advance(milliseconds: 400_000)
-      try? shard.upkeep.settle()
+      try? shard.maintenance.settle()
       shard.maintain()
     }
   }

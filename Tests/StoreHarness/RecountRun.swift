@@ -105,14 +105,14 @@ class RecountRun {
     shard.maintain()
     if shard.slots.needsPreparation { try? shard.slots.prepare() }
     var steps = 0
-    while shard.upkeep.turn(), steps < 1_000 { steps += 1 }
+    while shard.maintenance.turn(), steps < 1_000 { steps += 1 }
     if steps == 1_000 { violations.append("the background finds no end") }
-    note(shard.upkeep.counters.lastError, "the background")
+    note(shard.maintenance.counters.lastError, "the background")
   }
 
   func settle() {
     guard let shard else { return }
-    attempt("settle") { try shard.upkeep.settle() }
+    attempt("settle") { try shard.maintenance.settle() }
     shard.maintain()
   }
 
@@ -152,26 +152,26 @@ class RecountRun {
   private func plant() {
     guard let shard else { return }
     isPristine = false
-    attempt("plant") { try Self.plant(shard.upkeep, ads: 4, using: &chance) }
+    attempt("plant") { try Self.plant(shard.maintenance, ads: 4, using: &chance) }
   }
 
   /// Damages a few rows of ads `0 ..< ads`, of sealed months or of all others.
   static func plant(
-    _ upkeep: Maintenance, ads: UInt64, ofSealed: Bool = false, using chance: inout SeededGenerator
+    _ maintenance: Maintenance, ads: UInt64, ofSealed: Bool = false, using chance: inout SeededGenerator
   ) throws {
-    let version = upkeep.core.live.version
+    let version = maintenance.core.live.version
     for key in chance.oneIn(2) ? [RunTableKey.minutes] : [.minutes, .hours, .days] {
       var changes: [(ad: AdKey, bucket: Int64, change: Int64)] = []
       let windows = version.table(key).bases.map(\.window)
       for _ in 0..<(1 + chance.small(in: 0...4)) {
         guard let window = windows.randomElement(&chance) else { continue }
         let bucket = window.lowerBound + Int64(chance.small(in: 0...(window.count - 1)))
-        let isSealed = upkeep.core.live.sealed.contains(minute: bucket * Int64(key.bucketSeconds) / 60)
+        let isSealed = maintenance.core.live.sealed.contains(minute: bucket * Int64(key.bucketSeconds) / 60)
         guard isSealed == ofSealed else { continue }
         let change = chance.pick([-1_000, -1, 1, 2, 900] as [Int64])
         changes.append((AdKey(rawValue: UInt64(chance.small(in: 0...Int(ads - 1)))), bucket, change))
       }
-      try upkeep.plant(changes, in: key)
+      try maintenance.plant(changes, in: key)
     }
   }
 
@@ -180,7 +180,7 @@ class RecountRun {
     guard let shard else { return }
     attempt("recount \(scope)") {
       var turns = 0
-      let report = try shard.upkeep.recount(scope) { [self] in
+      let report = try shard.maintenance.recount(scope) { [self] in
         turns += 1
         guard !isQuiet, turns < 60, turns % 3 == 0 else { return true }
         if chance.oneIn(2) { commit(2) } else { commit(1, minutesAgo: Int64(chance.small(in: 0...1_500))) }
@@ -216,13 +216,13 @@ class RecountRun {
     recount(.deep(0..<1 << 40), isQuiet: true)
     guard let shard, !machine.disk.isCrashed else { return }
     check(logged ?? self.logged, shard, "after the last recount")
-    var books = shard.upkeep.counters.books
+    var books = shard.maintenance.counters.books
     if books.drift != 0 || books.baseDrift != 0 { violations.append("the books do not balance: \(books)") }
     attempt("second recount") {
       let sequence = shard.core.manifest.sequence
-      let again = try shard.upkeep.recount(.deep(0..<1 << 40), isDry: true)
+      let again = try shard.maintenance.recount(.deep(0..<1 << 40), isDry: true)
       if !again.isClean || again.repeats > 0 { violations.append("a second recount changes \(again)") }
-      try shard.upkeep.recount(.changes)
+      try shard.maintenance.recount(.changes)
       if shard.core.manifest.sequence != sequence { violations.append("an unchanged store is recounted") }
       for ad in 0..<4 as Range<UInt64> {
         let through = shard.live.summary.closedThrough
@@ -234,10 +234,10 @@ class RecountRun {
     }
     isFrozen(shard, "at the end", isLast: true)
     let before = try? shard.live.rows().map { "\($0)" }
-    attempt("rebuild") { try shard.upkeep.rebuildRuns() }
+    attempt("rebuild") { try shard.maintenance.rebuildRuns() }
     let after = try? shard.live.rows().map { "\($0)" }
     if before == nil || before != after { violations.append("a rebuild gives another table") }
-    books = shard.upkeep.counters.books
+    books = shard.maintenance.counters.books
     if books.drift != 0 { violations.append("the books do not balance after a rebuild: \(books)") }
     store = nil
     do {

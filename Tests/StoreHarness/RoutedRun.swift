@@ -152,11 +152,11 @@ package final class RoutedRun {
       send((0..<count).map { ledger.sent[($0 * 31 + ledger.sent.count / 3) % ledger.sent.count] })
     case .plant(let seed):
       var chance = SeededGenerator(seed: seed)
-      let upkeep = store.shards[chance.small(in: 0...(shards - 1))].upkeep
-      attempt("damage") { try RecountRun.plant(upkeep, ads: Self.ads, using: &chance) }
+      let maintenance = store.shards[chance.small(in: 0...(shards - 1))].maintenance
+      attempt("damage") { try RecountRun.plant(maintenance, ads: Self.ads, using: &chance) }
     case .recount(let scope):
       for shard in store.shards {
-        attempt("recount \(scope)") { try shard.upkeep.recount(scope) }
+        attempt("recount \(scope)") { try shard.maintenance.recount(scope) }
         shard.maintain()
       }
     case .hot(let ads):
@@ -175,11 +175,11 @@ package final class RoutedRun {
       ledger.pass(milliseconds)
       for shard in store.shards {
         shard.maintain()
-        for _ in 0..<100 where !shard.upkeep.turn() { break }
+        for _ in 0..<100 where !shard.maintenance.turn() { break }
       }
     case .settle:
       for shard in store.shards {
-        try? shard.upkeep.settle()
+        try? shard.maintenance.settle()
         shard.maintain()
       }
     case .restart:
@@ -318,7 +318,7 @@ package final class RoutedRun {
     var faults: [String] = []
     do {
       for shard in store.shards {
-        let again = try shard.upkeep.recount(.deep(0..<1 << 40), isDry: true)
+        let again = try shard.maintenance.recount(.deep(0..<1 << 40), isDry: true)
         if !again.isClean || again.repeats > 0 { faults.append("a second recount changes \(again)") }
       }
       end()

@@ -129,7 +129,7 @@ package final class Run {
     case .settle:
       for shard in store.shards {
         // What fails is the background's to note; here it is tried once.
-        try? shard.upkeep.settle()
+        try? shard.maintenance.settle()
         shard.maintain()
       }
     case .damage:
@@ -144,18 +144,18 @@ package final class Run {
           changes.append((row.ad, row.minute.index, change))
           changes.append((row.ad, row.minute.index + 1, 2))
         }
-        try? shard.upkeep.plant(changes)
+        try? shard.maintenance.plant(changes)
       }
     case .recount:
       for shard in store.shards {
-        _ = try? shard.upkeep.recount(.deep(nil))
+        _ = try? shard.maintenance.recount(.deep(nil))
         shard.maintain()
       }
     case .seal:
       let now = Month(containing: Minute(containing: machine.time.wall()))
       for shard in store.shards {
-        guard (try? shard.upkeep.recount(.changes)) != nil else { continue }
-        _ = try? shard.upkeep.seal(Month(index: now.index - 1)!)
+        guard (try? shard.maintenance.recount(.changes)) != nil else { continue }
+        _ = try? shard.maintenance.seal(Month(index: now.index - 1)!)
         shard.maintain()
       }
     case .prepare:
@@ -201,7 +201,7 @@ package final class Run {
   /// Whatever the background has to do.
   private func work(_ shard: Shard) {
     var steps = 0
-    while shard.upkeep.turn(), steps < 1_000 { steps += 1 }
+    while shard.maintenance.turn(), steps < 1_000 { steps += 1 }
     if steps == 1_000 { violations.append("the background finds no end") }
   }
 

@@ -44,7 +44,7 @@ final class SealRun: RecountRun {
     guard let shard, !shard.state.seals.isEmpty else { return }
     isSealDamaged = true
     isPristine = false
-    attempt("damage") { try Self.plant(shard.upkeep, ads: 4, ofSealed: true, using: &chance) }
+    attempt("damage") { try Self.plant(shard.maintenance, ads: 4, ofSealed: true, using: &chance) }
   }
 
   /// Seals the month before this one, with clicks that come meanwhile.
@@ -56,7 +56,7 @@ final class SealRun: RecountRun {
     attempt("seal of \(month)") {
       var turns = 0
       do {
-        let seal = try shard.upkeep.seal(month, isDry: chance.oneIn(4)) { [self] in
+        let seal = try shard.maintenance.seal(month, isDry: chance.oneIn(4)) { [self] in
           turns += 1
           guard turns < 20, turns % 2 == 0 else { return true }
           commit(1, minutesAgo: Int64(chance.small(in: 1_000...60_000)))
@@ -64,7 +64,7 @@ final class SealRun: RecountRun {
           return true
         }
         seals += 1
-        if try shard.upkeep.seal(month, isDry: true) != seal, shard.state.seal(of: month) != nil {
+        if try shard.maintenance.seal(month, isDry: true) != seal, shard.state.seal(of: month) != nil {
           violations.append("\(month) is sealed again, and differently")
         }
       } catch is NotSealable {}

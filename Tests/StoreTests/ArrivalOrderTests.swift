@@ -76,13 +76,13 @@ private final class Arrivals {
     // A click of now closes what lies behind it.
     try click(day: nil, minute: 0)
     advance(minutes: 30)
-    try shard.upkeep.settle()
-    #expect(try shard.upkeep.recount(.changes).isClean, "\(when)")
+    try shard.maintenance.settle()
+    #expect(try shard.maintenance.recount(.changes).isClean, "\(when)")
     let due = ledger.values.reduce(UInt64(0)) { sum, rows in
       sum + rows.filter { june.minutes.contains($0.key) }.reduce(UInt64(0)) { $0 + $1.value }
     }
     do {
-      let seal = try shard.upkeep.seal(june)
+      let seal = try shard.maintenance.seal(june)
       #expect(seal.clicks == due, "\(when)")
     } catch { Issue.record("\(when): \(error)") }
     try check("\(when), sealed")
@@ -112,10 +112,10 @@ private final class Arrivals {
       for day in order {
         try life.click(day: day, minute: 70 + day)
         life.advance(minutes: 10)
-        try life.shard.upkeep.checkpoint()
+        try life.shard.maintenance.checkpoint()
         try life.check("\(when), after \(day)")
-        if kind & 1 != 0 { try life.shard.upkeep.recount(.changes) }
-        if kind & 2 != 0 { try life.shard.upkeep.settle() }
+        if kind & 1 != 0 { try life.shard.maintenance.recount(.changes) }
+        if kind & 2 != 0 { try life.shard.maintenance.settle() }
         try life.check("\(when), settled after \(day)")
       }
       try life.seal(when)
@@ -131,12 +131,12 @@ private final class Arrivals {
       try life.click(day: day, minute: chance.edge(in: 0...1_439))
       life.advance(minutes: Int64(chance.pick([0, 1, 5, 60, 1_500])))
       switch chance.next() % 6 {
-      case 0: try life.shard.upkeep.checkpoint()
-      case 1: try life.shard.upkeep.settle()
-      case 2: try life.shard.upkeep.recount(.changes)
+      case 0: try life.shard.maintenance.checkpoint()
+      case 1: try life.shard.maintenance.settle()
+      case 2: try life.shard.maintenance.recount(.changes)
       case 3: try life.reopen()
-      case 4: try life.shard.upkeep.rebuildRuns()
-      default: for _ in 0..<chance.small(in: 0...6) { _ = life.shard.upkeep.turn() }
+      case 4: try life.shard.maintenance.rebuildRuns()
+      default: for _ in 0..<chance.small(in: 0...6) { _ = life.shard.maintenance.turn() }
       }
       try life.check("\(seed), step \(step)")
     }
@@ -150,19 +150,19 @@ private final class Arrivals {
       for day in order {
         try life.click(day: day, minute: 70)
         life.advance(minutes: 10)
-        try life.shard.upkeep.settle()
+        try life.shard.maintenance.settle()
       }
       for _ in 0..<8 {
         life.advance(minutes: 1_440)
         try life.click(day: nil, minute: 0)
-        try life.shard.upkeep.settle()
+        try life.shard.maintenance.settle()
       }
       let minutes = try life.shard.live.series(
         of: Arrivals.ads[0], from: Minute(index: life.june.minutes.lowerBound),
         to: Minute(index: life.june.minutes.upperBound), in: .minutes)
       #expect(minutes.points.isEmpty && minutes.exactFrom != nil, "\(order)")
       try life.check("days \(order), without minutes", minutesToo: false)
-      try life.shard.upkeep.rebuildRuns()
+      try life.shard.maintenance.rebuildRuns()
       try life.check("days \(order), rebuilt", minutesToo: false)
     }
   }

@@ -75,19 +75,19 @@ import Testing
     for i in 0..<20 {
       machine.time.advance(milliseconds: 4_000)
       send(UInt64(i), minutesAgo: 60)
-      while shard.upkeep.turn() {}
+      while shard.maintenance.turn() {}
     }
     // The feed sets the pace: nothing younger than it is closed.
     let closed = shard.live.summary.closedThrough
     #expect(closed.start <= store.clock.now() - 62 * 60_000 && shard.state.applied >= 10)
     // A browser takes over; the feed is late then, and counted.
     send(100, minutesAgo: 0)
-    while shard.upkeep.turn() {}
+    while shard.maintenance.turn() {}
     #expect(shard.live.summary.closedThrough.start > store.clock.now() - 4 * 60_000)
     send(101, minutesAgo: 60)
     #expect(shard.condition.counters.late == 1)
     machine.time.advance(milliseconds: 61_000)
-    while shard.upkeep.turn() {}
+    while shard.maintenance.turn() {}
     #expect(shard.state.applied == shard.position)
     #expect(try shard.live.rows().reduce(0) { $0 + $1.clicks } == 22)
   }

@@ -35,8 +35,8 @@ import Testing
             reference[key] = next
           }
         }
-        try store.shards[0].upkeep.upsert("sink", rows)
-        if generator.oneIn(3) { try store.shards[0].upkeep.settle() }
+        try store.shards[0].maintenance.upsert("sink", rows)
+        if generator.oneIn(3) { try store.shards[0].maintenance.settle() }
         if generator.oneIn(4) {
           machine = machine.crashed(.nothing)
           store = try Store.open(machine.environment, Run.path, options: Scenario.options)
@@ -70,9 +70,9 @@ import Testing
     let machine = SimulatedMachine(seed: 1)
     let store = try Store.open(machine.environment, Run.path, options: Scenario.options)
     let row = ExternalRow(ad: AdKey(rawValue: 1), minute: Minute(index: 0), value: 1, version: 1)
-    #expect(throws: UpsertRefusal.name("no spaces")) { try store.shards[0].upkeep.upsert("no spaces", [row]) }
+    #expect(throws: UpsertRefusal.name("no spaces")) { try store.shards[0].maintenance.upsert("no spaces", [row]) }
     let far = ExternalRow(ad: AdKey(rawValue: 1), minute: Minute(index: .max), value: 1, version: 1)
-    #expect(throws: UpsertRefusal.minute(.max)) { try store.shards[0].upkeep.upsert("sink", [far]) }
+    #expect(throws: UpsertRefusal.minute(.max)) { try store.shards[0].maintenance.upsert("sink", [far]) }
     #expect(store.shards[0].state.tables.isEmpty)
   }
 }

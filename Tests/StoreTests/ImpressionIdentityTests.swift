@@ -55,7 +55,7 @@ import Testing
 
     func settle(after milliseconds: Int64) throws {
       machine.time.advance(milliseconds: milliseconds)
-      try shard.upkeep.settle()
+      try shard.maintenance.settle()
       shard.maintain()
       // What was received before is in segments alone.
       if milliseconds >= 30_000 { #expect(shard.dedupStatistics.liveKeys == 0) }
@@ -105,7 +105,7 @@ import Testing
       let counted = zip(ids, life.send(ids, .browser)).filter { $0.1 == .valid }.map(\.0)
       #expect(counted.allSatisfy { $0.minting(by: now + 60_000) == nil } && !counted.isEmpty, "\(seed)")
       try life.settle(after: 400_000)
-      _ = try life.shard.upkeep.recount(.changes)
+      _ = try life.shard.maintenance.recount(.changes)
       #expect(try life.total() == 2_000, "\(seed)")
     }
   }

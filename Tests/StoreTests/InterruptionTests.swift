@@ -22,24 +22,24 @@ import Testing
       if shard.slots.needsPreparation { try shard.slots.prepare() }
       shard.commit(batch.span) { #expect($1.verdict == .valid) }
       machine.time.advance(milliseconds: 125_000)
-      try shard.upkeep.perform(.sealLog)
+      try shard.maintenance.perform(.sealLog)
       shard.maintain()
     }
     let files = shard.state.files
-    let merges = shard.upkeep.counters.merges
+    let merges = shard.maintenance.counters.merges
 
     shard.core.interruption.request()
-    #expect(throws: ShardError.cancelled(shard.core.directory)) { try shard.upkeep.perform(.compact) }
-    #expect(!shard.upkeep.turn())
+    #expect(throws: ShardError.cancelled(shard.core.directory)) { try shard.maintenance.perform(.compact) }
+    #expect(!shard.maintenance.turn())
     #expect(shard.state.files == files)
-    #expect(shard.upkeep.counters.merges == merges && shard.upkeep.counters.failures == 0)
+    #expect(shard.maintenance.counters.merges == merges && shard.maintenance.counters.failures == 0)
     shard.close()
 
     // The next opening finds everything, and merges.
     let next = try Store.open(machine.environment, Run.path, options: options)
     #expect(next.shards[0].live.summary.clicks == sent)
-    try next.shards[0].upkeep.perform(.compact)
-    #expect(next.shards[0].upkeep.counters.merges > 0)
+    try next.shards[0].maintenance.perform(.compact)
+    #expect(next.shards[0].maintenance.counters.merges > 0)
     #expect(try Contents(machine.environment, Run.path).inconsistent == [])
   }
 }

@@ -24,12 +24,12 @@ final class JuneStore {
     try click(5)
     if settlesEarly {
       try pass(4 * 24 * Self.hour)
-      try shard.upkeep.settle()
+      try shard.maintenance.settle()
     }
     try pass(june.end - machine.time.wall() + 2 * Self.hour)
     try click(3, hoursAgo: 3)
     machine.time.advance(milliseconds: 300_000)
-    try shard.upkeep.settle()
+    try shard.maintenance.settle()
     shard.maintain()
   }
 
@@ -58,7 +58,7 @@ final class JuneStore {
       machine.time.advance(milliseconds: milliseconds / 4)
       _ = store.clock.now()
     }
-    try shard.upkeep.checkpoint()
+    try shard.maintenance.checkpoint()
   }
 
   /// The rows of June.
@@ -70,7 +70,7 @@ final class JuneStore {
   func damage(_ minute: Int64, by change: Int64, isWhole: Bool = false) throws {
     let tables: [(RunTableKey, Int64)] = isWhole ? [(.minutes, 1), (.hours, 60), (.days, 1_440)] : [(.minutes, 1)]
     for (key, width) in tables {
-      try shard.upkeep.plant([(ad: Self.ad, bucket: minute / width, change: change)], in: key)
+      try shard.maintenance.plant([(ad: Self.ad, bucket: minute / width, change: change)], in: key)
     }
   }
 

@@ -33,7 +33,7 @@ import Testing
 
   private func settle(after milliseconds: Int64) throws {
     machine.time.advance(milliseconds: milliseconds)
-    try store.shards[0].upkeep.settle()
+    try store.shards[0].maintenance.settle()
     store.shards[0].maintain()
   }
 

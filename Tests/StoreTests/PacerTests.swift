@@ -28,18 +28,18 @@ import Testing
     for _ in 0..<options.segmentFanIn {
       try commit(41)
       machine.time.advance(milliseconds: 125_000)
-      try shard.upkeep.perform(.sealLog)
+      try shard.maintenance.perform(.sealLog)
       shard.maintain()
     }
-    let before = shard.upkeep.counters
+    let before = shard.maintenance.counters
     // Each call takes the disk a while, and clicks go on.
     machine.disk.onOperation = { _ in machine.time.advance(milliseconds: 20_000) }
     try commit(5)
     let closed = shard.state.closedThrough
     let segments = shard.live.version.segments.count
-    try shard.upkeep.perform(.compact)
+    try shard.maintenance.perform(.compact)
     machine.disk.onOperation = nil
-    let after = shard.upkeep.counters
+    let after = shard.maintenance.counters
     #expect(shard.live.version.segments.count < segments && after.merges > before.merges)
     // One comes before the merges; the others in their pauses.
     #expect(after.checkpoints > before.checkpoints + 1 && shard.state.closedThrough > closed)
@@ -61,15 +61,15 @@ import Testing
     shard.commit(batch.span) { #expect($1.verdict == .valid) }
     machine.time.advance(milliseconds: 400_000)
     var asked = 0
-    try shard.upkeep.recount(.deep(nil)) {
+    try shard.maintenance.recount(.deep(nil)) {
       asked += 1
       // The clicks that come now are due; the thread that takes turns leaves them to the recount's own pauses.
       machine.time.advance(milliseconds: 400_000)
-      #expect(!shard.upkeep.turn())
+      #expect(!shard.maintenance.turn())
       return true
     }
     #expect(asked > 0)
-    #expect(shard.upkeep.turn() || shard.upkeep.counters.failures == 0)
+    #expect(shard.maintenance.turn() || shard.maintenance.counters.failures == 0)
     shard.close()
   }
 }

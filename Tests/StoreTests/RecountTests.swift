@@ -38,20 +38,20 @@ import Testing
       $0.recountInterval = 0
       $0.recountChunk = 4
     }
-    let upkeep = sample.shard.upkeep
+    let maintenance = sample.shard.maintenance
     for hour in 4..<14 as Range<Int64> { try sample.click(1, hoursAgo: hour) }
-    try upkeep.settle()
-    try upkeep.recount(.changes)
+    try maintenance.settle()
+    try maintenance.recount(.changes)
     let hours = Set(try sample.rows().map { $0.minute.index / 60 }).sorted()
     #expect(hours.count == 12 && sample.shard.state.rolledUp == sample.june.days.upperBound)
-    try upkeep.plant(hours.map { (ad: JuneStore.ad, bucket: $0, change: 2) }, in: .hours)
+    try maintenance.plant(hours.map { (ad: JuneStore.ad, bucket: $0, change: 2) }, in: .hours)
     #expect(try sample.months(3_600).clicks == 18 + 24)
     let files = sample.shard.state.files(.corrections).count
-    let report = try upkeep.recount(.deep(0..<1 << 40))
+    let report = try maintenance.recount(.deep(0..<1 << 40))
     #expect(report.corrected == [.damage: 12])
     #expect(sample.shard.state.files(.corrections).count - files == 3)
     #expect(try sample.months(3_600).clicks == 18)
-    #expect(try upkeep.recount(.deep(0..<1 << 40)).isClean)
+    #expect(try maintenance.recount(.deep(0..<1 << 40)).isClean)
     #expect(try Contents(sample.machine.environment, Run.path).inconsistent == [])
   }
 }

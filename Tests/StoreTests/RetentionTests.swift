@@ -34,7 +34,7 @@ import Testing
       if shard.slots.needsPreparation { try shard.slots.prepare() }
       shard.commit(batch.span) { #expect($1.verdict == .valid) }
       machine.time.advance(milliseconds: Self.day)
-      try shard.upkeep.settle()
+      try shard.maintenance.settle()
       shard.maintain()
     }
     let now = Minute(containing: store.clock.now())
@@ -54,7 +54,7 @@ import Testing
     #expect(hours.count == days.count && hours.allSatisfy { $0.count == 1 })
 
     // Derived again, it is the same, and what minutes cannot give any more is kept.
-    try shard.upkeep.rebuildRuns()
+    try shard.maintenance.rebuildRuns()
     #expect(try shard.live.series(of: ad, from: first, to: now).points.map(\.minute) == minutes.map(\.minute))
     #expect(try shard.live.version.table(.days).series(of: 0, in: 0..<(now.index / 1_440)) == days)
     #expect(try shard.live.version.table(.hours).series(of: 0, in: 0..<(now.index / 60)) == hours)
@@ -71,12 +71,12 @@ import Testing
     ]
     shard.commit(batch.span) { #expect($1.verdict == .valid) }
     machine.time.advance(milliseconds: Self.day)
-    try shard.upkeep.settle()
+    try shard.maintenance.settle()
     let minute = Minute(containing: old)
     let to = Minute(index: minute.index + 1)
     #expect(try shard.live.series(of: AdKey(rawValue: 1), from: minute, to: to).points.count == 1)
     machine.time.advance(milliseconds: 6 * Self.day)
-    try shard.upkeep.settle()
+    try shard.maintenance.settle()
     #expect(try shard.live.series(of: AdKey(rawValue: 1), from: minute, to: to).points.isEmpty)
   }
 }

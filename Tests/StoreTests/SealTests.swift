@@ -14,33 +14,33 @@ import Testing
 
   @Test func aMonthIsSealedOnceNothingIsInTheWay() throws {
     let sample = try Sample { $0.recountInterval = 0 }
-    let upkeep = sample.shard.upkeep
+    let maintenance = sample.shard.maintenance
     let july = sample.june.next
-    #expect(upkeep.core.obstacle(to: sample.june) == .notRecounted(from: sample.june.minutes.lowerBound))
-    if case .open = upkeep.core.obstacle(to: july) {} else { Issue.record("\(july) is open") }
-    #expect(throws: NotSealable.self) { try upkeep.seal(sample.june) }
-    try upkeep.recount(.changes)
-    #expect(upkeep.core.obstacle(to: sample.june) == nil)
+    #expect(maintenance.core.obstacle(to: sample.june) == .notRecounted(from: sample.june.minutes.lowerBound))
+    if case .open = maintenance.core.obstacle(to: july) {} else { Issue.record("\(july) is open") }
+    #expect(throws: NotSealable.self) { try maintenance.seal(sample.june) }
+    try maintenance.recount(.changes)
+    #expect(maintenance.core.obstacle(to: sample.june) == nil)
     try sample.click(1, hoursAgo: 4)
     let day = sample.june.days.upperBound - 1
-    #expect(upkeep.core.obstacle(to: sample.june) == .changed(days: [day]))
-    try upkeep.recount(.changes)
+    #expect(maintenance.core.obstacle(to: sample.june) == .changed(days: [day]))
+    try maintenance.recount(.changes)
     let before = sample.shard.core.manifest.sequence
-    let dry = try upkeep.seal(sample.june, isDry: true)
+    let dry = try maintenance.seal(sample.june, isDry: true)
     #expect(sample.shard.core.manifest.sequence == before && sample.shard.state.seals.isEmpty)
-    let seal = try upkeep.seal(sample.june)
+    let seal = try maintenance.seal(sample.june)
     #expect(seal.clicks == 9 && seal.ads == 1 && seal.rows == 3)
     #expect((dry.days, dry.minutes) == (seal.days, seal.minutes))
     let sealed = sample.shard.core.manifest.sequence
-    #expect(try upkeep.seal(sample.june) == seal && sample.shard.core.manifest.sequence == sealed)
+    #expect(try maintenance.seal(sample.june) == seal && sample.shard.core.manifest.sequence == sealed)
     try sample.kill()
     #expect(sample.shard.state.seals == [seal] && sample.shard.live.sealed.contains(sample.june.minutes))
   }
 
   @Test func lateClicksAreCredits() throws {
     let sample = try Sample { $0.recountInterval = 0 }
-    try sample.shard.upkeep.recount(.changes)
-    let seal = try sample.shard.upkeep.seal(sample.june)
+    try sample.shard.maintenance.recount(.changes)
+    let seal = try sample.shard.maintenance.seal(sample.june)
     // In memory, in a file, and after a crash of either: always the same.
     for step in 0..<3 {
       try sample.click(2, hoursAgo: 4)
@@ -48,52 +48,52 @@ import Testing
       #expect(try sample.sums() == Array(repeating: "(clicks: 8, credits: \(due))", count: 3))
       if step == 0 { try sample.kill() }
       #expect(try sample.months() == (8, due))
-      try sample.shard.upkeep.checkpoint()
+      try sample.shard.maintenance.checkpoint()
       #expect(try sample.months() == (8, due))
       if step == 1 { try sample.kill() }
-      #expect(try sample.months() == (8, due) && sample.shard.upkeep.counters.books.drift == 0)
+      #expect(try sample.months() == (8, due) && sample.shard.maintenance.counters.books.drift == 0)
     }
     let rows = try sample.shard.live.corrections(
       of: Self.ad, from: Minute(index: 0), to: Minute(containing: sample.machine.time.wall()))
     #expect(rows.count == 3 && rows.allSatisfy { $0.isCredit && $0.reason == .late && $0.change == 2 })
     #expect(rows.map(\.from) == [3, 5, 7] || rows.map(\.from) == [0, 0, 0] || Set(rows.map(\.run.number)).count == 3)
     // Recounts, merges, retention and a rebuild find nothing to do.
-    #expect(try sample.shard.upkeep.recount(.deep(0..<1 << 40)).isClean)
-    try sample.shard.upkeep.settle()
-    try sample.shard.upkeep.rebuildRuns()
+    #expect(try sample.shard.maintenance.recount(.deep(0..<1 << 40)).isClean)
+    try sample.shard.maintenance.settle()
+    try sample.shard.maintenance.rebuildRuns()
     #expect(try sample.sums() == Array(repeating: "(clicks: 8, credits: 6)", count: 3))
-    #expect(try sample.shard.upkeep.seal(sample.june) == seal)
+    #expect(try sample.shard.maintenance.seal(sample.june) == seal)
     let found = try Contents(sample.machine.environment, Run.path)
     #expect(found.inconsistent == [])
   }
 
   @Test func aRecountsDifferenceIsACredit() throws {
     let sample = try Sample { $0.recountInterval = 0 }
-    let upkeep = sample.shard.upkeep
-    try upkeep.recount(.changes)
+    let maintenance = sample.shard.maintenance
+    try maintenance.recount(.changes)
     let ofJune = try sample.shard.live.rows().filter { sample.june.minutes.contains($0.minute.index) }
     let minute = try #require(ofJune.last).minute
     // A wrong row that is sealed as it is: recounts of changes do not look at it again.
-    try upkeep.plant([(ad: Self.ad, bucket: minute.index, change: 4)])
-    try upkeep.plant([(ad: Self.ad, bucket: minute.index / 60, change: 4)], in: .hours)
-    try upkeep.plant([(ad: Self.ad, bucket: minute.index / 1_440, change: 4)], in: .days)
-    let seal = try upkeep.seal(sample.june)
-    #expect(seal.clicks == 12 && upkeep.counters.books.drift == 4)
-    let report = try upkeep.recount(.deep(0..<1 << 40))
+    try maintenance.plant([(ad: Self.ad, bucket: minute.index, change: 4)])
+    try maintenance.plant([(ad: Self.ad, bucket: minute.index / 60, change: 4)], in: .hours)
+    try maintenance.plant([(ad: Self.ad, bucket: minute.index / 1_440, change: 4)], in: .days)
+    let seal = try maintenance.seal(sample.june)
+    #expect(seal.clicks == 12 && maintenance.counters.books.drift == 4)
+    let report = try maintenance.recount(.deep(0..<1 << 40))
     #expect(report.credits == 1 && report.removed == 4 && report.corrections == 1)
     #expect(try sample.sums() == Array(repeating: "(clicks: 12, credits: -4)", count: 3))
-    #expect(upkeep.counters.books.drift == 0)
-    #expect(try upkeep.recount(.deep(0..<1 << 40)).isClean)
-    try upkeep.rebuildRuns()
+    #expect(maintenance.counters.books.drift == 0)
+    #expect(try maintenance.recount(.deep(0..<1 << 40)).isClean)
+    try maintenance.rebuildRuns()
     #expect(try sample.sums() == Array(repeating: "(clicks: 12, credits: -4)", count: 3))
     #expect(try Contents(sample.machine.environment, Run.path).inconsistent == [])
   }
 
   @Test func rowsThatDoNotAddUpAreNotSealed() throws {
     let sample = try Sample { $0.recountInterval = 0 }
-    try sample.shard.upkeep.recount(.changes)
-    try sample.shard.upkeep.plant([(ad: Self.ad, bucket: sample.june.days.upperBound - 1, change: 1)], in: .days)
-    if case .uneven = (#expect(throws: NotSealable.self) { try sample.shard.upkeep.seal(sample.june) })?.obstacle {
+    try sample.shard.maintenance.recount(.changes)
+    try sample.shard.maintenance.plant([(ad: Self.ad, bucket: sample.june.days.upperBound - 1, change: 1)], in: .days)
+    if case .uneven = (#expect(throws: NotSealable.self) { try sample.shard.maintenance.seal(sample.june) })?.obstacle {
     } else {
       Issue.record("sealed, or refused for another reason")
     }
@@ -101,11 +101,11 @@ import Testing
 
   @Test func aSealedRowThatChangesIsNoticed() throws {
     let sample = try Sample { $0.recountInterval = 0 }
-    let upkeep = sample.shard.upkeep
-    try upkeep.recount(.changes)
-    try upkeep.seal(sample.june)
+    let maintenance = sample.shard.maintenance
+    try maintenance.recount(.changes)
+    try maintenance.seal(sample.june)
     let minute = try #require(try sample.shard.live.rows().first).minute
-    try upkeep.plant([(ad: Self.ad, bucket: minute.index, change: 1)])
+    try maintenance.plant([(ad: Self.ad, bucket: minute.index, change: 1)])
     let faults = try Contents(sample.machine.environment, Run.path).inconsistent
     #expect(faults.contains { $0.contains("2025-06") }, "\(faults)")
   }
@@ -115,22 +115,22 @@ import Testing
       $0.recountInterval = 0
       $0.minuteRetention = 20 * 86_400_000
     }
-    let upkeep = sample.shard.upkeep
-    try upkeep.recount(.changes)
-    let seal = try upkeep.seal(sample.june)
+    let maintenance = sample.shard.maintenance
+    try maintenance.recount(.changes)
+    let seal = try maintenance.seal(sample.june)
     try sample.click(2, hoursAgo: 4)
-    try upkeep.checkpoint()
+    try maintenance.checkpoint()
     for _ in 0..<8 { try sample.pass(5 * 86_400_000) }
     try sample.click(1)
     sample.machine.time.advance(milliseconds: 300_000)
-    try upkeep.settle()
+    try maintenance.settle()
     #expect(sample.shard.state.minutesFrom > sample.june.minutes.lowerBound)
     #expect(try sample.months(3_600) == (8, 2))
-    #expect(try sample.months() == (8, 2) && upkeep.counters.books.drift == 0)
+    #expect(try sample.months() == (8, 2) && maintenance.counters.books.drift == 0)
     try sample.click(3, hoursAgo: 41 * 24)
-    try upkeep.settle()
-    #expect(try sample.months() == (8, 5) && upkeep.counters.books.drift == 0)
-    #expect(try upkeep.seal(sample.june) == seal)
+    try maintenance.settle()
+    #expect(try sample.months() == (8, 5) && maintenance.counters.books.drift == 0)
+    #expect(try maintenance.seal(sample.june) == seal)
     try sample.kill()
     #expect(try sample.months() == (8, 5))
     let found = try ShardRecovery.read(
@@ -145,7 +145,7 @@ import Testing
   @Test func aShardWithoutClicksIsSealedToo() throws {
     let sample = try Sample { $0.recountInterval = 0 }
     let empty = try Store.open(sample.machine.environment, "/empty", options: sample.options)
-    let seal = try empty.shards[0].upkeep.seal(sample.june)
+    let seal = try empty.shards[0].maintenance.seal(sample.june)
     #expect(seal.clicks == 0 && seal.rows == 0 && empty.shards[0].state.closedThrough == sample.june.minutes.upperBound)
   }
 

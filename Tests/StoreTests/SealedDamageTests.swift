@@ -16,17 +16,17 @@ import Testing
       $0.recountInterval = 0
       change(&$0)
     }
-    try sample.shard.upkeep.recount(.changes)
-    return (sample, try sample.shard.upkeep.seal(sample.june))
+    try sample.shard.maintenance.recount(.changes)
+    return (sample, try sample.shard.maintenance.seal(sample.june))
   }
 
   /// Everything is as it was sealed, with these credits.
   private func check(_ sample: JuneStore, _ seal: MonthSeal, credits: Int64 = 0) throws {
-    let upkeep = sample.shard.upkeep
+    let maintenance = sample.shard.maintenance
     #expect(try sample.sums() == Array(repeating: "(clicks: \(seal.clicks), credits: \(credits))", count: 3))
-    #expect(upkeep.counters.books.drift == 0 && upkeep.counters.recounts.monthsLeftAlone.isEmpty)
-    #expect(try upkeep.recount(Self.everything).isClean)
-    #expect(try upkeep.seal(sample.june) == seal)
+    #expect(maintenance.counters.books.drift == 0 && maintenance.counters.recounts.monthsLeftAlone.isEmpty)
+    #expect(try maintenance.recount(Self.everything).isClean)
+    #expect(try maintenance.seal(sample.june) == seal)
     #expect(try Contents(sample.machine.environment, Run.path).inconsistent == [])
   }
 
@@ -34,18 +34,18 @@ import Testing
   @Test(arguments: [(0, 4), (0, -1_000), (2, 3)] as [(Int64, Int64)], [false, true])
   func damagedRowsArePutBack(damage: (later: Int64, by: Int64), isWhole: Bool) throws {
     let (sample, seal) = try sealed()
-    let upkeep = sample.shard.upkeep
+    let maintenance = sample.shard.maintenance
     let minute = try #require(try sample.rows().last).minute.index + damage.later
     try sample.damage(minute, by: damage.by, isWhole: isWhole)
     let wrong = try sample.sums()
     #expect(try !Contents(sample.machine.environment, Run.path).inconsistent.isEmpty)
 
     let before = sample.shard.core.manifest.sequence
-    let dry = try upkeep.recount(Self.everything, isDry: true)
+    let dry = try maintenance.recount(Self.everything, isDry: true)
     #expect(dry.corrected == [.damage: 1] && dry.credits == 0 && dry.standings == [sample.june: .damaged])
     #expect(try sample.sums() == wrong && sample.shard.core.manifest.sequence == before)
 
-    let report = try upkeep.recount(Self.everything)
+    let report = try maintenance.recount(Self.everything)
     #expect(report.corrected == [.damage: 1] && report.credits == 0 && report.leftAlone.isEmpty)
     #expect(report.added + report.removed == UInt64(damage.by == -1_000 ? 3 : damage.by))
     try check(sample, seal)
@@ -60,16 +60,16 @@ import Testing
       $0.dedupHorizon = 1_000
       $0.rawRetention = 30 * 86_400_000
     }
-    let upkeep = sample.shard.upkeep
+    let maintenance = sample.shard.maintenance
     try sample.click(2, hoursAgo: 3)
     let minute = Minute(containing: sample.machine.time.wall() - 3 * JuneStore.hour).index
     sample.machine.time.advance(milliseconds: 10_000)
     try sample.clickAgain(hoursAgo: 3)
-    try upkeep.checkpoint()
+    try maintenance.checkpoint()
     #expect(try sample.months() == (8, 3))
     try sample.damage(minute, by: 5)
     try sample.damage(try #require(try sample.rows().first).minute.index, by: -1)
-    let report = try upkeep.recount(.changes)
+    let report = try maintenance.recount(.changes)
     #expect(report.standings == [sample.june: .damaged])
     #expect(report.corrected[.lateRepeat] == 1 && report.credits == 1 && report.repeats == 1)
     try check(sample, seal, credits: 2)
@@ -82,7 +82,7 @@ import Testing
     let (first, last) = (try #require(rows.first).minute.index, try #require(rows.last).minute.index)
     try sample.damage(first, by: 7)
     try sample.damage(last, by: 7, isWhole: true)
-    let report = try sample.shard.upkeep.recount(.deep(last..<last + 1))
+    let report = try sample.shard.maintenance.recount(.deep(last..<last + 1))
     #expect(report.corrected[.damage] == 2 && report.credits == 0)
     try check(sample, seal)
   }
@@ -91,8 +91,8 @@ import Testing
   @Test(arguments: [RunTableKey.hours, .days]) func aWideRowIsPutBack(key: RunTableKey) throws {
     let (sample, seal) = try sealed()
     let bucket = try #require(try sample.rows().last).minute.index * 60 / Int64(key.bucketSeconds)
-    try sample.shard.upkeep.plant([(ad: JuneStore.ad, bucket: bucket, change: 2)], in: key)
-    let report = try sample.shard.upkeep.recount(Self.everything)
+    try sample.shard.maintenance.plant([(ad: JuneStore.ad, bucket: bucket, change: 2)], in: key)
+    let report = try sample.shard.maintenance.recount(Self.everything)
     #expect(report.corrected == [.damage: 1] && report.standings == [sample.june: .asSealed])
     try check(sample, seal)
   }
@@ -100,15 +100,15 @@ import Testing
   /// A month that was sealed with a wrong row, and damaged afterwards: nothing tells what was sealed.
   @Test func whatNobodyKnowsIsLeftAlone() throws {
     let sample = try JuneStore { $0.recountInterval = 0 }
-    let upkeep = sample.shard.upkeep
+    let maintenance = sample.shard.maintenance
     try sample.click(2)
     sample.machine.time.advance(milliseconds: 300_000)
-    try upkeep.settle()
-    try upkeep.recount(.changes)
+    try maintenance.settle()
+    try maintenance.recount(.changes)
     let rows = try sample.rows()
     let (first, last) = (try #require(rows.first).minute.index, try #require(rows.last).minute.index)
     try sample.damage(last, by: 4, isWhole: true)
-    let seal = try upkeep.seal(sample.june)
+    let seal = try maintenance.seal(sample.june)
     try sample.damage(first, by: 3)
     // July is corrected all the same.
     let july = try #require(try sample.shard.live.rows().last)
@@ -116,12 +116,12 @@ import Testing
     try sample.damage(july.minute.index, by: 1)
     let wrong = try sample.rows().map { "\($0)" }
     for isDry in [true, false, false] {
-      let report = try upkeep.recount(Self.everything, isDry: isDry)
+      let report = try maintenance.recount(Self.everything, isDry: isDry)
       #expect(report.standings == [sample.june: .unknown] && report.credits == 0 && !report.isClean)
       // Two minutes, and the hour and the day that the second damage has left as they were.
       #expect(report.leftAlone == [sample.june: 4] && report.repeatsLeft == 0)
       #expect(try sample.rows().map { "\($0)" } == wrong && sample.months().credits == 0)
-      #expect(upkeep.counters.recounts.monthsLeftAlone == [sample.june])
+      #expect(maintenance.counters.recounts.monthsLeftAlone == [sample.june])
       let told = "\(try #require(SealedRowsDiffer(report)))"
       #expect(told.contains("2025-06") && told.contains("4 rows") && told.contains("backup"))
     }
@@ -132,7 +132,7 @@ import Testing
 
     // Without the damage the rows are those that were sealed again, and what was wrong with them is a credit.
     try sample.damage(first, by: -3)
-    let report = try upkeep.recount(Self.everything)
+    let report = try maintenance.recount(Self.everything)
     #expect(report.credits == 1 && report.removed == 4 && report.standings == [sample.june: .asSealed])
     try check(sample, seal, credits: -4)
   }
@@ -143,49 +143,49 @@ import Testing
       $0.recountInterval = 0
       $0.dedupHorizon = 1_000
     }
-    let upkeep = sample.shard.upkeep
-    try upkeep.recount(.changes)
+    let maintenance = sample.shard.maintenance
+    try maintenance.recount(.changes)
     let rows = try sample.rows()
     let (first, last) = (try #require(rows.first).minute.index, try #require(rows.last).minute.index)
     try sample.damage(last, by: 4, isWhole: true)
-    try upkeep.seal(sample.june)
+    try maintenance.seal(sample.june)
     try sample.click(1, hoursAgo: 3)
     sample.machine.time.advance(milliseconds: 10_000)
     try sample.clickAgain(hoursAgo: 3)
     try sample.damage(first, by: 3)
     let mark = sample.shard.state.recounted
-    let report = try upkeep.recount(.changes)
+    let report = try maintenance.recount(.changes)
     #expect(report.leftAlone == [sample.june: 1] && report.repeatsLeft == 1 && sample.shard.state.recounted == mark)
     try sample.pass(12 * JuneStore.hour)
-    try upkeep.settle()
+    try maintenance.settle()
     #expect(sample.shard.state.retired <= mark.floor)
     try sample.damage(first, by: -3)
-    try upkeep.recount(.changes)
+    try maintenance.recount(.changes)
     #expect(try sample.months().credits == 1 && sample.shard.state.recounted != mark)
-    try upkeep.recount(Self.everything)
-    #expect(try sample.months() == (12, -3) && upkeep.counters.books.drift == 0)
+    try maintenance.recount(Self.everything)
+    #expect(try sample.months() == (12, -3) && maintenance.counters.books.drift == 0)
   }
 
   /// Where minutes have gone, the digest of days decides.
   @Test func daysTellWhereMinutesAreGone() throws {
     let (sample, seal) = try sealed(settlesEarly: true) { $0.minuteRetention = 20 * 86_400_000 }
-    let upkeep = sample.shard.upkeep
+    let maintenance = sample.shard.maintenance
     let rows = try sample.rows()
     let (first, last) = (try #require(rows.first).minute.index, try #require(rows.last).minute.index)
     for _ in 0..<2 { try sample.pass(5 * 86_400_000) }
     try sample.click(1)
     sample.machine.time.advance(milliseconds: 300_000)
-    try upkeep.settle()
+    try maintenance.settle()
     #expect(first < sample.shard.state.minutesFrom && sample.shard.state.minutesFrom <= last)
     try sample.damage(last, by: 4)
-    let report = try upkeep.recount(Self.everything)
+    let report = try maintenance.recount(Self.everything)
     #expect(report.corrected == [.damage: 1] && report.standings == [sample.june: .damaged])
-    #expect(try sample.months().clicks == 8 && upkeep.counters.books.drift == 0)
-    #expect(try upkeep.recount(Self.everything).isClean && upkeep.seal(sample.june) == seal)
+    #expect(try sample.months().clicks == 8 && maintenance.counters.books.drift == 0)
+    #expect(try maintenance.recount(Self.everything).isClean && maintenance.seal(sample.june) == seal)
     // A wrong day of which no minutes are left is nothing that a recount could put back, and keeps it from crediting.
-    try upkeep.plant([(ad: JuneStore.ad, bucket: first / 1_440, change: 1)], in: .days)
+    try maintenance.plant([(ad: JuneStore.ad, bucket: first / 1_440, change: 1)], in: .days)
     try sample.damage(last, by: 4)
-    let again = try upkeep.recount(Self.everything)
+    let again = try maintenance.recount(Self.everything)
     #expect(again.standings == [sample.june: .unknown] && again.credits == 0 && again.corrections == 0)
   }
 }

@@ -26,8 +26,8 @@ import Testing
         eventTime: click.1)
     }
     shard.commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
-    try shard.upkeep.recount(.changes)
-    var seal = try shard.upkeep.seal(month)
+    try shard.maintenance.recount(.changes)
+    var seal = try shard.maintenance.seal(month)
     seal.time = try #require(Timestamp.parse("2026-11-03T00:30:00Z"))
 
     let page = try FormatPage("seals", from: #filePath)

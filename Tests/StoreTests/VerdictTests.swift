@@ -28,10 +28,10 @@ import Testing
         for (key, count) in part { reference[key, default: 0] += count }
         shard.core.verdicts.add(part)
         machine.time.advance(milliseconds: Int64(generator.small(in: 0...200_000)))
-        while shard.upkeep.turn() {}
+        while shard.maintenance.turn() {}
       }
       machine.time.advance(milliseconds: 300_000)
-      try shard.upkeep.settle()
+      try shard.maintenance.settle()
 
       let again = try Store.open(machine.crashed(.nothing).environment, Run.path, options: Scenario.options)
       for open in [shard, again.shards[0]] {

@@ -53,7 +53,7 @@ package enum MaintenanceCommands {
     _ request: MaintenanceRequest, _ arguments: Arguments, _ console: Console
   ) throws -> JSONValue {
     try withStore(arguments, console) { store in
-      try MaintenanceReport.perform(request, store.shards.map(\.upkeep), store.shards.map(\.core)) { merges in
+      try MaintenanceReport.perform(request, store.shards.map(\.maintenance), store.shards.map(\.core)) { merges in
         console.progress("\(request.rawValue): \(merges) merges done")
         return true
       }

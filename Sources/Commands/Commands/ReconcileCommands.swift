@@ -65,7 +65,7 @@ package enum ReconcileCommands {
       from: try time(from), to: try time(to), isDry: arguments[toggle: dryRun], changes: arguments[toggle: changes])
     if let from = request.from, let to = request.to, from >= to { throw UsageError("--from must lie before --to") }
     return try MaintenanceCommands.withStore(arguments, console) { store in
-      try request.perform(store.shards.map(\.upkeep)) { done, total in
+      try request.perform(store.shards.map(\.maintenance)) { done, total in
         console.progress(ProgressBar.line("reconcile", done, total))
         return true
       }

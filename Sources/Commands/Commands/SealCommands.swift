@@ -51,7 +51,7 @@ package enum SealCommands {
     do {
       return try MaintenanceCommands.withStore(arguments, console) { store in
         try request.perform(
-          store.shards.map(\.upkeep),
+          store.shards.map(\.maintenance),
           catalog: {
             console.environment.files.exists(catalog)
               ? try Catalog.open(catalog, .readOnly, in: console.environment) : nil

@@ -21,7 +21,7 @@ package final class Shard {
   /// What the committer shares with maintenance and with readers.
   package let core: ShardCore
   /// What makes files of the clicks; any thread may ask for a step of it.
-  package let upkeep: Maintenance
+  package let maintenance: Maintenance
 
   private let recoveredRunning: UInt64
   private let wallAtStart: Int64
@@ -71,7 +71,7 @@ package final class Shard {
     _ recovery: consuming ShardRecovery, core: ShardCore, writer: consuming LogWriter, index: LogIndex
   ) {
     self.core = core
-    upkeep = Maintenance(core, dictionaries: recovery.dictionaries)
+    maintenance = Maintenance(core, dictionaries: recovery.dictionaries)
     recoveredRunning = recovery.runningTime
     wallAtStart = core.environment.time.wall()
     wallHighest = wallAtStart
@@ -408,7 +408,7 @@ package final class Shard {
 
   // MARK: - Between batches
 
-  /// What has to happen when no clicks come: the mark that ends all doubt about the last frame, slots that the background
+  /// What has to happen when no clicks come: the mark that ends all doubt about the last frame, slots that maintenance
   /// has freed, and a slot where there was none. To be called about every `markAfter` ms, and cheap when nothing is due.
   package func maintain() {
     if case .failed = condition.state { return }
@@ -435,7 +435,7 @@ package final class Shard {
       FrameStamp(logicalTime: clock.now(), runningTime: runningTime, manifestSequence: core.manifest.sequence))
   }
 
-  /// Takes back the slots that the background has emptied, once nothing here reads them any more.
+  /// Takes back the slots that maintenance has emptied, once nothing here reads them any more.
   private func reclaim() {
     guard let (freed, logStart) = core.takeLeaving() else { return }
     index.forget(below: logStart)

@@ -17,7 +17,7 @@ package struct ShardOptions: Sendable {
   /// Clicks of segments that an opening takes back into the dedup index, at most; those of the horizon that are older are
   /// looked up in the segments until the horizon has passed them.
   package var recallLimit = 2 << 20
-  /// False: the shard is opened for its background alone, without a dedup index; nothing may be committed.
+  /// False: the shard is opened for its maintenance alone, without a dedup index; nothing may be committed.
   package var takesClicks = true
   /// The dedup index never takes more; clicks beyond it are refused as unrecorded.
   package var dedupLimit = 4 << 30
@@ -63,7 +63,7 @@ package struct ShardOptions: Sendable {
   package var minuteRetention: Int64 = 400 * 86_400_000
   /// How immutable files are read.
   package var access = SealedFile.Access.mapped
-  /// What the background may use of the machine.
+  /// What maintenance may use of the machine.
   package var budget = WorkBudget()
   /// Leave out derived files that are damaged, and make them again.
   package var rebuild = false

@@ -1,7 +1,7 @@
 import Platform
 import Synchronization
 
-/// The manifest of an open shard, which the committer (new log slots) and the background (files) both change. Whoever
+/// The manifest of an open shard, which the committer (new log slots) and maintenance (files) both change. Whoever
 /// changes it holds it through the sync; the committer meets that wait only where it needs a slot at that moment.
 package final class SharedManifest: Sendable {
   private let manifest: Mutex<Manifest>

@@ -71,7 +71,7 @@ extension Shard {
     let damaged = recovery.damaged
     let shard = Shard(recovery, core: core, writer: opening.writer, index: index)
     // Runs that are damaged are left out of the version already.
-    if options.rebuild, damaged.contains(where: { $0.file.kind == .run }) { try shard.upkeep.rebuildRuns() }
+    if options.rebuild, damaged.contains(where: { $0.file.kind == .run }) { try shard.maintenance.rebuildRuns() }
     return shard
   }
 

@@ -7,7 +7,7 @@ import Store
 import Testing
 
 /// `compact`, `retain`, `verify --repair` and `stat`, on directories and against a running server.
-@Suite struct UpkeepCommandTests {
+@Suite struct MaintenanceCommandTests {
   private static let ad = AdID("42")!
   private static let day: Int64 = 86_400_000
 
