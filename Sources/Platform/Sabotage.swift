@@ -98,6 +98,8 @@
   case markOpenMinutes
   /// A merge counts what the sums of its inputs counted, whatever it marks.
   case trustSums
+  /// A recount swaps the segments that it merged and leaves the rows as they were.
+  case swapWithoutDifferences
   /// A recount forgets the counts that it put aside.
   case forgetSpilledCounts
   /// A committer counts what is another shard's.

@@ -15,25 +15,28 @@ import Segments
 // give the same bytes. Without a target the same merge is done and nothing is written: for checks, and to find what is wrong.
 
 /// What a merge is asked for.
-package struct RecountRequest {
+package struct MergeRequest {
   /// The segments that are merged, in the order of their positions. With a target they follow each other.
   package var inputs: [Segment]
   /// Segments of lower positions, in the order of these: asked whether they have an identity, and not merged.
   package var older: [Segment] = []
   /// Positions among the inputs, ascending, that earlier recounts recorded as repeats. They are marked, whatever else is seen.
   package var recorded: [UInt64] = []
-  /// Only rows of minutes before it are newly marked: a minute that is open has to wait (R20).
+  /// Only rows of minutes from `markedFrom` on and before `markedBefore` are newly marked: a minute that is open has to wait
+  /// (R20), and of one whose rows have retired nothing can be corrected any more.
+  package var markedFrom: Minute
   package var markedBefore: Minute
   /// Where the segments become one; nil: nowhere.
   package var target: SegmentTarget?
 
   package init(
-    _ inputs: [Segment], older: [Segment] = [], recorded: [UInt64] = [], markedBefore: Minute,
-    into target: SegmentTarget? = nil
+    _ inputs: [Segment], older: [Segment] = [], recorded: [UInt64] = [],
+    markedFrom: Minute = Minute(index: .min), markedBefore: Minute, into target: SegmentTarget? = nil
   ) {
     self.inputs = inputs
     self.older = older
     self.recorded = recorded
+    self.markedFrom = markedFrom
     self.markedBefore = markedBefore
     self.target = target
   }
@@ -74,7 +77,7 @@ package final class RecountMerge: @unchecked Sendable {
   /// Throws `FormatError` where a segment is damaged, or no row is at a recorded position; `SystemError` where the disk does not
   /// answer; `RecountStopped`; and what `marked` throws. Then nothing of it is left in `temporary`.
   package static func run(
-    _ request: RecountRequest, _ settings: RecountSettings, marked visit: ((RepeatMark) throws -> Void)? = nil
+    _ request: MergeRequest, _ settings: RecountSettings, marked visit: ((RepeatMark) throws -> Void)? = nil
   ) throws -> RecountMerge {
     let inputs = request.inputs
     request.check()
@@ -137,7 +140,7 @@ package final class RecountMerge: @unchecked Sendable {
   }
 }
 
-extension RecountRequest {
+extension MergeRequest {
   /// What the caller has to see to.
   fileprivate func check() {
     let all = older + inputs

@@ -16,6 +16,7 @@ import Segments
 final class RepeatMarker {
   private let older: [(segment: Segment, probe: SegmentProbe)]
   private let recorded: PositionSet
+  private let markedFrom: Minute
   private let markedBefore: Minute
   /// The position from which those of rows count.
   private let first: UInt64
@@ -41,9 +42,10 @@ final class RepeatMarker {
   /// For each row of a batch that begins an identity that an older segment has: which one; else −1.
   private var found: [Int32] = []
 
-  init(_ request: RecountRequest) throws {
+  init(_ request: MergeRequest) throws {
     older = request.older.map { ($0, SegmentProbe($0)) }
     recorded = PositionSet(request.recorded)
+    markedFrom = request.markedFrom
     markedBefore = request.markedBefore
     first = request.inputs.first?.summary.positions.lowerBound ?? 0
     ends = request.inputs.map(\.summary.positions.upperBound)
@@ -75,7 +77,7 @@ final class RepeatMarker {
       guard repeats || isKept || isRecorded else { continue }
       if isRecorded { recordedSeen += 1 }
       let minute = unsafe Minute(containing: rows.eventTime[i])
-      guard isKept || isRecorded || minute < before else {
+      guard isKept || isRecorded || minute >= markedFrom && minute < before else {
         waiting += 1
         continue
       }

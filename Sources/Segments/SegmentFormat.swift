@@ -13,6 +13,7 @@ import Files
 //                                                           greatest: none
 //                120 u64 least  128 u64 greatest            running time, ms
 //                136 u64 steps  144 u64 rows of sums           152 u64 clicks left out   160 u64 marked clicks
+//                168 u64 recount: what it and earlier ones recorded as repeats is marked; 0: nothing is known
 //
 //   section 1 columns     which columns a page has, how each is coded, and the models
 //           2 positions   from event times to the positions to be expected (PositionTable.swift)
@@ -109,6 +110,8 @@ package struct SegmentSummary: Hashable, Sendable {
   package var leftOut: UInt64 = 0
   /// How many of the clicks are marked as repeats.
   package var marked: UInt64 = 0
+  /// The number of the shard's recount up to which every repeat that was recorded among these clicks is marked; 0: nothing is said.
+  package var recount: UInt64 = 0
   /// Least and greatest event time, ms since 1970.
   package var eventTimes: ClosedRange<Int64>
   /// Least and greatest receive time, ms since 1970.
@@ -147,6 +150,7 @@ extension SegmentSummary {
     unsafe page.unsafeStoreLE(sums, 144)
     unsafe page.unsafeStoreLE(leftOut, 152)
     unsafe page.unsafeStoreLE(marked, 160)
+    unsafe page.unsafeStoreLE(recount, 168)
   }
 
   /// Reads them. `columns` are those of the columns' section.
@@ -177,8 +181,9 @@ extension SegmentSummary {
       throw FormatError(
         file: path, offset: 160, reason: "of \(end - first - leftOut) clicks \(marked) are marked")
     }
+    let recount = columns.marks == nil ? 0 : reader.next(UInt64.self)!
     return SegmentSummary(
-      positions: first..<end, leftOut: leftOut, marked: marked, eventTimes: event, receiveTimes: receive,
+      positions: first..<end, leftOut: leftOut, marked: marked, recount: recount, eventTimes: event, receiveTimes: receive,
       runningTimes: running,
       mintingTimes: minted <= mintedLast ? minted...mintedLast : nil, steps: steps, sums: sums,
       captured: columns.captured)

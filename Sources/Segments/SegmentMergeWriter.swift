@@ -36,7 +36,7 @@ package struct SegmentMergeWriter: ~Copyable {
     var floors = ReceiveFloors(positions)
     for input in inputs { try input.forEachStep { floors.add($0) } }
     floors.end()
-    let hasMarks = marks || inputs.contains { $0.columns.marks != nil }
+    let hasMarks = marks || target.recount > 0 || inputs.contains { $0.columns.marks != nil }
     let writer = try SegmentWriter.create(
       target, positions: positions, columns: Self.columns(inputs, marks: hasMarks),
       table: try Self.positions(inputs), floors: floors)

@@ -17,11 +17,14 @@ package struct SegmentTarget {
   package var blockBytes: UInt32
   /// Bytes of look-up filters that wait in memory; more of them wait in a file beside the temporary one.
   package var filterMemory: Int
+  /// The recount up to which recorded repeats are marked in it; 0 where nothing is said of that.
+  package var recount: UInt64
 
   package init(
     files: any FileSystem, path: String, temporary: String, store: StoreID, number: UInt64, created: Int64,
-    blockBytes: UInt32 = SealedFileWriter.defaultBlockBytes, filterMemory: Int = 8 << 20
+    blockBytes: UInt32 = SealedFileWriter.defaultBlockBytes, filterMemory: Int = 8 << 20, recount: UInt64 = 0
   ) {
+    self.recount = recount
     self.filterMemory = filterMemory
     self.files = files
     self.path = path
@@ -51,6 +54,7 @@ struct SegmentWriter: ~Copyable {
   private var early = EarlyRowsSection()
   private(set) var rows: UInt64 = 0
   private var marked: UInt64 = 0
+  private let recount: UInt64
   /// Whether each row had its place in the models, and the sums are as many clicks as there are rows that count: always, unless rows
   /// and models come from a segment that is not what it says.
   private(set) var isSound = true
@@ -94,6 +98,7 @@ struct SegmentWriter: ~Copyable {
     table: PositionTable, floors: ReceiveFloors
   ) {
     self.file = file
+    recount = target.recount
     self.floors = floors
     filters = IDFilterSection(target)
     self.positions = positions
@@ -228,7 +233,7 @@ struct SegmentWriter: ~Copyable {
   consuming func finish() throws(SystemError) -> (SealedReference, SegmentSummary) {
     precondition(isSound && rows > 0, "a segment that is not what it says")
     let summary = SegmentSummary(
-      positions: positions, leftOut: UInt64(positions.count) - rows, marked: marked,
+      positions: positions, leftOut: UInt64(positions.count) - rows, marked: marked, recount: recount,
       eventTimes: eventTimes.range!, receiveTimes: receiveTimes.range!, runningTimes: runningTimes.range!,
       mintingTimes: mintingTimes.range, steps: stepCount, sums: sumCount, captured: columns.captured)
     let reference = unsafe try file.finish { page in unsafe summary.write(to: page) }

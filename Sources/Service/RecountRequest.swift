@@ -1,7 +1,9 @@
 import Clicks
 import Corrections
+import Platform
 import Reconciliation
 import Store
+import Synchronization
 
 /// What a recount was asked to do, for a server and for a directory alike.
 package struct RecountRequest: Sendable {
@@ -29,49 +31,59 @@ package struct RecountRequest: Sendable {
     return .deep(first..<max(first, end))
   }
 
-  /// Recounts every shard, one after the other, each when it has done what is under way. `progress` is told how many raw
+  /// Recounts all shards side by side, each when it has done what is under way. `progress` is told now and then how many raw
   /// clicks of how many were read, and ends the work by returning false: what was corrected stays corrected.
   package func perform(
     _ shards: [Maintenance], progress: (_ done: UInt64, _ total: UInt64) -> Bool = { _, _ in true }
   ) throws -> JSONValue {
+    let total = shards.reduce(UInt64(0)) { sum, maintenance in
+      sum + maintenance.core.live.version.segments.reduce(0) { $0 + UInt64($1.summary.rows) }
+    }
+    let results = try recount(shards) { progress(min($0, total), total) }
     var sum: RecountReport?
     var codes: [(shard: Int, row: Correction)] = []
     var alone: [SealedMonthsDiffer.Entry] = []
     var isComplete = true
-    var read: UInt64 = 0
-    let total = shards.reduce(UInt64(0)) { sum, maintenance in
-      sum + maintenance.core.live.version.segments.reduce(0) { $0 + UInt64($1.summary.rows) }
-    }
-    do {
-      for (shard, maintenance) in shards.enumerated() {
-        let before = read
-        let report = try withoutActuallyEscaping(progress) { progress in
-          let told = Told(progress: progress, total: total)
-          return try maintenance.recount(scope, isDry: isDry, goesOn: { told.goesOn() }) { done, _ in
-            told.done = before + done
-          }
-        }
-        read = before + report.rawClicks
+    for (shard, result) in results.enumerated() {
+      do {
+        let report = try result.get()
         codes += report.samples.map { (shard, $0) }
         alone += (SealedRowsDiffer(report)?.months ?? []).map { .init(shard: shard, month: $0.month, rows: $0.rows) }
         sum = sum.map { $0 + report } ?? report
-      }
-    } catch is RecountStopped { isComplete = false }
+      } catch is RecountStopped { isComplete = false }
+    }
     return Self.json(
       sum ?? RecountReport(mark: RecountMark()), codes, alone, shards, isDry: isDry, isComplete: isComplete)
   }
 
-  private final class Told {
-    let progress: (UInt64, UInt64) -> Bool
-    let total: UInt64
-    var done: UInt64 = 0
-
-    init(progress: @escaping (UInt64, UInt64) -> Bool, total: UInt64) {
-      self.progress = progress
-      self.total = total
+  /// What each shard's recount came to. Each has a thread; `goesOn` is asked on the calling one.
+  private func recount(
+    _ shards: [Maintenance], goesOn: (_ done: UInt64) -> Bool
+  ) throws -> [Result<RecountReport, any Error>] {
+    let board = RecountBoard(shards.count)
+    let (scope, isDry) = (scope, isDry)
+    var threads: [Thread] = []
+    do {
+      for (number, shard) in shards.enumerated() {
+        threads.append(
+          try Thread("recount-\(number)") {
+            board.end(
+              number,
+              Result {
+                try shard.recount(
+                  scope, isDry: isDry, goesOn: { !board.isStopped }, progress: { done, _ in board.note(number, done) })
+              })
+          })
+      }
+    } catch {
+      board.stop()
+      for thread in threads { thread.join() }
+      throw error
     }
-
-    func goesOn() -> Bool { progress(done, total) }
+    while !board.waitForAll(nanoseconds: 50_000_000) { if !goesOn(board.done) { board.stop() } }
+    for thread in threads { thread.join() }
+    _ = goesOn(board.done)
+    return board.results
   }
 
   private static func json(
@@ -99,5 +111,40 @@ package struct RecountRequest: Sendable {
           return .object([.init("adKey", .optional(key.map { "\($0)" }))] + members)
         }),
     ])
+  }
+}
+
+/// What recounts of several shards tell of themselves.
+private final class RecountBoard: Sendable {
+  private struct State {
+    var done: [UInt64]
+    var results: [Result<RecountReport, any Error>?]
+  }
+
+  private let state: Mutex<State>
+  private let stopped = Atomic(false)
+  private let bell = Doorbell()
+
+  init(_ shards: Int) {
+    state = Mutex(State(done: Array(repeating: 0, count: shards), results: Array(repeating: nil, count: shards)))
+  }
+
+  /// Clicks that were read.
+  var done: UInt64 { state.withLock { $0.done.reduce(0, +) } }
+  var isStopped: Bool { stopped.load(ordering: .relaxed) }
+  /// Of all shards, once all have ended.
+  var results: [Result<RecountReport, any Error>] { state.withLock { $0.results.map { $0! } } }
+
+  func stop() { stopped.store(true, ordering: .relaxed) }
+  func note(_ shard: Int, _ done: UInt64) { state.withLock { $0.done[shard] = done } }
+
+  func end(_ shard: Int, _ result: Result<RecountReport, any Error>) {
+    state.withLock { $0.results[shard] = result }
+    bell.ring()
+  }
+
+  /// Waits a while for all shards; false where some have not ended by then.
+  func waitForAll(nanoseconds: Int64) -> Bool {
+    bell.wait(nanoseconds: nanoseconds) { state.withLock { $0.results.allSatisfy { $0 != nil } } }
   }
 }

@@ -231,7 +231,7 @@ package struct Resharding {
       // Clicks that recounts took away count no longer, and stay behind.
       let removed = Set(try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position))
       try recovery.forEachRetained(files, store: old.identity.id) { found in
-        guard !removed.contains(found.position) else { return }
+        guard !found.isRepeat, !removed.contains(found.position) else { return }
         try writers[routes.route(found.click.identity)].add(
           SpooledClick(
             found.click, runningTime: found.runningTime + ahead,
@@ -288,7 +288,7 @@ package struct Resharding {
     var count: UInt64 = 0
     for shard in 0..<old.identity.shards {
       let recovery = try Store.read(environment, path, old.identity, shard: shard, options: options)
-      count += recovery.version.corrections.reduce(0) { $0 + UInt64($1.repeatCount) }
+      count += try recovery.version.removedRepeats(recovery.manifest?.state ?? ManifestState())
     }
     return count
   }

@@ -149,7 +149,10 @@ import Testing
     for shard in 0..<identity.shards {
       let recovery = try Store.read(environment, path, identity, shard: shard, options: options)
       live.append(recovery.live)
-      let removed = Set(try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position))
+      var removed = Set(try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position))
+      try recovery.forEachRetained(environment.files, store: identity.id) {
+        if $0.isRepeat { removed.insert($0.position) }
+      }
       sight.clicks += recovery.nextPosition - UInt64(removed.count)
       sight.repeats += UInt64(removed.count)
       sources.append(recovery.sources)

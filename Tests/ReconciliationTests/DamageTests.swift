@@ -32,7 +32,7 @@ import Testing
           guard before.upperBound == next.lowerBound else { return }
         }
         let merge = try RecountMerge.run(
-          RecountRequest(
+          MergeRequest(
             Array(segments[1...]), older: [segments[0]], markedBefore: Minute(index: .max), into: place.target(900)),
           place.settings(memory: 100 << 10, threads: chance.oneIn(2) ? 2 : 1))
         _ = try merge.finish()

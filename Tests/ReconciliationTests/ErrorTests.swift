@@ -30,7 +30,7 @@ import Testing
     func run(threads: Int = 1) throws -> Outcome {
       var marks: [RepeatMark] = []
       let merge = try RecountMerge.run(
-        RecountRequest(segments, older: older, markedBefore: Minute(index: .max), into: place.target(900)),
+        MergeRequest(segments, older: older, markedBefore: Minute(index: .max), into: place.target(900)),
         place.settings(memory: 8 << 10, threads: threads), marked: { marks.append($0) })
       _ = try merge.finish()
       return try Outcome(merge, marks)
@@ -98,7 +98,7 @@ import Testing
     var chance = Seeds.list(1)[0].generator
     let case0 = try Case(Sample(.random, count: 6_000, using: &chance))
     let merge = try RecountMerge.run(
-      RecountRequest(case0.segments, markedBefore: Minute(index: .max)), case0.place.settings(memory: 8 << 10))
+      MergeRequest(case0.segments, markedBefore: Minute(index: .max)), case0.place.settings(memory: 8 << 10))
     let spilled = case0.place.leftOver
     #expect(!spilled.isEmpty)
     for name in spilled {

@@ -55,8 +55,8 @@ import Testing
         chance.oneIn(4) ? Minute(index: .min) : chance.oneIn(2) ? Minute(index: .max) : chance.pick(sample.rows).minute
     }
 
-    func request(into target: SegmentTarget?) -> RecountRequest {
-      RecountRequest(
+    func request(into target: SegmentTarget?) -> MergeRequest {
+      MergeRequest(
         Array(segments[start...]), older: older.map { segments[$0] }, recorded: recorded, markedBefore: markedBefore,
         into: target)
     }
@@ -159,7 +159,7 @@ import Testing
 
   @Test func nothingOfNothing() throws {
     let place = try Place()
-    let merge = try RecountMerge.run(RecountRequest([], markedBefore: Minute(index: .max)), place.settings())
+    let merge = try RecountMerge.run(MergeRequest([], markedBefore: Minute(index: .max)), place.settings())
     #expect(merge.summary == RecountSummary())
     #expect(try Outcome.rows(merge.counts().next).isEmpty)
     #expect(try merge.finish() == nil)
@@ -177,7 +177,7 @@ import Testing
         let next = try sample.seal(part, number: number, at: place, .read)
         let target = place.target(900 + number)
         let merge = try RecountMerge.run(
-          RecountRequest((done.map { [$0] } ?? []) + [next], markedBefore: Minute(index: .max), into: target),
+          MergeRequest((done.map { [$0] } ?? []) + [next], markedBefore: Minute(index: .max), into: target),
           place.settings())
         let (reference, _) = try #require(try merge.finish())
         done = try Segment.open(place.files, target.path, reference: reference, access: .read)
@@ -190,7 +190,7 @@ import Testing
       while let row = try cursor.next() { rows.append(row) }
       #expect(rows == whole.rows, "\(seed)")
       #expect(try Outcome.rows(merged.sumCursor().next) == whole.exact, "\(seed)")
-      let again = try RecountMerge.run(RecountRequest([merged], markedBefore: Minute(index: .max)), place.settings())
+      let again = try RecountMerge.run(MergeRequest([merged], markedBefore: Minute(index: .max)), place.settings())
       #expect(again.summary.found == 0 && again.summary.marked == UInt64(whole.marks.count), "\(seed)")
       #expect(try Outcome.rows(again.counts().next) == whole.exact, "\(seed)")
     }
@@ -211,7 +211,7 @@ import Testing
       var marks: [RepeatMark] = []
       let target = place.target(number)
       let merge = try RecountMerge.run(
-        RecountRequest(inputs, older: older, markedBefore: Minute(index: .max), into: target), place.settings(),
+        MergeRequest(inputs, older: older, markedBefore: Minute(index: .max), into: target), place.settings(),
         marked: { marks.append($0) })
       let reference = try #require(try merge.finish()).0
       return (try Segment.open(place.files, target.path, reference: reference, access: .read), marks)
@@ -235,7 +235,7 @@ import Testing
       settings.shouldStop = { true }
       #expect(throws: RecountStopped()) {
         _ = try RecountMerge.run(
-          RecountRequest([segment], markedBefore: Minute(index: .max), into: place.target(900)), settings)
+          MergeRequest([segment], markedBefore: Minute(index: .max), into: place.target(900)), settings)
       }
       #expect(place.leftOver == [])
     }
@@ -253,7 +253,7 @@ import Testing
     let place = try Place()
     let segment = try sample.seal(0..<2, number: 1, at: place, .read)
     #expect(throws: FormatError.self) {
-      _ = try RecountMerge.run(RecountRequest([segment], markedBefore: Minute(index: .max)), place.settings())
+      _ = try RecountMerge.run(MergeRequest([segment], markedBefore: Minute(index: .max)), place.settings())
     }
   }
 
@@ -268,7 +268,7 @@ import Testing
     var sizes: [UInt64] = []
     for before in [Int64.min, .max] {
       let merge = try RecountMerge.run(
-        RecountRequest(inputs, markedBefore: Minute(index: before), into: place.target(900)), place.settings())
+        MergeRequest(inputs, markedBefore: Minute(index: before), into: place.target(900)), place.settings())
       sizes.append(try #require(try merge.finish()).0.bytes)
     }
     #expect(sizes[0] < inputs.reduce(0) { $0 + $1.file.reference.bytes })

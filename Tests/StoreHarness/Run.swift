@@ -308,6 +308,8 @@ package struct Contents: Equatable {
   package var base: [Row: UInt64] = [:]
   /// Positions of the clicks that recounts took away.
   package var removed: [UInt64] = []
+  /// Those that their segments mark.
+  private var marked: [UInt64] = []
   /// What disagrees inside the store.
   package var inconsistent: [String] = []
   /// The state of the manifest, without what each opening changes.
@@ -358,6 +360,7 @@ package struct Contents: Equatable {
       let due = retired + UInt64(clicks.count)
       if found.position != due { inconsistent.append("position \(found.position) where \(due) is due") }
       clicks.append(found.click)
+      if found.isRepeat { marked.append(found.position) }
       let captured = found.strings.map { CapturedStrings(found.set, of: $0).strings(at: 0) } ?? []
       strings.append(Dictionary(uniqueKeysWithValues: zip(found.set.columns, captured)))
     }
@@ -381,7 +384,10 @@ package struct Contents: Equatable {
       }
     }
     base = recount
-    for click in clicks { recount[Row(ad: click.ad, minute: click.minute), default: 0] += 1 }
+    let marks = Set(marked)
+    for (place, click) in clicks.enumerated() where !marks.contains(retired + UInt64(place)) {
+      recount[Row(ad: click.ad, minute: click.minute), default: 0] += 1
+    }
     for row in try recovery.version.repeats(in: retired..<UInt64.max) {
       let key = Row(ad: recovery.minutes.ads.key(row.code), minute: Minute(index: row.bucket))
       let left = Int64(recount[key] ?? 0) - Int64(row.count)
@@ -389,7 +395,7 @@ package struct Contents: Equatable {
       recount[key] = left > 0 ? UInt64(left) : nil
     }
     for file in recovery.version.corrections { try file.verify() }
-    removed = try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position)
+    removed = (try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position) + marked).sorted()
     if recount != rows { inconsistent.append("BASE rows and raw clicks are not the table") }
   }
 

@@ -88,6 +88,7 @@ import Testing
       ("table", .table(number: 1, name: "sink")),
       ("progress", .progress(SourceProgress(high: 1, low: 2, lines: 3, bytes: 4))),
       ("recounted", .recounted(RecountMark(), run: 1)), ("dropped", .dropped(clicks: 1)),
+      ("retiredMarks", .retiredMarks(1)), ("compared", .compared(throughFile: 1)),
       (
         "monthSealed",
         .monthSealed(

@@ -40,11 +40,11 @@
       let open = Minute(containing: start + 300_000)
       for i in due.indices where !seen.insert(Identity(due[i])).inserted { due[i].isRepeat = due[i].minute < open }
       var (violations, merged) = try merge(
-        RecountRequest(
+        MergeRequest(
           Array(segments[1...]), older: [segments[0]], markedBefore: open, into: target(10, disk)), due, disk)
       seen = []
       for i in due.indices where !seen.insert(Identity(due[i])).inserted { due[i].isRepeat = true }
-      let request = RecountRequest([merged], markedBefore: Minute(index: .max), into: target(11, disk))
+      let request = MergeRequest([merged], markedBefore: Minute(index: .max), into: target(11, disk))
       violations += try merge(request, due, disk).violations
       return violations
     }
@@ -71,7 +71,7 @@
 
     /// Merges; says what is not as `due`, rows in the order of positions.
     private static func merge(
-      _ request: RecountRequest, _ due: [SegmentRow], _ disk: SimulatedDisk
+      _ request: MergeRequest, _ due: [SegmentRow], _ disk: SimulatedDisk
     ) throws -> (violations: [String], Segment) {
       var sums: [SegmentSum: UInt64] = [:]
       for row in due where !row.isRepeat {

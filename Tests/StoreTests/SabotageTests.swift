@@ -92,7 +92,7 @@
         }
       case .retireBeforeRecount, .repeatsIntoBase, .repeatsReturn, .dropMergedRepeats, .recountAbsolute,
         .removeRepeatsTwice,
-        .recountForgetsRollUps, .noLookBack, .forgetOpenRepeats:
+        .recountForgetsRollUps, .noLookBack, .forgetOpenRepeats, .swapWithoutDifferences:
         Campaign(name: "T16") {
           (1...200).lazy.map { RecountCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }

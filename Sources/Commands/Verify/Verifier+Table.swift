@@ -59,7 +59,6 @@ extension Verifier {
     sources += version.segments.map { RowStream($0) }
     var sum: UInt64 = 0
     var unknown: UInt32?
-    let removed = try version.recordedRepeats(in: 0..<UInt64.max)
     let due = try RowStream.sum(sources).passing { row in
       sum &+= row.count
       if Int(row.code) >= ads.count { unknown = unknown ?? row.code }
@@ -69,7 +68,9 @@ extension Verifier {
     }
     if let unknown { report.damaged(directory, nil, "code \(unknown) has clicks, but no dictionary has its ad") }
     // Repeats of clicks that have retired are in no BASE row.
-    sum &+= UInt64(removed.count { $0.position < state.retired })
+    sum &+= try version.retiredRepeats(state)
+    // Others are in their segments, and marked ones not in the sums.
+    sum &+= version.segments.reduce(0) { $0 + $1.summary.marked }
     if sum != recovery.nextPosition {
       report.damaged(directory, nil, "\(sum) clicks are there up to position \(recovery.nextPosition)")
     }

@@ -72,7 +72,7 @@ package final class Store {
       early.began(start, recoveries.map { ($0.position, 0) })
       try write(early, files, path)
     }
-    let budget = StoreBudget(options.budget, environment.time)
+    let budget = StoreBudget(options.budget, environment.time, shards: identity.shards)
     let opened = try forEachShard(identity.shards, concurrently) { number in
       Opened(
         shard: try Shard.open(

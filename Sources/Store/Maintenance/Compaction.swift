@@ -150,10 +150,16 @@ struct Compaction {
   private func mergeSegments(_ range: Range<Int>, _ edit: ShardEdit) throws {
     let inputs = Array(core.live.version.segments[range])
     try checkSpace(inputs.map(\.file))
-    let target = edit.target(try edit.newFile(.segment), context.mergeFiles)
-    // A merge that marks nothing: repeats stand in the files of corrections, and whoever counts raw clicks takes them away.
+    let positions = inputs[0].summary.positions.lowerBound..<inputs.last!.summary.positions.upperBound
+    let recorded = try core.live.version.recordedRepeats(in: positions).positions(in: inputs)
+    var target = edit.target(try edit.newFile(.segment), context.mergeFiles)
+    // What recounts recorded becomes marks, and nothing else: new repeats are a recount's to find.
+    if !recorded.isEmpty || inputs.contains(where: { $0.summary.recount > 0 }) {
+      target.recount = core.manifest.state.lastRecount
+    }
     let merge = try RecountMerge.run(
-      RecountRequest(inputs, markedBefore: Minute(index: .min), into: target), context.mergeSettings(pacer))
+      MergeRequest(inputs, recorded: recorded, markedBefore: Minute(index: .min), into: target),
+      context.mergeSettings(pacer))
     let (reference, _) = try merge.finish()!
     context.count { $0.segmentBytes += reference.bytes }
     try edit.open(.segment, reference)
@@ -162,7 +168,8 @@ struct Compaction {
   }
 
   private func mergeCorrections(_ indices: [Int], _ edit: ShardEdit) throws {
-    let inputs = indices.map { core.live.version.corrections[$0] }
+    let version = core.live.version
+    let inputs = indices.map { version.corrections[$0] }
     var rows: [Correction] = []
     var repeats: [RecordedRepeat] = []
     for input in inputs {
@@ -170,7 +177,8 @@ struct Compaction {
         rows.append(row)
         if sabotaged(.mergeCreditsAsChanges) { rows[rows.count - 1].isCredit = false }
       }
-      try input.forEachRepeat { repeats.append($0) }
+      // Positions are listed until a merge of segments has marked them.
+      try input.forEachRepeat { if !version.isMarked($0) { repeats.append($0) } }
     }
     if let reason = CorrectionWriter.contradiction(rows, repeats) {
       throw FormatError(

@@ -80,9 +80,25 @@ struct Retention {
         if !sabotaged(.retireWithoutBase) { try writeBase(segment, edit) }
         try edit.install(
           removing: [StoreFile(kind: .segment, reference: segment.file.reference)], closing: [segment.file],
-          [.retired(to: segment.summary.positions.upperBound)])
+          [.retired(to: segment.summary.positions.upperBound)] + (try marks(of: segment)))
       }
     }
+  }
+
+  /// The repeats of a segment that nothing lists when it has gone.
+  private func marks(of segment: Segment) throws -> [ManifestChange] {
+    let positions = segment.summary.positions
+    let version = core.live.version
+    var (listed, recorded): (UInt64, UInt64) = (0, 0)
+    for file in version.corrections {
+      try file.forEachRepeat(in: positions) {
+        listed += 1
+        if !version.isMarked($0) { recorded += 1 }
+      }
+    }
+    let repeats = segment.summary.marked + recorded
+    guard repeats > listed else { return [] }
+    return [.retiredMarks(core.manifest.state.retiredMarks + repeats - listed)]
   }
 
   /// Adds a segment's sums, less the repeats that recounts found in it, to the BASE rows, one patch a day.

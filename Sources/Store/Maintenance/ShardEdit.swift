@@ -32,18 +32,16 @@ final class ShardEdit {
 
   var core: ShardCore { context.core }
 
-  /// Lets `body` make and install a change, and takes away what it has made where it fails. `yields`: other changes may be
-  /// made and installed before this one is.
+  /// Lets `body` make and install a change, and takes away what it has made where it fails, or does not install it. `yields`:
+  /// other changes may be made and installed before this one is.
   static func perform<R>(
     _ context: MaintenanceContext, yields: Bool = false, _ body: (ShardEdit) throws -> R
   ) throws -> R {
     let edit = ShardEdit(context, yields: yields)
     if yields { context.beginYielding() }
     defer { if yields { context.endYielding() } }
-    do { return try body(edit) } catch {
-      edit.discard()
-      throw error
-    }
+    defer { edit.discard() }
+    return try body(edit)
   }
 
   // MARK: - New files

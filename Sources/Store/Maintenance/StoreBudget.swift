@@ -8,7 +8,11 @@ package final class StoreBudget: Sendable {
   /// Of segments made from the log, which keep log and memory small: four times the bytes, and no limit of the share.
   let flushing: WorkMeter?
 
-  package init(_ budget: WorkBudget, _ time: any TimeSource) {
+  /// Shards that may merge raw clicks at a time: they share the memory and the threads of one.
+  let shards: Int
+
+  package init(_ budget: WorkBudget, _ time: any TimeSource, shards: Int) {
+    self.shards = max(1, shards)
     merging = WorkMeter(budget, time)
     flushing = WorkMeter(budget.flushing, time)
   }

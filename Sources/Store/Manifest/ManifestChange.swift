@@ -46,6 +46,10 @@ package enum ManifestChange: Equatable, Sendable {
   case recounted(RecountMark, run: UInt64)
   /// Minute rows of so many clicks have gone with the minute retention, in all.
   case dropped(clicks: UInt64)
+  /// So many repeats that no file of corrections lists were marked in segments that are gone, in all.
+  case retiredMarks(UInt64)
+  /// Every row was held against every raw click when this was the highest file number, and all are right.
+  case compared(throughFile: UInt64)
   /// A source of clicks is durable so far in this shard; of many sources those that moved last are kept.
   case progress(SourceProgress)
   /// A month is sealed: its rows never change.
@@ -76,6 +80,8 @@ package enum ManifestChange: Equatable, Sendable {
     case dropped = 25
     case monthSealed = 26
     case started = 27
+    case retiredMarks = 28
+    case compared = 29
   }
 
   /// Appends the bytes of the change.
@@ -151,6 +157,12 @@ package enum ManifestChange: Equatable, Sendable {
     case .dropped(let clicks):
       tag = .dropped
       body.append(clicks)
+    case .retiredMarks(let marks):
+      tag = .retiredMarks
+      body.append(marks)
+    case .compared(let number):
+      tag = .compared
+      body.append(number)
     case .monthSealed(let seal):
       tag = .monthSealed
       body.append(seal.month.index)
@@ -238,6 +250,8 @@ package enum ManifestChange: Equatable, Sendable {
       else { return nil }
       return .recounted(RecountMark(position: position, floor: floor, through: through), run: run)
     case .dropped: return body.next().map { .dropped(clicks: $0) }
+    case .retiredMarks: return body.next().map { .retiredMarks($0) }
+    case .compared: return body.next().map { .compared(throughFile: $0) }
     case .monthSealed:
       guard let month = body.next(UInt32.self).flatMap({ Month(index: $0) }), let time = body.next(Int64.self),
         let rows = body.next(UInt64.self), let clicks = body.next(UInt64.self), let ads = body.next(UInt64.self),

@@ -36,6 +36,10 @@ package struct ManifestState: Equatable, Sendable {
   package var lastRecount: UInt64 = 0
   /// Clicks of minute rows that are gone.
   package var dropped: UInt64 = 0
+  /// Repeats whose raw clicks are gone, beside those that files of corrections list.
+  package var retiredMarks: UInt64 = 0
+  /// The highest file number when every row was last held against every raw click, and all were right or put right; 0: never.
+  package var comparedThrough: UInt64 = 0
   /// Sealed months, ascending.
   package var seals: [MonthSeal] = []
   /// External tables by their numbers.
@@ -111,6 +115,8 @@ package struct ManifestState: Equatable, Sendable {
       }
       (recounted, lastRecount) = (mark, run)
     case .dropped(let clicks): dropped = max(dropped, clicks)
+    case .retiredMarks(let marks): retiredMarks = max(retiredMarks, marks)
+    case .compared(let number): comparedThrough = number
     case .monthSealed(let seal):
       guard seal.month.minutes.upperBound <= closedThrough, !seals.contains(where: { $0.month == seal.month }) else {
         throw ManifestFault("\(seal.month) sealed again, or before its last minute was closed")
@@ -172,6 +178,8 @@ package struct ManifestState: Equatable, Sendable {
     if minutesFrom > .min { changes.append(.minutesFrom(minute: minutesFrom)) }
     if lastRecount > 0 { changes.append(.recounted(recounted, run: lastRecount)) }
     if dropped > 0 { changes.append(.dropped(clicks: dropped)) }
+    if retiredMarks > 0 { changes.append(.retiredMarks(retiredMarks)) }
+    if comparedThrough > 0 { changes.append(.compared(throughFile: comparedThrough)) }
     for seal in seals { changes.append(.monthSealed(seal)) }
     for file in files { changes.append(.addFile(file)) }
     if lastFile > (files.last?.reference.number ?? 0) { changes.append(.lastFile(lastFile)) }

@@ -42,11 +42,14 @@ extension ShardRecovery {
     var missed: [(code: UInt32, minute: Int64)] = []
     let settings = RecountSettings(files: files, temporary: "\(directory)/\(StoreFiles.temporary)", threads: 2)
     let merge = try RecountMerge.run(
-      RecountRequest(
+      MergeRequest(
         version.segments, recorded: recorded.positions(in: version.segments), markedBefore: Minute(index: .max)),
       settings
     ) { mark in
-      if let record = known[mark.position] {
+      if mark.origin == .kept {
+        // A mark stands without an earlier copy only where that may have retired.
+        if mark.first == .gone, state.retired == 0 { check.strange.append(mark.position) }
+      } else if let record = known[mark.position] {
         if record != (mark.code, mark.minute.index) { check.strange.append(mark.position) }
       } else if mark.position < state.recounted.floor, mark.minute.index < state.recounted.through,
         mark.minute.index >= state.minutesFrom

@@ -44,20 +44,42 @@ package struct DoubleEntry: Equatable, Sendable {
     self.inMemory = inMemory
     counted = version.table(.minutes).runs.reduce(0) { $0 &+ $1.descriptor.total }
     dropped = state.dropped
-    repeats = version.corrections.reduce(0) { $0 + UInt64($1.repeatCount) }
     credits = version.corrections.reduce(0) { $0 &+ $1.credits }
     retired = state.retired
     base = version.table(.base).runs.reduce(0) { $0 &+ $1.descriptor.total }
-    retiredRepeats = try version.corrections.reduce(0) { $0 + UInt64(try $1.repeats(below: state.retired)) }
+    retiredRepeats = try version.retiredRepeats(state)
+    repeats = try version.removedRepeats(state)
   }
 }
 
 extension Version {
-  /// The clicks with positions in `positions` that recounts have taken away, by position.
+  /// The clicks with positions in `positions` that recounts have taken away and no segment marks, by position.
   package func recordedRepeats(in positions: Range<UInt64>) throws -> [RecordedRepeat] {
     var found: [RecordedRepeat] = []
-    for file in corrections { try file.forEachRepeat(in: positions) { found.append($0) } }
+    for file in corrections {
+      try file.forEachRepeat(in: positions) { if !isMarked($0) { found.append($0) } }
+    }
     return found.sorted { $0.position < $1.position }
+  }
+
+  /// Whether the segment that holds a recorded repeat was merged since: then it marks it, and its sums are without it.
+  package func isMarked(_ found: RecordedRepeat) -> Bool {
+    segment(at: found.position).map { found.run <= $0.summary.recount } ?? false
+  }
+
+  /// Clicks that recounts have taken away, whether their raw clicks are kept or not.
+  package func removedRepeats(_ state: ManifestState) throws -> UInt64 {
+    let marked = segments.reduce(UInt64(0)) { $0 + $1.summary.marked }
+    var recorded: UInt64 = 0
+    for file in corrections {
+      try file.forEachRepeat(in: state.retired..<UInt64.max) { if !isMarked($0) { recorded += 1 } }
+    }
+    return try retiredRepeats(state) + marked + recorded
+  }
+
+  /// Those of them whose raw clicks have retired.
+  package func retiredRepeats(_ state: ManifestState) throws -> UInt64 {
+    try corrections.reduce(state.retiredMarks) { $0 + UInt64(try $1.repeats(below: state.retired)) }
   }
 
   /// The same as clicks per row, in order.

@@ -130,6 +130,9 @@ struct RecountBooks {
     note(key, table.bucketSeconds, from, to, reason)
   }
 
+  /// These clicks are marked in segments from now on: their positions need not be listed.
+  mutating func forgetRepeats(in positions: Range<UInt64>) { repeats.removeAll { positions.contains($0.position) } }
+
   /// Brings the changes into the order of runs: two passes may have met one day.
   mutating func sort() {
     for day in minuteChanges.keys {

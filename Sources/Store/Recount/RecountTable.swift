@@ -10,6 +10,8 @@ import Segments
 //     deep       BASE + the segments' rows that a merge of them leaves without a mark
 //     changes    BASE + sums of the segments − recorded repeats − repeats found now
 //
+// The raw clicks are gone through by `RawRecount`, which merges those that no recount has seen.
+//
 // beside the rows of a version with the credits of sealed months, and compared in two passes where only changes are asked for:
 // all rows of minutes that have closed since the last recount, then, of older minutes, the rows in which clicks have come
 // since. The second looks each up: there are few.
@@ -49,22 +51,19 @@ struct RecountTable {
   /// Whether everything that changed since the last recount is compared.
   var isWhole: Bool { if case .deep(.some) = scope { false } else { true } }
 
-  private struct Found {
-    var counts: RowStream
-    /// Repeats that no run has recorded, by row and position.
-    var new: [RepeatMark]
-    /// Clicks that `counts` has and that count no longer, by row.
-    var taken: [RowCount]
-  }
-
+  /// Compares, and returns what the new segments have become; nil where none was merged. `edit` gets them; without it nothing is
+  /// merged.
   func compare(
-    to writer: RecountWriter, _ settings: RecountSettings, _ seals: SealCheck, _ pacer: Pacer,
+    to writer: RecountWriter, _ settings: RecountSettings, _ seals: SealCheck, _ pacer: Pacer, merging edit: ShardEdit?,
     _ books: inout RecountBooks
-  ) throws {
+  ) throws -> MergedSegments? {
     books.report.minutes = minutes
     let fresh = scope == .changes ? max(minutes.lowerBound, state.recounted.through) : minutes.lowerBound
     let stream = min(fresh, minutes.upperBound)..<minutes.upperBound
-    let found = try find(stream, settings, &books)
+    let found = try RawRecount.run(
+      counted, of: version, state, minutes: minutes, target: target, isDeep: scope != .changes, settings,
+      merging: isWhole && !minutes.isEmpty ? edit : nil, writer.context)
+    books.report.rawClicks = found.rawClicks
     for new in found.new { try writer.check(sealed: new.minute.index, seals, pacer, &books) }
     books.repeatsFound = found.new.filter { stream.contains($0.minute.index) }
     /// A row of the table beside what is due.
@@ -74,8 +73,10 @@ struct RecountTable {
       books.add(key, stored: stored, due: due)
       if books.isFull, !books.isDry { try writer.write(&books) }
     }
-    let due = try RowStream.sum([RowStream(version.table(.base)).limited(to: stream), found.counts.limited(to: stream)])
-      .less(RowStream(found.taken.filter { stream.contains($0.bucket) }), file: writer.core.directory)
+    let due = try RowStream.sum(
+      [RowStream(version.table(.base)).limited(to: stream)] + found.counts(in: stream).map { $0.limited(to: stream) }
+    )
+    .less(RowStream(found.taken.filter { stream.contains($0.bucket) }), file: writer.core.directory)
     let credits = state.seals.isEmpty || sabotaged(.forgetCredits) ? [] : try version.credits(in: minutes)
     let have = try RowStream(version.table(.minutes).limited(to: stream)).limited(to: stream)
       .adding(credits.filter { stream.contains($0.bucket) })
@@ -84,9 +85,10 @@ struct RecountTable {
     if case .changes = scope, state.recounted.through > minutes.lowerBound {
       let late = minutes.lowerBound..<min(state.recounted.through, minutes.upperBound)
       books.repeatsFound = found.new.filter { late.contains($0.minute.index) }
-      try compareLate(in: late, found.taken, credits, writer.core.directory) { try row($0, $1, $2, &books) }
+      try compareLate(in: late, found, credits, writer.core.directory) { try row($0, $1, $2, &books) }
       books.finishPass()
     }
+    return found.merged
   }
 
   /// Segments with clicks that the last recount has not settled.
@@ -94,51 +96,26 @@ struct RecountTable {
     version.segments.filter { $0.summary.positions.upperBound > state.recounted.floor }
   }
 
-  /// Counts and repeats; the counts are whole for the minutes in `stream`.
-  private func find(
-    _ stream: Range<Int64>, _ settings: RecountSettings, _ books: inout RecountBooks
-  ) throws -> Found {
-    let counted: [Segment]
+  /// The segments whose rows are gone through.
+  private var counted: [Segment] {
     switch scope {
-    case .changes: counted = unsettled
-    case .deep(nil): counted = version.segments
+    case .changes: unsettled
+    case .deep(nil): version.segments
     case .deep(.some):
-      let overlapping = version.segments.indices.filter { version.segments[$0].overlaps(minutes) }
-      counted = overlapping.isEmpty ? [] : Array(version.segments[overlapping.first!...overlapping.last!])
+      version.segments.indices.filter { version.segments[$0].overlaps(minutes) }.first.map { first in
+        Array(version.segments[first...version.segments.lastIndex { $0.overlaps(minutes) }!])
+      } ?? []
     }
-    let before = counted.first.map { first in
-      version.segments.filter { $0.summary.positions.lowerBound < first.summary.positions.lowerBound }
-    }
-    let recorded = try version.recordedRepeats(in: state.retired..<target.position)
-    let known = sabotaged(.removeRepeatsTwice) ? [] : recorded.positions(in: counted)
-    var new: [RepeatMark] = []
-    let merge = try RecountMerge.run(
-      RecountRequest(
-        counted, older: sabotaged(.noLookBack) ? [] : before ?? [], recorded: known,
-        markedBefore: Minute(index: target.through)), settings
-    ) { if $0.origin == .found, minutes.contains($0.minute.index) { new.append($0) } }
-    books.report.rawClicks = merge.summary.rows
-    new.sort { ($0.code, $0.minute, $0.position) < ($1.code, $1.minute, $1.position) }
-    if case .deep = scope {
-      let counts = merge.counts()
-      return Found(
-        counts: RowStream(next: {
-          try counts.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) }
-        }), new: new, taken: [])
-    }
-    let taken = recorded.map { ($0.code, $0.minute) } + new.map { ($0.code, $0.minute.index) }
-    return Found(
-      counts: try RowStream.sum(version.segments.filter { $0.overlaps(stream) }.map { RowStream($0) }), new: new,
-      taken: RowCount.counted(taken))
   }
 
   /// The rows in `minutes` that clicks of unsettled segments count in.
   private func compareLate(
-    in minutes: Range<Int64>, _ taken: [RowCount], _ credits: [RunChange], _ file: String,
+    in minutes: Range<Int64>, _ found: RawRecount, _ credits: [RunChange], _ file: String,
     _ row: (RowCount, UInt64, UInt64) throws -> Void
   ) throws {
     let keys = try RowStream.sum(unsettled.filter { $0.overlaps(minutes) }.map { RowStream($0) }).limited(to: minutes)
-    let sums = version.segments.filter { $0.overlaps(minutes) }.map { $0.sumCursor() }
+    let sums = found.segments.filter { $0.overlaps(minutes) }.map { $0.sumCursor() }
+    let taken = found.taken
     let (base, table) = (version.table(.base), version.table(.minutes))
     var at = 0
     var credit = 0

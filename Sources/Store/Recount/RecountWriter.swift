@@ -2,6 +2,7 @@ import Clicks
 import Corrections
 import Platform
 import Runs
+import Segments
 
 // A chunk of what a recount has found, on disk with one record (R7): a file of corrections, and patches of minute, hour and day
 // rows. Rows are read where they are written, from the newest version, so that late clicks which came meanwhile are in them.
@@ -21,29 +22,47 @@ struct RecountWriter {
     }
   }
 
-  /// Writes the last chunk, which brings the mark.
-  func finish(_ books: inout RecountBooks, mark: RecountMark?) throws {
-    if !books.isEmpty {
-      try write(&books, mark: mark)
-    } else if let mark {
-      try move(to: mark, run: books.run.number)
+  /// Writes the last chunk, which brings the mark, and swaps the segments that were merged: with its record repeats are marked,
+  /// and rows changed by what they had counted. `isCompared`: every row was held against every raw click.
+  func finish(
+    _ books: inout RecountBooks, mark: RecountMark?, merged: MergedSegments? = nil, isCompared: Bool = false
+  ) throws {
+    guard let merged else {
+      let isIdle = books.isEmpty && mark == nil
+      if !isIdle { try write(&books, mark: mark, isCompared: isCompared) }
+      return
     }
+    books.forgetRepeats(in: merged.positions)
+    if sabotaged(.swapWithoutDifferences) { books.removeAll() }
+    try write(&books, mark: mark, isCompared: isCompared, with: merged.edit, replacing: merged.inputs)
+    books.removeAll()
   }
 
   /// Writes what is gathered as one record, and forgets it; the last chunk brings the mark.
-  func write(_ books: inout RecountBooks, mark: RecountMark? = nil) throws {
+  func write(_ books: inout RecountBooks, mark: RecountMark? = nil, isCompared: Bool = false) throws {
+    try ShardEdit.perform(context) { edit in
+      try write(&books, mark: mark, isCompared: isCompared, with: edit, replacing: [])
+    }
+    books.removeAll()
+  }
+
+  private func write(
+    _ books: inout RecountBooks, mark: RecountMark?, isCompared: Bool, with edit: ShardEdit, replacing inputs: [Segment]
+  ) throws {
     let state = core.manifest.state
     let version = books.pinned ?? core.live.version
     books.sort()
-    try ShardEdit.perform(context) { edit in
-      try writePatches(&books, version, state, edit)
-      if !books.corrections.isEmpty || !books.repeats.isEmpty {
-        try edit.writeCorrections(books.corrections, books.repeats, core.environment.files)
-      }
-      try edit.install(
-        mark: mark, [.recounted(mark ?? state.recounted, run: max(books.run.number, state.lastRecount))])
+    try writePatches(&books, version, state, edit)
+    if !books.corrections.isEmpty || !books.repeats.isEmpty {
+      try edit.writeCorrections(books.corrections, books.repeats, core.environment.files)
     }
-    books.removeAll()
+    var changes = [ManifestChange.recounted(mark ?? state.recounted, run: max(books.run.number, state.lastRecount))]
+    if isCompared {
+      changes.append(.compared(throughFile: max(state.lastFile, edit.files.last?.reference.number ?? 0)))
+    }
+    try edit.install(
+      removing: inputs.map { StoreFile(kind: .segment, reference: $0.file.reference) }, closing: inputs.map(\.file),
+      mark: mark, changes)
   }
 
   /// The changes of minute rows day by day, each with those of the day's hour and day rows.

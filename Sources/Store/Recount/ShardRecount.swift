@@ -17,8 +17,9 @@ import Segments
 // In a sealed month rows stay as they are: row + Σ credits is what is compared, and a difference becomes a credit (R8), unless
 // the rows are not those that were sealed (SealCheck).
 //
-// A crash anywhere leaves whole chunks: the next recount finds the rest. Repeats are recorded by their position and stay in
-// the segments; whatever counts raw clicks takes the recorded ones away, so nothing counts them again.
+// Segments that no recount has seen are merged on the way (R20): the merge marks their repeats, and the record of the last chunk
+// swaps the files. A crash anywhere leaves whole chunks: the next recount finds the rest. Repeats in segments that stay are
+// recorded by their position until a merge marks them; whatever counts raw clicks takes recorded ones away.
 
 /// One recount of a shard.
 struct ShardRecount {
@@ -48,7 +49,13 @@ struct ShardRecount {
     let target = RecountMark(
       position: state.applied, floor: sabotaged(.forgetOpenRepeats) ? state.applied : state.floor,
       through: state.closedThrough)
-    if scope == .changes, target == state.recounted { return RecountReport(mark: target) }
+    if target == state.recounted {
+      if scope == .changes { return RecountReport(mark: target) }
+      // Neither clicks nor files have come since everything was compared.
+      if scope == .deep(nil), state.comparedThrough == state.lastFile, state.lastFile > 0, !isDry {
+        return RecountReport(mark: target)
+      }
+    }
     core.live.beginRecount()
     let run = context.nextRun
     context.recountUnderWay = run
@@ -66,13 +73,20 @@ struct ShardRecount {
     if sabotaged(.recountAbsolute) { books.pinned = version }
     let table = RecountTable(version, state, target: target, scope: scope)
     let seals = SealCheck(version: version, state: state, directory: core.directory, live: core.live)
-    try table.compare(to: writer, context.mergeSettings(pacer), seals, pacer, &books)
-    if case .deep = scope {
-      try RollUpComparison(writer: writer, seals: seals, pacer: pacer).run(in: table.minutes, &books)
+    // Checkpoints may come between: the edit has merged segments from the beginning, and is installed last.
+    try ShardEdit.perform(context, yields: true) { edit in
+      let merged = try table.compare(
+        to: writer, context.mergeSettings(pacer), seals, pacer, merging: isDry ? nil : edit, &books)
+      if case .deep = scope {
+        try RollUpComparison(writer: writer, seals: seals, pacer: pacer).run(in: table.minutes, &books)
+      }
+      guard !isDry else { return }
+      // Repeats that were left alone must not retire, nor be marked: they are looked for again.
+      let isWhole = table.isWhole && books.report.repeatsLeft == 0
+      try writer.finish(
+        &books, mark: isWhole ? target : nil, merged: isWhole ? merged : nil,
+        isCompared: scope == .deep(nil) && books.report.repeatsLeft == 0)
     }
-    // Repeats that were left alone must not retire: they are looked for again.
-    let isWhole = table.isWhole && books.report.repeatsLeft == 0
-    if !isDry { try writer.finish(&books, mark: isWhole ? target : nil) }
     let report = books.report
     context.count { $0.recounts.add(report, isDry: isDry) }
     return report
@@ -80,10 +94,16 @@ struct ShardRecount {
 }
 
 extension MaintenanceContext {
-  /// How a merge of segments goes through raw clicks: within the budget, and making room at each batch of rows.
+  /// Bytes that a merge has however many shards there are.
+  private static var leastMergeMemory: Int { 24 << 20 }
+
+  /// How a merge of segments goes through raw clicks: within the budget, and making room at each batch of rows. Shards are
+  /// recounted side by side, each in its part of the memory.
   func mergeSettings(_ pacer: Pacer) -> RecountSettings {
-    RecountSettings(
-      files: mergeFiles, temporary: "\(core.directory)/\(StoreFiles.temporary)", threads: 2,
+    let shards = core.budget.shards
+    return RecountSettings(
+      files: mergeFiles, temporary: "\(core.directory)/\(StoreFiles.temporary)",
+      memory: max(Self.leastMergeMemory, RecountSettings.defaultMemory / shards), threads: shards > 1 ? 1 : 2,
       shouldStop: {
         do { try pacer.yield() } catch { return true }
         return false

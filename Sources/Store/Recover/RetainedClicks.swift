@@ -9,6 +9,8 @@ import Segments
 package struct RetainedClick: Sendable {
   package var position: UInt64
   package var click: Click
+  /// Whether a merge has marked it: it repeats an earlier click, and counts no longer.
+  package var isRepeat: Bool
   /// Milliseconds that the store had been running.
   package var runningTime: UInt64
   /// Which strings it has; empty where none were captured.
@@ -49,7 +51,7 @@ extension ShardRecovery {
           }
           try visit(
             RetainedClick(
-              position: frame.firstPosition + UInt64(i), click: click, runningTime: frame.runningTime,
+              position: frame.firstPosition + UInt64(i), click: click, isRepeat: false, runningTime: frame.runningTime,
               set: captured?.set ?? [], strings: captured.map { ClickStrings($0.strings(at: i)) }))
         }
       }
@@ -92,7 +94,8 @@ extension ShardRecovery {
           position: row.position,
           click: Click(
             impression: row.impression, ad: minutes.ads.key(row.code), eventTime: row.eventTime,
-            receiveTime: step?.receiveTime ?? 0, source: row.source), runningTime: step?.runningTime ?? 0, set: set,
+            receiveTime: step?.receiveTime ?? 0, source: row.source), isRepeat: row.isRepeat,
+          runningTime: step?.runningTime ?? 0, set: set,
           strings: strings))
     }
   }

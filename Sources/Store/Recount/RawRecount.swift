@@ -1,0 +1,152 @@
+import Clicks
+import Corrections
+import Files
+import Platform
+import Reconciliation
+import Segments
+
+// The raw clicks of a recount, gone through once. Segments that no recount has merged stand last, and become one for each day of
+// receipt (R20): their repeats are marked, their sums counted from the rows. Those before were merged by a recount once; they
+// are read where clicks of theirs waited for their minute to close, and by a deep recount, and stay as they are:
+//
+//     segments     [ merged │ merged, unsettled ] [ new │ new │ new │ new ]
+//     changes                 read: found repeats     one merge a day ─▶ merged segment, with the record of the last chunk
+//     deep           all read and counted             are listed by position
+//
+// What is found is marked in the output whatever becomes of the comparison, so the output counts only where every repeat was
+// recorded, credited or corrected: otherwise it is thrown away and the next recount merges again.
+
+/// Segments that a recount has merged and nothing lists yet.
+struct MergedSegments {
+  /// Has the new ones.
+  let edit: ShardEdit
+  /// What they replace: neighbours up to the last segment.
+  var inputs: [Segment] = []
+
+  /// The positions of their clicks.
+  var positions: Range<UInt64> {
+    inputs.first!.summary.positions.lowerBound..<inputs.last!.summary.positions.upperBound
+  }
+}
+
+/// What the raw clicks came to.
+struct RawRecount {
+  /// Repeats that no run has recorded and no segment had marked, by row and position.
+  private(set) var new: [RepeatMark] = []
+  /// Clicks that were read.
+  private(set) var rawClicks: UInt64 = 0
+  /// The version's segments, those that were merged in the place of their inputs.
+  private(set) var segments: [Segment]
+  /// Clicks that the sums of `segments` have and that count no longer, by row.
+  private(set) var taken: [RowCount] = []
+  /// Nil where none was merged.
+  private(set) var merged: MergedSegments?
+  /// Counts of segments that were counted from their rows and not merged; nil: sums say it.
+  private var counted: (merge: RecountMerge, positions: Range<UInt64>)?
+
+  private init(_ version: Version) { segments = version.segments }
+
+  /// Goes through `inputs` at the recount's position. `edit` gets the segments that new ones become; nil: none are merged.
+  static func run(
+    _ inputs: [Segment], of version: Version, _ state: ManifestState, minutes: Range<Int64>, target: RecountMark,
+    isDeep: Bool, _ settings: RecountSettings, merging edit: ShardEdit?, _ context: MaintenanceContext
+  ) throws -> RawRecount {
+    let recorded = try version.recordedRepeats(in: state.retired..<target.position)
+    var found = RawRecount(version)
+    /// Clicks marked in what is merged are in no sum; others are taken away row by row.
+    var marks: [RepeatMark] = []
+    func merge(_ segments: [Segment], into target: SegmentTarget?) throws -> RecountMerge {
+      let first = segments[0].summary.positions.lowerBound
+      let before = found.rawClicks
+      var settings = settings
+      settings.progress = { [told = settings.progress] in told(before + $0, before + $1) }
+      let merge = try RecountMerge.run(
+        MergeRequest(
+          segments,
+          older: sabotaged(.noLookBack) ? [] : version.segments.filter { $0.summary.positions.lowerBound < first },
+          recorded: sabotaged(.removeRepeatsTwice) ? [] : recorded.positions(in: segments),
+          markedFrom: Minute(index: minutes.lowerBound), markedBefore: Minute(index: minutes.upperBound), into: target),
+        settings
+      ) { mark in
+        guard mark.origin == .found else { return }
+        found.new.append(mark)
+        if target == nil { marks.append(mark) }
+      }
+      found.rawClicks += merge.summary.rows
+      return merge
+    }
+    let groups = edit == nil ? [] : try groups(inputs, context)
+    let others = Array(inputs.dropLast(groups.joined().count))
+    if let first = others.first, let last = others.last {
+      let merge = try merge(others, into: nil)
+      if isDeep { found.counted = (merge, first.summary.positions.lowerBound..<last.summary.positions.upperBound) }
+    }
+    for group in groups { try found.replace(group, merge, edit!, run: context.recountUnderWay, context) }
+    found.new.sort { ($0.code, $0.minute, $0.position) < ($1.code, $1.minute, $1.position) }
+    let gone = found.counted?.positions
+    let still = recorded.filter { repeats in
+      !(found.merged?.positions.contains(repeats.position) ?? false) && !(gone?.contains(repeats.position) ?? false)
+    }
+    found.taken = RowCount.counted(
+      still.map { ($0.code, $0.minute) } + (isDeep ? [] : marks.map { ($0.code, $0.minute.index) }))
+    return found
+  }
+
+  /// Merges a group, whose place the result takes.
+  private mutating func replace(
+    _ group: [Segment], _ merge: ([Segment], SegmentTarget?) throws -> RecountMerge, _ edit: ShardEdit, run: UInt64,
+    _ context: MaintenanceContext
+  ) throws {
+    var target = edit.target(try edit.newFile(.segment), context.mergeFiles)
+    target.recount = run
+    let (reference, _) = try merge(group, target).finish()!
+    context.count { $0.segmentBytes += reference.bytes }
+    try edit.open(.segment, reference)
+    let place = segments.firstIndex { $0 === group[0] }!
+    segments.replaceSubrange(place..<(place + group.count), with: [edit.added.segments.last!])
+    merged = merged ?? MergedSegments(edit: edit)
+    merged!.inputs += group
+  }
+
+  /// The last of `inputs` that no recount has merged, by the day of their receipt (R20 c), none with more rows than one segment
+  /// may have. None where the volume has no room for them.
+  private static func groups(_ inputs: [Segment], _ context: MaintenanceContext) throws -> [[Segment]] {
+    let fresh = inputs.suffix(inputs.reversed().prefix { $0.summary.recount == 0 && $0.isKnown }.count)
+    let core = context.core
+    let bytes = fresh.reduce(0) { $0 + $1.file.reference.bytes }
+    guard try core.environment.files.availableSpace(at: core.directory) >= 2 * bytes + core.options.diskReserve else {
+      return []
+    }
+    var groups: [[Segment]] = []
+    for segment in fresh {
+      let day = segment.receiveDay
+      let rows = (groups.last ?? []).reduce(segment.summary.rows) { $0 + $1.summary.rows }
+      if let last = groups.last?.last, last.receiveDay == day, rows <= core.options.segmentLimit {
+        groups[groups.count - 1].append(segment)
+      } else {
+        groups.append([segment])
+      }
+    }
+    return groups
+  }
+
+  /// The counts of raw clicks whose minute is in `minutes`, in streams that add up, less what is `taken`.
+  func counts(in minutes: Range<Int64>) -> [RowStream] {
+    let summed = segments.filter { segment in
+      segment.overlaps(minutes) && !(counted?.positions.contains(segment.summary.positions.lowerBound) ?? false)
+    }
+    var streams = summed.map { RowStream($0) }
+    if let counts = counted?.merge.counts() {
+      streams.append(
+        RowStream(next: {
+          try counts.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) }
+        }))
+    }
+    return streams
+  }
+}
+
+extension Segment {
+  /// The day on which its last click was received.
+  var receiveDay: Day { Day(ofMinute: Minute(containing: summary.receiveTimes.upperBound).index) }
+}
