@@ -135,7 +135,7 @@ package struct BrowserStore: Equatable, Sendable {
 
     private func work() {
       for shard in store.shards {
-        while shard.upkeep.turn() {}
+        while shard.maintenance.turn() {}
         shard.maintain()
       }
     }

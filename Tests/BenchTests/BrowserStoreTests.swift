@@ -31,7 +31,7 @@ import Testing
     options.takesClicks = false
     options.idleAfter = 0
     let opened = try Store.open(.kernel, store, options: options)
-    let reports = try opened.shards.map { try $0.upkeep.recount(.deep(nil)) }
+    let reports = try opened.shards.map { try $0.maintenance.recount(.deep(nil)) }
     _ = opened.close()
     #expect(reports.reduce(0) { $0 + $1.repeats } == UInt64(made.repeats))
     #expect(reports.reduce(0) { $0 + $1.removed } == UInt64(made.repeats))

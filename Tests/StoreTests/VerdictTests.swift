@@ -74,7 +74,7 @@ import Testing
     #expect(verdicts.folded == folded)
 
     machine.time.advance(milliseconds: 600_000)
-    try shard.upkeep.settle()
+    try shard.maintenance.settle()
     #expect(verdicts.entries == 0)
     func rows(_ verdict: Verdict, _ ad: AdKey) throws -> [UInt64] {
       let number = try #require(shard.state.tables.first { $0.value == verdict.table }?.key)
