@@ -80,7 +80,7 @@ package final class ColumnarBenchmark {
     var reference: SealedReference?
     let settings = RecountSettings(files: files, temporary: directory)
     let merging = try elapsed(time) {
-      let request = RecountRequest(segments, markedBefore: Minute(index: .min), into: target)
+      let request = MergeRequest(segments, markedBefore: Minute(index: .min), into: target)
       reference = try RecountMerge.run(request, settings).finish()?.0
     }
     let dictionary = try AdDictionary.write(

@@ -33,6 +33,8 @@ extension ManifestChange {
       "recount \(run): every click below position \(mark.position) of a minute before \(TimeRange.minute(mark.through)) "
         + "counts once; the next one begins at position \(mark.floor)"
     case .dropped(let clicks): "minute rows of \(clicks) clicks are gone"
+    case .retiredMarks(let marks): "\(marks) marked repeats are gone with their segments"
+    case .compared(let number): "every row was held against every raw click when file \(number) was the last"
     case .monthSealed(let seal):
       "\(seal.month) is sealed since \(TimeRange.text(seal.time)): \(seal.clicks) clicks of \(seal.ads) ads, \(seal.rows) minute "
         + "rows of digest \(Hex.encode(seal.minutes)), days of digest \(Hex.encode(seal.days))"
