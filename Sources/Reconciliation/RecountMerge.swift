@@ -90,7 +90,7 @@ package final class RecountMerge: @unchecked Sendable {
       exact: exact,
       writer: try request.target.map { try SegmentMergeWriter(inputs, marks: mayMark, into: $0) }, captured: captured,
       visit: visit)
-    let marker = try RepeatMarker(request)
+    let marker = RepeatMarker(request)
     let merger = try RowMerger(inputs, captured: captured, marker, memory: memory / 8)
     let rows = inputs.reduce(0) { $0 + UInt64($1.summary.rows) }
     do {

@@ -14,7 +14,7 @@ import Segments
 
 /// Marks the rows of one batch after the other.
 final class RepeatMarker {
-  private let older: [(segment: Segment, probe: SegmentProbe)]
+  private let older: [SegmentProbe]
   private let recorded: PositionSet
   private let markedFrom: Minute
   private let markedBefore: Minute
@@ -42,8 +42,8 @@ final class RepeatMarker {
   /// For each row of a batch that begins an identity that an older segment has: which one; else −1.
   private var found: [Int32] = []
 
-  init(_ request: MergeRequest) throws {
-    older = request.older.map { ($0, SegmentProbe($0)) }
+  init(_ request: MergeRequest) {
+    older = request.older.map { SegmentProbe($0) }
     recorded = PositionSet(request.recorded)
     markedFrom = request.markedFrom
     markedBefore = request.markedBefore
@@ -108,13 +108,12 @@ final class RepeatMarker {
       let id = unsafe ImpressionID(high: rows.high[i], low: rows.low[i])
       keys.append(SegmentKey(impression: id, code: unsafe rows.code[i], tag: i))
     }
-    for (index, one) in older.enumerated() where !keys.isEmpty {
+    for (index, probe) in older.enumerated() where !keys.isEmpty {
       asked.removeAll(keepingCapacity: true)
-      try one.segment.narrow(keys, into: &asked)
+      try probe.narrow(keys, into: &asked)
       guard !asked.isEmpty else { continue }
-      let before = try search(one.probe, index)
       // The first received copy is the one that matters: it is not looked for in the segments behind.
-      if before > 0 { keys.removeAll { found[$0.tag] >= 0 } }
+      if try search(probe, index) > 0 { keys.removeAll { found[$0.tag] >= 0 } }
     }
   }
 

@@ -69,31 +69,3 @@ extension Segment {
     return false
   }
 }
-
-extension Segment {
-  /// Adds those of `keys` to `left` that may be among the rows, marked or not (R21): a key with a time in its bits at which rows
-  /// were minted that the filters leave out, and every other key that the filters let through. The keys come in the order of
-  /// `SegmentKey.precedes`, and stay in it. Throws as `sift` does.
-  package func narrow(_ keys: [SegmentKey], into left: inout [SegmentKey]) throws {
-    guard let minted = summary.mintingTimes else { return try sift(keys, into: &left) }
-    var timed: [SegmentKey] = []
-    var others: [SegmentKey] = []
-    for key in keys {
-      if let time = key.impression.timeInBits, minted.contains(time) { timed.append(key) } else { others.append(key) }
-    }
-    var passed: [SegmentKey] = []
-    if !filtersNothing { try sift(others, into: &passed) }
-    var next = 0
-    for key in timed {
-      while next < passed.count, SegmentKey.precedes(passed[next], key) {
-        left.append(passed[next])
-        next += 1
-      }
-      left.append(key)
-    }
-    left += passed[next...]
-  }
-
-  /// Whether the filters know no id at all, as in segments of browsers' clicks.
-  private var filtersNothing: Bool { filter.map { $0.groups.allSatisfy { $0.count == 0 } } ?? false }
-}

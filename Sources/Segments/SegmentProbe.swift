@@ -5,7 +5,7 @@ import Clicks
 /// where its fences leave it possible that it has one of them. A page that few ids fall on is searched without being
 /// decoded.
 @safe package final class SegmentProbe {
-  private let segment: Segment
+  let segment: Segment
   private let rows = RowVector()
 
   /// Ids of one page above which it is decoded.
