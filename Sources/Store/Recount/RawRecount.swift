@@ -81,7 +81,14 @@ struct RawRecount {
       let merge = try merge(others, into: nil)
       if isDeep { found.counted = (merge, first.summary.positions.lowerBound..<last.summary.positions.upperBound) }
     }
-    for group in groups { try found.replace(group, merge, edit!, run: context.recountUnderWay, context) }
+    for group in groups {
+      var target = edit!.target(try edit!.newFile(.segment), context.mergeFiles)
+      target.recount = context.recountUnderWay
+      let (reference, _) = try merge(group, into: target).finish()!
+      context.count { $0.segmentBytes += reference.bytes }
+      try edit!.open(.segment, reference)
+      found.replace(group, by: edit!)
+    }
     found.new.sort { ($0.code, $0.minute, $0.position) < ($1.code, $1.minute, $1.position) }
     let gone = found.counted?.positions
     let still = recorded.filter { repeats in
@@ -92,16 +99,8 @@ struct RawRecount {
     return found
   }
 
-  /// Merges a group, whose place the result takes.
-  private mutating func replace(
-    _ group: [Segment], _ merge: ([Segment], SegmentTarget?) throws -> RecountMerge, _ edit: ShardEdit, run: UInt64,
-    _ context: MaintenanceContext
-  ) throws {
-    var target = edit.target(try edit.newFile(.segment), context.mergeFiles)
-    target.recount = run
-    let (reference, _) = try merge(group, target).finish()!
-    context.count { $0.segmentBytes += reference.bytes }
-    try edit.open(.segment, reference)
+  /// The segment that the edit has opened last takes the place of a group.
+  private mutating func replace(_ group: [Segment], by edit: ShardEdit) {
     let place = segments.firstIndex { $0 === group[0] }!
     segments.replaceSubrange(place..<(place + group.count), with: [edit.added.segments.last!])
     merged = merged ?? MergedSegments(edit: edit)
