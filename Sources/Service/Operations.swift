@@ -167,7 +167,7 @@ package final class Operations: Sendable {
       let state = core.manifest.state
       let keys = core.live.adKeys
       for fault in try version.sealFaults(
-        state, key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil }, directory: core.directory)
+        state, key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil })
       {
         damage.append(
           .object(["file": .string(core.directory), "offset": .null, "reason": .string(fault)]))

@@ -372,7 +372,7 @@ package struct Contents: Equatable {
     guard let state = recovery.manifest?.state else { return }
     let keys = recovery.live.adKeys
     inconsistent += try recovery.version.sealFaults(
-      state, key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil }, directory: recovery.directory)
+      state, key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil })
   }
 
   /// Rows of retired clicks and clicks that are kept, less the repeats that recounts removed, make the table together (R6).

@@ -138,7 +138,7 @@ import Testing
       options: sample.options)
     let keys = found.live.adKeys
     let faults = try found.version.sealFaults(
-      sample.shard.state, key: { AdKey(rawValue: keys[Int($0)]) }, directory: "shard-00")
+      sample.shard.state, key: { AdKey(rawValue: keys[Int($0)]) })
     #expect(faults == [])
   }
 

@@ -14,7 +14,7 @@ extension Verifier {
       guard let state = recovery.manifest?.state else { return }
       let keys = recovery.live.adKeys
       let faults = try recovery.version.sealFaults(
-        state, key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil }, directory: directory)
+        state, key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil })
       for fault in faults { report.damaged(directory, nil, fault) }
       for seal in state.seals where faults.isEmpty {
         report.note("\(directory): \(seal.month) is as it was sealed: \(seal.clicks) clicks of \(seal.ads) ads")

@@ -154,7 +154,7 @@ package final class Maintenance: @unchecked Sendable {
   }
 
   /// Seals `month`, or with `isDry` says how it would be; where it is sealed, gives its seal again. Throws `NotSealable` where
-  /// something is in the way, `FormatError` where its rows do not agree with each other. Asks `goesOn` now and then, and false
+  /// something is in the way, also where its rows do not agree with each other. Asks `goesOn` now and then, and false
   /// ends it with `RecountStopped` and nothing done.
   @discardableResult
   package func seal(

@@ -1,8 +1,6 @@
-import Bytes
 import Clicks
 import Platform
 import Reconciliation
-import Runs
 
 // Closing a month of a shard for good, which operators know as sealing it:
 //
@@ -26,7 +24,7 @@ struct MonthClose {
   }
 
   /// Seals `month`, or with `isDry` says how it would be; where it is sealed, gives its seal again. Throws `NotSealable` where
-  /// something is in the way, `FormatError` where its rows do not agree with each other, `RecountStopped` where it is called
+  /// something is in the way, also where its rows do not agree with each other, `RecountStopped` where it is called
   /// off with nothing done.
   func run(_ month: Month, isDry: Bool, progress: (_ minuteRows: UInt64) -> Void) throws -> MonthSeal {
     do { return try close(month, isDry: isDry, progress) } catch ShardError.cancelled { throw RecountStopped() }
@@ -40,9 +38,7 @@ struct MonthClose {
       let version = core.live.version
       let state = core.manifest.state
       let seal: MonthSeal
-      do { seal = try digest(month, version, state, progress) } catch let error as FormatError
-        where error.file == core.directory
-      {
+      do { seal = try digest(month, version, state, progress) } catch let error as UnevenRows {
         throw NotSealable(month: month, obstacle: .uneven(error.reason))
       }
       // A checkpoint in a pause may have changed a row that was read already.
@@ -61,10 +57,10 @@ struct MonthClose {
     _ month: Month, _ version: Version, _ state: ManifestState, _ progress: (UInt64) -> Void
   ) throws -> MonthSeal {
     let keys = core.live.adKeys
-    try version.checkHours(of: month, state, directory: core.directory) { try pacer.row() }
+    try version.checkHours(of: month, state) { try pacer.row() }
     return try version.seal(
       month, at: core.clock.now(), state,
-      key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil }, directory: core.directory
+      key: { Int($0) < keys.count ? AdKey(rawValue: keys[Int($0)]) : nil }
     ) { rows in
       progress(rows)
       try pacer.row()

@@ -1,9 +1,12 @@
-import Bytes
 import Clicks
-import Files
 import Runs
 
 // What a month's rows come to, read from the files of a version: the rows of its days, and the seal over them.
+
+/// Rows of a month that do not agree with each other, though each file is sound.
+struct UnevenRows: Error {
+  var reason: String
+}
 
 extension Version {
   /// The day rows of a month: those of rolled-up days, and the sums of minutes of the others.
@@ -21,32 +24,31 @@ extension Version {
     ])
   }
 
-  /// Holds the hour rows of a month against its minutes, where all of these are there. Throws `FormatError` for `directory`
+  /// Holds the hour rows of a month against its minutes, where all of these are there. Throws `UnevenRows`
   /// where they differ.
-  func checkHours(of month: Month, _ state: ManifestState, directory: String, row: () throws -> Void) throws {
+  func checkHours(of month: Month, _ state: ManifestState, row: () throws -> Void) throws {
     guard state.minutesFrom <= month.minutes.lowerBound else { return }
     let hours = month.minutes.lowerBound / 60..<month.minutes.upperBound / 60
     let narrow = try RowStream(table(.minutes).limited(to: month.minutes)).limited(to: month.minutes)
     try RowStream.compare(wideRows(.hours, in: hours), narrow.widened(by: 60)) { found, have, due in
       try row()
       guard have == due else {
-        throw FormatError(
-          file: directory, offset: 0,
+        throw UnevenRows(
           reason: "hour \(found.bucket) of ad code \(found.code) has \(have) clicks, its minutes \(due)")
       }
     }
   }
 
   /// The seal of a month as its rows are now; minute rows are held against the day rows on the way, and `row` is told how
-  /// many of them were read. Throws `FormatError` for `directory` where they differ, or a row has no ad.
+  /// many of them were read. Throws `UnevenRows` where they differ, or a row has no ad.
   func seal(
-    _ month: Month, at time: Int64, _ state: ManifestState, key: @escaping (UInt32) -> AdKey?, directory: String,
+    _ month: Month, at time: Int64, _ state: ManifestState, key: @escaping (UInt32) -> AdKey?,
     row: (_ minutes: UInt64) throws -> Void = { _ in }
   ) throws -> MonthSeal {
     var (days, minutes) = (SealDigest("days", of: month), SealDigest("minutes", of: month))
     func ad(_ row: RowCount) throws -> AdKey {
       guard let ad = key(row.code) else {
-        throw FormatError(file: directory, offset: 0, reason: "ad code \(row.code) has clicks, and no ad")
+        throw UnevenRows(reason: "ad code \(row.code) has clicks, and no ad")
       }
       return ad
     }
@@ -69,8 +71,7 @@ extension Version {
     try RowStream.compare(dayRows(of: month), narrow.widened(by: 1_440)) { found, have, due in
       try row(minutes.rows)
       guard have == due else {
-        throw FormatError(
-          file: directory, offset: 0,
+        throw UnevenRows(
           reason: "day \(found.bucket) of ad code \(found.code) has \(have) clicks, its minutes \(due)")
       }
       days.add(RowCount(code: found.code, bucket: found.bucket, count: have), key: try ad(found))

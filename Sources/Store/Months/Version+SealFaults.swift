@@ -1,6 +1,4 @@
-import Bytes
 import Clicks
-import Files
 import Runs
 
 // Whether sealed months are what was sealed, for checks that change nothing.
@@ -9,13 +7,13 @@ extension Version {
   /// What is wrong with the sealed months of `state`, in words; none where each is as it was sealed. `key`: the ad of a
   /// code. Throws `FormatError` where a file is damaged.
   package func sealFaults(
-    _ state: ManifestState, key: @escaping (UInt32) -> AdKey?, directory: String
+    _ state: ManifestState, key: @escaping (UInt32) -> AdKey?
   ) throws -> [String] {
     var faults: [String] = []
     for seal in state.seals {
       var found: [String] = []
       do {
-        let now = try self.seal(seal.month, at: seal.time, state, key: key, directory: directory)
+        let now = try self.seal(seal.month, at: seal.time, state, key: key)
         if now.days != seal.days {
           found.append("\(seal.month) was sealed with \(seal.clicks) clicks and has \(now.clicks), or others, by day")
         }
@@ -23,7 +21,7 @@ extension Version {
         if isKept, seal.minutes != MonthSeal.noMinutes, now.minutes != seal.minutes {
           found.append("\(seal.month) was sealed with \(seal.rows) minute rows and has \(now.rows), or others")
         }
-      } catch let error as FormatError where error.file == directory {
+      } catch let error as UnevenRows {
         found.append("\(seal.month), which is sealed: \(error.reason)")
       }
       faults += found.map { "\($0); \(SealCheck.remedy(seal.month))" }
