@@ -183,7 +183,8 @@ extension SegmentSummary {
     }
     let recount = columns.marks == nil ? 0 : reader.next(UInt64.self)!
     return SegmentSummary(
-      positions: first..<end, leftOut: leftOut, marked: marked, recount: recount, eventTimes: event, receiveTimes: receive,
+      positions: first..<end, leftOut: leftOut, marked: marked, recount: recount, eventTimes: event,
+      receiveTimes: receive,
       runningTimes: running,
       mintingTimes: minted <= mintedLast ? minted...mintedLast : nil, steps: steps, sums: sums,
       captured: columns.captured)

@@ -422,7 +422,8 @@ extension LoopHandler {
 
   /// A link that nobody signed is a bad signature first: strangers cannot make clicks look lost.
   private func turnAway(_ lookup: PendingLookup, _ loop: EventLoop, _ problem: Problem = .overloaded) {
-    fail(lookup.isVerified ? .unrecorded : .badSignature, problem, lookup.asker, lookup.manner.post, lookup.exchange, loop)
+    fail(
+      lookup.isVerified ? .unrecorded : .badSignature, problem, lookup.asker, lookup.manner.post, lookup.exchange, loop)
   }
 
   /// The catalog has changed; called on the loop's thread before the change is answered.
