@@ -70,6 +70,8 @@ package enum MaintenanceCommands {
     // Nobody clicks meanwhile: event time is where the clock is.
     options.idleAfter = 0
     options.takesClicks = false
+    // Each file is gone through once: what is mapped would be counted as this process's memory, and thrown out by nobody.
+    if arguments.given("read-mode") == nil, console.variables["TALLY_READ_MODE"] == nil { options.access = .read }
     let lock: DirectoryLock
     do throws(DirectoryLock.Refusal) { lock = try DirectoryLock("\(path)/\(StoreFiles.lock)") } catch {
       if case .held = error { throw Failure("\(error)", .refused) }
