@@ -153,8 +153,9 @@ import Testing
       try recovery.forEachRetained(environment.files, store: identity.id) {
         if $0.isRepeat { removed.insert($0.position) }
       }
-      sight.clicks += recovery.nextPosition - UInt64(removed.count)
-      sight.repeats += UInt64(removed.count)
+      let gone = try recovery.version.removedRepeats(recovery.manifest?.state ?? ManifestState())
+      sight.clicks += recovery.nextPosition - gone
+      sight.repeats += gone
       sources.append(recovery.sources)
       var runs: [UInt64: Int64] = [:]
       for file in recovery.version.corrections {

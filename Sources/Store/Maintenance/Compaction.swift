@@ -157,9 +157,12 @@ struct Compaction {
     if !recorded.isEmpty || inputs.contains(where: { $0.summary.recount > 0 }) {
       target.recount = core.manifest.state.lastRecount
     }
-    let merge = try RecountMerge.run(
-      MergeRequest(inputs, recorded: recorded, markedBefore: Minute(index: .min), into: target),
-      context.mergeSettings(pacer))
+    let merge: RecountMerge
+    do {
+      merge = try RecountMerge.run(
+        MergeRequest(inputs, recorded: recorded, markedBefore: Minute(index: .min), into: target),
+        context.mergeSettings(pacer))
+    } catch is RecountStopped { throw ShardError.cancelled(core.directory) }
     let (reference, _) = try merge.finish()!
     context.count { $0.segmentBytes += reference.bytes }
     try edit.open(.segment, reference)

@@ -85,7 +85,7 @@ struct ShardRecount {
       let isWhole = table.isWhole && books.report.repeatsLeft == 0
       try writer.finish(
         &books, mark: isWhole ? target : nil, merged: isWhole ? merged : nil,
-        isCompared: scope == .deep(nil) && books.report.repeatsLeft == 0)
+        isCompared: scope == .deep(nil) && books.report.leftAlone.isEmpty)
     }
     let report = books.report
     context.count { $0.recounts.add(report, isDry: isDry) }
