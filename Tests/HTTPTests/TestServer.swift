@@ -153,9 +153,9 @@ final class TestServer {
 
   private final class Box: Sendable { let value = Mutex<LoopStatistics?>(nil) }
 
-  /// Waits until `condition` holds for the counters; false after two seconds.
+  /// Waits until `condition` holds for the counters; false after twenty seconds.
   func eventually(_ condition: (LoopStatistics) -> Bool) -> Bool {
-    for _ in 0..<400 {
+    for _ in 0..<4_000 {
       if condition(statistics()) { return true }
       usleep(5000)
     }
