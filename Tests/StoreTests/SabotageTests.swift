@@ -77,7 +77,7 @@
         }
       case .progressBeforeSync, .progressOfUnrecorded, .forgetProgress:
         Campaign(name: "progress") {
-          (1...60).lazy.map { ProgressCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+          (1...400).lazy.map { ProgressCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
       case .stringsOfOthers: script("captured strings come and go")
       case .believePageCache: lostSync("slots become free at the end")
