@@ -18,28 +18,29 @@ package struct ByteWriter {
 
 /// Reads little-endian fields from a slice; every read is checked against its end.
 package struct ByteReader {
-  private var rest: ArraySlice<UInt8>
+  @usableFromInline let bytes: ArraySlice<UInt8>
+  /// Where the next field begins.
+  @usableFromInline var place: Int
 
-  package init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
-  package init(_ bytes: [UInt8]) { rest = bytes[...] }
+  package init(_ bytes: ArraySlice<UInt8>) { (self.bytes, place) = (bytes, bytes.startIndex) }
+  package init(_ bytes: [UInt8]) { self.init(bytes[...]) }
 
   /// Bytes not read yet.
-  package var remaining: Int { rest.count }
+  @inlinable package var remaining: Int { bytes.endIndex - place }
 
   /// The next integer; nil where too few bytes are left.
+  @inlinable @inline(__always)
   package mutating func next<T: FixedWidthInteger>(_ type: T.Type = T.self) -> T? {
-    let width = T.bitWidth / 8
-    guard rest.count >= width else { return nil }
-    var value: T = 0
-    for (shift, byte) in rest.prefix(width).enumerated() { value |= T(truncatingIfNeeded: byte) << T(8 * shift) }
-    rest = rest.dropFirst(width)
-    return value
+    guard remaining >= MemoryLayout<T>.size else { return nil }
+    let start = place - bytes.startIndex
+    place += MemoryLayout<T>.size
+    return unsafe bytes.withUnsafeBytes { unsafe $0.baseAddress!.unsafeLoadLE(start) }
   }
 
   /// The next `count` bytes; nil where too few are left.
   package mutating func next(bytes count: Int) -> ArraySlice<UInt8>? {
-    guard count >= 0, rest.count >= count else { return nil }
-    defer { rest = rest.dropFirst(count) }
-    return rest.prefix(count)
+    guard count >= 0, remaining >= count else { return nil }
+    defer { place += count }
+    return bytes[place..<(place + count)]
   }
 }

@@ -9,9 +9,9 @@ import Platform
 // key go by at once: runs of different minutes meet only once an ad. A loser tree would spare comparisons; with a dozen
 // inputs the plain search for the two lowest is as fast.
 
-/// Several runs of one table as one. A copy goes on where the original stands, and moves it.
+/// Several runs of one table as one. Copies share memory: one of them goes on.
 package struct MergeCursor {
-  private let cursors: [RunStretches]
+  private var cursors: [RunStretches]
   private let ranks: [(kind: UInt32, sequence: UInt64)]
   /// What is added to a run's buckets so that all count from `firstBucket`.
   private let shifts: [UInt32]
@@ -44,8 +44,8 @@ package struct MergeCursor {
   }
 
   private func key(_ i: Int) -> UInt64 {
-    let cursor = cursors[i]
-    return cursor.range.isEmpty ? Self.end : cursor.rows.key(cursor.range.lowerBound, shift: shifts[i])
+    let range = cursors[i].range
+    return range.isEmpty ? Self.end : cursors[i].rows.key(range.lowerBound, shift: shifts[i])
   }
 
   private mutating func pass(_ i: Int, _ count: Int) throws {
@@ -83,9 +83,21 @@ package struct MergeCursor {
       winner = try resolve(least)
       return give(winner, 1)
     }
-    let cursor = cursors[winner]
-    let end = cursor.rows.first(in: cursor.range, notBefore: second, shift: shifts[winner])
-    return give(winner, min(limit, end - cursor.range.lowerBound))
+    let range = cursors[winner].range
+    let end = cursors[winner].rows.first(in: range, notBefore: second, shift: shifts[winner])
+    return give(winner, min(limit, end - range.lowerBound))
+  }
+
+  /// Goes past the next rows, of which `visit` gets one after the other: as many as follow each other in one run, `limit` at
+  /// most. False at the end. Not to be mixed with `advance`.
+  package mutating func pass(
+    atMost limit: Int, _ visit: (_ code: UInt32, _ bucket: Int64, _ value: UInt64) -> Void
+  ) throws -> Bool {
+    guard let next = try next(atMost: limit) else { return false }
+    let first = firstBucket + Int64(next.shift)
+    let rows = next.rows
+    for i in next.range { unsafe visit(rows.codes[i], first &+ Int64(rows.buckets[i]), rows.values[i]) }
+    return true
   }
 
   private mutating func give(_ i: Int, _ count: Int) -> Stretch {

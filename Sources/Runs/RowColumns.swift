@@ -89,15 +89,28 @@ import Columns
     count = found
   }
 
-  /// The first of rows `range` whose key (code, bucket + `shift`) is at least `key`; the range's end where there is none.
+  /// The first of rows `range` whose key (code, bucket + `shift`) is at least `key`; the range's end where there is none. A walk
+  /// that doubles its steps: where runs meet in every ad, the row is among the next few.
   func first(in range: Range<Int>, notBefore key: UInt64, shift: UInt32) -> Int {
     var low = range.lowerBound
     var high = range.upperBound
-    // Mostly all of them are before it.
+    // Otherwise mostly all of them are before it.
     if low < high, self.key(high - 1, shift: shift) < key { return high }
+    var step = 1
+    while low &+ step < high, self.key(low &+ step &- 1, shift: shift) < key {
+      low &+= step
+      step &*= 2
+    }
+    high = min(high, low &+ step)
+    return search(in: low..<high, notBefore: key, shift: shift)
+  }
+
+  /// The same, by halving the range.
+  func search(in range: Range<Int>, notBefore key: UInt64, shift: UInt32 = 0) -> Int {
+    var (low, high) = (range.lowerBound, range.upperBound)
     while low < high {
-      let middle = (low + high) / 2
-      if self.key(middle, shift: shift) < key { low = middle + 1 } else { high = middle }
+      let middle = (low &+ high) &>> 1
+      if self.key(middle, shift: shift) < key { low = middle &+ 1 } else { high = middle }
     }
     return low
   }

@@ -10,8 +10,7 @@ extension Run {
   ) throws {
     let wanted = buckets.clamped(to: descriptor.buckets)
     guard !wanted.isEmpty else { return }
-    let first = UInt32(wanted.lowerBound - descriptor.firstBucket)
-    let last = UInt32(wanted.upperBound - descriptor.firstBucket - 1)
+    let (first, last) = offsets(of: wanted)
     let rows = RowColumns(zeroed: false)
     for fence in [dense, sparse] {
       var isHere = false
@@ -25,8 +24,13 @@ extension Run {
     }
   }
 
+  /// The first and the last of `buckets`, which lie in the window, counted from the window's first.
+  func offsets(of buckets: Range<Int64>) -> (first: UInt32, last: UInt32) {
+    (UInt32(buckets.lowerBound - descriptor.firstBucket), UInt32(buckets.upperBound - descriptor.firstBucket - 1))
+  }
+
   /// The first block whose end is not before (code, bucket).
-  private static func first(in fence: [FenceEntry], notBefore code: UInt32, _ bucket: UInt32) -> Int {
+  static func first(in fence: [FenceEntry], notBefore code: UInt32, _ bucket: UInt32) -> Int {
     var low = 0
     var high = fence.count
     while low < high {
@@ -37,7 +41,7 @@ extension Run {
   }
 
   /// Returns whether the block has the ad at all.
-  private func visitBlock(
+  func visitBlock(
     _ entry: FenceEntry, _ code: UInt32, _ wanted: ClosedRange<UInt32>, _ rows: RowColumns,
     _ visit: (Int64, UInt64, UInt64) -> Void
   ) throws -> Bool {

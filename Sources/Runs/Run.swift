@@ -75,7 +75,7 @@ package final class Run: Sendable {
 
   /// Every row, in order.
   package func forEach(_ visit: (RunRow) throws -> Void) throws {
-    let cursor = RunStretches(self)
+    var cursor = RunStretches(self)
     try cursor.advance(0)
     while !cursor.range.isEmpty {
       for i in cursor.range { try visit(RunRow(cursor.rows, i, from: descriptor.firstBucket)) }

@@ -1,7 +1,7 @@
-/// Goes through a run's rows one by one, in order. Memory: one decoded block of each part. A copy goes on where the original
-/// stands, and moves it.
+/// Goes through a run's rows one by one, in order. Memory: one decoded block of each part. Copies share memory:
+/// one of them goes on.
 package struct RunCursor {
-  private let stretches: RunStretches
+  private var stretches: RunStretches
   private let firstBucket: Int64
 
   /// The row it stands on; nil before the first `advance` and behind the last row.

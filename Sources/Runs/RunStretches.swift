@@ -6,8 +6,8 @@ import Files
 // the part whose next ad has the lower code, up to the other's next ad or to the end of the block. Such a stretch is what
 // the cursor hands out, mostly hundreds of rows at a time.
 
-/// Goes through a run's rows in order. Memory: one decoded block of each part.
-final class RunStretches {
+/// Goes through a run's rows in order. Memory: one decoded block of each part, which copies share: one of them goes on.
+struct RunStretches {
   private let run: Run
   private var sparse: Part
   private var dense: Part
@@ -34,7 +34,7 @@ final class RunStretches {
   }
 
   /// Goes past the first `count` rows of `range` and, where none is left in it, to the next stretch.
-  func advance(_ count: Int) throws {
+  mutating func advance(_ count: Int) throws {
     if count < range.count {
       range = (range.lowerBound + count)..<range.upperBound
       return
@@ -43,9 +43,8 @@ final class RunStretches {
     range = 0..<0
     try fill(&sparse)
     try fill(&dense)
-    guard let low = [sparse.code, dense.code].compactMap(\.self).min() else { return }
-    isDense = dense.code == low
-    guard let other = isDense ? sparse.code : dense.code else {
+    guard let low = sparse.code, let other = dense.code else {
+      isDense = sparse.code == nil
       range = isDense ? dense.at..<dense.rows.count : sparse.at..<sparse.rows.count
       return
     }
@@ -53,8 +52,10 @@ final class RunStretches {
       throw FormatError(
         file: run.file.path, offset: UInt64(FileHeader.size), reason: "ad \(low) has rows in both parts")
     }
+    isDense = other < low
     let part = isDense ? dense : sparse
-    range = part.at..<part.rows.first(in: part.at..<part.rows.count, notBefore: UInt64(other) << 32, shift: 0)
+    let end = UInt64(max(low, other)) << 32
+    range = part.at..<part.rows.first(in: part.at..<part.rows.count, notBefore: end, shift: 0)
   }
 
   /// Sees to it that the part has a next row, if it has any more.
