@@ -59,9 +59,11 @@ extension Verifier {
     sources += version.segments.map { RowStream($0) }
     var sum: UInt64 = 0
     var unknown: UInt32?
-    let due = try RowStream.sum(sources).passing { row in
-      sum &+= row.count
-      if Int(row.code) >= ads.count { unknown = unknown ?? row.code }
+    let due = try RowStream.sum(sources).passing { rows in
+      for row in rows {
+        sum &+= row.count
+        if Int(row.code) >= ads.count { unknown = unknown ?? row.code }
+      }
     }.less(RowStream(try version.repeats(in: state.retired..<UInt64.max)), file: directory)
     try compare("minute", 60, have.limited(to: kept), due.limited(to: kept), ads, directory, &report) {
       "the table has \($0), BASE and raw clicks \($1)"

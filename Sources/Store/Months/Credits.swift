@@ -43,28 +43,28 @@ extension RowStream {
     var at = 0
     var ahead: RowCount?
     var isStarted = false
-    return RowStream(next: { [next] in
-      if !isStarted { ahead = try next() }
+    return RowStream(next: { [self] in
+      if !isStarted { ahead = try self.next() }
       isStarted = true
       while at < changes.count {
         let change = changes[at]
         let key = RowCount(code: change.code, bucket: change.bucket, count: 0)
         if let row = ahead, RowCount.precedes(row, key) {
-          ahead = try next()
+          ahead = try self.next()
           return row
         }
         at += 1
         var present: Int64 = 0
         if let row = ahead, !RowCount.precedes(key, row) {
           present = Int64(clamping: row.count)
-          ahead = try next()
+          ahead = try self.next()
         }
         let sum = present.addingReportingOverflow(change.change)
         guard !sum.overflow, sum.partialValue > 0 else { continue }
         return RowCount(code: key.code, bucket: key.bucket, count: UInt64(sum.partialValue))
       }
       let row = ahead
-      if row != nil { ahead = try next() }
+      if row != nil { ahead = try self.next() }
       return row
     })
   }

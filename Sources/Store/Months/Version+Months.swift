@@ -64,9 +64,8 @@ extension Version {
         month: month, time: time, rows: 0, clicks: days.clicks, ads: days.ads, minutes: MonthSeal.noMinutes,
         days: days.finish())
     }
-    var fault: (any Error)?
-    let narrow = try RowStream(table(.minutes).limited(to: month.minutes)).limited(to: month.minutes).passing { row in
-      do { minutes.add(row, key: try ad(row)) } catch { fault = fault ?? error }
+    let narrow = try RowStream(table(.minutes).limited(to: month.minutes)).limited(to: month.minutes).passing { rows in
+      for row in rows { minutes.add(row, key: try ad(row)) }
     }
     try RowStream.compare(dayRows(of: month), narrow.widened(by: 1_440)) { found, have, due in
       try row(minutes.rows)
@@ -76,7 +75,6 @@ extension Version {
       }
       days.add(RowCount(code: found.code, bucket: found.bucket, count: have), key: try ad(found))
     }
-    if let fault { throw fault }
     return MonthSeal(
       month: month, time: time, rows: minutes.rows, clicks: days.clicks, ads: days.ads, minutes: minutes.finish(),
       days: days.finish())

@@ -22,32 +22,70 @@ package struct RowCount: Equatable, Sendable {
   }
 
   /// The order of streams.
-  package static func precedes(_ a: RowCount, _ b: RowCount) -> Bool { (a.code, a.bucket) < (b.code, b.bucket) }
+  @inline(__always)
+  package static func precedes(_ a: RowCount, _ b: RowCount) -> Bool {
+    a.code != b.code ? a.code < b.code : a.bucket < b.bucket
+  }
 }
 
-/// Rows in order, each key once, none with 0 clicks.
-package struct RowStream {
+/// Rows in order, each key once, none with 0 clicks. One thread goes through them, once: whoever is given a stream, or makes
+/// another one of it, has its rows.
+///
+/// Rows are made a few hundred at a time, so that taking the next one is mostly an access to memory.
+package final class RowStream {
+  /// Adds the next rows to an empty list, about `batch` of them; none at the end.
+  private let fill: (inout [RowCount]) throws -> Void
+  // One thread walks, so nothing has to look after who else does.
+  @exclusivity(unchecked) private var rows: [RowCount] = []
+  @exclusivity(unchecked) private var at = 0
+
+  /// Rows that are made at a time: 12 KB a stream, of which there may be one for each segment.
+  package static let batch = 512
+
+  /// Rows that `fill` makes: it adds the next ones to the empty list, some `batch` of them, and none at the end.
+  package init(fill: @escaping (inout [RowCount]) throws -> Void) { self.fill = fill }
+
+  /// Rows that `next` makes, in order, each key once, none with 0 clicks.
+  package convenience init(next: @escaping () throws -> RowCount?) {
+    self.init(fill: { rows in
+      while rows.count < Self.batch, let row = try next() { rows.append(row) }
+    })
+  }
+
   /// The next row; nil at the end.
-  package let next: () throws -> RowCount?
+  @inline(__always)
+  package func next() throws -> RowCount? {
+    if unsafe at == rows.count, try !refill() { return nil }
+    let row = unsafe rows[at]
+    unsafe at &+= 1
+    return row
+  }
+
+  private func refill() throws -> Bool {
+    unsafe rows.removeAll(keepingCapacity: true)
+    unsafe at = 0
+    try unsafe fill(&rows)
+    return unsafe !rows.isEmpty
+  }
 
   /// Rows in memory, in order.
-  package init(_ rows: [RowCount]) {
+  package convenience init(_ rows: [RowCount]) {
     var at = 0
-    next = {
-      guard at < rows.count else { return nil }
-      defer { at += 1 }
-      return rows[at]
-    }
+    self.init(fill: {
+      let end = min(rows.count, at + Self.batch)
+      $0.append(contentsOf: rows[at..<end])
+      at = end
+    })
   }
 
   /// The sums of a segment.
-  package init(_ segment: Segment) {
+  package convenience init(_ segment: Segment) {
     let cursor = segment.sumCursor()
-    next = { try cursor.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) } }
+    self.init(next: { try cursor.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) } })
   }
 
   /// The rows of a table's runs, of which the newest of each key holds.
-  package init(_ table: RunTable) throws {
+  package convenience init(_ table: RunTable) throws {
     let runs = table.runs
     let windows = runs.map(\.window)
     if let first = windows.map(\.lowerBound).min(), let end = windows.map(\.upperBound).max(),
@@ -56,95 +94,105 @@ package struct RowStream {
       throw FormatError(file: runs[0].file.path, offset: 64, reason: "the windows of the runs are too far apart")
     }
     var cursor = try MergeCursor(runs)
-    next = {
-      repeat { try cursor.advance() } while cursor.row?.value == 0
-      return cursor.row.map { RowCount(code: $0.code, bucket: $0.bucket, count: $0.value) }
-    }
+    self.init(fill: { rows in
+      while rows.count < Self.batch {
+        let goesOn = try cursor.pass(atMost: Self.batch - rows.count) { code, bucket, value in
+          if value > 0 { rows.append(RowCount(code: code, bucket: bucket, count: value)) }
+        }
+        if !goesOn { return }
+      }
+    })
   }
-
-  /// Rows that `next` makes, in order, each key once, none with 0 clicks.
-  package init(next: @escaping () throws -> RowCount?) { self.next = next }
 
   /// The rows of several streams; those of one key are added.
   package static func sum(_ streams: [RowStream]) throws -> RowStream {
-    var heads = try streams.map { try $0.next() }
-    return RowStream(next: {
-      var least: RowCount?
-      for case let head? in heads { least = least.map { RowCount.precedes(head, $0) ? head : $0 } ?? head }
-      guard var row = least else { return nil }
-      row.count = 0
-      for i in heads.indices {
-        guard let head = heads[i], head.code == row.code, head.bucket == row.bucket else { continue }
-        row.count &+= head.count
-        heads[i] = try streams[i].next()
+    if streams.count == 1 { return streams[0] }
+    var state = StreamHeads(streams)
+    try state.start()
+    return RowStream(fill: { rows in
+      // What stays from batch to batch is held by hand meanwhile: whoever captures it pays for each access.
+      var heads = state
+      state = StreamHeads([])
+      while rows.count < Self.batch, var row = heads.least {
+        try heads.advance()
+        while let more = heads.least, more.code == row.code, more.bucket == row.bucket {
+          row.count &+= more.count
+          try heads.advance()
+        }
+        rows.append(row)
       }
-      return row
+      state = heads
     })
   }
 
   /// The rows whose bucket is in `buckets`.
   package func limited(to buckets: Range<Int64>) -> RowStream {
-    RowStream(next: { [next] in
-      while let row = try next() { if buckets.contains(row.bucket) { return row } }
-      return nil
+    RowStream(fill: { rows in
+      while rows.count < Self.batch, let row = try self.next() {
+        if buckets.contains(row.bucket) { rows.append(row) }
+      }
     })
   }
 
   /// The rows less those of `other`, which has no key that these lack. Throws `FormatError` for `file` where one would fall
   /// below zero.
   package func less(_ other: RowStream, file: String) throws -> RowStream {
-    var taken = try other.next()
+    var state = try other.next()
     func fault(_ row: RowCount) -> FormatError {
       FormatError(
         file: file, offset: 0, reason: "more repeats than clicks of ad code \(row.code) in bucket \(row.bucket)")
     }
-    return RowStream(next: { [next] in
-      while true {
-        guard var row = try next() else {
+    return RowStream(fill: { rows in
+      var taken = state
+      while rows.count < Self.batch {
+        guard var row = try self.next() else {
           if let taken { throw fault(taken) }
-          return nil
+          break
         }
-        if let less = taken {
-          if RowCount.precedes(less, row) { throw fault(less) }
-          if !RowCount.precedes(row, less) {
-            guard less.count <= row.count else { throw fault(less) }
-            row.count -= less.count
-            taken = try other.next()
-            if row.count == 0 { continue }
-          }
+        if let less = taken, !RowCount.precedes(row, less) {
+          guard !RowCount.precedes(less, row), less.count <= row.count else { throw fault(less) }
+          row.count -= less.count
+          taken = try other.next()
+          if row.count == 0 { continue }
         }
-        return row
+        rows.append(row)
       }
+      state = taken
     })
   }
 
-  /// The same rows; `visit` sees each on its way.
-  package func passing(_ visit: @escaping (RowCount) -> Void) -> RowStream {
-    RowStream(next: { [next] in
-      let row = try next()
-      if let row { visit(row) }
-      return row
+  /// The same rows; `visit` sees them on their way, some hundreds at a time and before they are taken.
+  package func passing(_ visit: @escaping ([RowCount]) throws -> Void) -> RowStream {
+    RowStream(fill: { rows in
+      while rows.count < Self.batch, let row = try self.next() { rows.append(row) }
+      try visit(rows)
     })
   }
 
   /// The rows in buckets `factor` times as wide.
   package func widened(by factor: Int64) -> RowStream {
-    var ahead: RowCount?
-    func wide(_ row: RowCount?) -> RowCount? {
-      guard var row else { return nil }
-      row.bucket = row.bucket.dividedDown(by: factor)
-      return row
-    }
-    var isStarted = false
-    return RowStream(next: { [next] in
-      if !isStarted { ahead = wide(try next()) }
-      isStarted = true
-      guard var row = ahead else { return nil }
-      while true {
-        ahead = wide(try next())
-        guard let more = ahead, more.code == row.code, more.bucket == row.bucket else { return row }
-        row.count &+= more.count
+    /// The sum so far of the bucket that the last row fell into.
+    var state: RowCount?
+    return RowStream(fill: { rows in
+      var open = state
+      while rows.count < Self.batch {
+        guard var row = try self.next() else {
+          if let open { rows.append(open) }
+          state = nil
+          return
+        }
+        row.bucket = row.bucket.dividedDown(by: factor)
+        if var sum = open {
+          if sum.code == row.code, sum.bucket == row.bucket {
+            sum.count &+= row.count
+            row = sum
+          } else {
+            rows.append(sum)
+          }
+        }
+        open = row
       }
+      state = open
     })
   }
 
@@ -168,5 +216,50 @@ package struct RowStream {
       case (.some, nil): preconditionFailure("taken above")
       }
     }
+  }
+}
+
+/// The next rows of several streams, the least of them first: a binary heap.
+private struct StreamHeads {
+  private let streams: [RowStream]
+  /// The least one at 0, and none before its parent, which of place i is at (i − 1) / 2.
+  private var heads: [(row: RowCount, stream: Int)] = []
+
+  init(_ streams: [RowStream]) { self.streams = streams }
+
+  /// Takes the first row of each.
+  mutating func start() throws {
+    for (i, stream) in streams.enumerated() { if let row = try stream.next() { heads.append((row, i)) } }
+    for place in (0..<(heads.count / 2)).reversed() { sink(place) }
+  }
+
+  /// The least row; nil where none is left.
+  var least: RowCount? { heads.first?.row }
+
+  /// Goes on behind the least row.
+  mutating func advance() throws {
+    let stream = heads[0].stream
+    if let row = try streams[stream].next() {
+      heads[0].row = row
+    } else {
+      let last = heads.removeLast()
+      if heads.isEmpty { return }
+      heads[0] = last
+    }
+    sink(0)
+  }
+
+  private mutating func sink(_ start: Int) {
+    var place = start
+    let moved = heads[place]
+    while true {
+      var child = 2 * place + 1
+      guard child < heads.count else { break }
+      if child + 1 < heads.count, RowCount.precedes(heads[child + 1].row, heads[child].row) { child += 1 }
+      guard RowCount.precedes(heads[child].row, moved.row) else { break }
+      heads[place] = heads[child]
+      place = child
+    }
+    heads[place] = moved
   }
 }
