@@ -46,10 +46,11 @@ extension ShardEdit {
   ) throws {
     var totals = [Int64](repeating: 0, count: window.count)
     var held: [RunChange] = []
+    let rows = TableLookup(table)
     try writeRun(key, .patch, window: window, position: position, totals: { totals }) { writer in
       func flush() throws {
         guard let first = held.first, let last = held.last else { return }
-        let present = try table.series(of: first.code, in: first.bucket..<(last.bucket + 1))
+        let present = try rows.series(of: first.code, in: first.bucket..<(last.bucket + 1))
         var at = 0
         for change in held {
           while at < present.count, present[at].bucket < change.bucket { at += 1 }

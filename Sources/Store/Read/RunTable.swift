@@ -102,18 +102,23 @@ package struct RunTable: Sendable {
 
   /// The rows of one ad, ascending; rows of zero are left out.
   package func series(of code: UInt32, in buckets: Range<Int64>) throws -> [BucketCount] {
+    try series(in: buckets) { run, visit in
+      try run.series(of: code, buckets: buckets) { bucket, value, _ in visit(bucket, value) }
+    }
+  }
+
+  /// The rows in `buckets` that `read` finds in each of the runs: of several with one bucket the newest run's.
+  func series(
+    in buckets: Range<Int64>, read: (Run, (_ bucket: Int64, _ value: UInt64) -> Void) throws -> Void
+  ) throws -> [BucketCount] {
     guard !buckets.isEmpty else { return [] }
     var rows: [BucketCount] = []
     for run in bases(in: buckets) {
-      try run.series(of: code, buckets: buckets.clamped(to: run.window)) { bucket, value, _ in
-        rows.append(BucketCount(bucket: bucket, count: value))
-      }
+      try read(run) { rows.append(BucketCount(bucket: $0, count: $1)) }
     }
     for run in patches where run.window.overlaps(buckets) {
       var newer: [BucketCount] = []
-      try run.series(of: code, buckets: buckets.clamped(to: run.window)) { bucket, value, _ in
-        newer.append(BucketCount(bucket: bucket, count: value))
-      }
+      try read(run) { newer.append(BucketCount(bucket: $0, count: $1)) }
       if !newer.isEmpty { rows = Self.merge(rows, with: newer) }
     }
     rows.removeAll { $0.count == 0 }

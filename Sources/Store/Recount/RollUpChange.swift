@@ -20,11 +20,12 @@ enum RollUpChange {
         wide.append(RunChange(code: change.code, bucket: bucket, change: change.change))
       }
     }
+    let (minutes, rows) = (TableLookup(version.table(.minutes)), TableLookup(version.table(key)))
     for i in wide.indices {
       let (code, bucket) = (wide[i].code, wide[i].bucket)
-      let minutes = try version.table(.minutes).series(of: code, in: bucket * width..<(bucket + 1) * width)
-      let sum = minutes.reduce(UInt64(0)) { $0 &+ $1.count }
-      let stored = try version.table(key).series(of: code, in: bucket..<(bucket + 1)).first?.count ?? 0
+      let narrow = try minutes.series(of: code, in: bucket * width..<(bucket + 1) * width)
+      let sum = narrow.reduce(UInt64(0)) { $0 &+ $1.count }
+      let stored = try rows.series(of: code, in: bucket..<(bucket + 1)).first?.count ?? 0
       if sum != stored {
         let due = sum &+ UInt64(bitPattern: wide[i].change)
         let row = RowCount(code: code, bucket: bucket, count: 0)

@@ -1,0 +1,32 @@
+import Runs
+
+/// The rows of one ad after the other in one table, for steps that ask for many of them, in order mostly: what `RunTable.series`
+/// gives, with the blocks of runs kept that are asked for again. Belongs to one thread.
+final class TableLookup {
+  private let table: RunTable
+  private var lookups: [UInt64: RunLookup] = [:]
+
+  /// Runs whose blocks are kept: 13 MB where both parts of all are.
+  private static let most = 64
+
+  init(_ table: RunTable) { self.table = table }
+
+  /// The rows of one ad, ascending; rows of zero are left out.
+  func series(of code: UInt32, in buckets: Range<Int64>) throws -> [BucketCount] {
+    try table.series(in: buckets) { run, visit in
+      guard let lookup = lookup(run) else {
+        return try run.series(of: code, buckets: buckets) { bucket, value, _ in visit(bucket, value) }
+      }
+      try lookup.series(of: code, buckets: buckets) { bucket, value, _ in visit(bucket, value) }
+    }
+  }
+
+  private func lookup(_ run: Run) -> RunLookup? {
+    let number = run.file.reference.number
+    if let known = lookups[number] { return known }
+    guard lookups.count < Self.most else { return nil }
+    let lookup = RunLookup(run)
+    lookups[number] = lookup
+    return lookup
+  }
+}
