@@ -20,6 +20,7 @@ final class MaintenanceContext {
   /// The numbers of the step that yields: from the first to before the next. Nil where none is under way.
   private var beyond: (first: UInt64, next: UInt64)?
   private var auditFault: (any Error)?
+  private var repeatCounts = RecordedRepeatCounts()
 
   init(_ core: ShardCore, dictionaries: [DictionaryPart]) {
     self.core = core
@@ -92,7 +93,7 @@ final class MaintenanceContext {
   func audit() {
     let (position, inMemory, version) = core.live.books()
     do {
-      let books = try DoubleEntry(version, core.manifest.state, position: position, inMemory: inMemory)
+      let books = try DoubleEntry(version, core.manifest.state, position: position, inMemory: inMemory, &repeatCounts)
       count { $0.books = books }
     } catch { auditFault = error }
   }

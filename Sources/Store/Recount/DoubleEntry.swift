@@ -40,6 +40,15 @@ package struct DoubleEntry: Equatable, Sendable {
 
   /// The books of `version` under `state`, with what is in memory beside it.
   package init(_ version: Version, _ state: ManifestState, position: UInt64, inMemory: UInt64) throws {
+    var counts = RecordedRepeatCounts()
+    try self.init(version, state, position: position, inMemory: inMemory, &counts)
+  }
+
+  /// The same; `counts` is kept from one time to the next.
+  init(
+    _ version: Version, _ state: ManifestState, position: UInt64, inMemory: UInt64,
+    _ counts: inout RecordedRepeatCounts
+  ) throws {
     accepted = position
     self.inMemory = inMemory
     counted = version.table(.minutes).runs.reduce(0) { $0 &+ $1.descriptor.total }
@@ -48,7 +57,31 @@ package struct DoubleEntry: Equatable, Sendable {
     retired = state.retired
     base = version.table(.base).runs.reduce(0) { $0 &+ $1.descriptor.total }
     retiredRepeats = try version.retiredRepeats(state)
-    repeats = try version.removedRepeats(state)
+    repeats = try version.removedRepeats(state, &counts)
+  }
+}
+
+/// How many recorded repeats each file of corrections has whose clicks are kept and not marked. A recount writes one file after
+/// the other, and each is gone through once.
+struct RecordedRepeatCounts {
+  /// What the counts hold for: raw clicks from here on, and these segments that have marks.
+  private var retired: UInt64 = 0
+  private var merged: [UInt64] = []
+  /// By the numbers of files.
+  private var counts: [UInt64: UInt64] = [:]
+
+  /// Their sum in `version`.
+  mutating func sum(_ version: Version, _ state: ManifestState) throws -> UInt64 {
+    let merged = version.segments.filter { $0.summary.recount > 0 }.map(\.file.reference.number)
+    if (retired, merged) != (state.retired, self.merged) { counts = [:] }
+    (retired, self.merged) = (state.retired, merged)
+    let known = counts
+    counts = [:]
+    for file in version.corrections {
+      let number = file.reference.number
+      counts[number] = try known[number] ?? version.recordedRepeats(of: file, state)
+    }
+    return counts.values.reduce(0, +)
   }
 }
 
@@ -69,15 +102,23 @@ extension Version {
 
   /// Clicks that recounts have taken away, whether their raw clicks are kept or not.
   package func removedRepeats(_ state: ManifestState) throws -> UInt64 {
-    let marked = segments.reduce(UInt64(0)) { $0 + $1.summary.marked }
-    var recorded: UInt64 = 0
-    for file in corrections {
-      try file.forEachRepeat(in: state.retired..<UInt64.max) { if !isMarked($0) { recorded += 1 } }
-    }
-    return try retiredRepeats(state) + marked + recorded
+    var counts = RecordedRepeatCounts()
+    return try removedRepeats(state, &counts)
   }
 
-  /// Those of them whose raw clicks have retired.
+  fileprivate func removedRepeats(_ state: ManifestState, _ counts: inout RecordedRepeatCounts) throws -> UInt64 {
+    let marked = segments.reduce(UInt64(0)) { $0 + $1.summary.marked }
+    return try retiredRepeats(state) + marked + counts.sum(self, state)
+  }
+
+  /// How many repeats a file has whose raw clicks are kept and that no segment marks.
+  fileprivate func recordedRepeats(of file: CorrectionFile, _ state: ManifestState) throws -> UInt64 {
+    var count: UInt64 = 0
+    try file.forEachRepeat(in: state.retired..<UInt64.max) { if !isMarked($0) { count += 1 } }
+    return count
+  }
+
+  /// Clicks that recounts have taken away and whose raw clicks have retired.
   package func retiredRepeats(_ state: ManifestState) throws -> UInt64 {
     try corrections.reduce(state.retiredMarks) { $0 + UInt64(try $1.repeats(below: state.retired)) }
   }

@@ -42,15 +42,11 @@ struct RollUpComparison {
     if !books.isEmpty, !books.isDry { try writer.write(&books) }
     let state = writer.core.manifest.state
     let version = writer.core.live.version
-    guard state.rolledUp > .min else { return }
-    for key in [RunTableKey.hours, .days] {
+    for (key, buckets) in Self.buckets(minutes, rolledUp: state.rolledUp) {
       let width = Int64(key.bucketSeconds) / 60
-      // The first bucket whose minutes are all compared, up to the end of the rolled-up days.
-      let start = (minutes.lowerBound + width - 1) / width
-      let end = min(state.rolledUp * 1_440, minutes.upperBound) / width
-      guard start < end else { continue }
-      let due = try RowStream(version.table(.minutes)).limited(to: start * width..<end * width).widened(by: width)
-      let have = try RowStream(version.table(key)).limited(to: start..<end)
+      let narrow = buckets.lowerBound * width..<buckets.upperBound * width
+      let due = try RowStream(version.table(.minutes).limited(to: narrow)).limited(to: narrow).widened(by: width)
+      let have = try RowStream(version.table(key).limited(to: buckets)).limited(to: buckets)
       try RowStream.compare(have, due) { row, have, due in
         try pacer.row()
         books.report.rollUpRows += 1
@@ -58,6 +54,18 @@ struct RollUpComparison {
         books.add(wide: row, key, have: have, due: due)
         if books.isFull, !books.isDry { try writer.write(&books) }
       }
+    }
+  }
+
+  /// Of each table the rows that there have to be for `minutes`, by what days before `rolledUp` have: from the first bucket
+  /// whose minutes are all among them up to the end of those days.
+  static func buckets(_ minutes: Range<Int64>, rolledUp: Int64) -> [(RunTableKey, Range<Int64>)] {
+    guard rolledUp > .min else { return [] }
+    return [RunTableKey.hours, .days].compactMap { key in
+      let width = Int64(key.bucketSeconds) / 60
+      let start = minutes.lowerBound.dividedUp(by: width)
+      let end = min(rolledUp * 1_440, minutes.upperBound).dividedDown(by: width)
+      return start < end ? (key, start..<end) : nil
     }
   }
 }

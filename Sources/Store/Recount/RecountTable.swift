@@ -52,10 +52,10 @@ struct RecountTable {
   var isWhole: Bool { if case .deep(.some) = scope { false } else { true } }
 
   /// Compares, and returns what the new segments have become; nil where none was merged. `edit` gets them; without it nothing is
-  /// merged.
+  /// merged. `rollUps` sees the minute rows that are compared.
   func compare(
     to writer: RecountWriter, _ settings: RecountSettings, _ seals: SealCheck, _ pacer: Pacer, merging edit: ShardEdit?,
-    _ books: inout RecountBooks
+    _ rollUps: RollUpSums?, _ books: inout RecountBooks
   ) throws -> MergedSegments? {
     books.report.minutes = minutes
     let fresh = scope == .changes ? max(minutes.lowerBound, state.recounted.through) : minutes.lowerBound
@@ -74,13 +74,16 @@ struct RecountTable {
       if books.isFull, !books.isDry { try writer.write(&books) }
     }
     let due = try RowStream.sum(
-      [RowStream(version.table(.base)).limited(to: stream)] + found.counts(in: stream).map { $0.limited(to: stream) }
+      [RowStream(version.table(.base).limited(to: stream)).limited(to: stream)]
+        + found.counts(in: stream).map { $0.limited(to: stream) }
     )
     .less(RowStream(found.taken.filter { stream.contains($0.bucket) }), file: writer.core.directory)
     let credits = state.seals.isEmpty || sabotaged(.forgetCredits) ? [] : try version.credits(in: minutes)
-    let have = try RowStream(version.table(.minutes).limited(to: stream)).limited(to: stream)
-      .adding(credits.filter { stream.contains($0.bucket) })
+    var have = try RowStream(version.table(.minutes).limited(to: stream)).limited(to: stream)
+    if let rollUps { have = have.passing(rollUps.add) }
+    have = have.adding(credits.filter { stream.contains($0.bucket) })
     try RowStream.compare(have, due) { try row($0, $1, $2, &books) }
+    try rollUps?.finish()
     books.finishPass()
     if case .changes = scope, state.recounted.through > minutes.lowerBound {
       let late = minutes.lowerBound..<min(state.recounted.through, minutes.upperBound)
@@ -116,7 +119,7 @@ struct RecountTable {
     let keys = try RowStream.sum(unsettled.filter { $0.overlaps(minutes) }.map { RowStream($0) }).limited(to: minutes)
     let sums = found.segments.filter { $0.overlaps(minutes) }.map { $0.sumCursor() }
     let taken = found.taken
-    let (base, table) = (version.table(.base), version.table(.minutes))
+    let (base, table) = (TableLookup(version.table(.base)), TableLookup(version.table(.minutes)))
     var at = 0
     var credit = 0
     while let key = try keys.next() {

@@ -49,12 +49,11 @@ struct ShardRecount {
     let target = RecountMark(
       position: state.applied, floor: sabotaged(.forgetOpenRepeats) ? state.applied : state.floor,
       through: state.closedThrough)
-    if target == state.recounted {
-      if scope == .changes { return RecountReport(mark: target) }
-      // Neither clicks nor files have come since everything was compared.
-      if scope == .deep(nil), state.comparedThrough == state.lastFile, state.lastFile > 0, !isDry {
-        return RecountReport(mark: target)
-      }
+    if target == state.recounted, scope == .changes { return RecountReport(mark: target) }
+    if scope == .deep(nil), !isDry, isCompared(state, target) {
+      // Minutes without clicks may have closed.
+      if target != state.recounted { try RecountWriter(context).move(to: target, run: state.lastRecount) }
+      return RecountReport(mark: target)
     }
     core.live.beginRecount()
     let run = context.nextRun
@@ -75,9 +74,13 @@ struct ShardRecount {
     let seals = SealCheck(version: version, state: state, directory: core.directory, live: core.live)
     // Checkpoints may come between: the edit has merged segments from the beginning, and is installed last.
     try ShardEdit.perform(context, yields: true) { edit in
+      let rollUps =
+        scope == .changes ? nil : try RollUpSums(version, in: table.minutes, rolledUp: state.rolledUp)
       let merged = try table.compare(
-        to: writer, context.mergeSettings(pacer), seals, pacer, merging: isDry ? nil : edit, &books)
-      if case .deep = scope {
+        to: writer, context.mergeSettings(pacer), seals, pacer, merging: isDry ? nil : edit, rollUps, &books)
+      if let rollUps, rollUps.areRight {
+        books.report.rollUpRows += rollUps.rows
+      } else if rollUps != nil {
         try RollUpComparison(writer: writer, seals: seals, pacer: pacer).run(in: table.minutes, &books)
       }
       guard !isDry else { return }
@@ -90,6 +93,13 @@ struct ShardRecount {
     let report = books.report
     context.count { $0.recounts.add(report, isDry: isDry) }
     return report
+  }
+
+  /// Whether neither clicks nor files have come since everything was compared, and no click waited for its minute to close then.
+  private func isCompared(_ state: ManifestState, _ target: RecountMark) -> Bool {
+    guard state.lastFile > 0, state.comparedThrough == state.lastFile else { return false }
+    let mark = state.recounted
+    return target == mark || target.position == mark.position && mark.floor == mark.position
   }
 }
 
