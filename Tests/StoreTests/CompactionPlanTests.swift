@@ -1,4 +1,4 @@
-import Simulation
+import Clicks
 import Store
 import Testing
 
@@ -47,12 +47,15 @@ import Testing
 
   @Test func whatIsRecountedStaysApart() {
     var plan = CompactionPlan()
-    plan.segments = [UInt64](repeating: 10, count: 16)
+    plan.segments = Self.segments([UInt64](repeating: 10, count: 16))
     plan.recountedSegments = 9
     #expect(plan.next() == nil)
     plan.recountedSegments = 16
     #expect(plan.next() == .segments(0..<16))
-    plan.segments = [10]
+    // However much they are at rest.
+    (plan.recountedSegments, plan.rest) = (9, 0)
+    #expect(plan.next() == .segments(0..<9))
+    plan.segments = Self.segments([10])
     plan.corrections = [UInt64](repeating: 5, count: 15).map(Int.init) + [1 << 19, 3]
     #expect(plan.next() == .corrections(Array(0..<15) + [16]))
   }
@@ -64,7 +67,10 @@ import Testing
     plan.tables[.minutes]!.patches.removeFirst()
     #expect(plan.next() == nil)
     // Six hours of rest fold them into the day's run.
-    plan.now = 6 * 3_600_000
+    plan.now = CompactionPlan.restMilliseconds
+    #expect(plan.next() == .fold(.minutes, window: 0..<1_440))
+    // However heavy the run is.
+    plan.tables[.minutes]!.bases[0].bytes = 10_000_000
     #expect(plan.next() == .merge(.minutes, window: 0..<1_440))
   }
 
@@ -77,88 +83,62 @@ import Testing
     #expect(plan.next() == .merge(.base, window: 0..<(4 * 1_440)))
   }
 
+  private static func segments(_ rows: [UInt64], day: Int64 = 0) -> [CompactionPlan.SegmentShape] {
+    rows.map { CompactionPlan.SegmentShape(rows: $0, day: Day(index: day)) }
+  }
+
   @Test func neighboursOfLikeSizeBecomeOne() {
     var plan = CompactionPlan()
-    plan.segments = [16_000_000] + [UInt64](repeating: 1_000_000, count: 15)
+    plan.segments = Self.segments([16_000_000] + [UInt64](repeating: 1_000_000, count: 15))
     #expect(plan.next() == nil)
-    plan.segments.append(1_000_000)
+    plan.segments += Self.segments([1_000_000])
     #expect(plan.next() == .segments(1..<17))
+    // Sixteen of them would be too many: the last step to the limit takes four.
     plan.segmentLimit = 10_000_000
+    #expect(plan.next() == .segments(1..<5))
+    plan.segmentLimit = 3_500_000
     #expect(plan.next() == nil)
   }
 
-  /// Whatever the shapes, the plan comes to an end: each task leaves fewer files.
-  @Test func thePlanComesToAnEnd() throws {
-    try Seeds.run(60) { seed in
-      var generator = seed.generator
-      var bases: [CompactionPlan.Shape] = []
-      var minute = Int64(generator.small(in: 0...5_000))
-      for _ in 0..<generator.small(in: 0...200) {
-        let width = min(Int64(1 + generator.small(in: 0...20)), 1_440 - minute % 1_440)
-        bases.append(Self.shape(minute, width))
-        minute += width + (generator.oneIn(5) ? Int64(generator.small(in: 0...3_000)) : 0)
-      }
-      var plan = Self.plan(
-        bases,
-        (0..<generator.small(in: 0...40)).map { _ in
-          let start = Int64(generator.small(in: 0...Int(minute)))
-          return Self.shape(start, min(Int64(1 + generator.small(in: 0...9)), 1_440 - start % 1_440))
-        })
-      plan.segments = (0..<generator.small(in: 0...60)).map { _ in UInt64(1 + generator.small(in: 0...2_000_000)) }
-      plan.dictionaries = (0..<generator.small(in: 0...40)).map { _ in 1 + generator.small(in: 0...10_000) }
-      plan.closedThrough = minute
-      plan.now = 1 << 50
-      var steps = 0
-      while let task = plan.next() {
-        Self.perform(task, &plan)
-        steps += 1
-        guard steps < 2_000 else {
-          Issue.record("\(seed): no end, now at \(task)")
-          return
-        }
-      }
-    }
+  @Test func segmentsOfDifferentDaysStayApart() {
+    var plan = CompactionPlan()
+    plan.segments = (0..<16).flatMap { Self.segments([1_000], day: Int64($0 / 8)) }
+    #expect(plan.next() == nil)
+    plan.rest = 0
+    #expect(plan.next() == .segments(0..<8))
+    plan.segments = Self.segments([8_000]) + Self.segments([8_000], day: 1)
+    #expect(plan.next() == nil)
   }
 
-  /// What a task does to the shapes.
-  private static func perform(_ task: CompactionTask, _ plan: inout CompactionPlan) {
-    func merge(_ key: RunTableKey, _ window: Range<Int64>, patches: Bool, asPatch: Bool = false) {
-      var table = plan.tables[key] ?? CompactionPlan.Table()
-      func isInside(_ shape: CompactionPlan.Shape) -> Bool {
-        window.lowerBound <= shape.window.lowerBound && shape.window.upperBound <= window.upperBound
-      }
-      let taken = (asPatch ? [] : table.bases.filter(isInside)) + (patches ? table.patches.filter(isInside) : [])
-      guard !taken.isEmpty else { return }
-      let hull = taken.map(\.window.lowerBound).min()!..<taken.map(\.window.upperBound).max()!
-      if !asPatch { table.bases.removeAll(where: isInside) }
-      if patches { table.patches.removeAll(where: isInside) }
-      let merged = CompactionPlan.Shape(window: hull, bytes: taken.reduce(0) { $0 + $1.bytes }, created: plan.now)
-      if asPatch { table.patches.append(merged) } else { table.bases.append(merged) }
-      table.bases.sort { $0.window.lowerBound < $1.window.lowerBound }
-      plan.tables[key] = table
-    }
-    switch task {
-    case .merge(let key, let window):
-      merge(key, window, patches: Int64(window.count) >= 86_400 / Int64(key.bucketSeconds))
-    case .rollUp(let day):
-      merge(.minutes, day * 1_440..<(day + 1) * 1_440, patches: true)
-      for (key, perDay) in [(RunTableKey.hours, Int64(24)), (.days, 1)] {
-        plan.tables[key, default: CompactionPlan.Table()].bases.append(shape(day * perDay, perDay))
-      }
-      plan.rolledUp = day + 1
-    case .patches(let key, let day):
-      let perDay = 86_400 / Int64(key.bucketSeconds)
-      merge(key, day * perDay..<(day + 1) * perDay, patches: true, asPatch: true)
-    case .segments(let range):
-      plan.segments.replaceSubrange(range, with: [plan.segments[range].reduce(0, +)])
-    case .dictionaries(let count):
-      let sum = plan.dictionaries.suffix(count).reduce(0, +)
-      plan.dictionaries.removeLast(count)
-      plan.dictionaries.append(sum)
-    case .corrections(let indices):
-      let sum = indices.reduce(0) { $0 + plan.corrections[$1] }
-      for index in indices.reversed() { plan.corrections.remove(at: index) }
-      plan.corrections.append(sum)
-    }
+  @Test func smallNeighboursBecomeOneWhenTheyRest() {
+    var plan = CompactionPlan()
+    var table = CompactionPlan.Table()
+    // A history: patches of days without a base run.
+    table.patches = [3, 4, 9, 20].map { Self.shape($0 * 1_440 + 77, 2) }
+    plan.tables[.minutes] = table
+    (plan.closedThrough, plan.rolledUp, plan.now) = (30 * 1_440, 30, CompactionPlan.restMilliseconds - 1)
+    #expect(plan.next() == nil)
+    plan.now += 1
+    #expect(plan.next() == .fold(.minutes, window: 3 * 1_440..<21 * 1_440))
+    // Where minutes have retired, nothing new reaches over.
+    plan.minutesFrom = 9 * 1_440
+    #expect(plan.next() == .fold(.minutes, window: 3 * 1_440..<5 * 1_440))
+    // A heavy run in the middle stays what it is.
+    plan.minutesFrom = .min
+    plan.tables[.minutes]!.bases = [Self.shape(5 * 1_440, 1_440, bytes: 900_000)]
+    #expect(plan.next() == .fold(.minutes, window: 3 * 1_440..<5 * 1_440))
+    // Windows are a quarter of the retention; patches without neighbours become base runs of their own.
+    plan.minuteRetention = 16 * 86_400_000
+    #expect(plan.next() == .fold(.minutes, window: 3 * 1_440..<4 * 1_440))
+  }
+
+  /// Minutes of a day that goes on have no hours yet, and are folded among themselves.
+  @Test func aDayThatGoesOnStaysApart() {
+    var plan = Self.plan([Self.shape(0, 1_440), Self.shape(1_500, 1), Self.shape(2_000, 3)], [Self.shape(2_002, 5)])
+    (plan.closedThrough, plan.rolledUp, plan.rest) = (2_010, 1, 0)
+    #expect(plan.next() == .fold(.minutes, window: 1_500..<2_007))
+    plan.closedThrough = 2_005
+    plan.tables[.minutes]!.patches = []
+    #expect(plan.next() == .fold(.minutes, window: 1_500..<2_003))
   }
 }

@@ -1,6 +1,7 @@
 import Clicks
 import Platform
 import Simulation
+import Runs
 import Store
 import StoreHarness
 import Testing
@@ -78,5 +79,70 @@ import Testing
     machine.time.advance(milliseconds: 6 * Self.day)
     try shard.maintenance.settle()
     #expect(try shard.live.series(of: AdKey(rawValue: 1), from: minute, to: to).points.isEmpty)
+  }
+
+  /// Clicks of each ad and bucket.
+  private static func rows(_ table: RunTable) throws -> [RowCount] {
+    var rows: [RowCount] = []
+    let stream = try RowStream(table)
+    while let row = try stream.next() { rows.append(row) }
+    return rows
+  }
+
+  /// A click a day, which nobody asks to be merged: rested days are folded, and what was folded retires by the run, no longer
+  /// after its time than its window is wide.
+  @Test func foldedMinutesRetire() throws {
+    let machine = SimulatedMachine(seed: 6)
+    var options = Self.options()
+    options.minuteRetention = 16 * Self.day
+    options.runTiers = [60, 1_440, 5_760]
+    let store = try Store.open(machine.environment, Run.path, options: options)
+    let shard = store.shards[0]
+    var due: [RowCount] = []
+    for number in 0..<60 as Range<UInt64> {
+      let time = store.clock.now()
+      let batch = [
+        ClickRequest(
+          identity: ClickIdentity(ad: AdKey(rawValue: 7), impression: ImpressionID(high: number, low: 1)),
+          eventTime: ClickRequest.onReceipt)
+      ]
+      if shard.slots.needsPreparation { try shard.slots.prepare() }
+      shard.commit(batch.span) { #expect($1.verdict == .valid) }
+      due.append(RowCount(code: 0, bucket: Minute(containing: time).index, count: 1))
+      for _ in 0..<4 {
+        machine.time.advance(milliseconds: Self.day / 4)
+        var turns = 0
+        while shard.maintenance.turn(), turns < 200 { turns += 1 }
+        #expect(turns < 200)
+        shard.maintain()
+      }
+      let (state, version) = (shard.state, shard.live.version)
+      let minutes = try Self.rows(version.table(.minutes))
+      // All of the retention is there, and nothing that is older by more than the window, a day until it rests, and one until
+      // retention looks again.
+      let today = Minute(containing: store.clock.now()).index / 1_440
+      let closed = due.filter { $0.bucket < state.closedThrough }
+      #expect(minutes == closed.filter { $0.bucket >= max(0, state.minutesFrom) }, "day \(number)")
+      #expect(state.minutesFrom <= (today - 16) * 1_440, "day \(number)")
+      #expect(minutes.first!.bucket >= (today - 16 - 4 - 3) * 1_440, "day \(number)")
+      #expect(state.minutesFrom == .min || state.minutesFrom % 1_440 == 0)
+      let days = try Self.rows(version.table(.days))
+      #expect(
+        days
+          == due.filter { $0.bucket < state.rolledUp * 1_440 }.map {
+            RowCount(code: 0, bucket: $0.bucket / 1_440, count: 1)
+          })
+      #expect(version.table(.days).runs.count <= 4, "day \(number)")
+      #expect(version.table(.hours).runs.count <= 4, "day \(number)")
+      // Four or five windows, of which the last grows, and today.
+      #expect(
+        version.table(.minutes).runs.count <= 6 + 5, "day \(number): \(version.table(.minutes).runs.map(\.window))")
+    }
+    #expect(shard.maintenance.counters.failures == 0 && shard.state.minutesFrom > .min)
+    let minutes = try Self.rows(shard.live.version.table(.minutes))
+    let days = try Self.rows(shard.live.version.table(.days))
+    try shard.maintenance.rebuildRuns()
+    #expect(try Self.rows(shard.live.version.table(.minutes)) == minutes)
+    #expect(try Self.rows(shard.live.version.table(.days)) == days)
   }
 }

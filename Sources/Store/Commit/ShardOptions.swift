@@ -41,9 +41,9 @@ package struct ShardOptions: Sendable {
   package var sealLogBytes = 256 << 20
   /// Clicks are sealed at the latest after this long.
   package var sealAfter: Int64 = 600_000
-  /// Segments merged into one, and the rows beyond which none is merged again.
+  /// Segments of like size that are merged into one, and the rows that a merged one has at most: see `CompactionPlan`.
   package var segmentFanIn = 16
-  package var segmentLimit = 16 << 20
+  package var segmentLimit = 64 << 20
   /// Widths of base runs, in minutes: each a multiple of the one before, a day among them. Rows are merged from width to
   /// width (engine §6.1).
   package var runTiers: [Int64] = [10, 60, 360, 1_440, 5_760, 23_040]

@@ -27,6 +27,7 @@ struct Compaction {
     try ShardEdit.perform(context, yields: task.yields) { edit in
       switch task {
       case .merge(let key, let window): try merge(key, window, edit)
+      case .fold(let key, let window): try fold(key, window, edit)
       case .rollUp(let day): try rollUp(day, edit)
       case .patches(let key, let day): try mergePatches(key, day, edit)
       case .segments(let range): try mergeSegments(range, edit)
@@ -55,9 +56,13 @@ struct Compaction {
   private func merge(_ key: RunTableKey, _ window: Range<Int64>, _ edit: ShardEdit) throws {
     let table = core.live.version.table(key)
     let wholeDays = Int64(window.count) >= key.bucketsPerDay
-    let inputs =
-      table.bases.filter { window.contains($0.window) }
-      + (wholeDays ? table.patches.filter { window.contains($0.window) } : [])
+    let bases = table.bases.filter { window.contains($0.window) }
+    // A patch over a run that reaches over the window's edge stays: what is merged must not lie on that run.
+    let patches = table.patches.filter { patch in
+      wholeDays && window.contains(patch.window)
+        && table.bases(in: patch.window).allSatisfy { window.contains($0.window) }
+    }
+    let inputs = bases + patches
     // A run of several minutes may reach over the window's edge and stay outside: the merged one must not overlap it.
     var hull = Self.hull(inputs)
     if key == .minutes, wholeDays {
@@ -66,6 +71,13 @@ struct Compaction {
       hull = Day(ofMinute: hull.lowerBound).minutes.lowerBound..<end
     }
     try writeMerged(inputs, key, .base, window: hull, edit) { try pacer.rows($0) }
+    try edit.install(removing: listed(inputs, key.kind), closing: inputs.map(\.file))
+  }
+
+  /// No other run has rows in the window, so that patches become rows of the base run.
+  private func fold(_ key: RunTableKey, _ window: Range<Int64>, _ edit: ShardEdit) throws {
+    let inputs = core.live.version.table(key).runs.filter { window.contains($0.window) }
+    try writeMerged(inputs, key, .base, window: window, edit) { try pacer.rows($0) }
     try edit.install(removing: listed(inputs, key.kind), closing: inputs.map(\.file))
   }
 
@@ -213,7 +225,7 @@ extension CompactionTask {
   /// Whether checkpoints may come between two pieces of it.
   fileprivate var yields: Bool {
     switch self {
-    case .merge, .patches, .segments: true
+    case .merge, .fold, .patches, .segments: true
     case .rollUp, .dictionaries, .corrections: false
     }
   }

@@ -2,14 +2,17 @@ import Files
 import Runs
 
 extension CompactionPlan {
-  /// What the plan sees of a shard as it is now.
-  init(_ context: MaintenanceContext) {
+  /// What the plan sees of a shard as it is now. Where somebody has asked for its merges, none waits for rest.
+  init(_ context: MaintenanceContext, isAsked: Bool = false) {
     let core = context.core
     let (state, version, options) = (core.manifest.state, core.live.version, core.options)
     self.init()
     closedThrough = state.closedThrough
     rolledUp = state.rolledUp
+    minutesFrom = state.minutesFrom
     now = core.clock.now()
+    if isAsked { rest = 0 }
+    minuteRetention = options.minuteRetention
     runTiers = options.runTiers
     patchFanIn = options.patchFanIn
     correctionFanIn = options.correctionFanIn
@@ -21,7 +24,9 @@ extension CompactionPlan {
       table.patches = version.tables[key]!.patches.map(Self.shape)
       tables[key] = table
     }
-    segments = version.segments.map { UInt64($0.summary.rows) }
+    segments = version.segments.map {
+      SegmentShape(rows: UInt64($0.summary.rows), day: $0.receiveDay, created: $0.file.header.created)
+    }
     dictionaries = context.dictionaries.map(\.count)
     recountedSegments = version.segments.count { $0.summary.positions.upperBound <= state.recounted.position }
     corrections = version.corrections.map { $0.rowCount + $0.repeatCount }

@@ -6,16 +6,29 @@ import Files
 //   minutes   1 m ─10─▶ 10 m ─6─▶ 1 h ─6─▶ 6 h ─4─▶ day ─4─▶ 4 d ─4─▶ 16 d, aligned windows, each when it is complete
 //   days      the step to the day folds in all patches and writes the day's hour and day rows along
 //   patches   of one day and table: eight become one; folded into their base with the next merge above it, or after
-//             six hours of rest
-//   segments  sixteen neighbours of like size become one
+//             six hours of rest. Where there is no base, they become it
+//   segments  sixteen neighbours of like size and one day of receipt become one; near the limit four do
+//   small     neighbours that are small become one after six hours of rest, whatever they hold: CompactionPlan+Fold.swift
 //
 // Time-tiered like Cassandra's TimeWindowCompactionStrategy: an old window is never touched again unless something late
-// falls into it, and retention is an unlink.
+// falls into it, and retention is an unlink. What is asked for (`tally compact`) waits for no rest.
+//
+// Segments of a shard whose recount merges what came in ten minutes, up to 64 Mi rows:
+//
+//   clicks a second   rows of a recount   merges                  rows are rewritten   a day   in 7 days
+//   500               0.3 Mi              ×16, ×4, ×2 at rest     3 times              1       7
+//   5,000             2.9 Mi              ×16                     once                 9       63
+//   50,000            28.6 Mi             ×2 at rest              once                 72      504
+//
+// Those of the last hours come on top. With 16 Mi rows and sixteen alone, 144 a day were left at 5,000 clicks a second, since sixteen
+// of 2.9 Mi are too many; merged by four up to 16 Mi, 36 would be.
 
 /// One merge.
 package enum CompactionTask: Equatable, Sendable {
   /// All base runs inside a window become one; with whole days also the patches inside.
   case merge(RunTableKey, window: Range<Int64>)
+  /// All runs inside a window, bases and patches, become one base run of that window.
+  case fold(RunTableKey, window: Range<Int64>)
   /// A day is complete: one run of its minutes, one of its hours, one of the day.
   case rollUp(day: Int64)
   /// The patches of one day become one.
@@ -43,6 +56,20 @@ package struct CompactionPlan: Sendable {
     }
   }
 
+  /// A segment as far as planning goes.
+  package struct SegmentShape: Equatable, Sendable {
+    package var rows: UInt64
+    /// Of receipt, see `Segment.receiveDay`.
+    package var day: Day
+    package var created: Int64
+
+    package init(rows: UInt64, day: Day = Day(index: 0), created: Int64 = 0) {
+      self.rows = rows
+      self.day = day
+      self.created = created
+    }
+  }
+
   package struct Table: Equatable, Sendable {
     package var bases: [Shape] = []
     package var patches: [Shape] = []
@@ -50,8 +77,8 @@ package struct CompactionPlan: Sendable {
   }
 
   package var tables: [RunTableKey: Table] = [:]
-  /// Rows of each segment.
-  package var segments: [UInt64] = []
+  /// By position.
+  package var segments: [SegmentShape] = []
   /// Codes of each dictionary file, by first code.
   package var dictionaries: [Int] = []
   /// So many of the segments, from the first on, hold clicks below the recount's mark alone. None of them is merged with
@@ -61,17 +88,24 @@ package struct CompactionPlan: Sendable {
   package var corrections: [Int] = []
   package var closedThrough = Int64.min
   package var rolledUp = Int64.min
+  /// Minute rows before have retired.
+  package var minutesFrom = Int64.min
   package var now: Int64 = 0
+  /// What was written so long ago has come to rest, ms; 0 where somebody asks for all merges.
+  package var rest = Self.restMilliseconds
 
   package var runTiers: [Int64] = ShardOptions().runTiers
   package var patchFanIn = ShardOptions().patchFanIn
   package var correctionFanIn = ShardOptions().correctionFanIn
   package var segmentFanIn = ShardOptions().segmentFanIn
+  package var minuteRetention = ShardOptions().minuteRetention
   package var segmentLimit = UInt64(ShardOptions().segmentLimit)
 
   /// Widths of merged hour and day runs, in days.
   private static let wideTiers: [Int64] = [8, 32, 512]
-  private static let restMilliseconds: Int64 = 6 * 3_600_000
+  package static let restMilliseconds: Int64 = 6 * 3_600_000
+  /// Segments that become one where sixteen would be too many rows.
+  private static let lastFanIn = 4
   private static let dictionaryFanIn = 16
   /// Entries of corrections that are merged in memory, at most.
   private static let correctionLimit = 1 << 20
@@ -80,7 +114,8 @@ package struct CompactionPlan: Sendable {
 
   /// The next merge, or nil where everything is as merged as it can be.
   package func next() -> CompactionTask? {
-    rollUp() ?? patches() ?? minutes() ?? dictionaryTail() ?? correctionFiles() ?? neighbours() ?? wide() ?? fold()
+    rollUp() ?? patches() ?? minutes() ?? dictionaryTail() ?? correctionFiles() ?? neighbours() ?? wide()
+      ?? foldedSegments() ?? foldedRuns() ?? restedPatches()
   }
 
   private func rollUp() -> CompactionTask? {
@@ -186,23 +221,34 @@ package struct CompactionPlan: Sendable {
     return .corrections(smallest.sorted())
   }
 
+  /// Segments of like size. Those of which sixteen would exceed the limit are merged by four, so that the last step to the limit is
+  /// made as well.
   private func neighbours() -> CompactionTask? {
-    guard segments.count >= segmentFanIn else { return nil }
-    var best: (largest: UInt64, start: Int)?
-    for start in 0...(segments.count - segmentFanIn) {
-      let group = segments[start..<(start + segmentFanIn)]
-      let total = group.reduce(0, +)
-      let largest = group.max()!
-      guard total <= segmentLimit, largest * 2 <= total else { continue }
-      if start < recountedSegments, start + segmentFanIn > recountedSegments { continue }
-      if largest < best?.largest ?? .max { best = (largest, start) }
-    }
-    return best.map { .segments($0.start..<($0.start + segmentFanIn)) }
+    let places = segments.indices.map { place(ofSegment: $0) }
+    let stretches = Self.stretches(places)
+    return likeSized(segmentFanIn, from: 0, stretches)
+      ?? likeSized(min(Self.lastFanIn, segmentFanIn), from: segmentLimit / 4, stretches)
   }
 
-  /// Patches that have come to rest over a run of a day, or that are as heavy as what they lie on.
-  private func fold() -> CompactionTask? {
-    for key in tables.keys.sorted() {
+  /// The smallest `count` neighbours inside one of `stretches` of which none is larger than the others together, with `least` rows or
+  /// more.
+  private func likeSized(_ count: Int, from least: UInt64, _ stretches: [Range<Int>]) -> CompactionTask? {
+    var best: (largest: UInt64, start: Int)?
+    for stretch in stretches where stretch.count >= count {
+      for start in stretch.lowerBound...(stretch.upperBound - count) {
+        let group = segments[start..<(start + count)]
+        let total = group.reduce(0) { $0 + $1.rows }
+        let largest = group.map(\.rows).max()!
+        guard least...max(least, segmentLimit) ~= total, largest * 2 <= total else { continue }
+        if largest < best?.largest ?? .max { best = (largest, start) }
+      }
+    }
+    return best.map { .segments($0.start..<($0.start + count)) }
+  }
+
+  /// Patches that have come to rest over a run of a day, over one that they are as heavy as, or over none.
+  private func restedPatches() -> CompactionTask? {
+    for key in tables.keys.sorted() where !tables[key]!.patches.isEmpty {
       let perDay = key.bucketsPerDay
       for base in tables[key]!.bases where base.window.count >= perDay || key.kind == .base {
         if key == .minutes || key == .hours || key == .days {
@@ -212,9 +258,12 @@ package struct CompactionPlan: Sendable {
           base.window.lowerBound <= $0.window.lowerBound
             && $0.window.upperBound <= base.window.upperBound
         }
-        guard let newest = patches.map(\.created).max(), now - newest >= Self.restMilliseconds else { continue }
+        guard let newest = patches.map(\.created).max(), hasRested(newest) else { continue }
         let weight = patches.reduce(0) { $0 + $1.bytes }
         if base.window.count <= perDay || weight * 10 >= base.bytes { return .merge(key, window: base.window) }
+      }
+      for unit in units(of: key) where !unit.hasBase && !unit.isOpen && hasRested(unit.created) {
+        return .fold(key, window: unit.window)
       }
     }
     return nil

@@ -124,7 +124,7 @@ package final class Maintenance: @unchecked Sendable {
       guard goesOn() else { return false }
       try retention.run()
       guard request == .compact else { return true }
-      while let task = CompactionPlan(context).next() {
+      while let task = CompactionPlan(context, isAsked: true).next() {
         guard goesOn() else { return false }
         try Compaction(context, pacer()).run(task)
       }
