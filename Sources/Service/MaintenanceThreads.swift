@@ -56,11 +56,15 @@ package final class MaintenanceThreads: Sendable {
   private func maintain(_ shard: Int) {
     Thread.giveWay()
     var reported: String?
+    var unread: String?
     while !threads[shard].isStopping {
       let isBusy = shards[shard].turn()
       let error = shards[shard].counters.lastError
       if let error, error != reported { context.report("shard \(shard), maintenance: \(error)") }
       reported = error
+      let readError = shards[shard].core.condition.readError
+      if let readError, readError != unread { context.report("shard \(shard), clicks not recorded: \(readError)") }
+      unread = readError
       context.disks.refresh(shard)
       if !isBusy { threads[shard].sleep(nanoseconds: Self.interval) }
     }

@@ -207,7 +207,9 @@ private struct LogTail: ~Copyable {
     }
     try pool!.prepare()
     guard let (slot, file) = try pool!.take() else {
-      throw SystemError("prepare", "\(directory)/\(StoreFiles.log)", code: 28)
+      throw ShardError.insufficientSpace(
+        directory, available: try files.availableSpace(at: directory),
+        wanted: UInt64(shard.options.slotBytes) + shard.options.diskReserve)
     }
     if writer.slot != nil { try close() }
     let last = extents.last?.generation ?? 0

@@ -66,5 +66,7 @@ import Testing
     }
     #expect(send() == .duplicate)
     #expect(store.shards[0].condition.counters.readErrors == 5)
+    let error = store.shards[0].condition.readError ?? ""
+    #expect(error.contains("/data/shard-00/log: the click at position 0 is not the one"), "\(error)")
   }
 }

@@ -237,8 +237,8 @@ package final class Shard {
   ) -> ClickAnswer {
     var first: Click?
     let outcome: DedupIndex.Outcome
-    do throws(SystemError) {
-      outcome = try dedup.put(hash, position: position) { candidate throws(SystemError) -> Bool in
+    do {
+      outcome = try dedup.put(hash, position: position) { candidate throws -> Bool in
         if candidate < horizonEnd { return false }
         first = try recall(candidate, hash, request.identity)
         return first != nil || sabotaged(.trustTag)
@@ -246,6 +246,7 @@ package final class Shard {
     } catch {
       // The log could not be read back: whether this is a repeat is not known, so it is not counted.
       counters.readErrors += 1
+      condition.note(readError: error)
       return ClickAnswer(.unrecorded)
     }
     switch outcome {
@@ -269,9 +270,7 @@ package final class Shard {
   /// A log record that cannot be it has rotted since it was written: then nobody knows whether the click that is looked for
   /// was counted. Frame checksums are not looked at here, so rot that leaves the tag (one of 65,536) is seen only by the next
   /// opening; segments are verified.
-  private func recall(
-    _ position: UInt64, _ hash: UInt64, _ identity: ClickIdentity
-  ) throws(SystemError) -> Click? {
+  private func recall(_ position: UInt64, _ hash: UInt64, _ identity: ClickIdentity) throws -> Click? {
     var found = writer.pendingClick(at: position)
     if found == nil { found = try index.click(at: position) }
     if let click = found, DedupIndex.haveSameTag(hashed(click.identity), hash) {
@@ -280,12 +279,15 @@ package final class Shard {
     if found == nil, let segment = live.version.segment(at: position) {
       return try Self.recall(identity, at: position, in: segment, code: live.code(of: identity.ad))
     }
-    throw SystemError("verify", "\(core.directory)/\(StoreFiles.log), position \(position)", code: 5)
+    throw ShardError.corrupt(
+      "\(core.directory)/\(StoreFiles.log)",
+      what: "the click at position \(position) is not the one that was written there",
+      remedy: "a restart reads the log again and names the place")
   }
 
   private static func recall(
     _ identity: ClickIdentity, at position: UInt64, in segment: Segment, code: UInt32?
-  ) throws(SystemError) -> Click? {
+  ) throws -> Click? {
     guard let code else { return nil }
     var found: Click?
     do {
@@ -297,11 +299,10 @@ package final class Shard {
           source: row.source)
         return false
       }
-    } catch let error as SystemError {
-      throw error
-    } catch {
-      // Damage is the next opening's to name in full; here the click is not counted.
-      throw SystemError("verify", "\(error)", code: 5)
+    } catch let damage as FormatError {
+      throw ShardError.corrupt(
+        damage.file, what: "at byte \(damage.offset): \(damage.reason)",
+        remedy: "`tally verify` names all damage; a backup has the file as it was")
     }
     return found
   }

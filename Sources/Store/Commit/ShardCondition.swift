@@ -15,6 +15,7 @@ package final class ShardCondition: Sendable {
 
   private let shared = Mutex<(state: State, counters: ShardCounters)>((.recording, ShardCounters()))
   private let done = Mutex(MaintenanceCounters())
+  private let unread = Mutex<String?>(nil)
 
   /// The state now.
   package var state: State { shared.withLock { $0.state } }
@@ -24,6 +25,11 @@ package final class ShardCondition: Sendable {
 
   /// What maintenance has done.
   package var maintenance: MaintenanceCounters { done.withLock { $0 } }
+
+  /// Why a click could not be told from the one in its place last, so that it was not recorded; nil: each could.
+  package var readError: String? { unread.withLock { $0 } }
+
+  func note(readError error: any Error) { unread.withLock { $0 = "\(error)" } }
 
   /// Adds to what maintenance has done.
   func count(_ body: (inout MaintenanceCounters) -> Void) { done.withLock { body(&$0) } }

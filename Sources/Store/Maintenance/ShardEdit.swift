@@ -108,11 +108,12 @@ final class ShardEdit {
   /// Lists what the step has made, and no longer `removed`, in one manifest record with `changes`; then readers see it, and
   /// the open files `closing` go with their last reader. Slots whose clicks are all in segments and below the replay floor go
   /// in the same record. `closedThrough`: a checkpoint's, which holds what was frozen; `mark`: a recount's; `sealed`: a month
-  /// is from now on.
+  /// is from now on. A change that the manifest cannot take ends the shard's changes, as a failed write of it does: what is in memory
+  /// and what is on disk no longer fit.
   func install(
     removing removed: [StoreFile] = [], closing: [SealedFile] = [], closedThrough: Int64? = nil,
     mark: RecountMark? = nil, sealed: MonthSeal? = nil, _ changes: [ManifestChange] = []
-  ) throws(SystemError) {
+  ) throws {
     let (after, freed, logStart) = try log(removed, changes)
     isInstalled = true
     core.floor.store(after.floor, ordering: .relaxed)
@@ -127,7 +128,8 @@ final class ShardEdit {
   /// Makes the record durable. Returns the state behind it, and the slots that it frees with where the log starts then.
   private func log(
     _ removed: [StoreFile], _ changes: [ManifestChange]
-  ) throws(SystemError) -> (after: ManifestState, freed: [UInt32], logStart: UInt64) {
+  ) throws -> (after: ManifestState, freed: [UInt32], logStart: UInt64) {
+    var fault: ManifestFault?
     var freed: [UInt32] = []
     var logStart: UInt64 = 0
     var after = ManifestState()
@@ -139,8 +141,9 @@ final class ShardEdit {
         // Before a slot is used again, the manifest knows what its frames said of sources.
         if !sabotaged(.forgetProgress) { record += core.sources.withLock { $0.changes(since: state.sources) } }
         var next = state
-        for change in record {
-          do throws(ManifestFault) { try next.apply(change) } catch { preconditionFailure("manifest: \(error)") }
+        do throws(ManifestFault) { for change in record { try next.apply(change) } } catch {
+          fault = error
+          return []
         }
         after = next
         for extent in next.extents {
@@ -155,6 +158,13 @@ final class ShardEdit {
       }
     } catch {
       if core.manifest.hasFailed { core.fail(error) }
+      throw error
+    }
+    if let fault {
+      let error = ShardError.corrupt(
+        "\(core.directory)/MANIFEST", what: "a change does not fit what the manifest says: \(fault)",
+        remedy: "a restart reads all files again; `tally verify` names what contradicts itself")
+      core.fail("\(error)")
       throw error
     }
     return (after, freed, logStart)
