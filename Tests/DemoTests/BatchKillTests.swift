@@ -66,9 +66,10 @@ import Traffic
       let path = "/proc/\(server.processID ?? 0)/status"
       let text = String(decoding: try KernelFileSystem().open(path, .read).bytes(at: 0, count: 8192), as: UTF8.self)
       for line in text.split(separator: "\n") where line.hasPrefix(field + ":") {
-        return (Int(line.dropFirst(field.count + 1).filter(\.isNumber)) ?? 0) >> 10
+        guard let kibibytes = Int(line.dropFirst(field.count + 1).filter(\.isNumber)) else { break }
+        return kibibytes >> 10
       }
-      return 0
+      throw SystemError("find \(field) in", path, code: ENODATA)
     }
   }
 

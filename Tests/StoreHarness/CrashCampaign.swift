@@ -10,6 +10,8 @@ package struct Findings: Sendable, CustomStringConvertible {
   package var recoveries = 0
   package var faultsInjected = 0
   package var violations: [String] = []
+  /// Steps that may fail where a fault is injected.
+  package var attempts = Attempts()
 
   package init() {}
 
@@ -21,6 +23,7 @@ package struct Findings: Sendable, CustomStringConvertible {
     sum.recoveries += b.recoveries
     sum.faultsInjected += b.faultsInjected
     sum.violations += b.violations
+    sum.attempts = sum.attempts + b.attempts
     return sum
   }
 
@@ -41,7 +44,9 @@ package enum CrashCampaign {
     let whole = Run(SimulatedMachine(seed: seed), shards: scenario.shards)
     whole.perform(scenario)
     findings.runs += 1
-    findings.violations += (whole.faults + whole.check()).map { "\(scenario), no crash: \($0)" }
+    findings.violations += (whole.faults + whole.check() + whole.attempts.neverDone()).map {
+      "\(scenario), no crash: \($0)"
+    }
     if let refusal = whole.refusal { findings.violations.append("\(scenario), no crash: \(refusal)") }
     let calls = whole.machine.disk.operationCount
     for index in Swift.stride(from: Int(seed % UInt64(stride)), to: calls, by: stride) {

@@ -78,7 +78,7 @@ package enum EventTimeCampaign {
       case 3, 4: wait(generator.edge(in: 0...20_000))
       case 5...7: work()
       case 8:
-        try? shard?.maintenance.settle()
+        do { try shard?.maintenance.settle() } catch { report("settle: \(error)") }
         checkClosed()
       case 9...15: send((0..<(1 + generator.small(in: 0...20))).map { _ in fresh() })
       case 16...21: send((0..<(1 + generator.small(in: 0...10))).map { _ in again() })

@@ -49,7 +49,10 @@ package enum HorizonCampaign {
         machine.time.jumpWall(milliseconds: generator.edge(in: -10_000...10_000) * generator.pick([1, 1000, 100_000]))
       case 1: restart()
       case 2: store?.shards[0].maintain()
-      case 3: _ = try? store?.shards[0].maintenance.perform(.sealLog)
+      case 3:
+        do { try store?.shards[0].maintenance.perform(.sealLog) } catch {
+          findings.violations.append("seed \(seed), seal the log: \(error)")
+        }
       case 4...9: send(generator.oneIn(3) ? fresh() : sent.last ?? fresh())
       default: sendAtEdge()
       }

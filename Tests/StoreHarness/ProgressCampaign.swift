@@ -77,16 +77,17 @@ package enum ProgressCampaign {
         if !isWhole, machine.disk.faultsInjected > 0 { break }
         if !isWhole || generator.oneIn(3) {
           machine.time.advance(milliseconds: 5_000)
-          try? shard.maintenance.settle()
+          findings.attempts.attempt("settle") { try shard.maintenance.settle() }
           shard.maintain()
         }
-        if generator.oneIn(12) { others(shard, machine, &strangers) }
+        if generator.oneIn(12) { others(shard, machine, &strangers, &findings.attempts) }
       }
       let isDone = line == lines && !machine.disk.isCrashed
       machine = next(machine, &generator)
       findings.crashPoints += 1
       if isDone { break }
     }
+    findings.attempts.neverDone(tries: 12).forEach(report)
     guard findings.violations.isEmpty else { return findings }
     machine.disk.faults = FaultPlan()
     do {
@@ -109,7 +110,9 @@ package enum ProgressCampaign {
   }
 
   /// Clicks of nobody's file fill slots, until those that say how far the import is are used again.
-  private static func others(_ shard: Shard, _ machine: SimulatedMachine, _ strangers: inout UInt64) {
+  private static func others(
+    _ shard: Shard, _ machine: SimulatedMachine, _ strangers: inout UInt64, _ attempts: inout Attempts
+  ) {
     for _ in 0..<2 {
       for _ in 0..<16 where !machine.disk.isCrashed {
         strangers += 1
@@ -123,7 +126,7 @@ package enum ProgressCampaign {
         machine.time.advance(milliseconds: 10_000)
       }
       machine.time.advance(milliseconds: 400_000)
-      try? shard.maintenance.settle()
+      attempts.attempt("settle") { try shard.maintenance.settle() }
       shard.maintain()
     }
   }

@@ -179,7 +179,7 @@ package final class RoutedRun {
       }
     case .settle:
       for shard in store.shards {
-        try? shard.maintenance.settle()
+        attempt("settle") { try shard.maintenance.settle() }
         shard.maintain()
       }
     case .restart:

@@ -18,6 +18,8 @@ package final class Run {
   /// The most that a reader of this run could have seen.
   package private(set) var observed = Sight()
   package private(set) var violations: [String] = []
+  /// Steps of maintenance, which may fail where a fault is injected or the disk is full.
+  package private(set) var attempts = Attempts()
 
   /// Sees to it that nothing is touched or acknowledged after a failure; for one life of the process.
   private let watch = FailureWatch()
@@ -128,13 +130,12 @@ package final class Run {
       commit((0..<count).map { _ in fresh() }, at: time)
     case .settle:
       for shard in store.shards {
-        // What fails is the background's to note; here it is tried once.
-        try? shard.maintenance.settle()
+        attempt("settle") { try shard.maintenance.settle() }
         shard.maintain()
       }
     case .damage:
       for shard in store.shards {
-        let rows = (try? shard.live.rows()) ?? []
+        let rows = attempt("read rows") { try shard.live.rows() } ?? []
         let sealed = shard.live.sealed
         let closed = rows.filter {
           $0.minute < shard.live.summary.closedThrough && !sealed.contains(minute: $0.minute.index)
@@ -144,23 +145,23 @@ package final class Run {
           changes.append((row.ad, row.minute.index, change))
           changes.append((row.ad, row.minute.index + 1, 2))
         }
-        try? shard.maintenance.plant(changes)
+        attempt("damage") { try shard.maintenance.plant(changes) }
       }
     case .recount:
       for shard in store.shards {
-        _ = try? shard.maintenance.recount(.deep(nil))
+        attempt("recount") { try shard.maintenance.recount(.deep(nil)) }
         shard.maintain()
       }
     case .seal:
       let now = Month(containing: Minute(containing: machine.time.wall()))
       for shard in store.shards {
-        guard (try? shard.maintenance.recount(.changes)) != nil else { continue }
-        _ = try? shard.maintenance.seal(Month(index: now.index - 1)!)
+        guard attempt("recount", { try shard.maintenance.recount(.changes) }) != nil else { continue }
+        attempt("seal") { try shard.maintenance.seal(Month(index: now.index - 1)!) }
         shard.maintain()
       }
     case .prepare:
       for shard in store.shards {
-        if shard.slots.needsPreparation { try? shard.slots.prepare() }
+        if shard.slots.needsPreparation { attempt("prepare") { try shard.slots.prepare() } }
         shard.maintain()
       }
     case .restart:
@@ -196,6 +197,17 @@ package final class Run {
       violations.append("\(unsettled.count) clicks are unsettled after a retry")
     }
     note()
+  }
+
+  /// Tries a step of maintenance. Where nothing is wrong with the disk it must succeed.
+  @discardableResult
+  private func attempt<R>(_ step: String, _ body: () throws -> R) -> R? {
+    let result = attempts.attempt(step, body)
+    let disk = machine.disk
+    if result == nil, !disk.isCrashed, disk.faultsInjected == 0, disk.capacity == nil {
+      violations.append("\(step): \(attempts.failure(of: step)!)")
+    }
+    return result
   }
 
   /// Whatever the background has to do.
