@@ -170,17 +170,6 @@ package struct FrameAnnex: Equatable, Sendable {
     }
   }
 
-  /// The same for a frame at `offset` of the slot `path`, whose damage is named.
-  package static func read(
-    _ payload: UnsafeRawBufferPointer, _ frame: FrameHeader, _ path: String, _ offset: Int
-  ) throws(FormatError) -> FrameAnnex {
-    do throws(AnnexFault) { return try unsafe FrameAnnex(payload, records: frame.records) } catch {
-      throw FormatError(
-        file: path, offset: UInt64(offset + FrameHeader.size + Int(frame.records) * RecordFormat.size),
-        reason: error.description)
-    }
-  }
-
   private static func progress(_ body: ArraySlice<UInt8>) throws(AnnexFault) -> SourceProgress {
     var fields = ByteReader(body)
     guard let progress = SourceProgress(&fields) else { throw AnnexFault("a progress of \(body.count) bytes") }

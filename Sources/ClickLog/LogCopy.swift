@@ -29,9 +29,9 @@ package enum LogCopy {
     var copy = End(offset: SlotHeader.framesStart, checksum: header.previousChecksum, frames: 0)
     var buffer = AlignedBuffer(
       capacity: FrameHeader.frameBytes(payload: LogWriter.maximumRecords * RecordFormat.size + 4096))
-    _ = unsafe try source.walk(to: end) { frame, payload, _ in
-      guard frame.kind == .data else { return }
-      var renewed = frame
+    _ = try source.walk(to: end) { frame in
+      guard frame.header.kind == .data else { return }
+      var renewed = frame.header
       renewed.generation = header.generation
       renewed.epoch = header.epoch
       renewed.promise = LogAddress(generation: header.generation, offset: SlotHeader.framesStart)
@@ -39,10 +39,11 @@ package enum LogCopy {
       renewed.index = copy.frames
       let size = renewed.frameBytes
       buffer.reserve(size, keeping: 0)
-      unsafe (buffer.base + FrameHeader.size).copyMemory(from: payload.baseAddress!, byteCount: payload.count)
+      unsafe (buffer.base + FrameHeader.size).copyMemory(
+        from: frame.payload.baseAddress!, byteCount: frame.payload.count)
       copy.checksum = unsafe renewed.seal(buffer.mutableBytes(size))
       unsafe try target.writeAll(buffer.bytes(size), at: UInt64(copy.offset))
-      if frame.records > 0 { placed(frame.firstPosition, frame.records, copy.offset) }
+      if renewed.records > 0 { placed(renewed.firstPosition, renewed.records, copy.offset) }
       copy.offset += size
       copy.frames += 1
     }

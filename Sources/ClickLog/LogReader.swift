@@ -83,11 +83,9 @@ package struct LogReader {
     return try SlotHeader(page: unsafe Array(page.bytes(n)), path: file.path)
   }
 
-  /// Walks from the first frame up to `end` (to the end of the chain where nil). `visit` gets each frame's head, its
-  /// payload and its offset; what it throws ends the walk.
-  package func walk(
-    to end: Int? = nil, _ visit: (FrameHeader, UnsafeRawBufferPointer, Int) throws -> Void
-  ) throws -> LogTail {
+  /// Walks from the first frame up to `end` (to the end of the chain where nil). `visit` gets each frame; what it throws ends
+  /// the walk.
+  package func walk(to end: Int? = nil, _ visit: (borrowing LogFrame) throws -> Void) throws -> LogTail {
     var tail = LogTail(
       offset: SlotHeader.framesStart, nextPosition: header.firstPosition, checksum: header.previousChecksum, frames: 0,
       logicalTime: header.created, runningTime: 0, manifestSequence: 0, promised: 0, closed: false, reason: "")
@@ -98,7 +96,6 @@ package struct LogReader {
         tail.reason = "the generation is closed"
         break
       }
-      let bytes: UnsafeRawBufferPointer
       switch try window.frame(at: tail.offset, generation: header.generation) {
       case .invalid(let reason):
         tail.reason = reason
@@ -108,8 +105,7 @@ package struct LogReader {
           tail.reason = fault
           return tail
         }
-        unsafe bytes = window.payload(of: frame, at: tail.offset)
-        unsafe try visit(frame, bytes, tail.offset)
+        try visit(unsafe LogFrame(frame, window.payload(of: frame, at: tail.offset), at: tail.offset, of: file))
         tail.offset += frame.frameBytes
         tail.nextPosition += UInt64(frame.records)
         tail.checksum = checksum

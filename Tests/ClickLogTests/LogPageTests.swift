@@ -75,8 +75,8 @@ import Testing
     _ = writer.append(Self.clicks[1])
     _ = try writer.commit(stamp)
     var found: [(records: UInt32, annex: FrameAnnex)] = []
-    let tail = unsafe try LogReader(file).walk { frame, payload, _ in
-      found.append((frame.records, try unsafe FrameAnnex(payload, records: frame.records)))
+    let tail = try LogReader(file).walk { frame in
+      found.append((frame.header.records, try frame.annex()))
     }
     // What proves it stands behind.
     var proven = Self.progress
@@ -122,8 +122,8 @@ import Testing
 
   private func annexes(_ file: any File) throws -> [FrameAnnex] {
     var found: [FrameAnnex] = []
-    _ = unsafe try LogReader(file).walk { frame, payload, offset in
-      found.append(try unsafe FrameAnnex.read(payload, frame, file.path, offset))
+    _ = try LogReader(file).walk { frame in
+      found.append(try frame.annex())
     }
     return found
   }
@@ -206,12 +206,9 @@ import Testing
     let reader = try LogReader(disk, "/slot-001", extent: extent, store: Self.store)
     var found: [Click] = []
     var kinds: [FrameKind] = []
-    let tail = unsafe try reader.walk { frame, payload, _ in
-      kinds.append(frame.kind)
-      for i in 0..<Int(frame.records) {
-        let record = unsafe payload.baseAddress! + i * RecordFormat.size
-        found.append(try #require(unsafe RecordFormat.read(record, base: frame.logicalTime)))
-      }
+    let tail = try reader.walk { frame in
+      kinds.append(frame.header.kind)
+      try frame.forEachClick { _, click in found.append(click) }
     }
     #expect(found == Self.clicks)
     #expect(kinds == [.data, .mark, .close])

@@ -72,11 +72,12 @@ package struct MiniStore {
       disk, "/" + openSlot, extent: extent, store: try Store.identify(disk, Run.path)!.id)
     var frames: [Frame] = []
     let bytes = disk.bytes(of: openSlot)!
-    _ = unsafe try reader.walk { frame, _, offset in
+    _ = try reader.walk { frame in
+      let (header, offset) = (frame.header, frame.offset)
       frames.append(
         Frame(
-          firstPosition: Int(frame.firstPosition), records: Int(frame.records), offset: offset,
-          bytes: Array(bytes[offset..<(offset + frame.frameBytes)])))
+          firstPosition: Int(header.firstPosition), records: Int(header.records), offset: offset,
+          bytes: Array(bytes[offset..<(offset + header.frameBytes)])))
     }
     self.frames = frames
   }

@@ -82,24 +82,20 @@ struct FileInspector<Writer: InspectionWriter> {
   private mutating func inspectSlot(_ file: any File) throws {
     let reader = try LogReader(file)
     let header = reader.header
-    let tail = unsafe try reader.walk { frame, payload, offset in
-      // The walk has checked the checksum: it is the first word of the frame.
-      var found = InspectedFrame(
-        header: frame, checksum: unsafe (payload.baseAddress! - FrameHeader.size).unsafeLoadLE(0), offset: offset)
+    let tail = try reader.walk { frame in
+      var found = InspectedFrame(header: frame.header, checksum: frame.checksum, offset: frame.offset)
       var strings: CapturedStrings?
       do throws(AnnexFault) {
-        let annex = try unsafe FrameAnnex(payload, records: frame.records)
+        let annex = try frame.items()
         found.changes = annex.progress.map(\.words)
         strings = annex.strings
         if let strings { found.changes.append("\(strings.bytes.count) bytes of captured strings") }
       } catch { found.changes = [error.description] }
       if showsRecords {
-        for i in 0..<Int(frame.records) {
-          let at = i * RecordFormat.size
+        for i in 0..<Int(frame.header.records) {
           found.clicks.append(
             InspectedClick(
-              position: frame.firstPosition + UInt64(i), offset: offset + FrameHeader.size + at,
-              click: unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime),
+              position: frame.positions.lowerBound + UInt64(i), offset: frame.recordOffset(i), click: frame.click(i),
               strings: strings.map { found in
                 zip(found.set.columns, found.strings(at: i)).map {
                   (InspectedPart.name(of: $0), InspectedPart.text($1))

@@ -133,17 +133,12 @@ package struct Verifier {
     }
     var frames: UInt64 = 0
     var clicks: UInt64 = 0
-    let tail = unsafe try reader.walk(to: extent.end.map { Int($0.offset) }) { frame, payload, offset in
+    let tail = try reader.walk(to: extent.end.map { Int($0.offset) }) { frame in
       frames += 1
-      _ = try unsafe FrameAnnex.read(payload, frame, path, offset)
-      for i in 0..<Int(frame.records) {
-        let at = i * RecordFormat.size
-        guard let click = unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime) else {
-          throw FormatError(
-            file: path, offset: UInt64(offset + FrameHeader.size + at), reason: "an unknown source or flag")
-        }
+      _ = try frame.annex()
+      try frame.forEachClick { position, click in
         clicks += 1
-        if frame.firstPosition + UInt64(i) >= chain.sealed {
+        if position >= chain.sealed {
           chain.unsealed[AdMinute(ad: click.ad, minute: click.minute), default: 0] += 1
           report.clicks += 1
         }

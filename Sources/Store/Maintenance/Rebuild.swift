@@ -85,13 +85,8 @@ struct Rebuild {
       if let end = extent.end, end.position <= state.sealed { continue }
       let path = "\(core.directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))"
       let reader = try LogReader(core.environment.files, path, extent: extent, store: core.store)
-      _ = unsafe try reader.walk(to: extent.end.map { Int($0.offset) }) { frame, payload, _ in
-        for i in 0..<Int(frame.records) {
-          let position = frame.firstPosition + UInt64(i)
-          guard position >= state.sealed, position < state.applied,
-            let click = unsafe RecordFormat.read(
-              payload.baseAddress! + i * RecordFormat.size, base: frame.logicalTime)
-          else { continue }
+      _ = try reader.walk(to: extent.end.map { Int($0.offset) }) { frame in
+        try frame.forEachClick(in: state.sealed..<state.applied) { _, click in
           live.apply(ad: click.ad, minute: click.minute)
         }
       }

@@ -86,12 +86,12 @@ private struct FlushReader {
     let range = range
     do {
       // A slot that still takes clicks ends in frames that are not durable yet; they lie beyond the range.
-      let tail = unsafe try reader.walk(to: extent.end.map { Int($0.offset) }) { frame, payload, offset in
+      let tail = try reader.walk(to: extent.end.map { Int($0.offset) }) { frame in
         if core.interruption.isRequested { throw ShardError.cancelled(core.directory) }
-        guard frame.records > 0 else { return }
-        if frame.firstPosition >= range.upperBound || isFull(builder) { throw Enough() }
-        guard frame.firstPosition + UInt64(frame.records) > range.lowerBound else { return }
-        unsafe try add(frame, payload, path, offset, to: &builder)
+        guard frame.header.records > 0 else { return }
+        if frame.positions.lowerBound >= range.upperBound || isFull(builder) { throw Enough() }
+        guard frame.positions.upperBound > range.lowerBound else { return }
+        try add(frame, path, to: &builder)
       }
       let needed = min(range.upperBound, extent.end?.position ?? range.upperBound)
       guard tail.nextPosition >= needed || isFull(builder) else {
@@ -103,40 +103,31 @@ private struct FlushReader {
   }
 
   private mutating func add(
-    _ frame: FrameHeader, _ payload: UnsafeRawBufferPointer, _ path: String, _ offset: Int,
-    to builder: inout SegmentBuilder
+    _ frame: borrowing LogFrame, _ path: String, to builder: inout SegmentBuilder
   ) throws {
     clicks.removeAll(keepingCapacity: true)
     ads.removeAll(keepingCapacity: true)
-    let first = max(frame.firstPosition, range.lowerBound)
+    let first = max(frame.positions.lowerBound, range.lowerBound)
     guard builder.next == first else {
       throw FormatError(
-        file: path, offset: UInt64(offset),
+        file: path, offset: UInt64(frame.offset),
         reason: "acknowledged clicks are missing: positions \(builder.next) ..< \(first) are in no slot before it")
     }
-    let end = min(frame.firstPosition + UInt64(frame.records), range.upperBound)
-    for i in Int(first - frame.firstPosition)..<Int(end - frame.firstPosition) {
-      guard
-        let click = unsafe RecordFormat.read(payload.baseAddress! + i * RecordFormat.size, base: frame.logicalTime)
-      else {
-        throw FormatError(
-          file: path, offset: UInt64(offset + FrameHeader.size + i * RecordFormat.size),
-          reason: "an unknown source or flag")
-      }
+    try frame.forEachClick(in: range) { _, click in
       clicks.append(click)
       ads.append(click.ad)
     }
     let codes = core.live.codes(of: ads)
-    let strings = try unsafe FrameAnnex.read(payload, frame, path, offset).strings
+    let strings = try frame.annex().strings
     var receiveTime = Int64.min
     for (i, click) in clicks.enumerated() {
       if click.receiveTime != receiveTime {
         receiveTime = click.receiveTime
-        builder.step(receiveTime: receiveTime, runningTime: frame.runningTime)
+        builder.step(receiveTime: receiveTime, runningTime: frame.header.runningTime)
       }
       builder.add(
         click.impression, code: codes[i]!, eventTime: click.eventTime, source: click.source, strings: strings,
-        at: Int(first - frame.firstPosition) + i)
+        at: Int(first - frame.positions.lowerBound) + i)
     }
   }
 }

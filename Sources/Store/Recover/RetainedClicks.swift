@@ -40,19 +40,15 @@ extension ShardRecovery {
     for (extent, end, _) in tails {
       let path = "\(directory)/\(StoreFiles.log)/\(SlotHeader.name(extent.slot))"
       let reader = try LogReader(files, path, extent: extent, store: store)
-      _ = unsafe try reader.walk(to: Int(end.offset)) { frame, payload, offset in
-        guard frame.firstPosition + UInt64(frame.records) > sealed else { return }
-        let captured = try unsafe FrameAnnex.read(payload, frame, path, offset).strings
-        for i in 0..<Int(frame.records) where frame.firstPosition + UInt64(i) >= sealed {
-          let at = i * RecordFormat.size
-          guard let click = unsafe RecordFormat.read(payload.baseAddress! + at, base: frame.logicalTime) else {
-            throw FormatError(
-              file: path, offset: UInt64(offset + FrameHeader.size + at), reason: "an unknown source or flag")
-          }
+      _ = try reader.walk(to: Int(end.offset)) { frame in
+        guard frame.positions.upperBound > sealed else { return }
+        let captured = try frame.annex().strings
+        let (first, runningTime) = (frame.positions.lowerBound, frame.header.runningTime)
+        try frame.forEachClick(in: sealed..<UInt64.max) { position, click in
           try visit(
             RetainedClick(
-              position: frame.firstPosition + UInt64(i), click: click, isRepeat: false, runningTime: frame.runningTime,
-              set: captured?.set ?? [], strings: captured.map { ClickStrings($0.strings(at: i)) }))
+              position: position, click: click, isRepeat: false, runningTime: runningTime, set: captured?.set ?? [],
+              strings: captured.map { ClickStrings($0.strings(at: Int(position - first))) }))
         }
       }
     }

@@ -213,12 +213,13 @@ package struct ShardRecovery: ~Copyable {
       throw FormatError(file: path, offset: 64, reason: "the slot does not continue the generation before it")
     }
     let readFile = try files.open(path, .read)
-    let tail = unsafe try reader.walk(to: extent.end.map { Int($0.offset) }) { frame, payload, offset in
-      unsafe try apply(frame, payload, path, offset)
-      if frame.records > 0 {
+    let tail = try reader.walk(to: extent.end.map { Int($0.offset) }) { frame in
+      try apply(frame, path)
+      let header = frame.header
+      if header.records > 0 {
         index.add(
-          firstPosition: frame.firstPosition, records: frame.records, generation: frame.generation, offset: offset,
-          file: readFile)
+          firstPosition: header.firstPosition, records: header.records, generation: header.generation,
+          offset: frame.offset, file: readFile)
       }
     }
     let end = try reader.judge(tail, of: extent)
@@ -234,36 +235,29 @@ package struct ShardRecovery: ~Copyable {
     runningTime = max(runningTime, tail.runningTime)
   }
 
-  private mutating func apply(
-    _ frame: FrameHeader, _ payload: UnsafeRawBufferPointer, _ path: String, _ offset: Int
-  ) throws {
-    for progress in try unsafe FrameAnnex.read(payload, frame, path, offset).progress {
+  private mutating func apply(_ frame: borrowing LogFrame, _ path: String) throws {
+    let header = frame.header
+    for progress in try frame.annex().progress {
       sources.note(progress)
-      sourceGeneration = frame.generation
+      sourceGeneration = header.generation
     }
-    guard frame.records > 0 else { return }
+    guard header.records > 0 else { return }
     let state = manifest!.state
     // Sealed clicks were received before: their running times are known already.
-    guard frame.runningTime >= runningTime || frame.firstPosition < state.sealed else {
-      throw FormatError(file: path, offset: UInt64(offset), reason: "running time goes back to \(frame.runningTime)")
+    guard header.runningTime >= runningTime || header.firstPosition < state.sealed else {
+      throw FormatError(
+        file: path, offset: UInt64(frame.offset), reason: "running time goes back to \(header.runningTime)")
     }
-    runningTime = max(runningTime, frame.runningTime)
-    let positions = frame.firstPosition..<(frame.firstPosition + UInt64(frame.records))
-    receipts.note(positions.upperBound, at: frame.logicalTime)
-    let running = Int64(frame.runningTime)
+    runningTime = max(runningTime, header.runningTime)
+    let positions = frame.positions
+    receipts.note(positions.upperBound, at: header.logicalTime)
+    let running = Int64(header.runningTime)
     let unsealed = positions.clamped(to: state.sealed..<UInt64.max)
     if !unsealed.isEmpty {
       horizon.note(unsealed, at: running)
       dedup.expire(below: min(horizon.watermark(at: running), state.sealed))
     }
-    let base = payload.baseAddress!
-    for i in 0..<Int(frame.records) {
-      guard let click = unsafe RecordFormat.read(base + i * RecordFormat.size, base: frame.logicalTime) else {
-        throw FormatError(
-          file: path, offset: UInt64(offset + FrameHeader.size + i * RecordFormat.size),
-          reason: "an unknown source or flag")
-      }
-      let position = positions.lowerBound + UInt64(i)
+    try frame.forEachClick { position, click in
       if EarlyClick.isEarly(click.impression, received: click.receiveTime) {
         // Those below are in a segment's list.
         if position >= state.sealed {
@@ -284,7 +278,7 @@ package struct ShardRecovery: ~Copyable {
       } else {
         minutes.apply(ad: click.ad, minute: click.minute)
       }
-      guard identities, position >= state.sealed else { continue }
+      guard identities, position >= state.sealed else { return }
       // Every click in the log was new when it was written: nothing needs comparing.
       let hash = hasher.hash(click.ad.rawValue, click.impression.high, click.impression.low)
       let outcome = dedup.put(hash, position: position) { _ in false }
@@ -306,7 +300,7 @@ package struct ShardRecovery: ~Copyable {
       guard reader.header.store == store, reader.header.generation > manifest?.state.lastGeneration ?? 0 else {
         continue
       }
-      let tail = unsafe try reader.walk { _, _, _ in }
+      let tail = try reader.walk { _ in }
       guard tail.manifestSequence <= manifest?.sequence ?? 0 || sabotaged(.acceptOlderManifest) else {
         throw lost(tail.manifestSequence, path)
       }
