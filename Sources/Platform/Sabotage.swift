@@ -94,6 +94,12 @@
   case markFirstCopy
   /// A merge takes marks back whose first copy it does not see.
   case unmark
+  /// A merge takes marks back whose earlier copies have all retired.
+  case forgetOrphanMark
+  /// A recount does not record where the earlier copies of its repeats are.
+  case forgetEarlierCopies
+  /// A merge of segments leaves what was recorded of earlier copies with the segments that it replaced.
+  case leaveEarlierCopies
   /// A merge marks repeats in minutes that are still open.
   case markOpenMinutes
   /// A merge counts what the sums of its inputs counted, whatever it marks.

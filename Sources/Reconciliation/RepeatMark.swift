@@ -9,8 +9,8 @@ package struct RepeatMark: Hashable, Sendable {
   package var position: UInt64
   /// Why it is marked.
   package var origin: Origin
-  /// Where the first received copy is.
-  package var first: FirstCopy
+  /// Where the latest copy received before it is.
+  package var earlier: EarlierCopy
 
   package enum Origin: Hashable, Sendable {
     /// This merge found it.
@@ -21,20 +21,20 @@ package struct RepeatMark: Hashable, Sendable {
     case kept
   }
 
-  package enum FirstCopy: Hashable, Sendable {
+  package enum EarlierCopy: Hashable, Sendable {
     /// In the older segment of this index.
     case older(Int)
-    /// Among the inputs.
-    case input
+    /// Among the inputs, at this position.
+    case input(UInt64)
     /// In no segment that was asked: its raw click has retired.
     case gone
   }
 
-  package init(code: UInt32, minute: Minute, position: UInt64, origin: Origin, first: FirstCopy) {
+  package init(code: UInt32, minute: Minute, position: UInt64, origin: Origin, earlier: EarlierCopy) {
     self.code = code
     self.minute = minute
     self.position = position
     self.origin = origin
-    self.first = first
+    self.earlier = earlier
   }
 }

@@ -70,8 +70,9 @@ final class RepeatMarker {
       var repeats = isSame || lastOlder >= 0
       if sabotaged(.keepRepeatsOfOthers), isSame { repeats = input(position) == input(lastPosition) }
       if sabotaged(.markFirstCopy) { repeats = batch.isSameIdentity(i, i + 1) }
+      let copy = lastPosition
       lastPosition = position
-      if sabotaged(.unmark) { unsafe rows.source[i] &= ~RowVector.mark }
+      if sabotaged(.unmark) || sabotaged(.forgetOrphanMark) && !repeats { unsafe rows.source[i] &= ~RowVector.mark }
       let isKept = unsafe rows.source[i] & RowVector.mark != 0
       let isRecorded = !recorded.isEmpty && recorded.contains(first &+ position)
       guard repeats || isKept || isRecorded else { continue }
@@ -86,14 +87,14 @@ final class RepeatMarker {
         RepeatMark(
           code: code, minute: minute, position: first &+ position,
           origin: isKept ? .kept : isRecorded ? .recorded : .found,
-          first: lastOlder >= 0 ? .older(Int(lastOlder)) : isSame ? .input : .gone))
+          earlier: isSame ? .input(first &+ copy) : lastOlder >= 0 ? .older(Int(lastOlder)) : .gone))
     }
   }
 
   /// Which input the row at `position` came from.
   private func input(_ position: UInt64) -> Int { ends.firstIndex { first &+ position < $0 } ?? ends.count }
 
-  /// Finds which older segment has the first copy of each identity that begins in the batch.
+  /// Finds which older segment has the latest copy of each identity that begins in the batch.
   private func lookBack(_ batch: RowBatch) throws {
     found.removeAll(keepingCapacity: true)
     found.append(contentsOf: repeatElement(-1, count: batch.count))
@@ -108,11 +109,11 @@ final class RepeatMarker {
       let id = unsafe ImpressionID(high: rows.high[i], low: rows.low[i])
       keys.append(SegmentKey(impression: id, code: unsafe rows.code[i], tag: i))
     }
-    for (index, probe) in older.enumerated() where !keys.isEmpty {
+    for (index, probe) in older.enumerated().reversed() where !keys.isEmpty {
       asked.removeAll(keepingCapacity: true)
       try probe.narrow(keys, into: &asked)
       guard !asked.isEmpty else { continue }
-      // The first received copy is the one that matters: it is not looked for in the segments behind.
+      // The latest copy is the one that retires last: the identity is not looked for in the segments before.
       if try search(probe, index) > 0 { keys.removeAll { found[$0.tag] >= 0 } }
     }
   }

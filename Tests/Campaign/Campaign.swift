@@ -30,6 +30,8 @@ struct Turn: Sendable {
     Turn(name: "T16 crashes") {
       RecountCampaign.crash(seed: $0, stride: 17) + RecountCampaign.errors(seed: $0, stride: 41)
     },
+    Turn(name: "marks") { seed in (0..<50).reduce(Findings()) { $0 + MarkCampaign.run(seed: seed &* 50 &+ $1) } },
+    Turn(name: "marks, crashes") { MarkCampaign.crash(seed: $0, stride: 1) },
     Turn(name: "seals") { seed in (0..<50).reduce(Findings()) { $0 + SealCampaign.run(seed: seed &* 50 &+ $1) } },
     Turn(name: "seals, crashes") { SealCampaign.crash(seed: $0, stride: 17) },
     Turn(name: "T13") { RebuildCampaign.run(seed: $0) },

@@ -99,16 +99,15 @@ struct Sample {
   }
 
   func due(_ range: Range<Int>, older: [Range<Int>], recorded: [UInt64] = [], markedBefore: Minute) -> Due {
-    var first: [Identity: RepeatMark.FirstCopy] = [:]
+    var latest: [Identity: RepeatMark.EarlierCopy] = [:]
     for (index, part) in older.enumerated() {
-      for row in rows[part] where first[Identity(row)] == nil { first[Identity(row)] = .older(index) }
+      for row in rows[part] { latest[Identity(row)] = .older(index) }
     }
     let recorded = Set(recorded)
     var exact: [Key: UInt64] = [:]
     var due = Due()
     for var row in rows[range] {
-      let copy = first[Identity(row)]
-      if copy == nil { first[Identity(row)] = .input }
+      let copy = latest.updateValue(.input(row.position), forKey: Identity(row))
       var origin: RepeatMark.Origin?
       if row.isRepeat {
         origin = .kept
@@ -121,7 +120,7 @@ struct Sample {
       if let origin {
         due.marks.append(
           RepeatMark(
-            code: row.code, minute: row.minute, position: row.position, origin: origin, first: copy ?? .gone))
+            code: row.code, minute: row.minute, position: row.position, origin: origin, earlier: copy ?? .gone))
       } else {
         exact[Key(code: row.code, minute: row.minute), default: 0] += 1
         if copy != nil { due.waiting += 1 }

@@ -38,13 +38,14 @@ package enum RecountCampaign {
     }
   }
 
-  /// Crashes a life of `calls` calls at every `stride`th. `live` lives it with the faults it is given, and says who lives on.
+  /// Crashes a life of `calls` calls at every `stride`th from `start` on. `live` lives it with the faults it is given, and says
+  /// who lives on.
   static func crash(
-    seed: UInt64, calls: Int, stride: Int, limit: Int,
+    seed: UInt64, from start: Int = 0, calls: Int, stride: Int, limit: Int,
     _ live: (FaultPlan) -> (RecountRun, (SimulatedMachine) -> RecountRun)
   ) -> Findings {
     var findings = Findings()
-    for index in Swift.stride(from: Int(seed % UInt64(stride)), to: calls, by: stride) {
+    for index in Swift.stride(from: start + Int(seed % UInt64(stride)), to: calls, by: stride) {
       let (run, next) = live(FaultPlan(crashAt: index, inFlight: index % 2 == 0))
       findings.runs += 1
       for survival in [Survival.nothing, .everything, .random(seed ^ UInt64(index)), .torn(UInt64(index))] {
@@ -56,6 +57,7 @@ package enum RecountCampaign {
           findings.violations.append("\(place): \(after.violations)")
           continue
         }
+        after.lives(on: run)
         after.finish(before, wasPristine: run.isPristine)
         findings.recoveries += 1
         findings.violations += after.violations.map { "\(place): \($0)" }

@@ -15,6 +15,8 @@ class RecountRun {
   private(set) var logged: [(identity: ClickIdentity, minute: Minute)] = []
   private(set) var recounts = 0
   private(set) var corrections: UInt64 = 0
+  /// Repeats that deep checks saw without an earlier copy.
+  private(set) var repeatsOfRetired: UInt64 = 0
   /// No row was ever damaged: then recounts of what has changed are enough.
   var isPristine = true
   /// Whether this life damages rows.
@@ -26,12 +28,15 @@ class RecountRun {
   private let options: ShardOptions
 
   /// Repeats come within this, ms, and raw clicks stay twice as long: every one can be found.
-  private static let memory: Int64 = 3 * 3_600_000
+  class var memory: Int64 { 3 * 3_600_000 }
 
   /// Files of corrections that are merged into one.
   class var correctionFanIn: Int { 16 }
 
-  static func options(_ chance: inout SeededGenerator) -> ShardOptions {
+  /// Whether a repeat may be one of a repeat, so that identities outlive their first copies.
+  class var hasChains: Bool { false }
+
+  class func options(_ chance: inout SeededGenerator) -> ShardOptions {
     var options = Scenario.options
     options.dedupHorizon = 1_000
     options.recountChunk = chance.pick([1, 2, 5, 1_000])
@@ -93,6 +98,12 @@ class RecountRun {
     }
   }
 
+  /// The process ends in good order.
+  func close() {
+    store?.close()
+    store = nil
+  }
+
   /// The process is killed and starts again.
   func restart() {
     store = nil
@@ -144,6 +155,7 @@ class RecountRun {
     shard.commit(batch.span) { index, answer in
       if answer.verdict == .valid {
         logged.append((identities[index], Minute(containing: answer.eventTime)))
+        if Self.hasChains { sent.append((identities[index], now)) }
       }
     }
   }
@@ -216,6 +228,7 @@ class RecountRun {
     recount(.deep(0..<1 << 40), isQuiet: true)
     guard let shard, !machine.disk.isCrashed else { return }
     check(logged ?? self.logged, shard, "after the last recount")
+    isMarked(logged ?? self.logged, shard)
     var books = shard.maintenance.counters.books
     if books.drift != 0 || books.baseDrift != 0 { violations.append("the books do not balance: \(books)") }
     attempt("second recount") {
@@ -244,7 +257,30 @@ class RecountRun {
       let found = try Contents(machine.environment, Run.path)
       violations += found.inconsistent
     } catch { violations.append("\(error)") }
+    checkDeeply("at the end", isLast: true)
   }
+
+  /// What `verify --deep` finds in the closed store; `isLast`: every repeat was recognised.
+  func checkDeeply(_ when: String, isLast: Bool = false) {
+    attempt("deep check \(when)") {
+      guard let identity = try Store.identify(machine.environment.files, Run.path) else { return }
+      let recovery = try ShardRecovery.read(
+        machine.environment, directory: identity.directory(of: 0, in: Run.path), store: identity.id, options: options)
+      let found = try recovery.deepCheck(machine.environment.files, store: identity.id) { _, _ in true }
+      if !found.missed.isEmpty { violations.append("\(when): repeats count: \(found.missed)") }
+      if !found.strange.isEmpty { violations.append("\(when): other clicks than recorded: \(found.strange)") }
+      if !found.unproven.isEmpty { violations.append("\(when): repeats that nothing proves: \(found.unproven)") }
+      if isLast, found.pending > 0 { violations.append("\(when): \(found.pending) repeats are found by no recount") }
+      if found.uncounted > 0 { violations.append("\(when): \(found.uncounted) repeats were not counted") }
+      repeatsOfRetired += found.repeatsOfRetired
+    }
+  }
+
+  /// Held against the clicks of the log: which ones are repeats.
+  func isMarked(_ logged: [(identity: ClickIdentity, minute: Minute)], _ shard: Shard) {}
+
+  /// What was seen by the life before, which a crash ended.
+  func lives(on before: RecountRun) {}
 
   /// Held against what is known of sealed months; `isLast`: whatever was damaged has been put back.
   func isFrozen(_ shard: Shard, _ when: String, isLast: Bool = false) {}

@@ -93,8 +93,7 @@ final class SealRun: RecountRun {
     }
   }
 
-  /// What an earlier life has seen.
-  func remember(_ before: SealRun) { frozen = before.frozen }
+  override func lives(on before: RecountRun) { if let before = before as? SealRun { frozen = before.frozen } }
 }
 
 /// Sealed months under random lives, crashes and failing calls.
@@ -113,12 +112,7 @@ package enum SealCampaign {
       let run = SealRun(seed: seed)
       run.machine.disk.faults = faults
       run.live(steps: steps)
-      let next: (SimulatedMachine) -> RecountRun = { machine in
-        let after = SealRun(seed: seed &+ 1, machine: machine)
-        after.remember(run)
-        return after
-      }
-      return (run, next)
+      return (run, { SealRun(seed: seed &+ 1, machine: $0) })
     }
   }
 }

@@ -89,6 +89,8 @@ import Testing
       ("progress", .progress(SourceProgress(high: 1, low: 2, lines: 3, bytes: 4))),
       ("recounted", .recounted(RecountMark(), run: 1)), ("dropped", .dropped(clicks: 1)),
       ("retiredMarks", .retiredMarks(1)), ("compared", .compared(throughFile: 1)),
+      ("earlierCopies", .earlierCopies(EarlierCopies.List(end: 2, parts: [EarlierCopies.Part(end: 1, count: 3)]))),
+      ("copiesCounted", .copiesCounted(from: 1)),
       (
         "monthSealed",
         .monthSealed(
@@ -110,7 +112,7 @@ import Testing
     #expect(
       constants == [
         "mostshards": StoreIdentity.shardLimit, "leastmanifestbytes": Manifest.defaultBytes,
-        "markbytes": StoreIdentity.markBytes, "marksat": StoreIdentity.marksStart,
+        "mostparts": EarlierCopies.limit, "markbytes": StoreIdentity.markBytes, "marksat": StoreIdentity.marksStart,
       ])
   }
 

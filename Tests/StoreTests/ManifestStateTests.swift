@@ -12,7 +12,17 @@ import Testing
   private func change(of state: ManifestState, _ generator: inout SeededGenerator) -> ManifestChange {
     let open = state.extents.last.flatMap { $0.end == nil ? $0 : nil }
     let month = Month(index: UInt32(generator.edge(in: 1_970 * 12...2_100 * 12)))!
-    switch generator.next() % 18 {
+    switch generator.next() % 20 {
+    case 18 where state.sealed > state.retired:
+      let end = generator.edge(in: state.retired + 1...state.sealed)
+      let ends = Set((0..<generator.small(in: 0...40)).map { _ in generator.edge(in: 0...end) })
+      return .earlierCopies(
+        EarlierCopies.List(
+          end: end, isJoined: !ends.isEmpty && generator.oneIn(2),
+          parts: ends.sorted().prefix(EarlierCopies.limit).map {
+            EarlierCopies.Part(end: $0, count: generator.edge(in: 1...1 << 40))
+          }))
+    case 19: return .copiesCounted(from: state.copiesCounted ?? state.sealed)
     case 17 where month.minutes.upperBound <= state.closedThrough && state.seal(of: month) == nil:
       let digests = (0..<2).map { _ in (0..<32).map { _ in UInt8(truncatingIfNeeded: generator.next()) } }
       return .monthSealed(

@@ -96,6 +96,10 @@
         Campaign(name: "T16") {
           (1...200).lazy.map { RecountCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
+      case .forgetOrphanMark, .forgetEarlierCopies, .leaveEarlierCopies:
+        Campaign(name: "marks") {
+          (1...200).lazy.map { MarkCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+        }
       case .patchSealedRows, .creditAgain, .forgetCredits, .mergeCreditsAsChanges, .creditDamage:
         Campaign(name: "seals") {
           (1...200).lazy.map { SealCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []

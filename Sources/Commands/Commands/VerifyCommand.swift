@@ -22,7 +22,8 @@ package enum VerifyCommand {
       anything. Where something is damaged, file and offset are named and the status \
       is 3. What a crash leaves behind, and the next start repairs, is told and is no damage. \
       Counts by minute, hour and day follow from raw clicks and base rows, so --repair makes them anew; segments, base rows, \
-      dictionaries and the log are the only copy of what they hold, and come back from a backup alone.
+      dictionaries and the log are the only copy of what they hold, and come back from a backup alone. With --deep a repeat has \
+      its earlier copy among the raw clicks, or is one of as many as the manifest tells of clicks that have retired.
       """,
     options: [
       perFile.declaration, repair.declaration, acceptLoss.declaration, deep.declaration,

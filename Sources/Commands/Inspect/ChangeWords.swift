@@ -35,6 +35,9 @@ extension ManifestChange {
     case .dropped(let clicks): "minute rows of \(clicks) clicks are gone"
     case .retiredMarks(let marks): "\(marks) marked repeats are gone with their segments"
     case .compared(let number): "every row was held against every raw click when file \(number) was the last"
+    case .earlierCopies(let list): list.words
+    case .copiesCounted(let position):
+      "earlier copies are recorded of the repeats in segments from position \(position) on"
     case .monthSealed(let seal):
       "\(seal.month) is sealed since \(TimeRange.text(seal.time)): \(seal.clicks) clicks of \(seal.ads) ads, \(seal.rows) minute "
         + "rows of digest \(Hex.encode(seal.minutes)), days of digest \(Hex.encode(seal.days))"
@@ -42,6 +45,18 @@ extension ManifestChange {
     case .progress(let progress): progress.words
     case .started(let number, let shard): "shard \(shard) takes part in opening \(number)"
     }
+  }
+}
+
+extension EarlierCopies.List {
+  /// The list in words.
+  fileprivate var words: String {
+    let segment = "the segment that ends at position \(end)"
+    guard let first = parts.first else { return "nothing is recorded any more of earlier copies of \(segment)" }
+    let all =
+      ([isJoined ? "\(first.count) up to \(first.end)" : "\(first.count) in that to \(first.end)"]
+      + parts.dropFirst().map { "\($0.count) in that to \($0.end)" }).joined(separator: ", ")
+    return "of the repeats in \(segment) so many have their latest earlier copy in an older one: \(all)"
   }
 }
 

@@ -172,7 +172,10 @@ struct Compaction {
     let merge: RecountMerge
     do {
       merge = try RecountMerge.run(
-        MergeRequest(inputs, recorded: recorded, markedBefore: Minute(index: .min), into: target),
+        MergeRequest(
+          inputs,
+          older: sabotaged(.forgetOrphanMark) ? Array(core.live.version.segments[..<range.lowerBound]) : [],
+          recorded: recorded, markedBefore: Minute(index: .min), into: target),
         context.mergeSettings(pacer))
     } catch is RecountStopped { throw ShardError.cancelled(core.directory) }
     let (reference, _) = try merge.finish()!

@@ -20,6 +20,8 @@ final class ShardEdit {
   private(set) var added = Version.Added()
   /// A dictionary of codes behind the last one.
   var dictionary: DictionaryPart?
+  /// Where the earlier copies of repeats are that the step has found.
+  var earlierCopies = EarlierCopies()
   /// Rows of minutes that were closed before, which late clicks change.
   var late: [LiveRow] = []
   private var isInstalled = false
@@ -138,6 +140,10 @@ final class ShardEdit {
         var record = removed.map { ManifestChange.removeFile(number: $0.reference.number) }
         record += files.map { .addFile($0) }
         record += changes
+        var copies = state.earlierCopies
+        copies.add(earlierCopies)
+        if !sabotaged(.leaveEarlierCopies) { for segment in added.segments { copies.join(segment.summary.positions) } }
+        record += copies.changes(since: state.earlierCopies)
         // Before a slot is used again, the manifest knows what its frames said of sources.
         if !sabotaged(.forgetProgress) { record += core.sources.withLock { $0.changes(since: state.sources) } }
         var next = state

@@ -50,6 +50,10 @@ package enum ManifestChange: Equatable, Sendable {
   case retiredMarks(UInt64)
   /// Every row was held against every raw click when this was the highest file number, and all are right.
   case compared(throughFile: UInt64)
+  /// Where the earlier copies of a segment's repeats are, in place of what was said of it before; without any: nothing more is.
+  case earlierCopies(EarlierCopies.List)
+  /// Of the repeats in segments from this position on it is known where their earlier copies are.
+  case copiesCounted(from: UInt64)
   /// A source of clicks is durable so far in this shard; of many sources those that moved last are kept.
   case progress(SourceProgress)
   /// A month is sealed: its rows never change.
@@ -82,6 +86,8 @@ package enum ManifestChange: Equatable, Sendable {
     case started = 27
     case retiredMarks = 28
     case compared = 29
+    case earlierCopies = 30
+    case copiesCounted = 31
   }
 
   /// Appends the bytes of the change.
@@ -163,6 +169,12 @@ package enum ManifestChange: Equatable, Sendable {
     case .compared(let number):
       tag = .compared
       body.append(number)
+    case .earlierCopies(let list):
+      tag = .earlierCopies
+      list.write(to: &body)
+    case .copiesCounted(let position):
+      tag = .copiesCounted
+      body.append(position)
     case .monthSealed(let seal):
       tag = .monthSealed
       body.append(seal.month.index)
@@ -252,6 +264,8 @@ package enum ManifestChange: Equatable, Sendable {
     case .dropped: return body.next().map { .dropped(clicks: $0) }
     case .retiredMarks: return body.next().map { .retiredMarks($0) }
     case .compared: return body.next().map { .compared(throughFile: $0) }
+    case .earlierCopies: return EarlierCopies.List(&body).map { .earlierCopies($0) }
+    case .copiesCounted: return body.next().map { .copiesCounted(from: $0) }
     case .monthSealed:
       guard let month = body.next(UInt32.self).flatMap({ Month(index: $0) }), let time = body.next(Int64.self),
         let rows = body.next(UInt64.self), let clicks = body.next(UInt64.self), let ads = body.next(UInt64.self),

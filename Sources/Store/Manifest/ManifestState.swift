@@ -40,6 +40,9 @@ package struct ManifestState: Equatable, Sendable {
   package var retiredMarks: UInt64 = 0
   /// The highest file number when every row was last held against every raw click, and all were right or put right; 0: never.
   package var comparedThrough: UInt64 = 0
+  /// Where the earlier copies of repeats are, of those in segments from `copiesCounted` on; nil: that was never recorded.
+  package var earlierCopies = EarlierCopies()
+  package var copiesCounted: UInt64?
   /// Sealed months, ascending.
   package var seals: [MonthSeal] = []
   /// External tables by their numbers.
@@ -117,6 +120,14 @@ package struct ManifestState: Equatable, Sendable {
     case .dropped(let clicks): dropped = max(dropped, clicks)
     case .retiredMarks(let marks): retiredMarks = max(retiredMarks, marks)
     case .compared(let number): comparedThrough = number
+    case .earlierCopies(let list):
+      guard list.isSound, list.end > retired else { throw ManifestFault("earlier copies of repeats: \(list)") }
+      earlierCopies.set(list)
+    case .copiesCounted(let position):
+      guard copiesCounted ?? position == position else {
+        throw ManifestFault("earlier copies counted from \(position), after \(copiesCounted!)")
+      }
+      copiesCounted = position
     case .monthSealed(let seal):
       guard seal.month.minutes.upperBound <= closedThrough, !seals.contains(where: { $0.month == seal.month }) else {
         throw ManifestFault("\(seal.month) sealed again, or before its last minute was closed")
@@ -151,6 +162,7 @@ package struct ManifestState: Equatable, Sendable {
         throw ManifestFault("retired to \(position) of \(sealed), after \(retired)")
       }
       retired = position
+      earlierCopies.retire(below: position)
     default: preconditionFailure("no position")
     }
   }
@@ -180,6 +192,8 @@ package struct ManifestState: Equatable, Sendable {
     if dropped > 0 { changes.append(.dropped(clicks: dropped)) }
     if retiredMarks > 0 { changes.append(.retiredMarks(retiredMarks)) }
     if comparedThrough > 0 { changes.append(.compared(throughFile: comparedThrough)) }
+    if let copiesCounted { changes.append(.copiesCounted(from: copiesCounted)) }
+    for list in earlierCopies.lists { changes.append(.earlierCopies(list)) }
     for seal in seals { changes.append(.monthSealed(seal)) }
     for file in files { changes.append(.addFile(file)) }
     if lastFile > (files.last?.reference.number ?? 0) { changes.append(.lastFile(lastFile)) }

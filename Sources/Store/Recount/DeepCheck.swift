@@ -10,6 +10,7 @@ import Segments
 //
 //     repeats below the floor of the last recount    are recorded, all of them      otherwise the table counts them
 //     repeats above it                               are found by the next recount  no fault yet
+//     repeats without an earlier copy                as many as the manifest tells of retired ones (`EarlierCopies`)
 
 /// What came of it.
 package struct DeepCheck: Sendable {
@@ -21,10 +22,36 @@ package struct DeepCheck: Sendable {
   package var missed: [RowCount] = []
   /// Repeats that came since the last recount.
   package var pending: UInt64 = 0
-  /// Positions of recorded repeats whose click is another one's than the record says.
-  package var strange: [UInt64] = []
+  /// Recorded repeats whose click is another one's than the record says.
+  package var strange: [StrangeRepeat] = []
+  /// Segments of which more or fewer repeats have no earlier copy than is known of clicks that have retired.
+  package var unproven: [UnprovenRepeats] = []
+  /// Repeats whose earlier copies have retired; and those among them that were recognised before anybody counted them, so that
+  /// nothing proves them.
+  package var repeatsOfRetired: UInt64 = 0
+  package var uncounted: UInt64 = 0
   /// Positions of clicks that belong to another shard.
   package var misplaced: [UInt64] = []
+}
+
+/// A click that is recorded as a repeat, and is none of the row that the record names.
+package struct StrangeRepeat: Sendable {
+  package var position: UInt64
+  package var recorded: RowCount
+  package var found: RowCount
+}
+
+/// The repeats of one segment that have no earlier copy.
+package struct UnprovenRepeats: Equatable, Sendable {
+  package var file: String
+  /// When the segment's clicks were received, ms since 1970.
+  package var receiveTimes: ClosedRange<Int64>
+  package var found: UInt64
+  package var due: ClosedRange<UInt64>
+  /// Positions of the first ones.
+  package var positions: [UInt64]
+
+  package static let positionLimit = 5
 }
 
 extension ShardRecovery {
@@ -40,17 +67,21 @@ extension ShardRecovery {
     var known: [UInt64: (code: UInt32, minute: Int64)] = [:]
     for found in recorded { known[found.position] = (found.code, found.minute) }
     var missed: [(code: UInt32, minute: Int64)] = []
+    var alone: [UInt64] = []
     let settings = RecountSettings(files: files, temporary: "\(directory)/\(StoreFiles.temporary)", threads: 2)
     let merge = try RecountMerge.run(
       MergeRequest(
         version.segments, recorded: recorded.positions(in: version.segments), markedBefore: Minute(index: .max)),
       settings
     ) { mark in
-      if mark.origin == .kept {
-        // A mark stands without an earlier copy only where that may have retired.
-        if mark.first == .gone, state.retired == 0 { check.strange.append(mark.position) }
-      } else if let record = known[mark.position] {
-        if record != (mark.code, mark.minute.index) { check.strange.append(mark.position) }
+      if mark.earlier == .gone { alone.append(mark.position) }
+      if mark.origin == .kept { return }
+      if let record = known[mark.position] {
+        guard record != (mark.code, mark.minute.index) else { return }
+        check.strange.append(
+          StrangeRepeat(
+            position: mark.position, recorded: RowCount(code: record.code, bucket: record.minute, count: 1),
+            found: RowCount(code: mark.code, bucket: mark.minute.index, count: 1)))
       } else if mark.position < state.recounted.floor, mark.minute.index < state.recounted.through,
         mark.minute.index >= state.minutesFrom
       {
@@ -61,6 +92,7 @@ extension ShardRecovery {
     }
     check.rawClicks = merge.summary.rows
     check.missed = RowCount.counted(missed)
+    check.prove(alone, version, state)
     func join(_ a: ClosedRange<Int64>?, _ b: ClosedRange<Int64>) -> ClosedRange<Int64> {
       a.map { min($0.lowerBound, b.lowerBound)...max($0.upperBound, b.upperBound) } ?? b
     }
@@ -91,5 +123,31 @@ extension ShardRecovery {
       }
     }
     return check
+  }
+}
+
+extension DeepCheck {
+  /// Holds the repeats without an earlier copy, at these positions, against what is known of retired clicks.
+  fileprivate mutating func prove(_ alone: [UInt64], _ version: Version, _ state: ManifestState) {
+    let alone = alone.sorted()
+    var next = 0
+    for segment in version.segments {
+      let range = segment.summary.positions
+      let start = next
+      while next < alone.count, alone[next] < range.upperBound { next += 1 }
+      let found = UInt64(next - start)
+      let due = state.earlierCopies.withoutCopy(in: range, retired: state.retired)
+      let isCounted = range.lowerBound >= state.copiesCounted ?? .max
+      // Where nothing has retired every repeat has its earlier copy, whenever it was recognised.
+      guard found >= due.lowerBound, found <= due.upperBound || !isCounted && state.retired > 0 else {
+        unproven.append(
+          UnprovenRepeats(
+            file: segment.file.path, receiveTimes: segment.summary.receiveTimes, found: found, due: due,
+            positions: Array(alone[start..<next].prefix(UnprovenRepeats.positionLimit))))
+        continue
+      }
+      repeatsOfRetired += found
+      uncounted += found - min(found, due.upperBound)
+    }
   }
 }

@@ -1,6 +1,7 @@
 import Clicks
 import Corrections
 import Reconciliation
+import Segments
 
 // What a recount has found and not written yet: one chunk.
 
@@ -20,14 +21,21 @@ struct RecountBooks {
 
   private(set) var corrections: [Correction] = []
   private(set) var repeats: [RecordedRepeat] = []
+  /// Where the earlier copies of the chunk's repeats are.
+  private(set) var earlierCopies = EarlierCopies()
+  /// Where each segment of the version ends.
+  private let ends: [UInt64]
   /// Changes of minute rows by day.
   private(set) var minuteChanges: [Int64: [RunChange]] = [:]
   /// Changes of hour and day rows that follow from no minute, by day.
   private(set) var wideChanges: [RunTableKey: [Int64: [RunChange]]] = [:]
   private var count = 0
 
-  init(run: CorrectionRun, limit: Int, isDry: Bool, sealed: SealedMonths, report: RecountReport) {
+  init(
+    run: CorrectionRun, limit: Int, isDry: Bool, sealed: SealedMonths, segments: [Segment], report: RecountReport
+  ) {
     self.sealed = sealed
+    ends = segments.map(\.summary.positions.upperBound)
     self.run = run
     self.limit = limit
     self.isDry = isDry
@@ -88,10 +96,32 @@ struct RecountBooks {
     repeats += found.map {
       RecordedRepeat(position: $0.position, code: $0.code, minute: $0.minute.index, run: run.number)
     }
+    for mark in found { noteEarlierCopy(of: mark) }
     count += 1 + found.count
     guard !isCredit else { return }
     minuteChanges[Day(ofMinute: key.bucket).index, default: []].append(
       RunChange(code: key.code, bucket: key.bucket, change: Int64(bitPattern: due &- stored)))
+  }
+
+  /// In which segment the latest earlier copy is. That of its own retires with the repeat, and is of no interest.
+  private mutating func noteEarlierCopy(of mark: RepeatMark) {
+    let copy: UInt64
+    switch mark.earlier {
+    case .older(let index): copy = ends[index]
+    case .input(let position): copy = end(of: position)
+    case .gone: return
+    }
+    earlierCopies.add(1, of: end(of: mark.position), in: copy)
+  }
+
+  /// Where the segment ends that has `position`.
+  private func end(of position: UInt64) -> UInt64 {
+    var range = ends[...]
+    while range.count > 1 {
+      let middle = range[range.startIndex + range.count / 2 - 1]
+      range = middle > position ? range.prefix(range.count / 2) : range.dropFirst(range.count / 2)
+    }
+    return range.first!
   }
 
   /// A row of a sealed month is what was sealed from now on.
@@ -143,6 +173,7 @@ struct RecountBooks {
   mutating func removeAll() {
     corrections = []
     repeats = []
+    earlierCopies = EarlierCopies()
     minuteChanges = [:]
     wideChanges = [:]
     count = 0

@@ -56,6 +56,7 @@ struct RecountWriter {
     if !books.corrections.isEmpty || !books.repeats.isEmpty {
       try edit.writeCorrections(books.corrections, books.repeats, core.environment.files)
     }
+    if !sabotaged(.forgetEarlierCopies) { edit.earlierCopies = books.earlierCopies }
     var changes = [ManifestChange.recounted(mark ?? state.recounted, run: max(books.run.number, state.lastRecount))]
     if isCompared {
       changes.append(.compared(throughFile: max(state.lastFile, edit.files.last?.reference.number ?? 0)))

@@ -66,7 +66,8 @@ struct ShardRecount {
     var books = RecountBooks(
       run: CorrectionRun(number: run, position: target.position, time: core.clock.now()),
       limit: core.options.recountChunk, isDry: isDry,
-      sealed: SealedMonths(sabotaged(.patchSealedRows) ? [] : state.seals), report: RecountReport(mark: target))
+      sealed: SealedMonths(sabotaged(.patchSealedRows) ? [] : state.seals), segments: core.live.version.segments,
+      report: RecountReport(mark: target))
     if sabotaged(.markWithoutRows), !isDry { try writer.move(to: target, run: books.run.number) }
     let version = core.live.version
     if sabotaged(.recountAbsolute) { books.pinned = version }

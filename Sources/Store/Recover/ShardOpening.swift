@@ -153,6 +153,8 @@ private struct Opening: ~Copyable {
     var changes: [ManifestChange] = epoch > state.epoch ? [.epoch(epoch)] : []
     changes.append(.logicalTime(clock.now()))
     changes += sources.changes(since: state.sources)
+    // Whatever was recognised before: of a new shard nothing.
+    if state.copiesCounted == nil { changes.append(.copiesCounted(from: state.sealed)) }
     if sabotaged(.appendBehindCrash), let last, last.extent.end == nil {
       try goOn(in: last)
       return changes
