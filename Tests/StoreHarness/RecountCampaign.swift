@@ -104,15 +104,31 @@ package enum RecountCampaign {
     return answered.prefix(Int(found.retired)) + found.clicks.map { ($0.identity, $0.minute) }
   }
 
-  /// Two lives of one seed leave the same files of corrections, byte for byte.
+  /// Lives of one seed leave the same segments and files of corrections, byte for byte, however many threads merge.
   package static func repeated(seed: UInt64, steps: Int = 60) -> [String] {
-    let runs = (0..<2).map { _ in
-      let run = RecountRun(seed: seed)
+    same(seed: seed) { threads in
+      let run = RecountRun(seed: seed, threads: threads)
       run.live(steps: steps)
       return run
     }
-    let files = runs.map { run in run.machine.disk.files().map(\.path).filter { $0.contains("/corr/") } }
-    if files[0] != files[1] { return ["seed \(seed): other files of corrections"] }
-    return files[0].filter { runs[0].machine.disk.bytes(of: $0) != runs[1].machine.disk.bytes(of: $0) }
+      + same(seed: seed) { threads in
+        let run = MarkRun(seed: seed, threads: threads)
+        run.live(steps: steps)
+        return run
+      }
+  }
+
+  private static func same(seed: UInt64, _ live: (_ threads: Int) -> RecountRun) -> [String] {
+    let runs = [1, 1, 2, 2].map { live($0) }
+    let files = runs.map { run in
+      run.machine.disk.files().map(\.path).filter { $0.contains("/corr/") || $0.contains("/seg/") }
+    }
+    var faults = runs.flatMap(\.violations)
+    for other in 1..<runs.count {
+      if files[0] != files[other] { faults.append("seed \(seed): other files in life \(other)") }
+      faults += files[0].filter { runs[0].machine.disk.bytes(of: $0) != runs[other].machine.disk.bytes(of: $0) }
+        .map { "seed \(seed): \($0) in life \(other)" }
+    }
+    return faults
   }
 }

@@ -47,10 +47,12 @@ class RecountRun {
     return options
   }
 
-  init(seed: UInt64, machine: SimulatedMachine? = nil) {
+  /// `threads` of a merge; nil: as ever.
+  init(seed: UInt64, machine: SimulatedMachine? = nil, threads: Int? = nil) {
     chance = SeededGenerator(seed: seed)
     var options = Self.options(&chance)
     options.correctionFanIn = Self.correctionFanIn
+    options.mergeThreads = threads
     self.options = options
     plants = seed % 2 == 0
     self.machine = machine ?? SimulatedMachine(seed: seed)

@@ -55,6 +55,8 @@ package struct ShardOptions: Sendable {
   package var recountInterval: Int64 = 600_000
   /// Rows that a recount compares between two looks at what cannot wait.
   package var recountPause = 4_096
+  /// Threads of a merge of segments, however short it is; nil: two for a long one where the store has one shard, else one.
+  package var mergeThreads: Int?
   /// Changes of rows that one record of a recount carries, about.
   package var recountChunk = 1 << 18
   /// Raw clicks are kept this long after they were received.

@@ -112,12 +112,14 @@ extension MaintenanceContext {
   /// recounted side by side, each in its part of the memory.
   func mergeSettings(_ pacer: Pacer) -> RecountSettings {
     let shards = core.budget.shards
-    return RecountSettings(
+    var settings = RecountSettings(
       files: mergeFiles, temporary: "\(core.directory)/\(StoreFiles.temporary)",
       memory: max(Self.leastMergeMemory, RecountSettings.defaultMemory / shards), threads: shards > 1 ? 1 : 2,
       shouldStop: {
         do { try pacer.yield() } catch { return true }
         return false
       }, progress: { pacer.progress($0, $1) })
+    if let threads = core.options.mergeThreads { (settings.threads, settings.rowsOfOneThread) = (threads, 0) }
+    return settings
   }
 }
