@@ -53,26 +53,22 @@ extension Verifier {
         report.damaged(directory, nil, "ad key \(row.ad) of the log has no code")
       }
     }
-    let have = try RowStream.sum([try RowStream(version.table(.minutes)), RowStream(ordered(live))])
-      .adding(try version.credits())
-    var sources = [try RowStream(version.table(.base)), RowStream(ordered(logged))]
-    sources += version.segments.map { RowStream($0) }
+    let expected = try ExpectedRows(version, repeats: state.retired..<UInt64.max, file: directory)
+    let have = try expected.present(beside: ordered(live))
     var sum: UInt64 = 0
     var unknown: UInt32?
-    let due = try RowStream.sum(sources).passing { rows in
+    let due = try expected.clicks(of: [RowStream(ordered(logged))] + version.sums()).passing { rows in
       for row in rows {
         sum &+= row.count
         if Int(row.code) >= ads.count { unknown = unknown ?? row.code }
       }
-    }.less(RowStream(try version.repeats(in: state.retired..<UInt64.max)), file: directory)
+    }
     try compare("minute", 60, have.limited(to: kept), due.limited(to: kept), ads, directory, &report) {
       "the table has \($0), BASE and raw clicks \($1)"
     }
     if let unknown { report.damaged(directory, nil, "code \(unknown) has clicks, but no dictionary has its ad") }
-    // Repeats of clicks that have retired are in no BASE row.
-    sum &+= try version.retiredRepeats(state)
-    // Others are in their segments, and marked ones not in the sums.
-    sum &+= version.segments.reduce(0) { $0 + $1.summary.marked }
+    // Every position is a click that counts, or one that a recount took away.
+    sum &+= try version.removedRepeats(state)
     if sum != recovery.nextPosition {
       report.damaged(directory, nil, "\(sum) clicks are there up to position \(recovery.nextPosition)")
     }

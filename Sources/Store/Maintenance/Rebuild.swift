@@ -6,10 +6,10 @@ import Platform
 import Runs
 import Segments
 
-// Runs of clicks are derived (K9):   table(ad, minute) = BASE + Σ sums of segments + log beyond them − credits.   So where a run is
-// lost, all of them are made anew from what is primary, for every minute that is closed, up to the applied position, and
-// put in the place of the old ones with one manifest record. All of it is read as streams: memory holds a block of each file
-// and the log's own rows. Minutes that retention has dropped stay dropped; their hours and days, which nothing can make
+// Runs of clicks are derived (K9): their rows are what the equation of ExpectedRows.swift makes of segments and of the log beyond
+// them. So where a run is lost, all of them are made anew from what is primary, for every minute that is closed, up to the applied
+// position, and put in the place of the old ones with one manifest record. All of it is read as streams: memory holds a block of
+// each file and the log's own rows. Minutes that retention has dropped stay dropped; their hours and days, which nothing can make
 // again, are kept where they are whole.
 
 /// All runs of one shard, made anew.
@@ -68,13 +68,10 @@ struct Rebuild {
   /// clicks that recounts took away.
   private func due(_ state: ManifestState, _ version: Version) throws -> RowStream {
     let minutes = state.minutesFrom..<max(state.minutesFrom, state.closedThrough)
-    let streams =
-      [try RowStream(version.table(.base)), RowStream(try logSums(state))] + version.segments.map { RowStream($0) }
-    let repeats = sabotaged(.repeatsReturn) ? [] : try version.repeats(in: state.retired..<state.sealed)
+    let repeats = state.retired..<(sabotaged(.repeatsReturn) ? state.retired : state.sealed)
     // Rows of a sealed month are what they were: credits lie beside them.
-    let credits = try version.credits().map { RunChange(code: $0.code, bucket: $0.bucket, change: -$0.change) }
-    return try RowStream.sum(streams).less(RowStream(repeats), file: core.directory).adding(credits)
-      .limited(to: minutes)
+    return try ExpectedRows(version, in: minutes, repeats: repeats, file: core.directory)
+      .rows(of: [RowStream(logSums(state))] + version.sums(in: minutes))
   }
 
   /// Clicks of the log from the sealed position to the applied one.

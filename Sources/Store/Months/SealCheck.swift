@@ -44,14 +44,8 @@ struct SealCheck {
 
   /// What they have to be by what is primary.
   func due(_ minutes: Range<Int64>) throws -> RowStream {
-    let segments = version.segments.filter { $0.overlaps(minutes) }
-    let sources = try [RowStream(version.table(.base).limited(to: minutes))] + segments.map { RowStream($0) }
-    let repeats = try version.repeats(in: state.retired..<UInt64.max).filter { minutes.contains($0.bucket) }
-    let credits = try version.credits(in: minutes).map {
-      RunChange(code: $0.code, bucket: $0.bucket, change: -$0.change)
-    }
-    return try RowStream.sum(sources.map { $0.limited(to: minutes) }).less(RowStream(repeats), file: directory)
-      .adding(credits)
+    try ExpectedRows(version, in: minutes, repeats: state.retired..<UInt64.max, file: directory)
+      .rows(of: version.sums(in: minutes))
   }
 
   /// How the month stands.

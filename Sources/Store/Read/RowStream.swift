@@ -26,6 +26,17 @@ package struct RowCount: Equatable, Sendable {
   package static func precedes(_ a: RowCount, _ b: RowCount) -> Bool {
     a.code != b.code ? a.code < b.code : a.bucket < b.bucket
   }
+
+  /// The row less the repeats in it. Throws `FormatError` for `file` where there are more of these.
+  func less(_ repeats: RowCount, file: String) throws(FormatError) -> RowCount {
+    guard repeats.count <= count else { throw repeats.excess(file) }
+    return RowCount(code: code, bucket: bucket, count: count - repeats.count)
+  }
+
+  /// There are more repeats of a row than clicks.
+  fileprivate func excess(_ file: String) -> FormatError {
+    FormatError(file: file, offset: 0, reason: "more repeats than clicks of ad code \(code) in bucket \(bucket)")
+  }
 }
 
 /// Rows in order, each key once, none with 0 clicks. One thread goes through them, once: whoever is given a stream, or makes
@@ -138,20 +149,16 @@ package final class RowStream {
   /// below zero.
   package func less(_ other: RowStream, file: String) throws -> RowStream {
     var state = try other.next()
-    func fault(_ row: RowCount) -> FormatError {
-      FormatError(
-        file: file, offset: 0, reason: "more repeats than clicks of ad code \(row.code) in bucket \(row.bucket)")
-    }
     return RowStream(fill: { rows in
       var taken = state
       while rows.count < Self.batch {
         guard var row = try self.next() else {
-          if let taken { throw fault(taken) }
+          if let taken { throw taken.excess(file) }
           break
         }
         if let less = taken, !RowCount.precedes(row, less) {
-          guard !RowCount.precedes(less, row), less.count <= row.count else { throw fault(less) }
-          row.count -= less.count
+          guard !RowCount.precedes(less, row) else { throw less.excess(file) }
+          row = try row.less(less, file: file)
           taken = try other.next()
           if row.count == 0 { continue }
         }

@@ -7,7 +7,8 @@ import Segments
 //     accepted   position  =  clicks of minute runs + clicks of dropped minutes + clicks in memory + removed repeats + credits
 //     retired    position  =  clicks of BASE runs + removed repeats below it
 //
-// has to hold. All of it is in headers that are in memory, so it costs nothing to look.
+// has to hold: the equation of ExpectedRows.swift, summed over all rows, where a click that came is in a row or a repeat. All of it
+// is in headers that are in memory, so it costs nothing to look.
 
 /// The two sides of a shard's books.
 package struct DoubleEntry: Equatable, Sendable {

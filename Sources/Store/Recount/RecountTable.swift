@@ -58,8 +58,8 @@ struct RecountTable {
     _ rollUps: RollUpSums?, _ books: inout RecountBooks
   ) throws -> MergedSegments? {
     books.report.minutes = minutes
-    let fresh = scope == .changes ? max(minutes.lowerBound, state.recounted.through) : minutes.lowerBound
-    let stream = min(fresh, minutes.upperBound)..<minutes.upperBound
+    let start = scope == .changes ? max(minutes.lowerBound, state.recounted.through) : minutes.lowerBound
+    let stream = min(start, minutes.upperBound)..<minutes.upperBound
     let found = try RawRecount.run(
       counted, of: version, state, minutes: minutes, target: target, isDeep: scope != .changes, settings,
       merging: isWhole && !minutes.isEmpty ? edit : nil, writer.context)
@@ -73,22 +73,21 @@ struct RecountTable {
       books.add(key, stored: stored, due: due)
       if books.isFull, !books.isDry { try writer.write(&books) }
     }
-    let due = try RowStream.sum(
-      [RowStream(version.table(.base).limited(to: stream)).limited(to: stream)]
-        + found.counts(in: stream).map { $0.limited(to: stream) }
-    )
-    .less(RowStream(found.taken.filter { stream.contains($0.bucket) }), file: writer.core.directory)
-    let credits = state.seals.isEmpty || sabotaged(.forgetCredits) ? [] : try version.credits(in: minutes)
-    var have = try RowStream(version.table(.minutes).limited(to: stream)).limited(to: stream)
-    if let rollUps { have = have.passing(rollUps.add) }
-    have = have.adding(credits.filter { stream.contains($0.bucket) })
-    try RowStream.compare(have, due) { try row($0, $1, $2, &books) }
+    let expected = ExpectedRows(
+      version, in: minutes, repeats: found.taken,
+      credits: state.seals.isEmpty || sabotaged(.forgetCredits) ? [] : try version.credits(in: minutes),
+      file: writer.core.directory)
+    let fresh = expected.limited(to: stream)
+    let present = try fresh.present { rows in try rollUps?.add(rows) }
+    try RowStream.compare(present, fresh.clicks(of: found.counts(in: stream))) { try row($0, $1, $2, &books) }
     try rollUps?.finish()
     books.finishPass()
     if case .changes = scope, state.recounted.through > minutes.lowerBound {
       let late = minutes.lowerBound..<min(state.recounted.through, minutes.upperBound)
       books.repeatsFound = found.new.filter { late.contains($0.minute.index) }
-      try compareLate(in: late, found, credits, writer.core.directory) { try row($0, $1, $2, &books) }
+      // The rows that clicks of unsettled segments count in.
+      let keys = try RowStream.sum(unsettled.filter { $0.overlaps(late) }.map { RowStream($0) }).limited(to: late)
+      try expected.limited(to: late).compare(at: keys, found.segments) { try row($0, $1, $2, &books) }
       books.finishPass()
     }
     return found.merged
@@ -110,39 +109,6 @@ struct RecountTable {
       } ?? []
     }
   }
-
-  /// The rows in `minutes` that clicks of unsettled segments count in.
-  private func compareLate(
-    in minutes: Range<Int64>, _ found: RawRecount, _ credits: [RunChange], _ file: String,
-    _ row: (RowCount, UInt64, UInt64) throws -> Void
-  ) throws {
-    let keys = try RowStream.sum(unsettled.filter { $0.overlaps(minutes) }.map { RowStream($0) }).limited(to: minutes)
-    let sums = found.segments.filter { $0.overlaps(minutes) }.map { $0.sumCursor() }
-    let taken = found.taken
-    let (base, table) = (TableLookup(version.table(.base)), TableLookup(version.table(.minutes)))
-    var at = 0
-    var credit = 0
-    while let key = try keys.next() {
-      let range = key.bucket..<(key.bucket + 1)
-      var due = try base.series(of: key.code, in: range).first?.count ?? 0
-      for cursor in sums { due += try cursor.clicks(of: key.code, minute: key.bucket) }
-      while at < taken.count, RowCount.precedes(taken[at], key) { at += 1 }
-      if at < taken.count, taken[at].code == key.code, taken[at].bucket == key.bucket {
-        guard taken[at].count <= due else {
-          throw FormatError(
-            file: file, offset: 0, reason: "more repeats than clicks of ad code \(key.code) in minute \(key.bucket)")
-        }
-        due -= taken[at].count
-      }
-      var stored = Int64(clamping: try table.series(of: key.code, in: range).first?.count ?? 0)
-      func isBefore(_ change: RunChange) -> Bool { (change.code, change.bucket) < (key.code, key.bucket) }
-      while credit < credits.count, isBefore(credits[credit]) { credit += 1 }
-      if credit < credits.count, credits[credit].code == key.code, credits[credit].bucket == key.bucket {
-        stored += credits[credit].change
-      }
-      try row(key, UInt64(max(0, stored)), due)
-    }
-  }
 }
 
 extension RowCount {
@@ -157,23 +123,5 @@ extension RowCount {
       }
     }
     return rows
-  }
-}
-
-extension RunTable {
-  /// The runs that may hold rows of `buckets`.
-  func limited(to buckets: Range<Int64>) -> RunTable {
-    var table = self
-    table.remove(Set(runs.filter { !$0.window.overlaps(buckets) }.map(\.file.reference.number)))
-    return table
-  }
-}
-
-extension Segment {
-  /// Whether it may have clicks of `minutes`.
-  func overlaps(_ minutes: Range<Int64>) -> Bool {
-    let times = summary.eventTimes
-    return Minute(containing: times.lowerBound).index < minutes.upperBound
-      && Minute(containing: times.upperBound).index >= minutes.lowerBound
   }
 }
