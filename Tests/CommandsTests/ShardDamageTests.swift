@@ -70,6 +70,31 @@ import Testing
     #expect(verified.talk.contains("shard-02") && verified.talk.contains("position 12 is routed to another shard"))
   }
 
+  /// A store that was rewritten has its shards in another directory, and that is the one that is named.
+  @Test func aClickInTheWrongShardOfARewrittenStoreIsFound() throws {
+    let session = try Session()
+    let ads = try fill(session)
+    let rewritten = session.run("reshard --shards 5 --data-dir DATA --log-slot-size 64KiB")
+    #expect(rewritten.status == .done, "\(rewritten.talk)")
+    #expect(session.run("verify --deep --data-dir DATA").status == .done)
+    let store = try Store.open(.kernel, session.data)
+    let ad = AdKey(AdID(ads[1])!)
+    let wrong = (RouteTable(shards: 5).home(of: ad) + 1) % 5
+    let stray = ClickRequest(identity: ClickIdentity(ad: ad, impression: ImpressionID(high: 5, low: 5)))
+    if store.shards[wrong].slots.needsPreparation { try store.shards[wrong].slots.prepare() }
+    store.shards[wrong].commit([stray].span) { #expect($1.verdict == .valid) }
+    let directory = store.identity.directory(of: wrong, in: session.data)
+    for shard in store.shards { shard.close() }
+    #expect(directory.contains("/layout-"))
+    let verified = session.run("verify --deep --data-dir DATA")
+    #expect(verified.status == .differs)
+    let findings = verified.talk.split(separator: "\n").filter { $0.contains("DAMAGE") }
+    #expect(
+      findings.count == 1 && findings[0].contains("DAMAGE: \(directory): the click at position "), "\(verified.talk)")
+    // Notes name the same place: nothing lies where the shards were.
+    #expect(!verified.talk.contains("\(session.data)/shard-"), "\(verified.talk)")
+  }
+
   @Test func rottenRoutesAreNamedAndEveryShardIsAsked() throws {
     let session = try Session()
     let ads = try fill(session)
