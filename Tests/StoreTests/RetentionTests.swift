@@ -1,9 +1,10 @@
 import Clicks
 import Platform
-import Simulation
 import Runs
+import Simulation
 import Store
 import StoreHarness
+import Synchronization
 import Testing
 
 /// What is too old goes, and what must stay stays.
@@ -144,5 +145,56 @@ import Testing
     try shard.maintenance.rebuildRuns()
     #expect(try Self.rows(shard.live.version.table(.minutes)) == minutes)
     #expect(try Self.rows(shard.live.version.table(.days)) == days)
+
+  /// Clicks of one segment that happened on so many days become BASE rows, however many days that are, in one pass.
+  @Test func aSegmentOfManyDaysRetiresInOnePass() throws {
+    func retire(days: Int64) throws -> (reads: Int, base: Int) {
+      let machine = SimulatedMachine(seed: 6)
+      var options = Self.options()
+      options.access = .read
+      options.minuteRetention = 4_000 * Self.day
+      let store = try Store.open(machine.environment, Run.path, options: options)
+      let shard = store.shards[0]
+      let now = store.clock.now()
+      var due: [Row: UInt64] = [:]
+      for start in stride(from: 0 as UInt64, to: 600, by: 60) {
+        if shard.slots.needsPreparation { try shard.slots.prepare() }
+        let batch = (start..<(start + 60)).map { number in
+          let time = now - (1 + Int64(number) % days) * Self.day + Int64(number / 3) * 60_000
+          let id = ClickIdentity(ad: AdKey(rawValue: number % 7), impression: ImpressionID(high: number, low: ~number))
+          due[Row(ad: id.ad, minute: Minute(containing: time)), default: 0] += 1
+          return ClickRequest(identity: id, eventTime: time)
+        }
+        shard.commit(batch.span) { #expect($1.verdict == .valid) }
+      }
+      machine.time.advance(milliseconds: Self.day)
+      try shard.maintenance.recount(.changes)
+      try shard.maintenance.settle()
+      #expect(shard.live.version.segments.count == 1)
+      for _ in 0..<3 {
+        machine.time.advance(milliseconds: Self.day)
+        _ = store.clock.now()
+      }
+      try shard.maintenance.recount(.changes)
+      let reads = Atomic<Int>(0)
+      machine.disk.onOperation = {
+        if $0.kind == .read, $0.path.contains("/seg/") { reads.add(1, ordering: .relaxed) }
+      }
+      try shard.maintenance.retain()
+      machine.disk.onOperation = nil
+      let version = shard.live.version
+      #expect(shard.state.retired == 600 && version.segments.isEmpty)
+      var found: [Row: UInt64] = [:]
+      let rows = try RowStream(version.table(.base))
+      while let row = try rows.next() {
+        let ad = AdKey(rawValue: shard.live.adKeys[Int(row.code)])
+        found[Row(ad: ad, minute: Minute(index: row.bucket))] = row.count
+      }
+      #expect(found == due, "\(days) days")
+      return (reads.load(ordering: .relaxed), version.table(.base).runs.count)
+    }
+    let (few, many) = (try retire(days: 2), try retire(days: 60))
+    #expect(few.base <= 3 && many.base >= 60)
+    #expect(few.reads > 0 && many.reads <= 2 * few.reads, "\(few), \(many)")
   }
 }

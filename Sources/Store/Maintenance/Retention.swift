@@ -103,21 +103,23 @@ struct Retention {
 
   /// Adds a segment's sums, less the repeats that recounts found in it, to the BASE rows, one patch a day.
   private func writeBase(_ segment: Segment, _ edit: ShardEdit) throws {
-    var days: Set<Int64> = []
-    try segment.forEachSum { days.insert(Day(ofMinute: $0.minute.index).index) }
-    let repeats = try core.live.version.repeats(in: segment.summary.positions)
-    let sums = sabotaged(.repeatsIntoBase) ? [] : repeats
+    let repeats = sabotaged(.repeatsIntoBase) ? [] : try core.live.version.repeats(in: segment.summary.positions)
+    let distinct = try RowStream(segment).less(RowStream(repeats), file: segment.file.path)
+    let paced = RowStream(next: { [pacer] in
+      try pacer.check()
+      return try distinct.next()
+    })
+    let rows = try RowsByDay(paced) {
+      try SpillFile.create(core.environment.files, in: "\(core.directory)/\(StoreFiles.temporary)", name: "days")
+    }
     let table = core.live.version.table(.base)
-    for day in days.sorted() {
+    for day in rows.days {
       try edit.writePatch(
         .base, to: table, window: Day(index: day).minutes, position: segment.summary.positions.upperBound
       ) { change in
-        let distinct = try RowStream(segment).less(RowStream(sums), file: segment.file.path)
-        while let row = try distinct.next() {
+        try rows.forEach(of: day) { row in
           try pacer.check()
-          if Day(ofMinute: row.bucket).index == day {
-            try change(RunChange(code: row.code, bucket: row.bucket, change: Int64(row.count)))
-          }
+          try change(RunChange(code: row.code, bucket: row.bucket, change: Int64(row.count)))
         }
       }
     }
