@@ -174,13 +174,6 @@ package struct AdCache: ~Copyable {
     loads[key.rawValue] = nil
   }
 
-  /// Forgets everything, as `invalidate` of every key.
-  package mutating func invalidateAll() {
-    ads.removeAll()
-    unknown.removeAll()
-    loads.removeAll()
-  }
-
   /// Counters since the cache was made, and gauges of now.
   package struct Statistics: Hashable, Sendable {
     /// Look-ups answered here, unknown ids included.

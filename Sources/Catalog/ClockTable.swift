@@ -61,14 +61,6 @@ struct ClockTable<Value>: ~Copyable {
     return true
   }
 
-  /// Removes everything. Not counted as evictions.
-  mutating func removeAll() {
-    slots.removeAll()
-    places.removeAll()
-    hand = 0
-    cost = 0
-  }
-
   private mutating func evict() {
     var looked = 0
     while true {

@@ -34,7 +34,7 @@ package struct MergeCursor {
     precondition(last - first < Int64(UInt32.max), "windows too far apart to be merged")
     firstBucket = first
     hasVersions = runs.contains { $0.descriptor.hasVersions }
-    ranks = runs.map { ($0.descriptor.kind.rawValue, $0.descriptor.sequence) }
+    ranks = runs.map(\.descriptor.rank)
     shifts = runs.map { UInt32($0.descriptor.firstBucket - first) }
     cursors = runs.map(RunStretches.init)
     for i in cursors.indices {

@@ -57,10 +57,8 @@ package struct RunDescriptor: Equatable, Sendable {
   /// The buckets of the window.
   var buckets: Range<Int64> { firstBucket..<(firstBucket + Int64(bucketCount)) }
 
-  /// Whether the rows of this run are newer than those of `other`, of the same table.
-  package func outranks(_ other: RunDescriptor) -> Bool {
-    (kind.rawValue, sequence) > (other.kind.rawValue, other.sequence)
-  }
+  /// Of two runs of one table the rows of the one with the higher rank are newer.
+  package var rank: (kind: UInt32, sequence: UInt64) { (kind.rawValue, sequence) }
 
   /// Writes the fields into a header page.
   func write(to page: UnsafeMutableRawPointer) {

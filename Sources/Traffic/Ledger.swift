@@ -109,9 +109,6 @@ package final class Ledger: Sendable {
     }
   }
 
-  /// Impressions noted so far.
-  package var impressionCount: Int { inside.withLock { $0.state.impressions.count } }
-
   /// Every ad noted so far.
   package var ads: [AdID] { inside.withLock { $0.state.ads } }
 

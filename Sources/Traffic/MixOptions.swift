@@ -33,25 +33,6 @@ package struct MixOptions: Sendable {
   package var prefix = "ad"
 
   package init() {}
-
-  /// Signed clicks of distinct impressions alone, with nothing wrong about them: for a benchmark.
-  package static func clicksOnly(total: Int, ads: Int) -> MixOptions {
-    var options = MixOptions()
-    options.total = total
-    options.ads = ads
-    options.viral = 0
-    options.repeats = 0
-    options.bursts = 0
-    options.forged = 0
-    options.truncated = 0
-    options.malformed = 0
-    options.unknownAds = 0
-    options.pausedAds = 0
-    options.heads = 0
-    options.prefetches = 0
-    options.untimed = 0
-    return options
-  }
 }
 
 /// An ad that the server must know before the traffic starts.

@@ -42,12 +42,6 @@ package struct Zipf: Sendable {
     cumulative.isEmpty ? rejectionInversion(&generator) : search(generator.unit() * cumulative[count - 1])
   }
 
-  /// The probability of the rank, from 0 on.
-  package func probability(_ rank: Int) -> Double {
-    let all = (1...count).reduce(0) { $0 + pow(Double($1), -exponent) }
-    return pow(Double(rank + 1), -exponent) / all
-  }
-
   private func search(_ point: Double) -> Int {
     var low = 0
     var high = count - 1

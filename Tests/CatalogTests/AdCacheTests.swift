@@ -26,7 +26,6 @@ private final class Cache {
   func finishLoad(_ ticket: AdCache.Ticket, _ answer: CachedAd?) -> Bool { cache.finishLoad(ticket, answer) }
   func cancelLoad(_ ticket: AdCache.Ticket) -> Bool { cache.cancelLoad(ticket) }
   func invalidate(_ key: AdKey) { cache.invalidate(key) }
-  func invalidateAll() { cache.invalidateAll() }
 
   /// The whole of a load in one step.
   func load(_ number: Int, _ answer: CachedAd?) {
@@ -75,7 +74,7 @@ private final class Cache {
     #expect(cache.knows(1))
     #expect(cache.statistics.stale == 3 && cache.statistics.loads == 0)
     let late = cache.beginLoad(key)!
-    cache.invalidateAll()
+    cache.invalidate(key)
     #expect(!cache.knows(1) && !cache.finishLoad(late, cached(1)) && !cache.knows(1))
     let cancelled = cache.beginLoad(key)!
     #expect(cache.cancelLoad(cancelled) && !cache.cancelLoad(cancelled) && cache.beginLoad(key) != nil)

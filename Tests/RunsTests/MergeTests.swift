@@ -38,7 +38,7 @@ import Testing
 
   private func fold(_ samples: [Sample], versions: Bool) -> [RunRow] {
     var rows: [Key: RunRow] = [:]
-    for sample in samples.sorted(by: { $1.descriptor.outranks($0.descriptor) }) {
+    for sample in samples.sorted(by: { $0.descriptor.rank < $1.descriptor.rank }) {
       for row in sample.rows {
         let key = Key(code: row.code, bucket: row.bucket)
         if versions, let older = rows[key], (older.version, older.value) > (row.version, row.value) { continue }

@@ -31,7 +31,7 @@ import Testing
 
   private func expect(_ run: Run, _ sample: Sample, _ name: String, _ chance: inout SeededGenerator) throws {
     #expect(try run.all == sample.rows, "\(name)")
-    var cursor = RunCursor(run)
+    var cursor = try MergeCursor([run])
     var passed: [RunRow] = []
     try cursor.advance()
     while let row = cursor.row {
@@ -102,10 +102,10 @@ import Testing
       RunDescriptor(
         table: 0, bucketSeconds: 60, firstBucket: 0, bucketCount: 1, kind: kind, sequence: sequence, position: 0)
     }
-    #expect(descriptor(.patch, 1).outranks(descriptor(.base, 9)))
-    #expect(descriptor(.patch, 2).outranks(descriptor(.patch, 1)))
-    #expect(descriptor(.base, 2).outranks(descriptor(.base, 1)))
-    #expect(!descriptor(.base, 9).outranks(descriptor(.patch, 1)))
+    #expect(descriptor(.patch, 1).rank > descriptor(.base, 9).rank)
+    #expect(descriptor(.patch, 2).rank > descriptor(.patch, 1).rank)
+    #expect(descriptor(.base, 2).rank > descriptor(.base, 1).rank)
+    #expect(descriptor(.base, 9).rank < descriptor(.patch, 1).rank)
   }
 
   /// A write that fails leaves nothing behind that has a name.

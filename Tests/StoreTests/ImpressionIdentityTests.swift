@@ -58,7 +58,7 @@ import Testing
       try shard.maintenance.settle()
       shard.maintain()
       // What was received before is in segments alone.
-      if milliseconds >= 30_000 { #expect(shard.dedupStatistics.liveKeys == 0) }
+      if milliseconds >= 30_000 { #expect(shard.condition.counters.dedupKeys == 0) }
     }
 
     /// Clicks that count.

@@ -145,6 +145,7 @@ import Testing
     try shard.maintenance.rebuildRuns()
     #expect(try Self.rows(shard.live.version.table(.minutes)) == minutes)
     #expect(try Self.rows(shard.live.version.table(.days)) == days)
+  }
 
   /// Clicks of one segment that happened on so many days become BASE rows, however many days that are, in one pass.
   @Test func aSegmentOfManyDaysRetiresInOnePass() throws {

@@ -8,11 +8,6 @@ package enum OpenAPI {
   /// OpenAPI 3.1, JSON.
   package static let document = Array("\(head),\"paths\":{\(served),\(paths)},\"components\":\(components)}\n".utf8)
 
-  /// What is served outside `Route`.
-  package static let servedElsewhere = [
-    "get /click", "post /click", "options /click", "get /-/healthy", "get /-/ready", "get /metrics",
-  ]
-
   private static let head = #"""
     {"openapi":"3.1.0",
     "info":{"title":"Tally","version":"1",

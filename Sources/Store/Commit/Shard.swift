@@ -458,7 +458,4 @@ package final class Shard {
     core.ended.withLock { $0 = nextPosition }
     condition.set(.failed("the shard is closed"))
   }
-
-  /// Figures of the dedup index.
-  package var dedupStatistics: DedupStatistics { dedup.statistics }
 }

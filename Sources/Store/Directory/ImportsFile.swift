@@ -131,6 +131,7 @@ package enum ImportsFile {
   }
 
   private static func next(_ reader: inout ByteReader) -> FinishedImport? {
+    guard reader.remaining >= fixedBytes else { return nil }
     var keys: [SourceKey] = []
     for _ in 0..<2 {
       guard let high: UInt64 = reader.next(), let low: UInt64 = reader.next() else { return nil }

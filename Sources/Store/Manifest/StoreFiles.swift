@@ -12,7 +12,6 @@ package enum StoreFiles {
   /// The imports that were finished.
   package static let imports = "IMPORTS"
   package static let catalog = "catalog.sqlite"
-  package static let adminToken = "admin.token"
   package static let log = "log"
   package static let temporary = "tmp"
 

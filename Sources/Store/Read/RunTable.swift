@@ -56,9 +56,6 @@ package struct RunTable: Sendable {
   /// All runs.
   package var runs: [Run] { bases + patches }
 
-  /// The highest sequence in use.
-  var lastSequence: UInt64 { runs.reduce(0) { max($0, $1.descriptor.sequence) } }
-
   /// Adds a run. Nil, or what keeps it from being one of this table.
   mutating func add(_ run: Run) -> String? {
     let window = run.window
