@@ -20,7 +20,8 @@ import Testing
       for code in keys {
         let first = Int64.random(in: (window.lowerBound - 5)..<window.upperBound, using: &chance)
         let buckets = first..<(first + Int64(chance.pick([1, 2, 60, 2_000])))
-        func rows(_ series: (UInt32, Range<Int64>, (Int64, UInt64, UInt64) -> Void) throws -> Void) rethrows -> [RunRow] {
+        func rows(_ series: (UInt32, Range<Int64>, (Int64, UInt64, UInt64) -> Void) throws -> Void) rethrows -> [RunRow]
+        {
           var rows: [RunRow] = []
           try series(code, buckets) { rows.append(RunRow(code: code, bucket: $0, value: $1, version: $2)) }
           return rows

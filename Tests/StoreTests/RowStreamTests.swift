@@ -17,14 +17,15 @@ import Testing
     var rows: [Key: UInt64] = [:]
     let batch = RowStream.batch
     for _ in 0..<chance.pick([0, 1, 7, batch - 1, batch, batch + 1, 3 * batch]) {
-      let key = Key(code: UInt32.random(in: 0..<40, using: &chance), bucket: Int64.random(in: -90..<90, using: &chance))
+      let code = UInt32.random(in: 0..<40, using: &chance)
+      let key = Key(code: code, bucket: Int64.random(in: -90..<90, using: &chance))
       rows[key] = UInt64.random(in: 1...9, using: &chance)
     }
     return rows
   }
 
   private func stream(_ rows: [Key: UInt64]) -> RowStream {
-    RowStream(rows.sorted { $0.key < $1.key }.map { RowCount(code: $0.key.code, bucket: $0.key.bucket, count: $0.value) })
+    RowStream(self.rows(rows))
   }
 
   private func contents(_ stream: RowStream) throws -> [RowCount] {
@@ -58,7 +59,8 @@ import Testing
       let found = try contents(stream(all).less(stream(taken), file: ""))
       #expect(found == rows(left), "\(seed)")
       guard let first = all.keys.min() else { return }
-      for wrong in [[first: all[first]! + 1], [Key(code: first.code, bucket: -1_000): 1], [Key(code: 99, bucket: 0): 1]] {
+      let (before, behind) = (Key(code: first.code, bucket: -1_000), Key(code: 99, bucket: 0))
+      for wrong in [[first: all[first]! + 1], [before: 1], [behind: 1]] {
         #expect(throws: (any Error).self, "\(seed)") {
           let less = try stream(all).less(stream(wrong), file: "")
           while try less.next() != nil {}

@@ -46,6 +46,8 @@ package struct RowCount: Equatable, Sendable {
 package final class RowStream {
   /// Adds the next rows to an empty list, about `batch` of them; none at the end.
   private let fill: (inout [RowCount]) throws -> Void
+  /// Buckets that all its rows lie in: what is limited to more is left as it is, and what has none is not asked.
+  private let extent: Range<Int64>
   // One thread walks, so nothing has to look after who else does.
   @exclusivity(unchecked) private var rows: [RowCount] = []
   @exclusivity(unchecked) private var at = 0
@@ -53,8 +55,12 @@ package final class RowStream {
   /// Rows that are made at a time: 12 KB a stream, of which there may be one for each segment.
   package static let batch = 512
 
-  /// Rows that `fill` makes: it adds the next ones to the empty list, some `batch` of them, and none at the end.
-  package init(fill: @escaping (inout [RowCount]) throws -> Void) { self.fill = fill }
+  /// Rows that `fill` makes: it adds the next ones to the empty list, some `batch` of them, and none at the end. All of them lie in
+  /// buckets of `extent`.
+  package init(in extent: Range<Int64> = .min ..< .max, fill: @escaping (inout [RowCount]) throws -> Void) {
+    self.extent = extent
+    self.fill = fill
+  }
 
   /// Rows that `next` makes, in order, each key once, none with 0 clicks.
   package convenience init(next: @escaping () throws -> RowCount?) {
@@ -82,17 +88,25 @@ package final class RowStream {
   /// Rows in memory, in order.
   package convenience init(_ rows: [RowCount]) {
     var at = 0
-    self.init(fill: {
-      let end = min(rows.count, at + Self.batch)
-      $0.append(contentsOf: rows[at..<end])
-      at = end
-    })
+    self.init(
+      in: rows.isEmpty ? 0..<0 : .min ..< .max,
+      fill: {
+        let end = min(rows.count, at + Self.batch)
+        $0.append(contentsOf: rows[at..<end])
+        at = end
+      })
   }
 
   /// The sums of a segment.
   package convenience init(_ segment: Segment) {
     let cursor = segment.sumCursor()
-    self.init(next: { try cursor.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) } })
+    let times = segment.summary.eventTimes
+    let minutes = Minute(containing: times.lowerBound).index..<(Minute(containing: times.upperBound).index + 1)
+    self.init(in: minutes) { rows in
+      while rows.count < Self.batch, let sum = try cursor.next() {
+        rows.append(RowCount(code: sum.code, bucket: sum.minute.index, count: sum.clicks))
+      }
+    }
   }
 
   /// The rows of a table's runs, of which the newest of each key holds.
@@ -105,22 +119,25 @@ package final class RowStream {
       throw FormatError(file: runs[0].file.path, offset: 64, reason: "the windows of the runs are too far apart")
     }
     var cursor = try MergeCursor(runs)
-    self.init(fill: { rows in
+    let buckets = windows.map(\.lowerBound).min().map { $0..<windows.map(\.upperBound).max()! } ?? 0..<0
+    self.init(in: buckets) { rows in
       while rows.count < Self.batch {
         let goesOn = try cursor.pass(atMost: Self.batch - rows.count) { code, bucket, value in
           if value > 0 { rows.append(RowCount(code: code, bucket: bucket, count: value)) }
         }
         if !goesOn { return }
       }
-    })
+    }
   }
 
   /// The rows of several streams; those of one key are added.
   package static func sum(_ streams: [RowStream]) throws -> RowStream {
+    let streams = streams.filter { !$0.extent.isEmpty }
     if streams.count == 1 { return streams[0] }
     var state = StreamHeads(streams)
     try state.start()
-    return RowStream(fill: { rows in
+    let first = streams.map(\.extent.lowerBound).min() ?? 0
+    return RowStream(in: first..<(streams.map(\.extent.upperBound).max() ?? 0)) { rows in
       // What stays from batch to batch is held by hand meanwhile: whoever captures it pays for each access.
       var heads = state
       state = StreamHeads([])
@@ -133,23 +150,26 @@ package final class RowStream {
         rows.append(row)
       }
       state = heads
-    })
+    }
   }
 
   /// The rows whose bucket is in `buckets`.
   package func limited(to buckets: Range<Int64>) -> RowStream {
-    RowStream(fill: { rows in
+    let inside = extent.clamped(to: buckets)
+    if inside == extent { return self }
+    return RowStream(in: inside) { rows in
       while rows.count < Self.batch, let row = try self.next() {
         if buckets.contains(row.bucket) { rows.append(row) }
       }
-    })
+    }
   }
 
   /// The rows less those of `other`, which has no key that these lack. Throws `FormatError` for `file` where one would fall
   /// below zero.
   package func less(_ other: RowStream, file: String) throws -> RowStream {
     var state = try other.next()
-    return RowStream(fill: { rows in
+    if state == nil { return self }
+    return RowStream(in: extent) { rows in
       var taken = state
       while rows.count < Self.batch {
         guard var row = try self.next() else {
@@ -165,22 +185,22 @@ package final class RowStream {
         rows.append(row)
       }
       state = taken
-    })
+    }
   }
 
   /// The same rows; `visit` sees them on their way, some hundreds at a time and before they are taken.
   package func passing(_ visit: @escaping ([RowCount]) throws -> Void) -> RowStream {
-    RowStream(fill: { rows in
+    RowStream(in: extent) { rows in
       while rows.count < Self.batch, let row = try self.next() { rows.append(row) }
       try visit(rows)
-    })
+    }
   }
 
   /// The rows in buckets `factor` times as wide.
   package func widened(by factor: Int64) -> RowStream {
     /// The sum so far of the bucket that the last row fell into.
     var state: RowCount?
-    return RowStream(fill: { rows in
+    return RowStream { rows in
       var open = state
       while rows.count < Self.batch {
         guard var row = try self.next() else {
@@ -200,7 +220,7 @@ package final class RowStream {
         open = row
       }
       state = open
-    })
+    }
   }
 
   /// Goes through both. `row` gets each key that either has, with the clicks on both sides.

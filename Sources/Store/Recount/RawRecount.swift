@@ -137,9 +137,11 @@ struct RawRecount {
     var streams = summed.map { RowStream($0) }
     if let counts = counted?.merge.counts() {
       streams.append(
-        RowStream(next: {
-          try counts.next().map { RowCount(code: $0.code, bucket: $0.minute.index, count: $0.clicks) }
-        }))
+        RowStream { rows in
+          while rows.count < RowStream.batch, let sum = try counts.next() {
+            rows.append(RowCount(code: sum.code, bucket: sum.minute.index, count: sum.clicks))
+          }
+        })
     }
     return streams
   }
