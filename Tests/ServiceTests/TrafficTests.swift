@@ -138,7 +138,7 @@ import Testing
       let failing = Server(settings, environment: second.environment) { _ in }
       let error = #expect(throws: SystemError.self) { try failing.start() }
       #expect("\(error!)".contains(first.server.adminAddress))
-      #expect(openFiles(of: second) == [])
+      #expect(try openFiles(of: second) == [])
     }
     try second.start()
     #expect(try second.click().verdict == "valid")
@@ -149,19 +149,18 @@ import Testing
     for _ in 0..<3 {
       #expect(try service.click().verdict == "valid")
       #expect(try service.click("nobody").status == 404)
-      #expect(!openFiles(of: service).isEmpty)
+      #expect(try !openFiles(of: service).isEmpty)
       let addresses = [service.address, service.server.adminAddress]
       service.stop()
-      #expect(openFiles(of: service) == [])
+      #expect(try openFiles(of: service) == [])
       for address in addresses { #expect(throws: SystemError.self) { try Wire(address) } }
       try service.start()
     }
   }
 
   /// The files in the data directory that this process has open.
-  private func openFiles(of service: TestService) -> [String] {
-    let descriptors = (try? KernelFileSystem().list("/proc/self/fd")) ?? []
-    return descriptors.compactMap { descriptor in
+  private func openFiles(of service: TestService) throws -> [String] {
+    try KernelFileSystem().list("/proc/self/fd").compactMap { descriptor in
       var buffer = [CChar](repeating: 0, count: 4096)
       let count = unsafe readlink("/proc/self/fd/\(descriptor)", &buffer, buffer.count - 1)
       let path = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -28,12 +28,9 @@ package struct Attempts: Sendable {
   /// Why a step failed last; nil where it never did.
   package func failure(of step: String) -> String? { steps[step].flatMap { $0.failure.isEmpty ? nil : $0.failure } }
 
-  /// How often a step was done.
-  package func done(_ step: String) -> Int { steps[step]?.done ?? 0 }
-
-  /// Steps that were tried `tries` times or more and never done.
-  package func neverDone(tries: Int = 1) -> [String] {
-    steps.filter { $0.value.tried >= tries && $0.value.done == 0 }.sorted { $0.key < $1.key }
+  /// Steps that were tried and never done.
+  package var neverDone: [String] {
+    steps.filter { $0.value.done == 0 }.sorted { $0.key < $1.key }
       .map { "\($0.key) was tried \($0.value.tried) times and never done: \($0.value.failure)" }
   }
 

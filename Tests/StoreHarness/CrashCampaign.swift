@@ -44,7 +44,7 @@ package enum CrashCampaign {
     let whole = Run(SimulatedMachine(seed: seed), shards: scenario.shards)
     whole.perform(scenario)
     findings.runs += 1
-    findings.violations += (whole.faults + whole.check() + whole.attempts.neverDone()).map {
+    findings.violations += (whole.faults + whole.check() + whole.attempts.neverDone).map {
       "\(scenario), no crash: \($0)"
     }
     if let refusal = whole.refusal { findings.violations.append("\(scenario), no crash: \(refusal)") }

@@ -77,17 +77,15 @@ package enum ProgressCampaign {
         if !isWhole, machine.disk.faultsInjected > 0 { break }
         if !isWhole || generator.oneIn(3) {
           machine.time.advance(milliseconds: 5_000)
-          findings.attempts.attempt("settle") { try shard.maintenance.settle() }
-          shard.maintain()
+          settle(shard, machine, &findings.attempts, report)
         }
-        if generator.oneIn(12) { others(shard, machine, &strangers, &findings.attempts) }
+        if generator.oneIn(12) { others(shard, machine, &strangers, &findings.attempts, report) }
       }
       let isDone = line == lines && !machine.disk.isCrashed
       machine = next(machine, &generator)
       findings.crashPoints += 1
       if isDone { break }
     }
-    findings.attempts.neverDone(tries: 12).forEach(report)
     guard findings.violations.isEmpty else { return findings }
     machine.disk.faults = FaultPlan()
     do {
@@ -111,7 +109,8 @@ package enum ProgressCampaign {
 
   /// Clicks of nobody's file fill slots, until those that say how far the import is are used again.
   private static func others(
-    _ shard: Shard, _ machine: SimulatedMachine, _ strangers: inout UInt64, _ attempts: inout Attempts
+    _ shard: Shard, _ machine: SimulatedMachine, _ strangers: inout UInt64, _ attempts: inout Attempts,
+    _ report: (String) -> Void
   ) {
     for _ in 0..<2 {
       for _ in 0..<16 where !machine.disk.isCrashed {
@@ -126,9 +125,19 @@ package enum ProgressCampaign {
         machine.time.advance(milliseconds: 10_000)
       }
       machine.time.advance(milliseconds: 400_000)
-      attempts.attempt("settle") { try shard.maintenance.settle() }
-      shard.maintain()
+      settle(shard, machine, &attempts, report)
     }
+  }
+
+  /// All of maintenance, which fails where the disk does, and nowhere else.
+  private static func settle(
+    _ shard: Shard, _ machine: SimulatedMachine, _ attempts: inout Attempts, _ report: (String) -> Void
+  ) {
+    let isDone: Void? = attempts.attempt("settle") { try shard.maintenance.settle() }
+    if isDone == nil, !machine.disk.isCrashed, machine.disk.faultsInjected == 0 {
+      report("settle: \(attempts.failure(of: "settle")!)")
+    }
+    shard.maintain()
   }
 
   private static func next(_ machine: SimulatedMachine, _ generator: inout SeededGenerator) -> SimulatedMachine {

@@ -25,6 +25,7 @@ import Testing
     }
     print("Progress: \(all)")
     #expect(all.crashPoints > 100)
+    #expect(all.attempts.neverDone == [])
   }
 
   // MARK: - The watermark

@@ -22,8 +22,9 @@ import Files
 //
 // Windows bound what a wide run costs retention. Minute rows retire by the run, and a run goes when its last minute is too old:
 // its first minutes stay longer by its width. That is at most a quarter of their retention and 1 MiB a window and shard, and
-// in exchange a sparse store retires a file where it would have retired a hundred. Hours, days and BASE rows never retire. No
-// fold reaches over `minutesFrom`, before which minute rows are gone.
+// in exchange a sparse store retires a file where it would have retired a hundred. What a fold writes counts as written then (R16);
+// the last one of a window comes soon after its end. Hours, days and BASE rows never retire. No fold reaches over `minutesFrom`,
+// before which minute rows are gone.
 
 /// Some files of a kind, in the order of what they hold, as far as folds go.
 struct FoldPart {
