@@ -5,8 +5,8 @@ import Segments
 
 // What the rows of closed minutes have to be (R6). One equation, row by row:
 //
-//     rows + Σ credits  =  BASE + raw clicks − repeats            present  =  clicks     whoever compares
-//     rows              =  BASE + raw clicks − repeats − Σ credits             rows      whoever writes
+//     rows + Σ credits  =  BASE + raw clicks − repeats                 who compares:  present()  and  clicks(of: raw)
+//     rows              =  BASE + raw clicks − repeats − Σ credits     who writes:    rows(of: raw)
 //
 //     BASE       clicks whose raw records have retired; their repeats are not in it
 //     raw        sums of segments, or their rows counted, and the log behind them: streams that add up
@@ -23,10 +23,11 @@ import Segments
 //     deep check       retired ..< max      it compares identities, not rows: each record is held against what it finds
 //     retention        of one segment       its sums become BASE rows, and from then on lie below `retired`
 //     merge            of its inputs        they get their marks, and their records are passed over from then on
+//     reshard          0 ..< max            each raw click that is left out; no raw click is left below `retired`
 //     books            0 ..< max            positions count every click that ever came, so repeats that have retired as well
 //
-// Nobody but the books goes below `retired`: a repeat there was left out when BASE rows were written, so that taking it away
-// would take a click that counts. `DoubleEntry` has the same equation summed over all rows, from headers alone.
+// Whoever counts BASE rows begins at `retired`: a repeat below was left out when they were written, so that taking it away would
+// take a click that counts. `DoubleEntry` has the same equation summed over all rows, from headers alone.
 
 /// The two sides of the equation for the minutes of one version.
 package struct ExpectedRows {
