@@ -180,4 +180,28 @@ import Testing
     #expect(try sample.shard.maintenance.recount(.deep(nil)).corrected[.damage] == 1)
     #expect(try sample.rows() == sample.fold)
   }
+
+  /// Nor where minutes closed in which no click counts; a click that waits for its minute is one that comes.
+  @Test func closedMinutesAloneMoveTheMark() throws {
+    let sample = try Sample(seed: 4)
+    try sample.click(30)
+    try sample.pass(400_000)
+    try sample.click(30)
+    try sample.pass(1_000)
+    try sample.shard.maintenance.recount(.deep(nil))
+    let before = sample.shard.state.recounted
+    #expect(before.floor < before.position, "the second clicks wait")
+    try sample.pass(400_000)
+    #expect(try sample.shard.maintenance.recount(.deep(nil)).rawClicks == 60)
+    #expect(try sample.rows() == sample.fold)
+    let (mark, files) = (sample.shard.state.recounted, sample.shard.state.lastFile)
+    try sample.pass(400_000)
+    let report = try sample.shard.maintenance.recount(.deep(nil))
+    #expect(report.rawClicks == 0 && report.minutes == nil && sample.shard.state.lastFile == files)
+    #expect(report.mark.through > mark.through && sample.shard.state.recounted == report.mark)
+    try sample.reopen()
+    #expect(sample.shard.state.recounted == report.mark)
+    #expect(try sample.shard.maintenance.recount(.deep(nil), isDry: true).rawClicks == 60, "a dry run reads")
+    #expect(try sample.rows() == sample.fold && UInt64(sample.listed()) + sample.marked == sample.repeats)
+  }
 }
