@@ -4,7 +4,7 @@ package struct Attempts: Sendable {
   private struct Step {
     var tried = 0
     var done = 0
-    var failure = ""
+    var failure: (any Error)?
   }
 
   private var steps: [String: Step] = [:]
@@ -20,18 +20,18 @@ package struct Attempts: Sendable {
       steps[step]!.done += 1
       return result
     } catch {
-      steps[step]!.failure = "\(error)"
+      steps[step]!.failure = error
       return nil
     }
   }
 
   /// Why a step failed last; nil where it never did.
-  package func failure(of step: String) -> String? { steps[step].flatMap { $0.failure.isEmpty ? nil : $0.failure } }
+  package func failure(of step: String) -> (any Error)? { steps[step]?.failure }
 
   /// Steps that were tried and never done.
   package var neverDone: [String] {
     steps.filter { $0.value.done == 0 }.sorted { $0.key < $1.key }
-      .map { "\($0.key) was tried \($0.value.tried) times and never done: \($0.value.failure)" }
+      .map { "\($0.key) was tried \($0.value.tried) times and never done: \($0.value.failure!)" }
   }
 
   /// The steps of both.
@@ -40,7 +40,7 @@ package struct Attempts: Sendable {
     for (name, step) in b.steps {
       sum.steps[name, default: Step()].tried += step.tried
       sum.steps[name]!.done += step.done
-      if !step.failure.isEmpty { sum.steps[name]!.failure = step.failure }
+      sum.steps[name]!.failure = step.failure ?? sum.steps[name]!.failure
     }
     return sum
   }

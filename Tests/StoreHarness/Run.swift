@@ -199,13 +199,14 @@ package final class Run {
     note()
   }
 
-  /// Tries a step of maintenance. Where nothing is wrong with the disk it must succeed.
+  /// Tries a step of maintenance. Where nothing is wrong with the disk it must succeed, but for a month that is not ready.
   @discardableResult
   private func attempt<R>(_ step: String, _ body: () throws -> R) -> R? {
     let result = attempts.attempt(step, body)
     let disk = machine.disk
     if result == nil, !disk.isCrashed, disk.faultsInjected == 0, disk.capacity == nil {
-      violations.append("\(step): \(attempts.failure(of: step)!)")
+      let error = attempts.failure(of: step)!
+      if !(error is NotSealable) { violations.append("\(step): \(error)") }
     }
     return result
   }
