@@ -119,7 +119,7 @@ package final class Operations: Sendable {
     guard case .object(let members) = files else { return files }
     let isClean =
       recount["rowsCorrected"] == .integer(0) && recount["complete"] == .bool(true)
-      && SealedMonthsDiffer(recount) == nil
+      && SealedMonthsDiffer(recount) == nil && recount[RecountRequest.unprovenRepeats] == .array([])
     return .object(
       members.map { $0.name == "sound" ? .init("sound", .bool($0.value == .bool(true) && isClean)) : $0 }
         + [.init("recount", recount)])

@@ -22,6 +22,9 @@ package struct RecountRequest: Sendable {
     self.changes = changes
   }
 
+  /// Where the result lists segments with repeats that have no earlier copy, or lack, for no reason.
+  package static let unprovenRepeats = "unprovenRepeats"
+
   /// What the shards are asked.
   package var scope: RecountScope {
     if changes { return .changes }
@@ -43,17 +46,20 @@ package struct RecountRequest: Sendable {
     var sum: RecountReport?
     var codes: [(shard: Int, row: Correction)] = []
     var alone: [SealedMonthsDiffer.Entry] = []
+    var unproven: [String] = []
     var isComplete = true
     for (shard, result) in results.enumerated() {
       do {
         let report = try result.get()
         codes += report.samples.map { (shard, $0) }
         alone += (SealedRowsDiffer(report)?.months ?? []).map { .init(shard: shard, month: $0.month, rows: $0.rows) }
+        unproven += report.proof.unproven.map { "shard \(shard): \($0)" }
         sum = sum.map { $0 + report } ?? report
       } catch is RecountStopped { isComplete = false }
     }
     return Self.json(
-      sum ?? RecountReport(mark: RecountMark()), codes, alone, shards, isDry: isDry, isComplete: isComplete)
+      sum ?? RecountReport(mark: RecountMark()), codes, alone, unproven, shards, isDry: isDry,
+      isComplete: isComplete)
   }
 
   /// What each shard's recount came to. Each has a thread; `goesOn` is asked on the calling one.
@@ -88,7 +94,7 @@ package struct RecountRequest: Sendable {
 
   private static func json(
     _ report: RecountReport, _ samples: [(shard: Int, row: Correction)], _ alone: [SealedMonthsDiffer.Entry],
-    _ shards: [Maintenance], isDry: Bool, isComplete: Bool
+    _ unproven: [String], _ shards: [Maintenance], isDry: Bool, isComplete: Bool
   ) -> JSONValue {
     let minutes = report.minutes.flatMap { $0.isEmpty ? nil : $0 }
     func moment(_ minute: Int64?) -> JSONValue {
@@ -103,7 +109,8 @@ package struct RecountRequest: Sendable {
         CorrectionReason.allCases.map { .init($0.name, .integer(report.corrected[$0] ?? 0)) }),
       "clicksAdded": .integer(report.added), "clicksRemoved": .integer(report.removed),
       "repeatsRemoved": .integer(report.repeats), "rowsCredited": .integer(report.credits),
-      SealedMonthsDiffer.member: .array(alone.map(\.json)),
+      "repeatsOfRetired": .integer(report.proof.ofRetired),
+      Self.unprovenRepeats: .array(unproven.map { .string($0) }), SealedMonthsDiffer.member: .array(alone.map(\.json)),
       "samples": .array(
         samples.prefix(RecountReport.sampleLimit).map { shard, row in
           guard case .object(let members) = API.json(row) else { return .null }

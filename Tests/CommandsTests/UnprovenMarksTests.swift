@@ -19,6 +19,10 @@ import Testing
     let store = try Store.open(.kernel, session.data, options: options)
     #expect(store.shards[0].state.retired == 0)
     try store.shards[0].maintenance.plant(marksAt: [10, 200])
+    // A server finds it as well.
+    let recount = try RecountRequest(isDry: true).perform([store.shards[0].maintenance])
+    #expect(recount["rowsCorrected"] == .integer(0))
+    #expect(recount[RecountRequest.unprovenRepeats]?.elements.count == 1, "\(recount)")
     store.close()
     let plain = session.run("verify --data-dir DATA")
     #expect(plain.status == .done, "\(plain.talk)")

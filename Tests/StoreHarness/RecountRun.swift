@@ -271,10 +271,11 @@ class RecountRun {
       let found = try recovery.deepCheck(machine.environment.files, store: identity.id) { _, _ in true }
       if !found.missed.isEmpty { violations.append("\(when): repeats count: \(found.missed)") }
       if !found.strange.isEmpty { violations.append("\(when): other clicks than recorded: \(found.strange)") }
-      if !found.unproven.isEmpty { violations.append("\(when): repeats that nothing proves: \(found.unproven)") }
+      let unproven = found.proof.unproven
+      if !unproven.isEmpty { violations.append("\(when): repeats that nothing proves: \(unproven)") }
       if isLast, found.pending > 0 { violations.append("\(when): \(found.pending) repeats are found by no recount") }
-      if found.uncounted > 0 { violations.append("\(when): \(found.uncounted) repeats were not counted") }
-      repeatsOfRetired += found.repeatsOfRetired
+      if found.proof.uncounted > 0 { violations.append("\(when): \(found.proof.uncounted) repeats were not counted") }
+      repeatsOfRetired += found.proof.ofRetired
     }
   }
 

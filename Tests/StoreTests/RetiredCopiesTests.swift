@@ -52,13 +52,13 @@ import Testing
     }
 
     /// What a deep check of the closed store finds.
-    func check() throws -> DeepCheck { try look { try deepCheck() } }
+    func check() throws -> RepeatProof { try look { try deepCheck() } }
 
-    func deepCheck() throws -> DeepCheck {
+    func deepCheck() throws -> RepeatProof {
       let identity = try #require(try Store.identify(machine.environment.files, Run.path))
       let recovery = try ShardRecovery.read(
         machine.environment, directory: identity.directory(of: 0, in: Run.path), store: identity.id, options: options)
-      return try recovery.deepCheck(machine.environment.files, store: identity.id) { _, _ in true }
+      return try recovery.deepCheck(machine.environment.files, store: identity.id) { _, _ in true }.proof
     }
 
     /// The store as a version left it that knew nothing of earlier copies; it is closed.
@@ -87,7 +87,7 @@ import Testing
     try sample.click(5...14)
     try sample.pass(3_600_000)
     try sample.click(4...6)
-    #expect(try sample.check().repeatsOfRetired == 0)
+    #expect(try sample.check().ofRetired == 0)
     try sample.pass(4 * 3_600_000 - 1_000_000)
     try sample.shard.maintenance.retain()
     #expect(sample.shard.state.retired == 10)
@@ -98,13 +98,13 @@ import Testing
     let sample = try withoutFirst()
     // The six of B, and that of C which only A had; the other two have B.
     let found = try sample.check()
-    #expect(found.repeatsOfRetired == 7 && found.unproven.isEmpty && found.uncounted == 0)
+    #expect(found.ofRetired == 7 && found.unproven.isEmpty && found.uncounted == 0)
     // When B has retired, the two of C are left with nothing as well.
     try sample.pass(4_000_000)
     try sample.shard.maintenance.retain()
     #expect(sample.shard.state.retired == 20)
     let later = try sample.check()
-    #expect(later.repeatsOfRetired == 3 && later.unproven.isEmpty)
+    #expect(later.ofRetired == 3 && later.unproven.isEmpty)
     try sample.pass(4_000_000)
     try sample.shard.maintenance.retain()
     #expect(sample.shard.state.retired == 23 && sample.shard.state.earlierCopies.lists.isEmpty)
@@ -143,7 +143,7 @@ import Testing
         if sample.shard.state.copiesCounted == 0 { try sample.forgetEarlierCopies() }
         return try sample.deepCheck()
       }
-      #expect(found.repeatsOfRetired == 7 && found.uncounted == 7 && found.unproven.isEmpty)
+      #expect(found.ofRetired == 7 && found.uncounted == 7 && found.unproven.isEmpty)
       #expect(sample.shard.state.copiesCounted == 23)
     }
     try sample.click(11...14)
@@ -154,7 +154,7 @@ import Testing
     try sample.shard.maintenance.retain()
     #expect(sample.shard.state.retired == 20)
     let later = try sample.check()
-    #expect(later.unproven.isEmpty && later.repeatsOfRetired == 7 && later.uncounted == 3)
+    #expect(later.unproven.isEmpty && later.ofRetired == 7 && later.uncounted == 3)
   }
 
   /// Where nothing has retired, nothing excuses a mark, whoever set it.
@@ -168,6 +168,6 @@ import Testing
       return try sample.deepCheck()
     }
     #expect(found.unproven.map(\.found) == [1, 1] && found.unproven.map(\.due) == [0...0, 0...0])
-    #expect(found.unproven.map(\.positions) == [[3], [11]] && found.repeatsOfRetired == 0)
+    #expect(found.unproven.map(\.positions) == [[3], [11]] && found.ofRetired == 0)
   }
 }

@@ -72,6 +72,9 @@ package enum VerifyCommand {
       "\(NumberText.of(recount.shown("rawClicks"), "raw click")) recounted, of the minutes \(recount.shown("from")) to "
         + "\(recount.shown("to")): \(NumberText.of(recount.shown("rowsCorrected"), "row differs", "rows differ"))")
     SealedMonthsDiffer(recount)?.details.forEach { console.note("DAMAGE: \($0)") }
+    for repeats in recount[RecountRequest.unprovenRepeats]?.elements ?? [] {
+      console.note("DAMAGE: \(repeats.text ?? "")")
+    }
     return result["sound"] == .bool(true) ? .done : .differs
   }
 

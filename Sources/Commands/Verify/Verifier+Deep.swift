@@ -56,24 +56,9 @@ extension Verifier {
         report.damaged(
           directory, nil, "and \(check.strange.count - Self.findingLimit) more clicks are not those of their records")
       }
-      for repeats in check.unproven { report.damaged(directory, nil, Self.words(repeats)) }
+      for repeats in check.proof.unproven { report.damaged(directory, nil, repeats.description) }
       tell(check, directory)
     } catch { try report.damaged(by: error) }
-  }
-
-  /// Says which repeats lack an earlier copy, or their mark.
-  private static func words(_ repeats: UnprovenRepeats) -> String {
-    let days = [repeats.receiveTimes.lowerBound, repeats.receiveTimes.upperBound].map {
-      TimeRange.day(Day(ofMinute: Minute(containing: $0).index).index)
-    }
-    let file = repeats.file.split(separator: "/").suffix(2).joined(separator: "/")
-    let due = "\(repeats.due.lowerBound)" + (repeats.due.count > 1 ? " to \(repeats.due.upperBound)" : "")
-    let places = repeats.positions.map { "\($0)" }.joined(separator: ", ")
-    let received = days[0] == days[1] ? days[0] : "\(days[0]) to \(days[1])"
-    return
-      "\(file), received on \(received): \(repeats.found) clicks are marked as repeats and no earlier copy is kept, "
-      + "\(due) are recorded as repeats of retired clicks"
-      + (places.isEmpty ? "" : "; found at position \(places)\(repeats.found > repeats.positions.count ? " …" : "")")
   }
 
   private mutating func tell(_ check: DeepCheck, _ directory: String) {
@@ -84,12 +69,12 @@ extension Verifier {
     report.note(
       "\(directory): \(check.rawClicks) raw clicks recounted, received \(TimeRange.text(received.lowerBound)) to "
         + "\(TimeRange.text(received.upperBound)), of the minutes \(minutes[0]) to \(minutes[1])")
-    if check.repeatsOfRetired > 0 {
-      report.note("\(directory): \(check.repeatsOfRetired) repeats of retired clicks, which stay marked")
+    if check.proof.ofRetired > 0 {
+      report.note("\(directory): \(check.proof.ofRetired) repeats of retired clicks, which stay marked")
     }
-    if check.uncounted > 0 {
+    if check.proof.uncounted > 0 {
       report.note(
-        "\(directory): \(check.uncounted) of them were marked before the manifest recorded how many there are; nothing that "
+        "\(directory): \(check.proof.uncounted) of them were marked before the manifest recorded how many there are; nothing that "
           + "is kept proves them")
     }
     if check.pending > 0 {

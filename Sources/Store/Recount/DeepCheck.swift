@@ -10,7 +10,7 @@ import Segments
 //
 //     repeats below the floor of the last recount    are recorded, all of them      otherwise the table counts them
 //     repeats above it                               are found by the next recount  no fault yet
-//     repeats without an earlier copy                as many as the manifest tells of retired ones (`EarlierCopies`)
+//     repeats without an earlier copy                as many as the manifest tells of retired ones (`RepeatProof`)
 
 /// What came of it.
 package struct DeepCheck: Sendable {
@@ -24,12 +24,8 @@ package struct DeepCheck: Sendable {
   package var pending: UInt64 = 0
   /// Recorded repeats whose click is another one's than the record says.
   package var strange: [StrangeRepeat] = []
-  /// Segments of which more or fewer repeats have no earlier copy than is known of clicks that have retired.
-  package var unproven: [UnprovenRepeats] = []
-  /// Repeats whose earlier copies have retired; and those among them that were recognised before anybody counted them, so that
-  /// nothing proves them.
-  package var repeatsOfRetired: UInt64 = 0
-  package var uncounted: UInt64 = 0
+  /// Repeats without an earlier copy.
+  package var proof = RepeatProof()
   /// Positions of clicks that belong to another shard.
   package var misplaced: [UInt64] = []
 }
@@ -39,19 +35,6 @@ package struct StrangeRepeat: Sendable {
   package var position: UInt64
   package var recorded: RowCount
   package var found: RowCount
-}
-
-/// The repeats of one segment that have no earlier copy.
-package struct UnprovenRepeats: Equatable, Sendable {
-  package var file: String
-  /// When the segment's clicks were received, ms since 1970.
-  package var receiveTimes: ClosedRange<Int64>
-  package var found: UInt64
-  package var due: ClosedRange<UInt64>
-  /// Positions of the first ones.
-  package var positions: [UInt64]
-
-  package static let positionLimit = 5
 }
 
 extension ShardRecovery {
@@ -92,7 +75,7 @@ extension ShardRecovery {
     }
     check.rawClicks = merge.summary.rows
     check.missed = RowCount.counted(missed)
-    check.prove(alone, version, state)
+    check.proof = RepeatProof(alone, version, state)
     func join(_ a: ClosedRange<Int64>?, _ b: ClosedRange<Int64>) -> ClosedRange<Int64> {
       a.map { min($0.lowerBound, b.lowerBound)...max($0.upperBound, b.upperBound) } ?? b
     }
@@ -123,31 +106,5 @@ extension ShardRecovery {
       }
     }
     return check
-  }
-}
-
-extension DeepCheck {
-  /// Holds the repeats without an earlier copy, at these positions, against what is known of retired clicks.
-  fileprivate mutating func prove(_ alone: [UInt64], _ version: Version, _ state: ManifestState) {
-    let alone = alone.sorted()
-    var next = 0
-    for segment in version.segments {
-      let range = segment.summary.positions
-      let start = next
-      while next < alone.count, alone[next] < range.upperBound { next += 1 }
-      let found = UInt64(next - start)
-      let due = state.earlierCopies.withoutCopy(in: range, retired: state.retired)
-      let isCounted = range.lowerBound >= state.copiesCounted ?? .max
-      // Where nothing has retired every repeat has its earlier copy, whenever it was recognised.
-      guard found >= due.lowerBound, found <= due.upperBound || !isCounted && state.retired > 0 else {
-        unproven.append(
-          UnprovenRepeats(
-            file: segment.file.path, receiveTimes: segment.summary.receiveTimes, found: found, due: due,
-            positions: Array(alone[start..<next].prefix(UnprovenRepeats.positionLimit))))
-        continue
-      }
-      repeatsOfRetired += found
-      uncounted += found - min(found, due.upperBound)
-    }
   }
 }

@@ -39,6 +39,8 @@ struct RawRecount {
   private(set) var segments: [Segment]
   /// Clicks that the sums of `segments` have and that count no longer, by row.
   private(set) var taken: [RowCount] = []
+  /// What the repeats without an earlier copy prove; nothing where not all raw clicks were read.
+  private(set) var proof = RepeatProof()
   /// Nil where none was merged.
   private(set) var merged: MergedSegments?
   /// Counts of segments that were counted from their rows and not merged; nil: sums say it.
@@ -55,6 +57,7 @@ struct RawRecount {
     var found = RawRecount(version)
     /// Clicks marked in what is merged are in no sum; others are taken away row by row.
     var marks: [RepeatMark] = []
+    var alone: [UInt64] = []
     func merge(_ segments: [Segment], into target: SegmentTarget?) throws -> RecountMerge {
       let first = segments[0].summary.positions.lowerBound
       let before = found.rawClicks
@@ -68,6 +71,7 @@ struct RawRecount {
           markedFrom: Minute(index: minutes.lowerBound), markedBefore: Minute(index: minutes.upperBound), into: target),
         settings
       ) { mark in
+        if mark.earlier == .gone { alone.append(mark.position) }
         guard mark.origin == .found else { return }
         found.new.append(mark)
         if target == nil { marks.append(mark) }
@@ -89,6 +93,7 @@ struct RawRecount {
       try edit!.open(.segment, reference)
       found.replace(group, by: edit!)
     }
+    if isDeep, inputs.count == version.segments.count { found.proof = RepeatProof(alone, version, state) }
     found.new.sort { ($0.code, $0.minute, $0.position) < ($1.code, $1.minute, $1.position) }
     let gone = found.counted?.positions
     let still = recorded.filter { repeats in

@@ -29,6 +29,8 @@ package struct RecountReport: Sendable {
   package private(set) var leftAlone: [Month: UInt64] = [:]
   /// Repeats among them, which no recount has taken away.
   package private(set) var repeatsLeft: UInt64 = 0
+  /// Repeats without an earlier copy, where all raw clicks were gone through.
+  package var proof = RepeatProof()
   /// The first corrections, to be shown.
   package var samples: [Correction] = []
 
@@ -79,6 +81,7 @@ package struct RecountReport: Sendable {
     sum.added += b.added
     sum.removed += b.removed
     sum.repeats += b.repeats
+    sum.proof = a.proof + b.proof
     sum.samples += b.samples.prefix(sampleLimit - a.samples.count)
     return sum
   }

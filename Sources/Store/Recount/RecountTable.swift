@@ -64,6 +64,7 @@ struct RecountTable {
       counted, of: version, state, minutes: minutes, target: target, isDeep: scope != .changes, settings,
       merging: isWhole && !minutes.isEmpty ? edit : nil, writer.context)
     books.report.rawClicks = found.rawClicks
+    books.report.proof = found.proof
     for new in found.new { try writer.check(sealed: new.minute.index, seals, pacer, &books) }
     books.repeatsFound = found.new.filter { stream.contains($0.minute.index) }
     /// A row of the table beside what is due.
