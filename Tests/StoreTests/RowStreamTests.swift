@@ -1,8 +1,7 @@
 import Bytes
 import Simulation
+import Store
 import Testing
-
-@testable import Store
 
 /// What becomes of streams against dictionaries. Lengths lie around those of a batch, so that its edges are met.
 @Suite struct RowStreamTests {
