@@ -66,7 +66,8 @@ struct RawRecount {
       let merge = try RecountMerge.run(
         MergeRequest(
           segments,
-          older: sabotaged(.noLookBack) ? [] : version.segments.filter { $0.summary.positions.lowerBound < first },
+          // Those of earlier days as they have become: one file is asked for a day, and not each that it was made of.
+          older: sabotaged(.noLookBack) ? [] : found.segments.filter { $0.summary.positions.lowerBound < first },
           recorded: sabotaged(.removeRepeatsTwice) ? [] : recorded.positions(in: segments),
           markedFrom: Minute(index: minutes.lowerBound), markedBefore: Minute(index: minutes.upperBound), into: target),
         settings
