@@ -22,10 +22,8 @@ package struct RepeatMark: Hashable, Sendable {
   }
 
   package enum EarlierCopy: Hashable, Sendable {
-    /// In the older segment of this index.
-    case older(Int)
-    /// Among the inputs, at this position.
-    case input(UInt64)
+    /// At this position, in an input or in an older segment.
+    case at(UInt64)
     /// In no segment that was asked: its raw click has retired.
     case gone
   }

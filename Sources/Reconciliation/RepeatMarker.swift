@@ -23,10 +23,10 @@ final class RepeatMarker {
   /// Where each input ends, for a planted fault.
   private let ends: [UInt64]
 
-  /// The identity of the row before, its position, and which older segment has it; −1: none.
+  /// The identity of the row before, its position, and that of its latest copy in older segments, plus 1; 0: none.
   private var last: (high: UInt64, low: UInt64, code: UInt32) = (0, 0, 0)
   private var lastPosition: UInt64 = 0
-  private var lastOlder: Int32 = -1
+  private var lastOlder: UInt64 = 0
   private var isFirst = true
 
   /// Rows at recorded positions so far.
@@ -39,8 +39,8 @@ final class RepeatMarker {
   private var asked: [SegmentKey] = []
   private var high: [UInt64] = []
   private var low: [UInt64] = []
-  /// For each row of a batch that begins an identity that an older segment has: which one; else −1.
-  private var found: [Int32] = []
+  /// For each row of a batch that begins an identity which an older segment has: the position of the latest copy, plus 1; else 0.
+  private var found: [UInt64] = []
 
   init(_ request: MergeRequest) {
     older = request.older.map { SegmentProbe($0) }
@@ -65,9 +65,9 @@ final class RepeatMarker {
       } else {
         isFirst = false
         last = (high, low, code)
-        lastOlder = older.isEmpty ? -1 : found[i]
+        lastOlder = older.isEmpty ? 0 : found[i]
       }
-      var repeats = isSame || lastOlder >= 0
+      var repeats = isSame || lastOlder > 0
       if sabotaged(.keepRepeatsOfOthers), isSame { repeats = input(position) == input(lastPosition) }
       if sabotaged(.markFirstCopy) { repeats = batch.isSameIdentity(i, i + 1) }
       let copy = lastPosition
@@ -87,17 +87,17 @@ final class RepeatMarker {
         RepeatMark(
           code: code, minute: minute, position: first &+ position,
           origin: isKept ? .kept : isRecorded ? .recorded : .found,
-          earlier: isSame ? .input(first &+ copy) : lastOlder >= 0 ? .older(Int(lastOlder)) : .gone))
+          earlier: isSame ? .at(first &+ copy) : lastOlder > 0 ? .at(lastOlder - 1) : .gone))
     }
   }
 
   /// Which input the row at `position` came from.
   private func input(_ position: UInt64) -> Int { ends.firstIndex { first &+ position < $0 } ?? ends.count }
 
-  /// Finds which older segment has the latest copy of each identity that begins in the batch.
+  /// Finds the latest copy in older segments of each identity that begins in the batch.
   private func lookBack(_ batch: RowBatch) throws {
     found.removeAll(keepingCapacity: true)
-    found.append(contentsOf: repeatElement(-1, count: batch.count))
+    found.append(contentsOf: repeatElement(0, count: batch.count))
     keys.removeAll(keepingCapacity: true)
     let rows = batch.rows
     for i in 0..<batch.count {
@@ -109,17 +109,17 @@ final class RepeatMarker {
       let id = unsafe ImpressionID(high: rows.high[i], low: rows.low[i])
       keys.append(SegmentKey(impression: id, code: unsafe rows.code[i], tag: i))
     }
-    for (index, probe) in older.enumerated().reversed() where !keys.isEmpty {
+    for probe in older.reversed() where !keys.isEmpty {
       asked.removeAll(keepingCapacity: true)
       try probe.narrow(keys, into: &asked)
       guard !asked.isEmpty else { continue }
       // The latest copy is the one that retires last: the identity is not looked for in the segments before.
-      if try search(probe, index) > 0 { keys.removeAll { found[$0.tag] >= 0 } }
+      if try search(probe) > 0 { keys.removeAll { found[$0.tag] > 0 } }
     }
   }
 
   /// Looks for the keys that are asked for in one segment; returns how many are there.
-  private func search(_ probe: SegmentProbe, _ index: Int) throws -> Int {
+  private func search(_ probe: SegmentProbe) throws -> Int {
     high.removeAll(keepingCapacity: true)
     low.removeAll(keepingCapacity: true)
     for key in asked {
@@ -131,10 +131,11 @@ final class RepeatMarker {
       try unsafe low.withUnsafeBufferPointer { low in
         let wanted = unsafe SegmentProbe.Wanted(
           high: high.baseAddress!, low: low.baseAddress!, count: asked.count)
-        try probe.find(wanted) { place, code in
-          guard asked[place].code == code, found[asked[place].tag] < 0 else { return }
-          found[asked[place].tag] = Int32(index)
-          count += 1
+        try probe.find(wanted) { place, code, position in
+          let key = asked[place]
+          guard key.code == code else { return }
+          if found[key.tag] == 0 { count += 1 }
+          found[key.tag] = max(found[key.tag], try position() + 1)
         }
       }
     }

@@ -80,6 +80,11 @@ package final class Segment: Sendable {
     return table
   }
 
+  /// The position of one row of a page, which has this event time.
+  func position(at row: Int, _ time: Int64, _ reader: RowPageReader) throws -> UInt64 {
+    summary.positions.lowerBound + (try reader.position(at: row, expected: try expectedPosition(time)))
+  }
+
   /// What the table says of one event time.
   private func expectedPosition(_ time: Int64) throws -> UInt64 {
     guard positionScale.entries > 0 else { return 0 }
@@ -195,10 +200,9 @@ package final class Segment: Sendable {
     let lows = try reader.lows()
     for row in range where lows.low(row) == impression.low {
       let time = try reader.eventTime(at: row, high: impression.high)
-      let position = try reader.position(at: row, expected: try expectedPosition(time))
       let found = SegmentRow(
         impression: impression, code: try reader.code(at: row), eventTime: time,
-        position: summary.positions.lowerBound + position,
+        position: try position(at: row, time, reader),
         source: Click.Source(rawValue: try reader.source(at: row))!, isRepeat: try reader.isRepeat(at: row))
       if try !visit(found) { return false }
     }

@@ -28,8 +28,11 @@ import Clicks
     }
   }
 
-  /// Calls `found` with the index and the ad code for each row of the segment that has one of the ids.
-  package func find(_ wanted: Wanted, _ found: (_ index: Int, _ code: UInt32) throws -> Void) throws {
+  /// What is told of a row: the index of its id, its ad code, and a way to its position, which few want.
+  package typealias Found = (_ index: Int, _ code: UInt32, _ position: () throws -> UInt64) throws -> Void
+
+  /// Calls `found` for each row of the segment that has one of the ids.
+  package func find(_ wanted: Wanted, _ found: Found) throws {
     guard segment.pages > 0 else { return }
     var next = 0
     while next < wanted.count {
@@ -59,7 +62,7 @@ import Clicks
   }
 
   private func search(
-    _ pages: ClosedRange<Int>, _ wanted: Wanted, _ range: Range<Int>, _ found: (Int, UInt32) throws -> Void
+    _ pages: ClosedRange<Int>, _ wanted: Wanted, _ range: Range<Int>, _ found: Found
   ) throws {
     var from = pages.lowerBound
     var start = range.lowerBound
@@ -85,7 +88,7 @@ import Clicks
   }
 
   private func search(
-    _ reader: RowPageReader, _ wanted: Wanted, _ range: Range<Int>, _ found: (Int, UInt32) throws -> Void
+    _ reader: RowPageReader, _ wanted: Wanted, _ range: Range<Int>, _ found: Found
   ) throws {
     if range.count > Self.few { return try merge(reader, wanted, range, found) }
     for index in range {
@@ -93,12 +96,12 @@ import Clicks
       let hits = try reader.find(high: high)
       if hits.isEmpty { continue }
       let lows = try reader.lows()
-      for row in hits where lows.low(row) == low { try found(index, try reader.code(at: row)) }
+      for row in hits where lows.low(row) == low { try tell(index, row, high, reader, found) }
     }
   }
 
   private func merge(
-    _ reader: RowPageReader, _ wanted: Wanted, _ range: Range<Int>, _ found: (Int, UInt32) throws -> Void
+    _ reader: RowPageReader, _ wanted: Wanted, _ range: Range<Int>, _ found: Found
   ) throws {
     try reader.readIDs(rows)
     var row = 0
@@ -109,9 +112,15 @@ import Clicks
       }
       var hit = row
       while hit < rows.count, unsafe rows.high[hit] == high, unsafe rows.low[hit] == low {
-        try found(index, try reader.code(at: hit))
+        try tell(index, hit, high, reader, found)
         hit &+= 1
       }
+    }
+  }
+
+  private func tell(_ index: Int, _ row: Int, _ high: UInt64, _ reader: RowPageReader, _ found: Found) throws {
+    try found(index, try reader.code(at: row)) {
+      try segment.position(at: row, try reader.eventTime(at: row, high: high), reader)
     }
   }
 

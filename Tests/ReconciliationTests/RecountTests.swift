@@ -217,10 +217,10 @@ import Testing
       return (try Segment.open(place.files, target.path, reference: reference, access: .read), marks)
     }
     let (second, found) = try merge([segments[1]], older: [segments[0]], number: 10)
-    #expect(found.map(\.earlier) == [.older(0)] && found.map(\.origin) == [.found])
+    #expect(found.map(\.earlier) == [.at(0)] && found.map(\.origin) == [.found])
     // Nothing of the first segment is left.
     let (later, kept) = try merge([second, segments[2]], older: [], number: 11)
-    #expect(kept.map(\.earlier) == [.gone, .input(1)] && kept.map(\.origin) == [.kept, .found])
+    #expect(kept.map(\.earlier) == [.gone, .at(1)] && kept.map(\.origin) == [.kept, .found])
     #expect(later.summary.counted == 0 && later.summary.sums == 0)
     try later.verify()
   }

@@ -100,14 +100,14 @@ struct Sample {
 
   func due(_ range: Range<Int>, older: [Range<Int>], recorded: [UInt64] = [], markedBefore: Minute) -> Due {
     var latest: [Identity: RepeatMark.EarlierCopy] = [:]
-    for (index, part) in older.enumerated() {
-      for row in rows[part] { latest[Identity(row)] = .older(index) }
+    for part in older {
+      for row in rows[part] { latest[Identity(row)] = .at(row.position) }
     }
     let recorded = Set(recorded)
     var exact: [Key: UInt64] = [:]
     var due = Due()
     for var row in rows[range] {
-      let copy = latest.updateValue(.input(row.position), forKey: Identity(row))
+      let copy = latest.updateValue(.at(row.position), forKey: Identity(row))
       var origin: RepeatMark.Origin?
       if row.isRepeat {
         origin = .kept

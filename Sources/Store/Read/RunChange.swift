@@ -9,6 +9,12 @@ package struct RunChange: Equatable, Sendable {
   package var bucket: Int64
   package var change: Int64
 
+  package init(code: UInt32, bucket: Int64, change: Int64) {
+    self.code = code
+    self.bucket = bucket
+    self.change = change
+  }
+
   /// Clicks per minute as changes of wider buckets; rows are sorted by code and minute, and so are the changes.
   static func widened(_ rows: [LiveRow], by minutes: Int64) -> [RunChange] {
     var changes: [RunChange] = []

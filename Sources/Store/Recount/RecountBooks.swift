@@ -105,13 +105,8 @@ struct RecountBooks {
 
   /// In which segment the latest earlier copy is. That of its own retires with the repeat, and is of no interest.
   private mutating func noteEarlierCopy(of mark: RepeatMark) {
-    let copy: UInt64
-    switch mark.earlier {
-    case .older(let index): copy = ends[index]
-    case .input(let position): copy = end(of: position)
-    case .gone: return
-    }
-    earlierCopies.add(1, of: end(of: mark.position), in: copy)
+    guard case .at(let copy) = mark.earlier else { return }
+    earlierCopies.add(1, of: end(of: mark.position), in: end(of: copy))
   }
 
   /// Where the segment ends that has `position`.
