@@ -108,6 +108,13 @@ final class MarkRun: RecountRun {
       let lost = recognised.filter { $0 >= shard.state.retired && !found.contains($0) }
       if !lost.isEmpty { violations.append("the marks at \(lost.sorted()) were taken back") }
       recognised.formUnion(found)
+      // Merges carry along what is recorded, so that it does not grow with what was there once.
+      let (ends, state) = (Set(shard.live.version.segments.map(\.summary.positions.upperBound)), shard.state)
+      let lists = state.earlierCopies.lists
+      let kept = lists.map(\.end) + lists.flatMap(\.parts).map(\.end).filter { $0 > state.retired }
+      if !ends.isSuperset(of: kept) {
+        violations.append("earlier copies are recorded of segments that are gone: \(lists)")
+      }
     }
   }
 

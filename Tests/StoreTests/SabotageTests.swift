@@ -98,7 +98,7 @@
         }
       case .forgetOrphanMark, .forgetEarlierCopies, .leaveEarlierCopies:
         Campaign(name: "marks") {
-          (1...200).lazy.map { MarkCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
+          (1...40).lazy.map { MarkCampaign.run(seed: $0).violations }.first { $0 != [] } ?? []
         }
       case .patchSealedRows, .creditAgain, .forgetCredits, .mergeCreditsAsChanges, .creditDamage:
         Campaign(name: "seals") {
