@@ -130,7 +130,7 @@ import Testing
       other.get("/light")
       #expect(other.answer()?.text == "GET /light")
     }
-    #expect(server.eventually { $0.shed >= 7 })
+    #expect(server.eventually { $0.shed >= 7 }, "\(server.statistics()), \(budget.current) bytes, most \(budget.peak)")
     #expect(server.statistics().rejected.overloaded == server.statistics().shed)
     #expect(budget.current <= budget.limit)
     // Over by what one turn reads at most.
