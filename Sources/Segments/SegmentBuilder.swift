@@ -14,6 +14,7 @@ package struct SegmentBuilder: ~Copyable {
   /// For each captured column, in the order of their numbers, a string a click.
   private var piles: [StringPile]
   private var steps: [SegmentStep] = []
+  private var marked = 0
 
   /// The most clicks of one builder; merging makes segments of more.
   package static let maximumRows = 1 << 26
@@ -44,17 +45,20 @@ package struct SegmentBuilder: ~Copyable {
     steps.append(step)
   }
 
-  /// Adds the click at the position `next`. Its captured strings are those of `strings` at `index`.
+  /// Adds the click at the position `next`, which is marked where it `isRepeat`. Its captured strings are those of `strings` at
+  /// `index`.
   package mutating func add(
-    _ impression: ImpressionID, code: UInt32, eventTime: Int64, source: Click.Source, strings: CapturedStrings? = nil,
-    at index: Int = 0
+    _ impression: ImpressionID, code: UInt32, eventTime: Int64, source: Click.Source, isRepeat: Bool = false,
+    strings: CapturedStrings? = nil, at index: Int = 0
   ) {
     precondition(!steps.isEmpty, "a click before the time it was received at")
     precondition(count < Self.maximumRows && stringBytes < 1 << 30)
     if let strings { add(strings, at: index) }
     rows.append(
       BuilderRow(
-        high: impression.high, low: impression.low, eventTime: eventTime, code: code, source: source.rawValue))
+        high: impression.high, low: impression.low, eventTime: eventTime, code: code,
+        source: source.rawValue | (isRepeat ? RowVector.mark : 0)))
+    if isRepeat { marked += 1 }
     for i in piles.indices { piles[i].fill(to: rows.count) }
   }
 
@@ -76,7 +80,7 @@ package struct SegmentBuilder: ~Copyable {
   /// `SealedFileWriter.finish` says.
   package consuming func seal(to target: SegmentTarget) throws(SystemError) -> (SealedReference, SegmentSummary) {
     precondition(count > 0, "a segment of no clicks")
-    let sums = SumFold.sums(rows)
+    let sums = SumFold.sums(marked == 0 ? rows : rows.filter { $0.source & RowVector.mark == 0 })
     let order = RowSort.order(rows)
     let table = PositionTable(rows)
     var floors = ReceiveFloors(first..<next)
@@ -123,12 +127,14 @@ package struct SegmentBuilder: ~Copyable {
   /// The models that fit these clicks.
   private func columns(_ sums: [SegmentSum], _ table: PositionTable) -> SegmentColumns {
     var sources: [UInt64: Double] = [:]
-    for row in rows { sources[UInt64(row.source), default: 0] += 1 }
+    for row in rows { sources[UInt64(row.source & ~RowVector.mark), default: 0] += 1 }
+    // Ads all of whose clicks are marked have no sums.
+    let all = marked == 0 ? sums : SumFold.sums(rows)
     return SegmentColumns(
-      code: BinFit.model(of: codeWeights(sums)), eventTime: eventModel(delays: false),
+      code: BinFit.model(of: codeWeights(all)), eventTime: eventModel(delays: false),
       eventDelay: eventModel(delays: true),
       position: distanceModel(table),
-      source: BinFit.model(of: sources.map { ($0.key, 0, $0.value) }), marks: false, captured: piles.map(\.column))
+      source: BinFit.model(of: sources.map { ($0.key, 0, $0.value) }), marks: marked > 0, captured: piles.map(\.column))
   }
 
   /// How often each ad code occurs.

@@ -7,8 +7,8 @@ import Platform
 // order in which the old one received them.
 //
 //     chunk:  u32 records   u32 CRC-32C of them   u32 bytes of them   records
-//     record: running time, receive time, event time, impression (16), ad key, u16 source, u16 captured columns, u32 bytes of
-//             captured strings, and these
+//     record: running time, receive time, event time, impression (16), ad key, u16 source, u16 standing, u16 captured columns, u32
+//             bytes of captured strings, and these
 //
 // It lives as long as the rewriting does, so it has no page in Formats.
 
@@ -19,11 +19,24 @@ package struct SpooledClick: Equatable, Sendable {
   package var runningTime: UInt64
   /// What was captured of it; nil where nothing was.
   package var strings: CapturedStrings?
+  /// Whether it counts.
+  package var standing: Standing
 
-  package init(_ click: Click, runningTime: UInt64, strings: CapturedStrings? = nil) {
+  package enum Standing: UInt16, Sendable {
+    case counts
+    /// A recount took it away.
+    case isRepeat
+    /// The same, and the raw click of every copy before it has retired.
+    case isLastCopy
+  }
+
+  package init(
+    _ click: Click, runningTime: UInt64, strings: CapturedStrings? = nil, standing: Standing = .counts
+  ) {
     self.click = click
     self.runningTime = runningTime
     self.strings = strings
+    self.standing = standing
   }
 }
 
@@ -51,6 +64,7 @@ package struct SpoolWriter {
     pending.append(click.impression.low)
     pending.append(click.ad.rawValue)
     pending.append(click.source.rawValue)
+    pending.append(spooled.standing.rawValue)
     pending.append(spooled.strings?.set.rawValue ?? 0)
     pending.append(UInt32(spooled.strings?.bytes.count ?? 0))
     if let strings = spooled.strings { pending.append(strings.bytes) }
@@ -113,12 +127,16 @@ package struct SpoolReader {
     let (received, happened) = (chunk.next(Int64.self)!, chunk.next(Int64.self)!)
     let impression = ImpressionID(high: chunk.next(UInt64.self)!, low: chunk.next(UInt64.self)!)
     let ad = AdKey(rawValue: chunk.next(UInt64.self)!)
-    let (source, set) = (Click.Source(rawValue: chunk.next()!), CaptureSet(rawValue: chunk.next()!))
+    let (source, standing) = (Click.Source(rawValue: chunk.next()!), SpooledClick.Standing(rawValue: chunk.next()!))
+    let set = CaptureSet(rawValue: chunk.next()!)
     let bytes = chunk.next(bytes: Int(chunk.next(UInt32.self)!))
-    guard let source, let bytes else { throw FormatError(file: path, offset: offset, reason: "an unknown source") }
+    guard let source, let standing, let bytes else {
+      throw FormatError(file: path, offset: offset, reason: "an unknown source or standing")
+    }
     head = SpooledClick(
       Click(impression: impression, ad: ad, eventTime: happened, receiveTime: received, source: source),
-      runningTime: running, strings: set.isEmpty ? nil : CapturedStrings(set, Array(bytes), count: 1))
+      runningTime: running, strings: set.isEmpty ? nil : CapturedStrings(set, Array(bytes), count: 1),
+      standing: standing)
   }
 }
 

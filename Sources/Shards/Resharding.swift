@@ -228,14 +228,16 @@ package struct Resharding {
       var writers = try (0..<table.shards).map { try SpoolWriter(files, "\(spools)/\(shard)-\($0)") }
       let ahead = old.newestRunning - old.running[shard]
       let routes = RouteBoard.Routes(table, early: early)
-      // Clicks that recounts took away count no longer, and stay behind.
+      // Clicks that recounts took away count no longer, and are kept as what their identities are known by.
       let removed = Set(try recovery.version.recordedRepeats(in: 0..<UInt64.max).map(\.position))
+      let last = Set(try recovery.lastCopies(files))
       try recovery.forEachRetained(files, store: old.identity.id) { found in
-        guard !found.isRepeat, !removed.contains(found.position) else { return }
+        let isRepeat = found.isRepeat || removed.contains(found.position)
         try writers[routes.route(found.click.identity)].add(
           SpooledClick(
             found.click, runningTime: found.runningTime + ahead,
-            strings: found.strings.map { CapturedStrings(found.set, of: $0) }))
+            strings: found.strings.map { CapturedStrings(found.set, of: $0) },
+            standing: !isRepeat ? .counts : last.contains(found.position) ? .isLastCopy : .isRepeat))
         done += 1
         if done % 8_192 == 0 { progress("reading", done, old.rawClicks) }
       }
@@ -278,7 +280,8 @@ package struct Resharding {
         throw Refusal.differs("\(minute) has \(clicks) clicks of \(old.totals[minute] ?? 0)")
       }
     }
-    let clicks = store.shards.reduce(0) { $0 + $1.position }
+    // Repeats that were carried have positions, and count no more than before.
+    let clicks = try store.shards.reduce(0) { $0 + $1.position - (try $1.live.version.removedRepeats($1.state)) }
     let due = old.clicks - (try removedRepeats(old))
     guard clicks == due else { throw Refusal.differs("\(clicks) clicks of \(due)") }
   }

@@ -13,6 +13,9 @@ import Store
 //
 // `tail` is the first click of a minute that is not closed: such a minute is in no run, so its clicks have to be replayed, and
 // with them all that came later. Runs are made afterwards, as a repair makes them (`Rebuild.swift`).
+//
+// Clicks that recounts took away keep their marks, so that a later copy of theirs is known as a repeat (R20 d). The log has no
+// marks: what was taken away behind `tail`, a few minutes at most, stays behind.
 
 /// Writes the segments, the log and the manifest of one shard.
 struct ShardBuilder {
@@ -52,26 +55,31 @@ struct ShardBuilder {
   mutating func build(_ clicks: inout SpoolMerge, step: () -> Void) throws {
     var next = try clicks.next()
     var builder = SegmentBuilder(first: retired)
+    // Repeats of the builder that are the last copies of their identities.
+    var lastCopies: UInt64 = 0
     while let spooled = next, spooled.click.minute.index < closedThrough {
       let click = spooled.click
       builder.step(receiveTime: click.receiveTime, runningTime: spooled.runningTime)
       builder.add(
         click.impression, code: codes.assign(click.ad), eventTime: click.eventTime, source: click.source,
-        strings: spooled.strings)
+        isRepeat: spooled.standing != .counts, strings: spooled.strings)
+      if spooled.standing == .isLastCopy { lastCopies += 1 }
       if builder.count == options.segmentRows || builder.stringBytes >= options.segmentStrings {
         let end = builder.next
-        try seal(builder)
+        try seal(builder, &lastCopies)
         builder = SegmentBuilder(first: end)
       }
       step()
       next = try clicks.next()
     }
     let tail = builder.next
-    if builder.count > 0 { try seal(builder) }
+    if builder.count > 0 { try seal(builder, &lastCopies) }
     var log = LogTail(self, at: tail)
     while let spooled = next {
-      _ = codes.assign(spooled.click.ad)
-      try log.add(spooled)
+      if spooled.standing == .counts {
+        _ = codes.assign(spooled.click.ad)
+        try log.add(spooled)
+      }
       step()
       next = try clicks.next()
     }
@@ -89,13 +97,18 @@ struct ShardBuilder {
     )
   }
 
-  private mutating func seal(_ builder: consuming SegmentBuilder) throws {
+  private mutating func seal(_ builder: consuming SegmentBuilder, _ lastCopies: inout UInt64) throws {
     let file = file(.segment)
+    let end = builder.next
     let target = SegmentTarget(
       files: environment.files, path: file.path, temporary: file.temporary, store: store, number: file.number,
       created: logicalTime)
     let (reference, _) = try builder.seal(to: target)
     changes.append(.addFile(StoreFile(kind: .segment, reference: reference)))
+    if lastCopies > 0 {
+      changes.append(.earlierCopies(EarlierCopies.List(end: end, parts: [.init(end: retired, count: lastCopies)])))
+    }
+    lastCopies = 0
   }
 
   private mutating func writeDictionary() throws {

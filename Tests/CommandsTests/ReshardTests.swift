@@ -262,6 +262,68 @@ import Testing
     #expect(try Self.look(machine, options).clicks == before.clicks + UInt64(recent.count))
   }
 
+  /// A click whose first copy has retired is known by its repeat, in the shard that it goes to as well.
+  @Test(arguments: [1, 3]) func aRepeatOfARetiredClickKeepsItsIdentityKnown(shards: Int) throws {
+    let hour: Int64 = 3_600_000
+    let machine = SimulatedMachine(seed: 11)
+    var options = Scenario.options
+    options.dedupHorizon = 1_000
+    options.rawRetention = 6 * hour
+    options.recountInterval = 0
+    var store = try Store.open(machine.environment, Self.path, shards: 2, options: options)
+    var table = RouteTable(shards: 2)
+    let identities = (1...20 as ClosedRange<UInt64>).map {
+      ClickIdentity(ad: AdKey(rawValue: $0 % 7), impression: ImpressionID(high: $0 &* 0x9E37_79B9_7F4A_7C15, low: $0))
+    }
+    func pass(_ milliseconds: Int64) throws {
+      machine.time.advance(milliseconds: milliseconds)
+      _ = store.clock.now()
+      for shard in store.shards {
+        try shard.maintenance.checkpoint()
+        shard.maintain()
+      }
+    }
+    /// Clicks of these identities, and how many of them the recount takes away.
+    func click(_ range: ClosedRange<Int>) throws -> UInt64 {
+      var parts = [[ClickRequest]](repeating: [], count: store.shards.count)
+      for identity in identities[range] { parts[table.route(identity)].append(ClickRequest(identity: identity)) }
+      for (shard, batch) in zip(store.shards, parts) where !batch.isEmpty {
+        if shard.slots.needsPreparation { try shard.slots.prepare() }
+        shard.commit(batch.span) { #expect($1.verdict == .valid) }
+      }
+      try pass(400_000)
+      return try store.shards.reduce(0) { $0 + (try $1.maintenance.recount(.deep(nil)).repeats) }
+    }
+    #expect(try click(0...14) == 0)
+    try pass(4 * hour)
+    #expect(try click(5...19) == 10)
+    try pass(3 * hour)
+    for shard in store.shards { try shard.maintenance.retain() }
+    #expect(store.shards.reduce(0) { $0 + $1.state.retired } == 15)
+    store.close()
+
+    let before = try Self.look(machine, options)
+    let report = try Resharding(machine.environment, Self.path, options: options).run(shards: shards)
+    #expect(report.clicks == 30)
+    let after = try Self.look(machine, options)
+    #expect(after.agrees(before) && after.repeats == 10)
+    try Self.expectSound(machine, "\(shards) shards")
+    table = RouteTable(shards: shards)
+    store = try Store.open(machine.environment, Self.path, options: options)
+    #expect(store.shards.reduce(0) { $0 + $1.live.version.segments.reduce(0) { $0 + $1.summary.marked } } == 10)
+    // Five are known by their repeats alone, five by a click of the second round.
+    #expect(try click(10...19) == 10)
+    #expect(store.shards.allSatisfy { $0.maintenance.counters.books.drift == 0 })
+    store.close()
+    let identity = try #require(try Store.identify(machine.environment.files, Self.path))
+    for shard in 0..<shards {
+      let recovery = try Store.read(machine.environment, Self.path, identity, shard: shard, options: options)
+      let check = try recovery.deepCheck(machine.environment.files, store: identity.id) { _, _ in true }
+      #expect(check.proof.unproven.isEmpty && check.missed.isEmpty && check.strange.isEmpty, "\(check)")
+    }
+    try Self.expectSound(machine, "\(shards) shards, gone on")
+  }
+
   /// A crash at any call leaves the old store or the new one, whole, and the next opening clears up.
   @Test(arguments: Seeds.list(2))
   func aCrashLeavesTheOldStoreOrTheNewOne(_ seed: Seed) throws {

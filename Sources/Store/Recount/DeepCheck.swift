@@ -107,4 +107,20 @@ extension ShardRecovery {
     }
     return check
   }
+
+  /// The positions of the repeats that recounts have found and of which no earlier copy is kept any more, ascending.
+  package func lastCopies(_ files: any FileSystem) throws -> [UInt64] {
+    let state = manifest?.state ?? ManifestState()
+    // Where nothing has retired each has one.
+    guard state.retired > 0, !version.segments.isEmpty else { return [] }
+    let recorded = try version.recordedRepeats(in: state.retired..<UInt64.max)
+    var found: [UInt64] = []
+    let settings = RecountSettings(files: files, temporary: "\(directory)/\(StoreFiles.temporary)", threads: 2)
+    _ = try RecountMerge.run(
+      MergeRequest(
+        version.segments, recorded: recorded.positions(in: version.segments), markedBefore: Minute(index: .min)),
+      settings
+    ) { if $0.earlier == .gone { found.append($0.position) } }
+    return found.sorted()
+  }
 }

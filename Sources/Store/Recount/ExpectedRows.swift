@@ -23,7 +23,7 @@ import Segments
 //     deep check       retired ..< max      it compares identities, not rows: each record is held against what it finds
 //     retention        of one segment       its sums become BASE rows, and from then on lie below `retired`
 //     merge            of its inputs        they get their marks, and their records are passed over from then on
-//     reshard          0 ..< max            each raw click that is left out; no raw click is left below `retired`
+//     reshard          0 ..< max            each raw click that goes on as a marked one; none is left below `retired`
 //     books            0 ..< max            positions count every click that ever came, so repeats that have retired as well
 //
 // Whoever counts BASE rows begins at `retired`: a repeat below was left out when they were written, so that taking it away would
