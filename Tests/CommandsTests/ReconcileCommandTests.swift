@@ -101,6 +101,6 @@ import Testing
       "\(session.data)/shard-00/corr/\($0)"
     }
     let inspected = session.run(["inspect", try #require(path.first)])
-    #expect(inspected.status == .done && inspected.output.contains("removed repeat"), "\(inspected.talk)")
+    #expect(inspected.status == .done && inspected.output.contains("late-repeat"), "\(inspected.talk)")
   }
 }

@@ -64,9 +64,16 @@ package final class RowStream {
 
   /// Rows that `next` makes, in order, each key once, none with 0 clicks.
   package convenience init(next: @escaping () throws -> RowCount?) {
-    self.init(fill: { rows in
-      while rows.count < Self.batch, let row = try next() { rows.append(row) }
-    })
+    var hasEnded = false
+    self.init { rows in
+      while !hasEnded, rows.count < Self.batch {
+        guard let row = try next() else {
+          hasEnded = true
+          return
+        }
+        rows.append(row)
+      }
+    }
   }
 
   /// The next row; nil at the end.
