@@ -4,6 +4,7 @@ import Clicks
 enum SumFold {
   /// The counts in order.
   static func sums(_ rows: [BuilderRow]) -> [SegmentSum] {
+    guard !rows.isEmpty else { return [] }
     var least = Int64.max
     var greatest = Int64.min
     var highest: UInt32 = 0
