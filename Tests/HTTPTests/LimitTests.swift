@@ -84,6 +84,7 @@ import Testing
     admin.get("/admin")
     #expect(admin.answer()?.text == "GET /admin")
     #expect(Wire(server).rest() == "")
+    withExtendedLifetime(strangers) {}
   }
 
   @Test func aBodyThatIsRefusedAtTheHeadIsNotWaitedFor() throws {
@@ -131,6 +132,8 @@ import Testing
       #expect(other.answer()?.text == "GET /light")
     }
     #expect(server.eventually { $0.shed >= 7 }, "\(server.statistics()), \(budget.current) bytes, most \(budget.peak)")
+    // A client that leaves takes its bytes along, and nobody has to be shed for them.
+    withExtendedLifetime(wires) {}
     #expect(server.statistics().rejected.overloaded == server.statistics().shed)
     #expect(budget.current <= budget.limit)
     // Over by what one turn reads at most.
@@ -144,6 +147,7 @@ import Testing
     let wires = (0..<12).map { _ in Wire(server, receiveBuffer: 4096) }
     for wire in wires { wire.send(String(repeating: "GET /big?3000000 HTTP/1.1\r\nHost: t\r\n\r\n", count: 8)) }
     #expect(server.eventually { $0.shed >= 8 })
+    withExtendedLifetime(wires) {}
     let other = Wire(server)
     other.get("/light")
     #expect(other.answer()?.text == "GET /light")
