@@ -125,8 +125,20 @@ package final class CorrectionFile: Sendable {
     throws
   {
     let (start, end) = (try repeats(below: positions.lowerBound), try repeats(below: positions.upperBound))
-    guard start < end else { return }
-    try visit(start..<end, of: repeats, width: CorrectionFormat.repeatBytes, CorrectionFormat.removed, body)
+    let width = CorrectionFormat.repeatBytes
+    for next in stride(from: start, to: end, by: Self.piece) {
+      let count = min(Self.piece, end - next)
+      let entries = try unsafe file.withBytes(of: repeats, (next * width)..<((next + count) * width)) { bytes in
+        (0..<count).map { unsafe CorrectionFormat.removed(bytes.baseAddress! + $0 * width) }
+      }
+      for (i, entry) in entries.enumerated() {
+        guard let entry else {
+          throw FormatError(
+            file: file.path, offset: repeats.offset + UInt64((next + i) * width), reason: "no repeat stands here")
+        }
+        try body(entry)
+      }
+    }
   }
 
   // MARK: - Checks

@@ -74,13 +74,11 @@ enum CorrectionFormat {
       isCredit: flags & creditFlag != 0, run: runs[Int(run)])
   }
 
-  /// A repeat; nil where the bytes are none.
-  static func removed(_ reader: inout ByteReader) -> RecordedRepeat? {
-    let position: UInt64 = reader.next()!
-    let minute: Int64 = reader.next()!
-    let run: UInt64 = reader.next()!
-    let (code, zero): (UInt32, UInt32) = (reader.next()!, reader.next()!)
-    guard zero == 0 else { return nil }
-    return RecordedRepeat(position: position, code: code, minute: minute, run: run)
+  /// The repeat at `entry`; nil where the bytes are none. There may be hundreds of thousands, gone through at every opening.
+  static func removed(_ entry: UnsafeRawPointer) -> RecordedRepeat? {
+    guard unsafe entry.unsafeLoadLE(28, as: UInt32.self) == 0 else { return nil }
+    return unsafe RecordedRepeat(
+      position: entry.unsafeLoadLE(0), code: entry.unsafeLoadLE(24), minute: entry.unsafeLoadLE(8),
+      run: entry.unsafeLoadLE(16))
   }
 }
