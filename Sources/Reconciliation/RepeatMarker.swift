@@ -34,11 +34,9 @@ final class RepeatMarker {
   /// Repeats of open minutes so far.
   private(set) var waiting: UInt64 = 0
 
-  // Reused from batch to batch.
-  private var keys: [SegmentKey] = []
-  private var asked: [SegmentKey] = []
-  private var high: [UInt64] = []
-  private var low: [UInt64] = []
+  // Reused from batch to batch, where there are older segments.
+  private var keys: SegmentKeys?
+  private var asked: SegmentKeys?
   /// For each row of a batch that begins an identity which an older segment has: the position of the latest copy, plus 1; else 0.
   private var found: [UInt64] = []
 
@@ -56,6 +54,10 @@ final class RepeatMarker {
     if !older.isEmpty { try lookBack(batch) }
     let rows = batch.rows
     let before = sabotaged(.markOpenMinutes) ? Minute(index: .max) : markedBefore
+    let (found, asksOlder) = (found, !older.isEmpty)
+    // Copies, so that they stay in registers.
+    var (last, lastPosition, lastOlder, isFirst) = (self.last, self.lastPosition, self.lastOlder, self.isFirst)
+    defer { (self.last, self.lastPosition, self.lastOlder, self.isFirst) = (last, lastPosition, lastOlder, isFirst) }
     for i in 0..<batch.count {
       let (high, low, code) = unsafe (rows.high[i], rows.low[i], rows.code[i])
       let position = unsafe rows.position[i]
@@ -65,7 +67,7 @@ final class RepeatMarker {
       } else {
         isFirst = false
         last = (high, low, code)
-        lastOlder = older.isEmpty ? 0 : found[i]
+        lastOlder = asksOlder ? found[i] : 0
       }
       var repeats = isSame || lastOlder > 0
       if sabotaged(.keepRepeatsOfOthers), isSame { repeats = input(position) == input(lastPosition) }
@@ -98,47 +100,30 @@ final class RepeatMarker {
   private func lookBack(_ batch: RowBatch) throws {
     found.removeAll(keepingCapacity: true)
     found.append(contentsOf: repeatElement(0, count: batch.count))
-    keys.removeAll(keepingCapacity: true)
+    guard batch.count > 0 else { return }
+    let keys = keys ?? SegmentKeys(capacity: batch.capacity)
+    let asked = asked ?? SegmentKeys(capacity: batch.capacity)
+    (self.keys, self.asked) = (keys, asked)
     let rows = batch.rows
-    for i in 0..<batch.count {
-      let isSame =
-        i > 0
-        ? batch.isSameIdentity(i - 1, i)
-        : unsafe !isFirst && rows.high[0] == last.high && rows.low[0] == last.low && rows.code[0] == last.code
-      guard !isSame else { continue }
-      let id = unsafe ImpressionID(high: rows.high[i], low: rows.low[i])
-      keys.append(SegmentKey(impression: id, code: unsafe rows.code[i], tag: i))
-    }
-    for probe in older.reversed() where !keys.isEmpty {
-      asked.removeAll(keepingCapacity: true)
-      try probe.narrow(keys, into: &asked)
-      guard !asked.isEmpty else { continue }
+    let goesOn = unsafe !isFirst && (rows.high[0], rows.low[0], rows.code[0]) == last
+    keys.take(rows, before: batch.count, beginsNew: !goesOn)
+    for probe in older.reversed() where keys.count > 0 {
+      try probe.narrow(keys, to: asked)
       // The latest copy is the one that retires last: the identity is not looked for in the segments before.
-      if try search(probe) > 0 { keys.removeAll { found[$0.tag] > 0 } }
+      if asked.count > 0, try search(probe, for: asked) { keys.keep { found[$0] == 0 } }
     }
   }
 
-  /// Looks for the keys that are asked for in one segment; returns how many are there.
-  private func search(_ probe: SegmentProbe) throws -> Int {
-    high.removeAll(keepingCapacity: true)
-    low.removeAll(keepingCapacity: true)
-    for key in asked {
-      high.append(key.impression.high)
-      low.append(key.impression.low)
+  /// Looks for the keys in one segment; whether any is there.
+  private func search(_ probe: SegmentProbe, for keys: SegmentKeys) throws -> Bool {
+    var isAny = false
+    try probe.find(unsafe SegmentProbe.Wanted(high: keys.high, low: keys.low, count: keys.count)) {
+      place, code, position in
+      guard unsafe keys.code[place] == code else { return }
+      let row = Int(unsafe keys.tag[place])
+      found[row] = max(found[row], try position() + 1)
+      isAny = true
     }
-    var count = 0
-    try unsafe high.withUnsafeBufferPointer { high in
-      try unsafe low.withUnsafeBufferPointer { low in
-        let wanted = unsafe SegmentProbe.Wanted(
-          high: high.baseAddress!, low: low.baseAddress!, count: asked.count)
-        try probe.find(wanted) { place, code, position in
-          let key = asked[place]
-          guard key.code == code else { return }
-          if found[key.tag] == 0 { count += 1 }
-          found[key.tag] = max(found[key.tag], try position() + 1)
-        }
-      }
-    }
-    return count
+    return isAny
   }
 }

@@ -62,7 +62,7 @@ package struct FuseShape: Equatable, Sendable {
   private let sums: UnsafeMutablePointer<UInt64>
   /// Of each cell: four times the numbers in it, and the xor of their turns.
   private let counts: UnsafeMutablePointer<UInt8>
-  /// Cells that came to have one number; each does so once.
+  /// Cells that came to have one number; each does so once. Two stacks, from the first place up and from the last one down.
   private let alone: UnsafeMutablePointer<UInt32>
   private let peeled: UnsafeMutablePointer<UInt64>
   private let turns: UnsafeMutablePointer<UInt8>
@@ -71,8 +71,8 @@ package struct FuseShape: Equatable, Sendable {
     let cells = FuseShape(FuseShape.most).cells
     unsafe sums = .allocate(capacity: cells)
     unsafe counts = .allocate(capacity: cells)
-    // One more than can be: what is written before it is known whether it stays.
-    unsafe alone = .allocate(capacity: cells + 1)
+    // Two more than can be: what is written before it is known whether it stays.
+    unsafe alone = .allocate(capacity: cells + 2)
     unsafe peeled = .allocate(capacity: FuseShape.most)
     unsafe turns = .allocate(capacity: FuseShape.most)
   }
@@ -115,37 +115,81 @@ package struct FuseShape: Equatable, Sendable {
     return !isTooMany
   }
 
-  /// Takes numbers away as long as one is alone in a cell; returns how many that were.
+  /// Takes numbers away as long as one is alone in a cell; returns how many that were. What is taken away leads to the next one,
+  /// so that each step waits for the one before: two such chains take turns, each on its half of the cells at first, and one
+  /// waits while the other works.
   private func peel(_ shape: FuseShape) -> Int {
-    let (sums, counts, alone) = unsafe (sums, counts, alone)
-    let (peeled, turns) = unsafe (peeled, turns)
-    var waiting = 0
-    for cell in 0..<shape.cells {
-      unsafe alone[waiting] = UInt32(truncatingIfNeeded: cell)
-      waiting &+= unsafe counts[cell] &>> 2 == 1 ? 1 : 0
-    }
+    var chains = (PeelChain(self, shape, place: 0, step: 1), PeelChain(self, shape, place: shape.cells + 1, step: -1))
+    chains.0.start(0..<shape.cells / 2)
+    chains.1.start(shape.cells / 2..<shape.cells)
     var count = 0
-    while waiting > 0 {
-      waiting &-= 1
-      let cell = unsafe Int(truncatingIfNeeded: alone[waiting])
+    while chains.0.goesOn, chains.1.goesOn {
+      chains.0.take(&count)
+      chains.1.take(&count)
+    }
+    while chains.0.goesOn { chains.0.take(&count) }
+    while chains.1.goesOn { chains.1.take(&count) }
+    return count
+  }
+
+  /// One chain of numbers that are taken away, with the stack of cells that it goes on with.
+  @safe private struct PeelChain {
+    private let sums: UnsafeMutablePointer<UInt64>
+    private let counts: UnsafeMutablePointer<UInt8>
+    private let alone: UnsafeMutablePointer<UInt32>
+    private let peeled: UnsafeMutablePointer<UInt64>
+    private let turns: UnsafeMutablePointer<UInt8>
+    private let shape: FuseShape
+    private let bottom: Int
+    private let step: Int
+    /// The first free place of the stack.
+    private var place: Int
+
+    @inline(__always)
+    init(_ builder: FuseBuilder, _ shape: FuseShape, place: Int, step: Int) {
+      unsafe (sums, counts, alone) = (builder.sums, builder.counts, builder.alone)
+      unsafe (peeled, turns) = (builder.peeled, builder.turns)
+      self.shape = shape
+      (bottom, self.place, self.step) = (place, place, step)
+    }
+
+    @inline(__always) var goesOn: Bool { place != bottom }
+
+    /// Puts those of `cells` on the stack that have one number.
+    @inline(__always)
+    mutating func start(_ cells: Range<Int>) {
+      for cell in cells { put(cell, unsafe counts[cell], if: 1) }
+    }
+
+    /// Puts a cell on the stack, or leaves it where `count` does not say that it has `wanted` numbers. By arithmetic: a branch on
+    /// it would be guessed wrong as often as not.
+    @inline(__always)
+    private mutating func put(_ cell: Int, _ count: UInt8, if wanted: UInt64) {
+      unsafe alone[place] = UInt32(truncatingIfNeeded: cell)
+      let difference = UInt64(truncatingIfNeeded: count &>> 2) ^ wanted
+      place &+= step & (Int(truncatingIfNeeded: difference &- 1) &>> 63)
+    }
+
+    /// Takes the number of the uppermost cell away, if it still has one.
+    @inline(__always)
+    mutating func take(_ count: inout Int) {
+      place &-= step
+      let cell = unsafe Int(truncatingIfNeeded: alone[place])
       // It may have lost its number since.
-      guard unsafe counts[cell] &>> 2 == 1 else { continue }
+      guard unsafe counts[cell] &>> 2 == 1 else { return }
       let number = unsafe sums[cell]
       let turn = unsafe counts[cell] & 3
       unsafe peeled[count] = number
       unsafe turns[count] = turn
       count &+= 1
       let (one, other) = shape.others(number, turn)
-      unsafe alone[waiting] = UInt32(truncatingIfNeeded: one)
-      waiting &+= unsafe counts[one] &>> 2 == 2 ? 1 : 0
-      unsafe counts[one] = (counts[one] &- 4) ^ (turn == 2 ? 0 : turn &+ 1)
+      put(one, unsafe counts[one], if: 2)
+      unsafe counts[one] = (counts[one] &- 4) ^ FuseShape.next(turn)
       unsafe sums[one] ^= number
-      unsafe alone[waiting] = UInt32(truncatingIfNeeded: other)
-      waiting &+= unsafe counts[other] &>> 2 == 2 ? 1 : 0
-      unsafe counts[other] = (counts[other] &- 4) ^ (turn == 0 ? 2 : turn &- 1)
+      put(other, unsafe counts[other], if: 2)
+      unsafe counts[other] = (counts[other] &- 4) ^ FuseShape.previous(turn)
       unsafe sums[other] ^= number
     }
-    return count
   }
 
   /// Gives each number its byte, the last one peeled first.
@@ -159,7 +203,7 @@ package struct FuseShape: Equatable, Sendable {
       let (a, b, c) = shape.places(number)
       // Its own cell is still zero.
       let mark = unsafe FuseShape.mark(number) ^ cells[a] ^ cells[b] ^ cells[c]
-      unsafe cells[turn == 0 ? a : turn == 1 ? b : c] = mark
+      unsafe cells[FuseShape.pick(turn, a, b, c)] = mark
     }
   }
 }
@@ -168,6 +212,18 @@ extension FuseShape {
   /// The cells of a number behind and before the one of this turn, in a ring.
   @inline(__always) fileprivate func others(_ x: UInt64, _ turn: UInt8) -> (Int, Int) {
     let (a, b, c) = places(x)
-    return (turn == 0 ? b : turn == 1 ? c : a, turn == 0 ? c : turn == 1 ? a : b)
+    return (Self.pick(FuseShape.next(turn), a, b, c), Self.pick(FuseShape.previous(turn), a, b, c))
   }
+
+  /// That of the three cells which has this turn, by arithmetic: turns are as good as random, and a branch on them is guessed
+  /// wrong every second time.
+  @inline(__always) fileprivate static func pick(_ turn: UInt8, _ a: Int, _ b: Int, _ c: Int) -> Int {
+    let turn = Int(truncatingIfNeeded: turn)
+    let (isFirst, isThird) = ((turn &- 1) &>> 63, 0 &- (turn &>> 1))
+    return a & isFirst | c & isThird | b & ~(isFirst | isThird)
+  }
+
+  /// The turns of these two: 1 2 0, and 2 0 1, two bits each.
+  @inline(__always) fileprivate static func next(_ turn: UInt8) -> UInt8 { 0b00_10_01 &>> (2 &* turn) & 3 }
+  @inline(__always) fileprivate static func previous(_ turn: UInt8) -> UInt8 { 0b01_00_10 &>> (2 &* turn) & 3 }
 }

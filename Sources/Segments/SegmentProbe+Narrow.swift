@@ -9,41 +9,60 @@ import Clicks
 // The keys come in the order of the rows, so each group's filter is read once, and lies in the cache while it is asked.
 
 extension SegmentProbe {
-  /// Adds those of `keys` to `left` that may be among the rows, marked or not. The keys come in the order of
-  /// `SegmentKey.precedes`, and stay in it. Throws `FormatError` where a filter is damaged, `SystemError` where the disk does not
-  /// answer.
-  package func narrow(_ keys: [SegmentKey], into left: inout [SegmentKey]) throws {
-    guard let filter = segment.filter else { return left.append(contentsOf: keys) }
+  /// Makes `left` those of `keys` that may be among the rows, marked or not, in the same order. It has room for all. Throws
+  /// `FormatError` where a filter is damaged, `SystemError` where the disk does not answer.
+  package func narrow(_ keys: SegmentKeys, to left: SegmentKeys) throws {
+    left.removeAll()
+    guard let filter = segment.filter else {
+      for i in 0..<keys.count { left.append(keys, i) }
+      return
+    }
     var next = 0
     var group = 0
     while next < keys.count {
-      group = filter.group(of: keys[next].impression.high, from: group)
+      group = filter.group(of: unsafe keys.high[next], from: group)
       // Rows with the high half of the next group's first may stand on both sides.
       let border = group + 1 < filter.fences.count ? filter.fences[group + 1] : nil
-      var end = next + 1
-      while end < keys.count, border.map({ keys[end].impression.high <= $0 }) ?? true { end += 1 }
+      let end = border.map { keys.end(from: next, through: $0) } ?? keys.count
       let own = filter.groups[group]
       let bytes = own.attempt == IDFilter.none ? 0 : own.shape.cells
       try unsafe segment.file.withBytes(of: filter.section, own.offset..<(own.offset + bytes)) { cells in
-        for key in keys[next..<end] where unsafe mayHold(key, own, border, cells) { left.append(key) }
+        unsafe pass(keys, next..<end, own, border, cells, to: left)
       }
       next = end
     }
   }
 
-  private func mayHold(
-    _ key: SegmentKey, _ group: IDFilter.Group, _ border: UInt64?, _ cells: UnsafeRawBufferPointer
-  ) -> Bool {
-    if key.impression.high == border { return true }
-    if let time = key.impression.timeInBits {
-      if segment.summary.mintingTimes?.contains(time) ?? false { return true }
-      if segment.isFirstVersion { return false }
+  /// Adds those of the keys `range` that may be in a group.
+  private func pass(
+    _ keys: SegmentKeys, _ range: Range<Int>, _ group: IDFilter.Group, _ border: UInt64?,
+    _ cells: UnsafeRawBufferPointer, to left: SegmentKeys
+  ) {
+    let (shape, attempt) = (group.shape, group.attempt)
+    let isEmpty = shape.starts == 0
+    let minting = segment.summary.mintingTimes
+    for i in range {
+      let id = unsafe ImpressionID(high: keys.high[i], low: keys.low[i])
+      if id.high == border {
+        left.append(keys, i)
+        continue
+      }
+      if let time = id.timeInBits {
+        if minting?.contains(time) ?? false {
+          left.append(keys, i)
+          continue
+        }
+        if segment.isFirstVersion { continue }
+      }
+      if isEmpty { continue }
+      if attempt == IDFilter.none {
+        left.append(keys, i)
+        continue
+      }
+      let number = IDFilter.number(unsafe keys.number[i], attempt: attempt)
+      let (a, b, c) = shape.places(number)
+      if unsafe cells[a] ^ cells[b] ^ cells[c] == FuseShape.mark(number) { left.append(keys, i) }
     }
-    if group.shape.starts == 0 { return false }
-    if group.attempt == IDFilter.none { return true }
-    let number = IDFilter.number(key.number, attempt: group.attempt)
-    let (a, b, c) = group.shape.places(number)
-    return unsafe cells[a] ^ cells[b] ^ cells[c] == FuseShape.mark(number)
   }
 }
 
