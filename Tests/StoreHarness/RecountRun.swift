@@ -44,6 +44,7 @@ class RecountRun {
     options.rawRetention = chance.pick([6 * 3_600_000, 30 * 86_400_000])
     options.runTiers = chance.pick([[1_440], [2, 6, 60, 1_440, 2_880]])
     options.recountInterval = chance.pick([0, 600_000])
+    options.recountRepeats = chance.pick([1, 3, 1 << 19])
     return options
   }
 

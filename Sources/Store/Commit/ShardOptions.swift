@@ -59,6 +59,8 @@ package struct ShardOptions: Sendable {
   package var mergeThreads: Int?
   /// Changes of rows that one record of a recount carries, about.
   package var recountChunk = 1 << 18
+  /// Repeats found by a recount that wait in memory for their rows; more wait in a file. 32 bytes each.
+  package var recountRepeats = 1 << 19
   /// Raw clicks are kept this long after they were received.
   package var rawRetention: Int64 = 7 * 86_400_000
   /// Minute rows are kept this long; hours and days for ever.

@@ -39,43 +39,28 @@ extension ShardEdit {
   }
 
   /// Writes a patch: each row's value on disk with its change. `fill` gives the changes, sorted by code and bucket, each key
-  /// once and inside `window`; those of one code are held in memory.
+  /// once and inside `window`. Rows whose change does not say what they have are looked up in `table`.
   func writePatch(
     _ key: RunTableKey, to table: RunTable, window: Range<Int64>, position: UInt64,
     fill: ((RunChange) throws -> Void) throws -> Void
   ) throws {
     var totals = [Int64](repeating: 0, count: window.count)
-    var held: [RunChange] = []
     let rows = TableLookup(table)
     try writeRun(key, .patch, window: window, position: position, totals: { totals }) { writer in
-      func flush() throws {
-        guard let first = held.first, let last = held.last else { return }
-        let present = try rows.series(of: first.code, in: first.bucket..<(last.bucket + 1))
-        var at = 0
-        for change in held {
-          while at < present.count, present[at].bucket < change.bucket { at += 1 }
-          var value: Int64 = 0
-          if at < present.count, present[at].bucket == change.bucket, !sabotaged(.lateRowsAsChanges) {
-            value = Int64(present[at].count)
-          }
-          value += change.change
-          // Only where a row is damaged: it holds less than the clicks that are taken away from it.
-          guard value >= 0 else {
-            throw FormatError(
-              file: core.directory, offset: 0,
-              reason: "ad code \(change.code), bucket \(change.bucket) of \(key.bucketSeconds) s: a change of "
-                + "\(change.change) clicks leaves \(value)")
-          }
-          try writer.add(code: change.code, bucket: change.bucket, value: UInt64(value))
-          totals[Int(change.bucket - window.lowerBound)] += change.change
-        }
-        held.removeAll(keepingCapacity: true)
-      }
       try fill { change in
-        if let first = held.first, first.code != change.code { try flush() }
-        held.append(change)
+        var value = Int64(try change.present ?? rows.count(of: change.code, at: change.bucket))
+        if sabotaged(.lateRowsAsChanges) { value = 0 }
+        value += change.change
+        // Only where a row is damaged: it holds less than the clicks that are taken away from it.
+        guard value >= 0 else {
+          throw FormatError(
+            file: core.directory, offset: 0,
+            reason: "ad code \(change.code), bucket \(change.bucket) of \(key.bucketSeconds) s: a change of "
+              + "\(change.change) clicks leaves \(value)")
+        }
+        try writer.add(code: change.code, bucket: change.bucket, value: UInt64(value))
+        totals[Int(change.bucket - window.lowerBound)] += change.change
       }
-      try flush()
     }
   }
 

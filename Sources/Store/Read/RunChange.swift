@@ -8,11 +8,14 @@ package struct RunChange: Equatable, Sendable {
   package var code: UInt32
   package var bucket: Int64
   package var change: Int64
+  /// What the row has on disk, where whoever changes it has read it; nil: it is looked up.
+  package var present: UInt64?
 
-  package init(code: UInt32, bucket: Int64, change: Int64) {
+  package init(code: UInt32, bucket: Int64, change: Int64, present: UInt64? = nil) {
     self.code = code
     self.bucket = bucket
     self.change = change
+    self.present = present
   }
 
   /// Clicks per minute as changes of wider buckets; rows are sorted by code and minute, and so are the changes.

@@ -21,6 +21,26 @@ final class TableLookup {
     }
   }
 
+  /// The row of one ad in one bucket; 0 where there is none.
+  func count(of code: UInt32, at bucket: Int64) throws -> UInt64 {
+    // The newest patch that has the row, else the base (K4).
+    for run in table.patches.reversed() where run.window.contains(bucket) {
+      if let count = try count(in: run, code, bucket) { return count }
+    }
+    return try table.bases(in: bucket..<(bucket + 1)).first.flatMap { try count(in: $0, code, bucket) } ?? 0
+  }
+
+  private func count(in run: Run, _ code: UInt32, _ bucket: Int64) throws -> UInt64? {
+    var count: UInt64?
+    let buckets = bucket..<(bucket + 1)
+    if let lookup = lookup(run) {
+      try lookup.series(of: code, buckets: buckets) { _, value, _ in count = value }
+    } else {
+      try run.series(of: code, buckets: buckets) { _, value, _ in count = value }
+    }
+    return count
+  }
+
   private func lookup(_ run: Run) -> RunLookup? {
     let number = run.file.reference.number
     if let known = lookups[number] { return known }

@@ -97,13 +97,12 @@ package struct ExpectedRows {
     var repeats = repeats[...]
     var credits = credits[...]
     while let key = try keys.next() {
-      let range = key.bucket..<(key.bucket + 1)
       var clicks = RowCount(code: key.code, bucket: key.bucket, count: 0)
-      clicks.count = try base.series(of: key.code, in: range).first?.count ?? 0
+      clicks.count = try base.count(of: key.code, at: key.bucket)
       for cursor in sums { clicks.count += try cursor.clicks(of: key.code, minute: key.bucket) }
       repeats = repeats.drop { RowCount.precedes($0, key) }
       if let less = repeats.first, !RowCount.precedes(key, less) { clicks = try clicks.less(less, file: file) }
-      var present = Int64(clamping: try table.series(of: key.code, in: range).first?.count ?? 0)
+      var present = Int64(clamping: try table.count(of: key.code, at: key.bucket))
       credits = credits.drop { ($0.code, $0.bucket) < (key.code, key.bucket) }
       if let credit = credits.first, (credit.code, credit.bucket) == (key.code, key.bucket) { present += credit.change }
       try row(key, UInt64(max(0, present)), clicks.count)

@@ -31,8 +31,8 @@ struct MergedSegments {
 
 /// What the raw clicks came to.
 struct RawRecount {
-  /// Repeats that no run has recorded and no segment had marked, by row and position.
-  private(set) var new: [RepeatMark] = []
+  /// Repeats that no run has recorded and no segment had marked.
+  let new: FoundRepeats
   /// Clicks that were read.
   private(set) var rawClicks: UInt64 = 0
   /// The version's segments, those that were merged in the place of their inputs.
@@ -46,7 +46,10 @@ struct RawRecount {
   /// Counts of segments that were counted from their rows and not merged; nil: sums say it.
   private var counted: (merge: RecountMerge, positions: Range<UInt64>)?
 
-  private init(_ version: Version) { segments = version.segments }
+  private init(_ version: Version, _ new: FoundRepeats) {
+    segments = version.segments
+    self.new = new
+  }
 
   /// Goes through `inputs` at the recount's position. `edit` gets the segments that new ones become; nil: none are merged.
   static func run(
@@ -54,7 +57,8 @@ struct RawRecount {
     isDeep: Bool, _ settings: RecountSettings, merging edit: ShardEdit?, _ context: MaintenanceContext
   ) throws -> RawRecount {
     let recorded = try version.recordedRepeats(in: state.retired..<target.position)
-    var found = RawRecount(version)
+    var found = RawRecount(
+      version, FoundRepeats(settings.files, in: settings.temporary, limit: context.core.options.recountRepeats))
     /// Clicks marked in what is merged are in no sum; others are taken away row by row.
     var marks: [RepeatMark] = []
     var alone: [UInt64] = []
@@ -74,7 +78,7 @@ struct RawRecount {
       ) { mark in
         if mark.earlier == .gone { alone.append(mark.position) }
         guard mark.origin == .found else { return }
-        found.new.append(mark)
+        try found.new.add(FoundRepeat(mark))
         if target == nil { marks.append(mark) }
       }
       found.rawClicks += merge.summary.rows
@@ -95,7 +99,7 @@ struct RawRecount {
       found.replace(group, by: edit!)
     }
     if isDeep, inputs.count == version.segments.count { found.proof = RepeatProof(alone, version, state) }
-    found.new.sort { ($0.code, $0.minute, $0.position) < ($1.code, $1.minute, $1.position) }
+    found.new.end()
     let gone = found.counted?.positions
     let still = recorded.filter { repeats in
       !(found.merged?.positions.contains(repeats.position) ?? false) && !(gone?.contains(repeats.position) ?? false)

@@ -1,6 +1,6 @@
 import Clicks
 import Corrections
-import Reconciliation
+import Runs
 import Segments
 
 // What a recount has found and not written yet: one chunk.
@@ -15,9 +15,12 @@ struct RecountBooks {
   var report: RecountReport
   /// Rows are read from it and not from the newest version: a sabotage.
   var pinned: Version?
-  /// Repeats of the pass that are new, by row and position; those of a row are recorded with its change.
-  var repeatsFound: [RepeatMark] = [] { didSet { next = 0 } }
-  private var next = 0
+  /// The runs of the version whose rows are compared, and those that chunks have written since.
+  private var readRuns: Set<UInt64>
+  /// Repeats of the pass that are new; those of a row are recorded with its change.
+  var repeatsFound: FoundRepeats.Walk?
+  /// Those of the row at hand.
+  private var ofRow: [FoundRepeat] = []
 
   private(set) var corrections: [Correction] = []
   private(set) var repeats: [RecordedRepeat] = []
@@ -32,50 +35,57 @@ struct RecountBooks {
   private var count = 0
 
   init(
-    run: CorrectionRun, limit: Int, isDry: Bool, sealed: SealedMonths, segments: [Segment], report: RecountReport
+    run: CorrectionRun, limit: Int, isDry: Bool, sealed: SealedMonths, reading version: Version, report: RecountReport
   ) {
     self.sealed = sealed
-    ends = segments.map(\.summary.positions.upperBound)
+    ends = version.segments.map(\.summary.positions.upperBound)
+    readRuns = Set(version.rollUpRuns)
     self.run = run
     self.limit = limit
     self.isDry = isDry
     self.report = report
   }
 
+  /// Whether the rows that `version` has are those that were compared, but for what chunks have changed since: no row twice.
+  func isAsRead(_ version: Version) -> Bool { readRuns.isSuperset(of: version.rollUpRuns) }
+
+  /// A chunk has written these runs.
+  mutating func wrote(_ runs: [Run]) { for run in runs { readRuns.insert(run.file.reference.number) } }
+
   var isEmpty: Bool { count == 0 }
   var isFull: Bool { count >= limit }
 
   /// A row was compared; rows of one pass come in order.
-  mutating func add(_ key: RowCount, stored: UInt64, due: UInt64) {
-    while next < repeatsFound.count, RowCount.precedes(repeatsFound[next].row, key) { addUnseen() }
+  mutating func add(_ key: RowCount, stored: UInt64, due: UInt64) throws {
+    while let found = repeatsFound?.next, found.precedes(key) { try addUnseen(found) }
     report.rows += 1
     report.clicks += due
-    record(key, stored: stored, due: due, takeRepeats(of: key))
+    try record(key, stored: stored, due: due)
   }
 
   /// The rows of a pass are through: repeats that are left belong to rows that neither side has.
-  mutating func finishPass() { while next < repeatsFound.count { addUnseen() } }
+  mutating func finishPass() throws { while let found = repeatsFound?.next { try addUnseen(found) } }
 
   /// A row whose clicks are all repeats, and that was missing already.
-  private mutating func addUnseen() {
-    let key = repeatsFound[next].row
-    record(key, stored: 0, due: 0, takeRepeats(of: key))
+  private mutating func addUnseen(_ found: FoundRepeat) throws {
+    try record(RowCount(code: found.code, bucket: found.minute, count: 0), stored: 0, due: 0)
   }
 
-  /// The new repeats of a row, which come next.
-  private mutating func takeRepeats(of key: RowCount) -> ArraySlice<RepeatMark> {
-    let start = next
-    while next < repeatsFound.count, repeatsFound[next].code == key.code,
-      repeatsFound[next].minute.index == key.bucket
-    { next += 1 }
-    return repeatsFound[start..<next]
+  /// The new repeats of a row come next.
+  private mutating func takeRepeats(of key: RowCount) throws {
+    ofRow.removeAll(keepingCapacity: true)
+    while let found = repeatsFound?.next, found.isOf(key) {
+      ofRow.append(found)
+      try repeatsFound!.advance()
+    }
   }
 
-  private mutating func record(_ key: RowCount, stored: UInt64, due: UInt64, _ found: ArraySlice<RepeatMark>) {
-    guard stored != due || !found.isEmpty else { return }
+  private mutating func record(_ key: RowCount, stored: UInt64, due: UInt64) throws {
+    try takeRepeats(of: key)
+    guard stored != due || !ofRow.isEmpty else { return }
     // First what is no repeat, then the repeats: neither is ever below zero.
     let isCredit = sealed.contains(minute: key.bucket)
-    let before = due + UInt64(found.count)
+    let before = due + UInt64(ofRow.count)
     var stored = stored
     if isCredit {
       let month = Month(containing: Minute(index: key.bucket))
@@ -83,7 +93,7 @@ struct RecountBooks {
       case .asSealed: break
       // The row is what was sealed, now or by an earlier chunk.
       case .damaged: stored = before
-      case .unknown: return report.leave(month, repeats: found.count)
+      case .unknown: return report.leave(month, repeats: ofRow.count)
       }
     }
     if stored != before {
@@ -91,22 +101,24 @@ struct RecountBooks {
       note(key, 60, stored, before, reason, isCredit: isCredit)
     }
     if before != due { note(key, 60, before, due, .lateRepeat, isCredit: isCredit) }
-    report.repeats += UInt64(found.count)
+    report.repeats += UInt64(ofRow.count)
     guard !isDry else { return }
-    repeats += found.map {
-      RecordedRepeat(position: $0.position, code: $0.code, minute: $0.minute.index, run: run.number)
+    for found in ofRow {
+      repeats.append(
+        RecordedRepeat(position: found.position, code: found.code, minute: found.minute, run: run.number))
+      noteEarlierCopy(of: found)
     }
-    for mark in found { noteEarlierCopy(of: mark) }
-    count += 1 + found.count
+    count += 1 + ofRow.count
     guard !isCredit else { return }
     minuteChanges[Day(ofMinute: key.bucket).index, default: []].append(
-      RunChange(code: key.code, bucket: key.bucket, change: Int64(bitPattern: due &- stored)))
+      RunChange(
+        code: key.code, bucket: key.bucket, change: Int64(bitPattern: due &- stored), present: stored))
   }
 
   /// In which segment the latest earlier copy is. That of its own retires with the repeat, and is of no interest.
-  private mutating func noteEarlierCopy(of mark: RepeatMark) {
-    guard case .at(let copy) = mark.earlier else { return }
-    earlierCopies.add(1, of: end(of: mark.position), in: end(of: copy))
+  private mutating func noteEarlierCopy(of found: FoundRepeat) {
+    guard found.earlier > 0 else { return }
+    earlierCopies.add(1, of: end(of: found.position), in: end(of: found.earlier - 1))
   }
 
   /// Where the segment ends that has `position`.
@@ -175,7 +187,9 @@ struct RecountBooks {
   }
 }
 
-extension RepeatMark {
-  /// The key of the row that counted it.
-  fileprivate var row: RowCount { RowCount(code: code, bucket: minute.index, count: 0) }
+extension Version {
+  /// The numbers of the runs of minutes, hours and days.
+  fileprivate var rollUpRuns: [UInt64] {
+    [RunTableKey.minutes, .hours, .days].flatMap { table($0).runs.map(\.file.reference.number) }
+  }
 }

@@ -65,13 +65,13 @@ struct RecountTable {
       merging: isWhole && !minutes.isEmpty ? edit : nil, writer.context)
     books.report.rawClicks = found.rawClicks
     books.report.proof = found.proof
-    for new in found.new { try writer.check(sealed: new.minute.index, seals, pacer, &books) }
-    books.repeatsFound = found.new.filter { stream.contains($0.minute.index) }
+    for day in found.new.days.sorted() { try writer.check(sealed: day * 1_440, seals, pacer, &books) }
+    books.repeatsFound = try found.new.walk(in: stream)
     /// A row of the table beside what is due.
     func row(_ key: RowCount, _ stored: UInt64, _ due: UInt64, _ books: inout RecountBooks) throws {
       try pacer.row()
       if stored != due { try writer.check(sealed: key.bucket, seals, pacer, &books) }
-      books.add(key, stored: stored, due: due)
+      try books.add(key, stored: stored, due: due)
       if books.isFull, !books.isDry { try writer.write(&books) }
     }
     let expected = ExpectedRows(
@@ -82,14 +82,14 @@ struct RecountTable {
     let present = try fresh.present { rows in try rollUps?.add(rows) }
     try RowStream.compare(present, fresh.clicks(of: found.counts(in: stream))) { try row($0, $1, $2, &books) }
     try rollUps?.finish()
-    books.finishPass()
+    try books.finishPass()
     if case .changes = scope, state.recounted.through > minutes.lowerBound {
       let late = minutes.lowerBound..<min(state.recounted.through, minutes.upperBound)
-      books.repeatsFound = found.new.filter { late.contains($0.minute.index) }
+      books.repeatsFound = try found.new.walk(in: late)
       // The rows that clicks of unsettled segments count in.
       let keys = try RowStream.sum(unsettled.filter { $0.overlaps(late) }.map { RowStream($0) }).limited(to: late)
       try expected.limited(to: late).compare(at: keys, found.segments) { try row($0, $1, $2, &books) }
-      books.finishPass()
+      try books.finishPass()
     }
     return found.merged
   }

@@ -10,9 +10,14 @@ import Segments
 /// Writes the chunks of one recount.
 struct RecountWriter {
   let context: MaintenanceContext
+  /// What is known of hour and day rows, where all minute rows go by.
+  private let rollUps: RollUpSums?
   var core: ShardCore { context.core }
 
-  init(_ context: MaintenanceContext) { self.context = context }
+  init(_ context: MaintenanceContext, _ rollUps: RollUpSums? = nil) {
+    self.context = context
+    self.rollUps = rollUps
+  }
 
   /// Moves the mark alone.
   func move(to mark: RecountMark, run: UInt64) throws {
@@ -61,6 +66,7 @@ struct RecountWriter {
     if isCompared {
       changes.append(.compared(throughFile: max(state.lastFile, edit.files.last?.reference.number ?? 0)))
     }
+    books.wrote(edit.added.runs.map(\.1))
     try edit.install(
       removing: inputs.map { StoreFile(kind: .segment, reference: $0.file.reference) }, closing: inputs.map(\.file),
       mark: mark, changes)
@@ -71,14 +77,19 @@ struct RecountWriter {
     _ books: inout RecountBooks, _ version: Version, _ state: ManifestState, _ edit: ShardEdit
   ) throws {
     let position = books.run.position
+    let isAsRead = books.isAsRead(version)
     var wide: [RunTableKey: [Int64: [RunChange]]] = [:]
     for (key, changes) in books.wideChanges { wide[key] = changes }
     for day in books.minuteChanges.keys.sorted() {
-      let changes = books.minuteChanges[day]!
+      var changes = books.minuteChanges[day]!
+      // Late clicks have come meanwhile: rows may have become others.
+      if !isAsRead { for i in changes.indices { changes[i].present = nil } }
       try writeChanges(changes, .minutes, version, position, edit)
       guard day < state.rolledUp, !sabotaged(.recountForgetsRollUps) else { continue }
       for key in [RunTableKey.hours, .days] {
-        let more = try RollUpChange.follow(changes, key, version, &books)
+        let more = try RollUpChange.follow(changes, key, version, &books) { code, bucket in
+          isAsRead && rollUps?.isRight(key, code: code, bucket: bucket) ?? false
+        }
         wide[key, default: [:]][day, default: []] += more
       }
     }

@@ -25,6 +25,8 @@ final class RollUpSums {
     /// The minutes of the open bucket.
     var openMinutes: Range<Int64> = 0..<0
     var right: UInt64 = 0
+    /// The code of the last row that was right, and so were all before it; −1: none.
+    var lastRight: Int64 = -1
 
     /// Adds minute rows; false where a sum was not the next row.
     mutating func add(_ narrow: [RowCount]) throws -> Bool {
@@ -46,7 +48,9 @@ final class RollUpSums {
     mutating func close() throws -> Bool {
       guard open.count > 0 else { return true }
       right += 1
-      return try rows.next() == open
+      guard try rows.next() == open else { return false }
+      lastRight = Int64(open.code)
+      return true
     }
   }
 
@@ -65,6 +69,13 @@ final class RollUpSums {
       areRight = try width.add(rows)
       widths[i] = width
     }
+  }
+
+  /// Whether the row of an ad in this bucket of `key` is known to be the sum of its minutes, as those are that went by.
+  func isRight(_ key: RunTableKey, code: UInt32, bucket: Int64) -> Bool {
+    let minutes = Int64(key.bucketSeconds) / 60
+    guard areRight, let width = widths.first(where: { $0.minutes == minutes }) else { return false }
+    return width.buckets.contains(bucket) && Int64(code) < width.lastRight
   }
 
   /// There are no more minute rows.

@@ -62,21 +62,20 @@ struct ShardRecount {
       core.live.endRecount()
       context.recountUnderWay = 0
     }
-    let writer = RecountWriter(context)
+    let version = core.live.version
+    let table = RecountTable(version, state, target: target, scope: scope)
+    let rollUps = scope == .changes ? nil : try RollUpSums(version, in: table.minutes, rolledUp: state.rolledUp)
+    let writer = RecountWriter(context, rollUps)
     var books = RecountBooks(
       run: CorrectionRun(number: run, position: target.position, time: core.clock.now()),
       limit: core.options.recountChunk, isDry: isDry,
-      sealed: SealedMonths(sabotaged(.patchSealedRows) ? [] : state.seals), segments: core.live.version.segments,
+      sealed: SealedMonths(sabotaged(.patchSealedRows) ? [] : state.seals), reading: version,
       report: RecountReport(mark: target))
     if sabotaged(.markWithoutRows), !isDry { try writer.move(to: target, run: books.run.number) }
-    let version = core.live.version
     if sabotaged(.recountAbsolute) { books.pinned = version }
-    let table = RecountTable(version, state, target: target, scope: scope)
     let seals = SealCheck(version: version, state: state, directory: core.directory, live: core.live)
     // Checkpoints may come between: the edit has merged segments from the beginning, and is installed last.
     try ShardEdit.perform(context, yields: true) { edit in
-      let rollUps =
-        scope == .changes ? nil : try RollUpSums(version, in: table.minutes, rolledUp: state.rolledUp)
       let merged = try table.compare(
         to: writer, context.mergeSettings(pacer), seals, pacer, merging: isDry ? nil : edit, rollUps, &books)
       if let rollUps, rollUps.areRight {
