@@ -273,6 +273,11 @@ void tally_slice(uint64_t nanoseconds) {
 
 void tally_nice(int value) { setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), value); }
 
+void tally_idle(void) {
+  struct sched_param parameters = {0};
+  sched_setscheduler(0, SCHED_IDLE, &parameters);
+}
+
 int64_t tally_raise_descriptor_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;

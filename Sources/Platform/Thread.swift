@@ -46,6 +46,11 @@ package final class Thread: Sendable {
   /// Makes the calling thread give way to all others: nice 10 unless another value is given, of this thread alone.
   package static func giveWay(nice: Int32 = 10) { tally_nice(nice) }
 
+  /// Lets the calling thread run only where no other one wants to: in Linux's class SCHED_IDLE, for as long as it lives, since
+  /// without privileges there is no way back. Whoever waits for a lock that such a thread holds waits for everybody else:
+  /// it must hold none that a thread of another class takes but for a moment.
+  package static func runWhenIdle() { tally_idle() }
+
   /// Lets the calling thread run soon when it wakes, for a short time: what answers clicks. Since 6.12 Linux lets a thread that
   /// asked for a short slice take the processor from one with a longer slice at once, where otherwise it waits up to
   /// 3 ms for the other's turn to end; its share of the time stays the same. No effect where the kernel cannot do it.

@@ -9,12 +9,18 @@ import Synchronization
 //                                              ├─▶ encoding ─▶┤
 //     calling thread                           ┘              └─▶ ready ─▶ take, in the order of the merge ─▶ free
 //
-// Without a merged segment, and where it is written page by page, nothing is encoded and a filled batch is ready. Whatever fails on one side ends the other; the
-// error comes out on the calling thread.
+// Without a merged segment, and where it is written page by page, nothing is encoded and a filled batch is ready. Whatever fails
+// on one side ends the other; the error comes out on the calling thread.
+//
+// Beside clicks the merging thread works only where nobody else wants the processor, and the calling one, which is not of that
+// class and may hold locks, leaves all that is between `fill` and `take` to it. While it waits, which may take long, it lets pass
+// what cannot wait.
 
 enum RecountPipeline {
   /// Enough that one thread can encode some while the other fills or takes others.
   private static let batches = 4
+  /// How long the calling thread waits for an idle one before it looks whether something else is to be done, ns.
+  private static let patience: Int64 = 20_000_000
 
   /// Hands all batches of `merger` to `take`, in order, on the calling thread. `rows` is how many rows there are. `encoders`:
   /// one for each thread, or none.
@@ -31,7 +37,8 @@ enum RecountPipeline {
       if settings.shouldStop() { throw RecountStopped() }
     }
     // A thread more is not worth its while for a few batches.
-    guard settings.threads > 1, rows > settings.rowsOfOneThread else {
+    let isIdle = settings.mergesWhenIdle
+    guard settings.threads > 1 || isIdle, rows > settings.rowsOfOneThread else {
       let batch = merger.batch(forGroups: !encoders.isEmpty)
       while try merger.fill(batch) {
         if let encoder = encoders.first { batch.encode(encoder) }
@@ -41,15 +48,17 @@ enum RecountPipeline {
     }
     let handoff = Handoff((0..<batches).map { _ in merger.batch(forGroups: !encoders.isEmpty) })
     let thread = try Thread("recount-merge") {
+      if isIdle { Thread.runWhenIdle() }
       do {
-        while let work = handoff.nextForMerger() {
-          switch work {
+        while true {
+          switch handoff.nextForMerger() {
           case .fill(let batch):
             if try merger.fill(batch) { handoff.add(batch, isReady: encoders.isEmpty) } else { handoff.end(nil) }
           case .encode(let batch):
-            batch.encode(encoders[1])
+            batch.encode(encoders.last!)
             handoff.makeReady(batch)
           case .take: preconditionFailure("batches are taken on the calling thread")
+          case .end: return
           }
         }
       } catch { handoff.end(error) }
@@ -58,8 +67,12 @@ enum RecountPipeline {
       handoff.stop()
       thread.join()
     }
-    while let work = try handoff.nextForTaker() {
-      switch work {
+    while true {
+      guard let next = try handoff.nextForTaker(encodes: !isIdle, nanoseconds: isIdle ? patience : -1) else {
+        if settings.shouldStop() { throw RecountStopped() }
+        continue
+      }
+      switch next {
       case .take(let batch):
         try settle(batch)
         handoff.makeFree(batch)
@@ -67,6 +80,7 @@ enum RecountPipeline {
         batch.encode(encoders[0])
         handoff.makeReady(batch)
       case .fill: preconditionFailure("batches are filled on the merging thread")
+      case .end: return
       }
     }
   }
@@ -79,6 +93,8 @@ private final class Handoff: Sendable {
     case fill(RowBatch)
     case encode(RowBatch)
     case take(RowBatch)
+    /// Nothing is left.
+    case end
   }
 
   private struct State {
@@ -102,39 +118,39 @@ private final class Handoff: Sendable {
 
   init(_ batches: [RowBatch]) { state = Mutex(State(free: batches)) }
 
-  /// The merging thread's next work, once there is some; nil where it is done.
-  func nextForMerger() -> Work? {
-    next { state in
-      if state.isStopped { return .some(nil) }
+  /// The merging thread's next work, once there is some.
+  func nextForMerger() -> Work {
+    next(nanoseconds: -1) { state in
+      if state.isStopped { return .end }
       // Filling first: nobody else can.
       if !state.hasEnded, let batch = state.free.popLast() { return .fill(batch) }
-      if let work = state.nextToEncode() { return work }
-      return state.hasEnded ? .some(nil) : nil
-    }
+      return state.nextToEncode() ?? (state.hasEnded ? .end : nil)
+    }!
   }
 
-  /// The calling thread's next work, once there is some; nil at the end. Throws what ended the other side.
-  func nextForTaker() throws -> Work? {
-    let work: Result<Work?, any Error> = next { state in
+  /// The calling thread's next work; nil where there is none for so long, less than 0 for ever. `encodes`: some may be encoding.
+  /// Throws what ended the other side.
+  func nextForTaker(encodes: Bool, nanoseconds: Int64) throws -> Work? {
+    let work: Result<Work, any Error>? = next(nanoseconds: nanoseconds) { state in
       if let failure = state.failure { return .failure(failure) }
       if let first = state.line.first, first.stage == .ready {
         state.line.removeFirst()
         return .success(.take(first))
       }
-      if let work = state.nextToEncode() { return .success(work) }
-      return state.hasEnded && state.line.isEmpty ? .success(nil) : nil
+      if encodes, let work = state.nextToEncode() { return .success(work) }
+      return state.hasEnded && state.line.isEmpty ? .success(.end) : nil
     }
-    return try work.get()
+    return try work?.get()
   }
 
   /// What `choose` finds, once it finds something.
-  private func next<T>(_ choose: (inout State) -> sending T?) -> T {
+  private func next<T>(nanoseconds: Int64, _ choose: (inout State) -> sending T?) -> T? {
     var chosen: T?
-    _ = bell.wait(nanoseconds: -1) {
+    _ = bell.wait(nanoseconds: nanoseconds) {
       chosen = state.withLock { choose(&$0) }
       return chosen != nil
     }
-    return chosen!
+    return chosen
   }
 
   /// A filled batch, the next one in the order of the merge.

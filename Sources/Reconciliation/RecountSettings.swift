@@ -11,6 +11,9 @@ package struct RecountSettings: Sendable {
   /// 1, or 2: one that reads, merges and marks, and the calling one, which counts and writes. Only the calling one uses
   /// `files` and calls back. Inputs of a few batches get one.
   package var threads: Int
+  /// Whether reading, merging, marking and encoding are left to a thread of the idle scheduling class, whatever `threads`: the
+  /// calling one counts and writes, and asks `shouldStop` as well while it waits. For those who work beside clicks.
+  package var mergesWhenIdle = false
   /// Asked every few ten thousand rows, on the calling thread; after true the recount throws `RecountStopped`.
   package var shouldStop: @Sendable () -> Bool
   /// Told how many of the rows have been read, every few ten thousand rows.

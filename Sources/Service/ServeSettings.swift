@@ -104,6 +104,7 @@ package struct ServeSettings: Sendable {
   private static let servingOptions: ShardOptions = {
     var options = ShardOptions()
     options.budget = .serving
+    options.mergesWhenIdle = true
     return options
   }()
 }

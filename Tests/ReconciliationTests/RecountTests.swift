@@ -76,13 +76,14 @@ import Testing
     let memory = chance.pick([16 << 10, 100 << 10, 4 << 20])
     let writes = !chance.oneIn(3)
     var first: [UInt8]?
-    for threads in [1, 2] {
+    for (threads, whenIdle) in Place.ways {
       var marks: [RepeatMark] = []
-      let remark = "\(seed) \(kind): \(one.parts.count) parts from \(one.start), \(memory) bytes, \(threads) threads"
+      let remark =
+        "\(seed) \(kind): \(one.parts.count) parts from \(one.start), \(memory) bytes, \(threads) threads, \(whenIdle)"
       do {
         let merge = try RecountMerge.run(
           one.request(into: writes ? one.place.target(900) : nil),
-          one.place.settings(memory: memory, threads: threads), marked: { marks.append($0) })
+          one.place.settings(memory: memory, threads: threads, whenIdle: whenIdle), marked: { marks.append($0) })
         let sealed = try merge.finish()
         let outcome = try Outcome(merge, marks)
         #expect(outcome.exact == due.exact, "\(remark)")
@@ -230,8 +231,8 @@ import Testing
     let sample = Sample(.random, count: 100_000, using: &chance)
     let place = try Place()
     let segment = try sample.seal(0..<100_000, number: 1, at: place, .read)
-    for threads in [1, 2] {
-      var settings = place.settings(memory: 100 << 10, threads: threads)
+    for (threads, whenIdle) in Place.ways {
+      var settings = place.settings(memory: 100 << 10, threads: threads, whenIdle: whenIdle)
       settings.shouldStop = { true }
       #expect(throws: RecountStopped()) {
         _ = try RecountMerge.run(
@@ -239,6 +240,28 @@ import Testing
       }
       #expect(place.leftOver == [])
     }
+  }
+
+  /// While a merging thread of the idle class gets no further, the calling one goes on asking whether to stop, and stops.
+  @Test func asksWhileAnIdleThreadWaits() throws {
+    var chance = Seeds.list(1)[0].generator
+    let sample = Sample(.random, count: 3_000, using: &chance)
+    let place = try Place()
+    _ = try sample.seal(0..<3_000, number: 1, at: place, .read)
+    let held = HeldFiles(place.files)
+    let segment = try Segment.open(held, place.target(1).path, access: .read)
+    held.isHeld.store(true, ordering: .sequentiallyConsistent)
+    var settings = place.settings(whenIdle: true)
+    let asked = Counter()
+    settings.shouldStop = {
+      guard asked.next() == 3 else { return false }
+      held.isHeld.store(false, ordering: .sequentiallyConsistent)
+      return true
+    }
+    #expect(throws: RecountStopped()) {
+      _ = try RecountMerge.run(MergeRequest([segment], markedBefore: Minute(index: .max)), settings)
+    }
+    #expect(asked.value == 3 && held.reads.value > 0)
   }
 
   /// Times so far apart that their minutes have no common count are refused, not counted wrongly.

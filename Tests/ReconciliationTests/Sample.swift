@@ -220,9 +220,13 @@ struct Place {
       number: UInt64(number), created: 1_750_000_000_000)
   }
 
-  func settings(memory: Int = 4 << 20, threads: Int = 1) -> RecountSettings {
+  /// On one thread, on two, and with one of the idle class.
+  static let ways = [(threads: 1, whenIdle: false), (threads: 2, whenIdle: false), (threads: 1, whenIdle: true)]
+
+  func settings(memory: Int = 4 << 20, threads: Int = 1, whenIdle: Bool = false) -> RecountSettings {
     var settings = RecountSettings(files: files, temporary: "/tmp", memory: memory, threads: threads)
     settings.rowsOfOneThread = 0
+    settings.mergesWhenIdle = whenIdle
     return settings
   }
 

@@ -48,12 +48,13 @@ class RecountRun {
     return options
   }
 
-  /// `threads` of a merge; nil: as ever.
+  /// `threads` of a merge, 0 for one of the idle class; nil: as ever.
   init(seed: UInt64, machine: SimulatedMachine? = nil, threads: Int? = nil) {
     chance = SeededGenerator(seed: seed)
     var options = Self.options(&chance)
     options.correctionFanIn = Self.correctionFanIn
-    options.mergeThreads = threads
+    options.mergeThreads = threads.map { max($0, 1) }
+    options.mergesWhenIdle = threads == 0
     self.options = options
     plants = seed % 2 == 0
     self.machine = machine ?? SimulatedMachine(seed: seed)

@@ -68,6 +68,8 @@ int64_t tally_raise_descriptor_limit(void);
 void tally_thread_name(const char *name);
 // Sets the nice value of the calling thread.
 void tally_nice(int value);
+/* Puts the calling thread into the idle scheduling class. */
+void tally_idle(void);
 // Asks for this slice of time for the calling thread, 0.1 to 100 ms; a kernel that knows of none goes on as it does.
 void tally_slice(uint64_t nanoseconds);
 

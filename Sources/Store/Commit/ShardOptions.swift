@@ -57,6 +57,8 @@ package struct ShardOptions: Sendable {
   package var recountPause = 4_096
   /// Threads of a merge of segments, however short it is; nil: two for a long one where the store has one shard, else one.
   package var mergeThreads: Int?
+  /// Whether recounts merge on a thread of the idle scheduling class: beside clicks.
+  package var mergesWhenIdle = false
   /// Changes of rows that one record of a recount carries, about.
   package var recountChunk = 1 << 18
   /// Repeats found by a recount that wait in memory for their rows; more wait in a file. 32 bytes each.

@@ -118,6 +118,7 @@ extension MaintenanceContext {
         do { try pacer.yield() } catch { return true }
         return false
       }, progress: { pacer.progress($0, $1) })
+    settings.mergesWhenIdle = core.options.mergesWhenIdle
     if let threads = core.options.mergeThreads { (settings.threads, settings.rowsOfOneThread) = (threads, 0) }
     return settings
   }
