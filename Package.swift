@@ -51,11 +51,12 @@ let modules: [(name: String, imports: [String])] = [
       "Minutes", "Store", "Shards", "Catalog", "Traffic", "Demo",
     ]
   ),
+  ("Dashboard", ["Bytes"]),
   (
     "Service",
     [
       "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Corrections",
-      "Minutes", "Reconciliation", "Store", "Shards", "Catalog", "Records", "Query",
+      "Minutes", "Reconciliation", "Store", "Shards", "Catalog", "Records", "Query", "Dashboard",
     ]
   ),
   (
@@ -72,7 +73,7 @@ let modules: [(name: String, imports: [String])] = [
 /// Each module has a test target of the same name with `Tests` appended; these see the simulated machine as well.
 /// The service is tested as a whole, with the browsers' links and the real process.
 let tests: [(name: String, imports: [String])] = modules.map {
-  let more = ["Service": ["Traffic", "Demo"], "Demo": ["ProcessHarness"]][$0.name] ?? []
+  let more = ["Service": ["Traffic", "Demo"], "Demo": ["ProcessHarness"], "Dashboard": ["Platform"]][$0.name] ?? []
   return ($0.name + "Tests", [$0.name] + $0.imports + more)
 }
 
@@ -95,7 +96,9 @@ let package = Package(
     + modules.map {
       .target(
         name: $0.name, dependencies: $0.imports.map { .init(stringLiteral: $0) },
-        path: $0.name == "Bench" ? "Benchmarks/Bench" : nil, swiftSettings: settings)
+        path: $0.name == "Bench" ? "Benchmarks/Bench" : nil,
+        // The page's files are in `DashboardFiles.swift`, which `embed` writes.
+        exclude: $0.name == "Dashboard" ? ["web", "embed"] : [], swiftSettings: settings)
     }
     + [
       .executableTarget(

@@ -35,7 +35,8 @@ import Testing
   }
 
   @Test func filesAreShortEnoughToRead() throws {
-    for (path, lines) in try sources(["Sources", "Tests", "Benchmarks"]) {
+    // What a script writes is read where the script reads it.
+    for (path, lines) in try sources(["Sources", "Tests", "Benchmarks"]) where !lines[0].hasPrefix("// Written by ") {
       #expect(lines.count <= 500, "\(path) has \(lines.count) lines: does it hold two ideas?")
     }
   }
