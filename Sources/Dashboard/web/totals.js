@@ -1,0 +1,146 @@
+// What the lists show: every ad with its clicks in a range and in the one before, or campaigns, which are sums over their ads.
+
+import { get, instant, query, serverNow } from "./api.js";
+import { bounds } from "./state.js";
+import { VERDICTS } from "./words.js";
+import { zone } from "./zone.js";
+
+const METRICS = VERDICTS.map(([name]) => name);
+/** Rows of one answer of `top`. */
+const MOST = 10_000;
+
+/** The totals of a range and of the one before, by ad: `{now, before, completeThrough, from, to}`. */
+export async function loadTotals(state, parameters, signal) {
+  const { from, to } = bounds(state, serverNow());
+  const length = to - from;
+  const ask = (start, end, metrics) => get("/api/v1/top", {
+    ...parameters, by: "clicks", from: instant(start), to: instant(end), limit: MOST, metrics,
+  }, signal);
+  const [answer, before] = await Promise.all([
+    ask(from, to, ["clicks", ...METRICS, "corrected"].join(",")), ask(from - length, to - length, null),
+  ]);
+  const completeThrough = answer.completeThrough ? Date.parse(answer.completeThrough) : null;
+  return { now: byAd(answer), before: byAd(before), completeThrough, from, to };
+}
+
+function byAd(answer) {
+  return new Map(answer.ads.map((row) => [row.adId, row]));
+}
+
+/** Rows of ads, those of the catalog and those that have only counts left: `{id, campaign, status, clicks, before, gross}`. */
+export function adRows(ads, totals) {
+  const rows = ads.map((ad) => adRow(ad.adId, ad.campaignId, ad.status, totals));
+  const listed = new Set(ads.map((ad) => ad.adId));
+  for (const [id, row] of totals?.now ?? []) {
+    if (!listed.has(id)) rows.push(adRow(id, row.campaignId ?? null, "", totals));
+  }
+  return rows;
+}
+
+function adRow(id, campaign, status, totals) {
+  const row = totals?.now.get(id);
+  const clicks = row?.clicks ?? 0;
+  return { id, campaign, status, clicks, before: totals?.before.get(id)?.clicks ?? 0, gross: grossOf(row), credits: row?.credits ?? 0 };
+}
+
+/** All requests of a row: the server's sum where it has one. */
+function grossOf(row) {
+  if (!row) return 0;
+  return row.gross ?? METRICS.reduce((sum, name) => sum + (row[name] ?? 0), row.clicks - (row.corrected ?? 0));
+}
+
+/** Rows of campaigns. */
+export function campaignRows(rows) {
+  const found = new Map();
+  for (const row of rows) {
+    if (row.campaign === null) continue;
+    const sum = found.get(row.campaign) ?? { id: row.campaign, campaign: null, status: "", ads: 0, clicks: 0, before: 0, gross: 0, credits: 0 };
+    for (const name of ["clicks", "before", "gross", "credits"]) sum[name] += row[name];
+    sum.ads += 1;
+    found.set(row.campaign, sum);
+  }
+  return [...found.values()];
+}
+
+/** The sum over rows. */
+export function sumOf(rows) {
+  const sum = { clicks: 0, before: 0, gross: 0, credits: 0 };
+  for (const row of rows) for (const name of Object.keys(sum)) sum[name] += row[name];
+  return sum;
+}
+
+const ORDERS = {
+  "-clicks": (a, b) => b.clicks - a.clicks,
+  "-change": (a, b) => growth(b) - growth(a),
+  "-notCounted": (a, b) => notCounted(b) - notCounted(a),
+  adId: () => 0,
+};
+
+/** The rows that match, in order; ids decide between equals. */
+export function arranged(rows, { q, campaign, sort }) {
+  const text = q.trim().toLowerCase();
+  const matches = (row) => (!campaign || row.campaign === campaign)
+    && (!text || row.id.toLowerCase().includes(text) || (row.campaign ?? "").toLowerCase().includes(text));
+  const order = ORDERS[sort];
+  return rows.filter(matches).sort((a, b) => order(a, b) || (a.id < b.id ? -1 : 1));
+}
+
+function growth(row) {
+  return row.before > 0 ? row.clicks / row.before : -1;
+}
+
+function notCounted(row) {
+  return row.gross > 0 ? (row.gross - row.clicks) / row.gross : -1;
+}
+
+// MARK: The small lines
+
+/** Rows of one question. */
+const AT_ONCE = 40;
+
+/** The small lines of a list, asked for when their rows are in view, and kept until the range changes. */
+export class Sparks {
+  /** `by` is `ad` or `campaign`; `ready()` is called when more are there. */
+  constructor(by, ready) {
+    Object.assign(this, { by, ready, lines: new Map(), key: "" });
+  }
+
+  /** The line of an id: `{values, open}`; null where it is not there yet. */
+  of(id) {
+    return this.lines.get(id) ?? null;
+  }
+
+  /** Asks for the lines of these ids that are not there. */
+  async want(ids, state, totals, signal) {
+    const length = totals.to - totals.from;
+    const granularity = length <= 2 * 3_600_000 ? "minute" : length <= 8 * 86_400_000 ? "hour" : "day";
+    const key = `${state.from ?? state.range} ${state.to} ${state.tz}`;
+    if (key !== this.key) this.lines.clear();
+    this.key = key;
+    const missing = ids.filter((id) => !this.lines.has(id));
+    for (const id of missing) this.lines.set(id, null);
+    for (let i = 0; i < missing.length; i += AT_ONCE) {
+      const some = missing.slice(i, i + AT_ONCE);
+      // From a whole bucket on: a cut one would look like a rise.
+      const range = { from: instant(zone(state.tz).next(totals.from - 1, granularity)), to: instant(totals.to), granularity, tz: state.tz, fill: "zero", groupBy: this.by };
+      const path = `/api/v1/aggregates${query({ ...range, limit: 100_000 })}&${this.by === "ad" ? "adId" : "campaignId"}=${some.map(encodeURIComponent).join(",")}`;
+      try {
+        const answer = await get(path, {}, signal);
+        if (this.key === key) this.take(answer);
+      } catch {
+        // A list without its small lines is a list still; they are asked for when the rows come into view again.
+        for (const id of some) this.lines.delete(id);
+      }
+    }
+  }
+
+  take(answer) {
+    for (const group of answer.groups) {
+      const open = group.series.findIndex((point) => point.status === "provisional");
+      this.lines.set(group.adId ?? group.campaignId, {
+        values: group.series.map((point) => point.clicks), open: open < 0 ? group.series.length : open,
+      });
+    }
+    this.ready();
+  }
+}
