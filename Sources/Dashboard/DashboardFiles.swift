@@ -58,7 +58,7 @@ private let adJS: StaticString = #"""
   import { apology, finalLine, problem, rangeButtons, segments, whileLoading } from "./parts.js";
   import { chosen, fits, path, span } from "./state.js";
   import { PointTable, pointsAsCSV } from "./table.js";
-  import { GRANULARITIES, RANGES, VERDICTS, VERDICT_COLOURS, comparison } from "./words.js";
+  import { GRANULARITIES, RANGES, VERDICTS, VERDICT_COLOURS, comparison, comparisonChoice } from "./words.js";
   import { zone } from "./zone.js";
 
   const NAMES = new Map(VERDICTS);
@@ -97,13 +97,14 @@ private let adJS: StaticString = #"""
       this.corrections = this.source.corrections ? correctionsPanel((mark) => this.open(mark)) : null;
       this.members = this.corrections ? null : adsOfPanel(this.context, this.source.parameters);
       this.note = el("div", {});
+      this.instead = el("div", {});
       this.stage = el("section", { class: "stage", "aria-label": "Counts" }, this.chart.element, this.table.element);
       this.foot = el("p", { class: "foot quiet" });
       this.body = el("div", { class: "body" }, this.tools, this.stage,
         el("div", { class: "panels" }, this.gross.element, (this.corrections ?? this.members).element), this.foot);
       this.title = el("h1", { tabIndex: -1 }, this.kind === "advertiser" ? "All ads" : this.id);
       this.element = el("div", { class: "page counts" }, this.note,
-        el("div", { class: "head" }, this.crumbs, el("div", { class: "title" }, this.title, this.flag), this.final.element), this.body);
+        el("div", { class: "head" }, this.crumbs, el("div", { class: "title" }, this.title, this.flag), this.final.element), this.instead, this.body);
       this.showCrumbs(null);
     }
 
@@ -124,6 +125,7 @@ private let adJS: StaticString = #"""
         await (this.counts.series ? busy(this.stage, loading) : whileLoading(this.element, loading));
         if (this.isDestroyed) return;
         fill(this.note);
+        fill(this.instead);
         if (!this.body.isConnected) this.element.append(this.body);
         this.draw();
       } catch (error) {
@@ -136,7 +138,7 @@ private let adJS: StaticString = #"""
       if (error.status === 401) return this.context.over();
       if (!this.counts.series) {
         this.body.remove();
-        fill(this.note, apology(error, again));
+        fill(this.instead, apology(error, again));
         if (error.status === 503) this.retry = setTimeout(again, Math.max(error.retryAfter, 2) * 1_000);
       } else fill(this.note, problem(error, again));
     }
@@ -173,7 +175,7 @@ private let adJS: StaticString = #"""
       this.compare.setAttribute("aria-pressed", String(state.cmp !== null));
       this.comparedWith.hidden = state.cmp === null;
       const custom = state.from === null ? range : null;
-      fill(this.comparedWith, ["prev", "week"].map((kind) => el("option", { value: kind, selected: kind === state.cmp }, comparison(kind, custom))));
+      fill(this.comparedWith, ["prev", "week"].map((kind) => el("option", { value: kind, selected: kind === state.cmp }, comparisonChoice(kind, custom))));
       this.stage.classList.toggle("as-table", state.view === "table");
     }
 
@@ -1067,7 +1069,8 @@ private let chartCSS: StaticString = #"""
   .corrections [aria-current] { background: var(--warn-soft); }
   .corrections time, .why, .more { color: var(--text-2); }
   .corrections b { padding-left: 12px; font-weight: 600; }
-  .what > span { display: block; overflow-wrap: anywhere; }
+  /* Words of the server that run from right to left stay in their place. */
+  .what > span { display: block; overflow-wrap: anywhere; unicode-bidi: isolate; }
   .foot { display: flex; flex-wrap: wrap; gap: 4px 24px; margin-top: 16px; }
   .foot code { padding: 1px 6px; border-radius: 4px; background: var(--sunken); overflow-wrap: anywhere; }
   .printed { display: none; }
@@ -1433,6 +1436,17 @@ private let countsJS: StaticString = #"""
     return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: null, about: null, parameters: { ...parameters, groupBy: "none" } };
   }
 
+  /** Clicks come by themselves; what else is wanted is named. */
+  function metricsOf(extras) {
+    return extras.length === 0 ? null : ["clicks", ...extras].join(",");
+  }
+
+  /** The clicks are shown even where the rest cannot be told. */
+  function unlessOver(error) {
+    if (error.status === 401 || error.name === "AbortError") throw error;
+    return null;
+  }
+
   export class Counts {
     /** `events`: `changed()`, `corrected()`, `failed(error)`, `live(state, since)`, `over()`. */
     constructor(source, events) {
@@ -1456,10 +1470,10 @@ private let countsJS: StaticString = #"""
       const request = new AbortController();
       this.request = request;
       const { from, to, isLive } = bounds(state, serverNow());
-      this.shape = { granularity: g, tz: state.tz, metrics: ["clicks", ...state.m].join(","), fill: "zero", extras: state.m };
+      this.shape = { granularity: g, tz: state.tz, metrics: metricsOf(state.m), fill: "zero", extras: state.m };
       try {
         const [series, totals, previous] = await Promise.all([
-          this.fetchSeries(from, to, request.signal), this.fetchTotals(from, to, request.signal),
+          this.fetchSeries(from, to, request.signal), this.fetchTotals(from, to, request.signal).catch(unlessOver),
           state.cmp ? this.fetchPrevious(state.cmp, from, to, request.signal) : null,
         ]);
         if (request.signal.aborted) return;
@@ -1496,7 +1510,7 @@ private let countsJS: StaticString = #"""
     async fetchPrevious(kind, from, to, signal) {
       const shift = kind === "week" ? 7 * 86_400_000 : to - from;
       const kept = this.shape;
-      this.shape = { ...kept, metrics: "clicks", extras: [] };
+      this.shape = { ...kept, metrics: null, extras: [] };
       const asked = this.fetchSeries(from - shift, to - shift, signal);
       this.shape = kept;
       const series = await asked;
@@ -1511,9 +1525,9 @@ private let countsJS: StaticString = #"""
       };
     }
 
-    /** What became of all requests. */
+    /** What became of all requests; null where the server does not say. */
     get sums() {
-      return grossToNet(this.totals, this.series.total, this.series.totalCredits);
+      return this.totals && grossToNet(this.totals, this.series.total, this.series.totalCredits);
     }
 
     // MARK: Keeping current
@@ -2077,6 +2091,7 @@ private let listJS: StaticString = #"""
       this.final = finalLine();
       this.ranges = rangeButtons((range) => go({ range, from: null, to: null }));
       this.note = el("div", {});
+      this.instead = el("div", {});
       this.figures = el("dl", { class: "figures" });
       this.find = el("input", {
         type: "search", class: "find", placeholder: this.kind === "ad" ? "Find an ad or campaign  /" : "Find a campaign  /",
@@ -2094,7 +2109,7 @@ private let listJS: StaticString = #"""
         el("div", { class: "tools" }, this.find, this.chip, this.found, this.again, el("span", { class: "space" }), csv), this.nothing, this.list.element);
       this.element = el("div", { class: "page lists" }, this.note,
         el("div", { class: "head beside" }, el("div", {}, el("h1", { tabIndex: -1 }, this.kind === "ad" ? "Ads" : "Campaigns"), this.final.element),
-          this.ranges.element), this.body);
+          this.ranges.element), this.instead, this.body);
       this.drawFigures();
     }
 
@@ -2139,6 +2154,7 @@ private let listJS: StaticString = #"""
         const loading = this.ads ? totals : Promise.all([totals, this.loadAds(totals)]).then(([first]) => first);
         this.totals = await (this.ads ? loading : whileLoading(this.element, loading));
         fill(this.note);
+        fill(this.instead);
         if (!this.body.isConnected) this.element.append(this.body);
         this.makeRows();
         this.arrange();
@@ -2165,7 +2181,7 @@ private let listJS: StaticString = #"""
       if (error.status === 401) return this.context.over();
       if (this.ads) return fill(this.note, problem(error, again));
       this.body.remove();
-      fill(this.note, apology(error, again));
+      fill(this.instead, apology(error, again));
       if (error.status === 503) this.retry = setTimeout(again, Math.max(error.retryAfter, 2) * 1_000);
     }
 
@@ -2225,10 +2241,11 @@ private let listJS: StaticString = #"""
       const sum = this.totals ? sumOf(this.allRows ?? this.rows) : null;
       const figure = (label, value, words) => el("div", {}, el("dt", {}, label), el("dd", {}, el("b", {}, value), el("span", {}, words)));
       const lost = sum ? sum.gross - sum.clicks : 0;
+      const isTold = sum && (sum.gross > 0 || sum.clicks === 0);
       fill(this.figures,
         figure("Clicks", sum ? count(sum.clicks) : "", sum ? `${change(sum.clicks, sum.before)} to the period before` : ""),
-        figure("All requests", sum ? count(sum.gross) : "", "gross"),
-        figure("Not counted", sum ? share(lost, sum.gross) : "", sum ? many(lost, "request") : ""),
+        figure("All requests", isTold ? count(sum.gross) : sum && "–", "gross"),
+        figure("Not counted", sum ? share(lost, sum.gross) : "", isTold ? many(lost, "request") : ""),
         sum && sum.credits !== 0 ? figure("Credits", signed(sum.credits), "after sealing") : figure(this.kind === "ad" ? "Ads" : "Campaigns", sum ? count(this.rows.length) : "", sum ? `${count(this.rows.filter((row) => row.clicks > 0).length)} with clicks` : ""));
     }
 
@@ -2308,6 +2325,7 @@ private let liveJS: StaticString = #"""
      *  each connection but the first, `state("live" | "lost" | "off", since)` tells what to show, `over()` the session's end. */
     constructor({ address, event, reopened, state, over }) {
       this.handlers = { address, event, reopened, state, over };
+      this.connection = null;
       this.failures = 0;
       this.hasBeenOpen = false;
       this.lostSince = null;
@@ -2496,7 +2514,7 @@ private let membersJS: StaticString = #"""
       const { groupBy, ...whose } = parameters;
       try {
         const answer = await get("/api/v1/top", { ...whose, by: "clicks", from: instant(from), to: instant(to), limit: 10_000 }, request.signal);
-        draw(answer.ads.filter((row) => !whose.campaignId || row.campaignId === whose.campaignId));
+        draw(answer.top.filter((row) => !whose.campaignId || row.campaignId === whose.campaignId));
       } catch (error) {
         if (error.status === 401) context.over();
       }
@@ -2654,9 +2672,9 @@ private let opsJS: StaticString = #"""
       this.figures = el("div", { class: "gauges" });
       this.left = el("div", { class: "column" });
       this.right = el("div", { class: "column" });
-      this.note = el("div", {});
+      this.instead = el("div", {});
       this.body = el("div", { class: "body" }, this.alarms, this.figures, el("div", { class: "panels" }, this.left, this.right));
-      this.element = el("div", { class: "page ops" }, this.note, el("div", { class: "head" }, el("h1", { tabIndex: -1 }, "Operations"), this.lead), this.body);
+      this.element = el("div", { class: "page ops" }, el("div", { class: "head" }, el("h1", { tabIndex: -1 }, "Operations"), this.lead), this.instead, this.body);
     }
 
     async show(state) {
@@ -2673,7 +2691,7 @@ private let opsJS: StaticString = #"""
         return this.failed(error);
       }
       if (this.isDestroyed) return;
-      fill(this.note);
+      fill(this.instead);
       if (!this.body.isConnected) this.element.append(this.body);
       this.draw();
       this.live ??= new Live({
@@ -2691,7 +2709,7 @@ private let opsJS: StaticString = #"""
       if (error.status === 401) return this.context.over();
       if (this.summary) return;
       this.body.remove();
-      fill(this.note, apology(error, () => this.load()));
+      fill(this.instead, apology(error, () => this.load()));
       if (error.status === 503) this.retry = setTimeout(() => this.load(), Math.max(error.retryAfter, 2) * 1_000);
     }
 
@@ -2957,7 +2975,7 @@ private let pagesCSS: StaticString = #"""
     .plot { height: 240px; }
     .reading { min-height: 66px; align-content: flex-start; }
     .hint { display: none; }
-    .waterfall { grid-template-columns: 150px minmax(0, 1fr) minmax(64px, max-content) 50px; }
+    .waterfall { grid-template-columns: 158px minmax(0, 1fr) minmax(60px, max-content) 48px; }
     .fall .name label { min-height: 32px; }
     .corrections button { grid-template-columns: 92px minmax(0, 1fr) auto; }
     .alarm { flex-direction: column; gap: 0; }
@@ -3013,7 +3031,11 @@ private let panelsJS: StaticString = #"""
     return {
       element: part.element,
       show(sums, chosen) {
-        part.say(`${share(sums.gross - sums.clicks, sums.gross)} not counted`);
+        if (sums === null) {
+          part.say("");
+          return part.fill(el("p", { class: "quiet" }, "What became of the other requests cannot be told now. The clicks are whole."));
+        }
+        part.say(sums.gross > 0 ? `${share(sums.gross - sums.clicks, sums.gross)} not counted` : "");
         // The list is made anew; the row that had the focus keeps it.
         const focused = part.body.contains(document.activeElement) ? document.activeElement.name : null;
         part.fill(...rows(sums, chosen, toggle));
@@ -3212,7 +3234,7 @@ private let readingJS: StaticString = #"""
 
   import { el, svg } from "./dom.js";
   import { bucket, change, count, many, signed } from "./fmt.js";
-  import { STATUSES, STATUS_WORDS, STATUS_SIGNS, STATUS_HELP } from "./words.js";
+  import { NO_CLICKS, STATUSES, STATUS_WORDS, STATUS_SIGNS, STATUS_HELP } from "./words.js";
 
   /** The status of a point as sign, word and colour. */
   export function pill(status) {
@@ -3258,7 +3280,7 @@ private let readingJS: StaticString = #"""
       previous ? el("span", {}, key("dots", "--c-prev"),
         `${many(previous.series.total, "click")} ${words.previous} (${change(series.total, previous.series.total)})`) : null,
       ...extras.map((extra) => el("span", {}, key("line", extra.colour), extra.label.toLowerCase())),
-      el("span", { class: "hint" }, "Drag to zoom, ", el("kbd", {}, "←"), " ", el("kbd", {}, "→"), " to read"),
+      series.total === 0 ? el("span", {}, NO_CLICKS) : el("span", { class: "hint" }, "Drag to zoom, ", el("kbd", {}, "←"), " ", el("kbd", {}, "→"), " to read"),
     ];
   }
 
@@ -4151,7 +4173,7 @@ private let ticksJS: StaticString = #"""
 private let totalsJS: StaticString = #"""
   // What the lists show: every ad with its clicks in a range and in the one before, or campaigns, which are sums over their ads.
 
-  import { get, instant, query, serverNow } from "./api.js";
+  import { get, instant, serverNow } from "./api.js";
   import { bounds } from "./state.js";
   import { VERDICTS } from "./words.js";
   import { zone } from "./zone.js";
@@ -4165,17 +4187,24 @@ private let totalsJS: StaticString = #"""
     const { from, to } = bounds(state, serverNow());
     const length = to - from;
     const ask = (start, end, metrics) => get("/api/v1/top", {
-      ...parameters, by: "clicks", from: instant(start), to: instant(end), limit: MOST, metrics,
+      ...parameters, by: "clicks", groupBy: "ad", from: instant(start), to: instant(end), limit: MOST, metrics,
     }, signal);
+    const withVerdicts = ["clicks", ...METRICS, "corrected"].join(",");
     const [answer, before] = await Promise.all([
-      ask(from, to, ["clicks", ...METRICS, "corrected"].join(",")), ask(from - length, to - length, null),
+      // The clicks are shown even where the rest cannot be told.
+      ask(from, to, withVerdicts).catch((error) => {
+        if (error.status === 400) return ask(from, to, null);
+        throw error;
+      }),
+      ask(from - length, to - length, null),
     ]);
     const completeThrough = answer.completeThrough ? Date.parse(answer.completeThrough) : null;
     return { now: byAd(answer), before: byAd(before), completeThrough, from, to };
   }
 
   function byAd(answer) {
-    return new Map(answer.ads.map((row) => [row.adId, row]));
+    // Clicks of ads whose names nobody knows any more have none; they are in the total alone.
+    return new Map(answer.top.filter(({ adId }) => adId).map((row) => [row.adId, row]));
   }
 
   /** Rows of ads, those of the catalog and those that have only counts left: `{id, campaign, status, clicks, before, gross}`. */
@@ -4194,9 +4223,9 @@ private let totalsJS: StaticString = #"""
     return { id, campaign, status, clicks, before: totals?.before.get(id)?.clicks ?? 0, gross: grossOf(row), credits: row?.credits ?? 0 };
   }
 
-  /** All requests of a row: the server's sum where it has one. */
+  /** All requests of a row: the server's sum where it has one; 0 where nothing is known of them. */
   function grossOf(row) {
-    if (!row) return 0;
+    if (!row || (row.gross === undefined && row.duplicate === undefined)) return 0;
     return row.gross ?? METRICS.reduce((sum, name) => sum + (row[name] ?? 0), row.clicks - (row.corrected ?? 0));
   }
 
@@ -4246,7 +4275,7 @@ private let totalsJS: StaticString = #"""
 
   // MARK: The small lines
 
-  /** Rows of one question. */
+  /** Ads of one question. */
   const AT_ONCE = 40;
 
   /** The small lines of a list, asked for when their rows are in view, and kept until the range changes. */
@@ -4264,20 +4293,22 @@ private let totalsJS: StaticString = #"""
     /** Asks for the lines of these ids that are not there. */
     async want(ids, state, totals, signal) {
       const length = totals.to - totals.from;
-      const granularity = length <= 2 * 3_600_000 ? "minute" : length <= 8 * 86_400_000 ? "hour" : "day";
+      const granularity = length <= 2 * 3_600_000 ? "minute" : length <= 8 * 86_400_000 ? "hour" : length <= 60 * 86_400_000 ? "day" : "week";
       const key = `${state.from ?? state.range} ${state.to} ${state.tz}`;
       if (key !== this.key) this.lines.clear();
       this.key = key;
       const missing = ids.filter((id) => !this.lines.has(id));
       for (const id of missing) this.lines.set(id, null);
-      for (let i = 0; i < missing.length; i += AT_ONCE) {
-        const some = missing.slice(i, i + AT_ONCE);
-        // From a whole bucket on: a cut one would look like a rise.
-        const range = { from: instant(zone(state.tz).next(totals.from - 1, granularity)), to: instant(totals.to), granularity, tz: state.tz, fill: "zero", groupBy: this.by };
-        const path = `/api/v1/aggregates${query({ ...range, limit: 100_000 })}&${this.by === "ad" ? "adId" : "campaignId"}=${some.map(encodeURIComponent).join(",")}`;
+      // From a whole bucket on: a cut one would look like a rise.
+      const from = instant(zone(state.tz).next(totals.from - 1, granularity));
+      const range = { from, to: instant(totals.to), granularity, tz: state.tz, fill: "zero", limit: 100_000 };
+      const step = this.by === "ad" ? AT_ONCE : 1;
+      for (let i = 0; i < missing.length; i += step) {
+        const some = missing.slice(i, i + step);
+        const whose = this.by === "ad" ? { adId: some.join(","), groupBy: "ad" } : { campaignId: some[0], groupBy: "none" };
         try {
-          const answer = await get(path, {}, signal);
-          if (this.key === key) this.take(answer);
+          const answer = await get("/api/v1/aggregates", { ...whose, ...range }, signal);
+          if (this.key === key) this.take(answer, some);
         } catch {
           // A list without its small lines is a list still; they are asked for when the rows come into view again.
           for (const id of some) this.lines.delete(id);
@@ -4285,12 +4316,12 @@ private let totalsJS: StaticString = #"""
       }
     }
 
-    take(answer) {
-      for (const group of answer.groups) {
-        const open = group.series.findIndex((point) => point.status === "provisional");
-        this.lines.set(group.adId ?? group.campaignId, {
-          values: group.series.map((point) => point.clicks), open: open < 0 ? group.series.length : open,
-        });
+    /** Points of one group follow one another; those of several name whose they are. */
+    take(answer, ids) {
+      for (const id of ids) {
+        const points = this.by === "ad" ? answer.series.filter((point) => point.adId === id) : answer.series;
+        const open = points.findIndex((point) => point.status === "provisional");
+        this.lines.set(id, { values: points.map((point) => point.clicks), open: open < 0 ? points.length : open });
       }
       this.ready();
     }
@@ -4377,10 +4408,14 @@ private let wordsJS: StaticString = #"""
     { key: "400d", label: "400 days", words: "in the last 400 days", span: 400 * 86_400_000, before: "the 400 days before" },
   ];
 
-  /** What the comparison compares with, beside each other's name. */
+  /** What the comparison compares with: in a sentence, and as a choice. */
   export function comparison(kind, range) {
     if (kind === "week") return "the same time a week before";
     return range?.before ?? "as long before";
+  }
+
+  export function comparisonChoice(kind, range) {
+    return kind === "week" ? "a week before" : comparison(kind, range).replace("the ", "");
   }
 
   export const NO_CLICKS = "No clicks in this time. The ad is known and its log is complete: the number is 0, not missing.";

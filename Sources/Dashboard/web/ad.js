@@ -11,7 +11,7 @@ import { correctionsPanel, grossPanel } from "./panels.js";
 import { apology, finalLine, problem, rangeButtons, segments, whileLoading } from "./parts.js";
 import { chosen, fits, path, span } from "./state.js";
 import { PointTable, pointsAsCSV } from "./table.js";
-import { GRANULARITIES, RANGES, VERDICTS, VERDICT_COLOURS, comparison } from "./words.js";
+import { GRANULARITIES, RANGES, VERDICTS, VERDICT_COLOURS, comparison, comparisonChoice } from "./words.js";
 import { zone } from "./zone.js";
 
 const NAMES = new Map(VERDICTS);
@@ -50,13 +50,14 @@ export class CountsPage {
     this.corrections = this.source.corrections ? correctionsPanel((mark) => this.open(mark)) : null;
     this.members = this.corrections ? null : adsOfPanel(this.context, this.source.parameters);
     this.note = el("div", {});
+    this.instead = el("div", {});
     this.stage = el("section", { class: "stage", "aria-label": "Counts" }, this.chart.element, this.table.element);
     this.foot = el("p", { class: "foot quiet" });
     this.body = el("div", { class: "body" }, this.tools, this.stage,
       el("div", { class: "panels" }, this.gross.element, (this.corrections ?? this.members).element), this.foot);
     this.title = el("h1", { tabIndex: -1 }, this.kind === "advertiser" ? "All ads" : this.id);
     this.element = el("div", { class: "page counts" }, this.note,
-      el("div", { class: "head" }, this.crumbs, el("div", { class: "title" }, this.title, this.flag), this.final.element), this.body);
+      el("div", { class: "head" }, this.crumbs, el("div", { class: "title" }, this.title, this.flag), this.final.element), this.instead, this.body);
     this.showCrumbs(null);
   }
 
@@ -77,6 +78,7 @@ export class CountsPage {
       await (this.counts.series ? busy(this.stage, loading) : whileLoading(this.element, loading));
       if (this.isDestroyed) return;
       fill(this.note);
+      fill(this.instead);
       if (!this.body.isConnected) this.element.append(this.body);
       this.draw();
     } catch (error) {
@@ -89,7 +91,7 @@ export class CountsPage {
     if (error.status === 401) return this.context.over();
     if (!this.counts.series) {
       this.body.remove();
-      fill(this.note, apology(error, again));
+      fill(this.instead, apology(error, again));
       if (error.status === 503) this.retry = setTimeout(again, Math.max(error.retryAfter, 2) * 1_000);
     } else fill(this.note, problem(error, again));
   }
@@ -126,7 +128,7 @@ export class CountsPage {
     this.compare.setAttribute("aria-pressed", String(state.cmp !== null));
     this.comparedWith.hidden = state.cmp === null;
     const custom = state.from === null ? range : null;
-    fill(this.comparedWith, ["prev", "week"].map((kind) => el("option", { value: kind, selected: kind === state.cmp }, comparison(kind, custom))));
+    fill(this.comparedWith, ["prev", "week"].map((kind) => el("option", { value: kind, selected: kind === state.cmp }, comparisonChoice(kind, custom))));
     this.stage.classList.toggle("as-table", state.view === "table");
   }
 

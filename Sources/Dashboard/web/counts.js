@@ -24,6 +24,17 @@ export function subject(kind, id) {
   return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: null, about: null, parameters: { ...parameters, groupBy: "none" } };
 }
 
+/** Clicks come by themselves; what else is wanted is named. */
+function metricsOf(extras) {
+  return extras.length === 0 ? null : ["clicks", ...extras].join(",");
+}
+
+/** The clicks are shown even where the rest cannot be told. */
+function unlessOver(error) {
+  if (error.status === 401 || error.name === "AbortError") throw error;
+  return null;
+}
+
 export class Counts {
   /** `events`: `changed()`, `corrected()`, `failed(error)`, `live(state, since)`, `over()`. */
   constructor(source, events) {
@@ -47,10 +58,10 @@ export class Counts {
     const request = new AbortController();
     this.request = request;
     const { from, to, isLive } = bounds(state, serverNow());
-    this.shape = { granularity: g, tz: state.tz, metrics: ["clicks", ...state.m].join(","), fill: "zero", extras: state.m };
+    this.shape = { granularity: g, tz: state.tz, metrics: metricsOf(state.m), fill: "zero", extras: state.m };
     try {
       const [series, totals, previous] = await Promise.all([
-        this.fetchSeries(from, to, request.signal), this.fetchTotals(from, to, request.signal),
+        this.fetchSeries(from, to, request.signal), this.fetchTotals(from, to, request.signal).catch(unlessOver),
         state.cmp ? this.fetchPrevious(state.cmp, from, to, request.signal) : null,
       ]);
       if (request.signal.aborted) return;
@@ -87,7 +98,7 @@ export class Counts {
   async fetchPrevious(kind, from, to, signal) {
     const shift = kind === "week" ? 7 * 86_400_000 : to - from;
     const kept = this.shape;
-    this.shape = { ...kept, metrics: "clicks", extras: [] };
+    this.shape = { ...kept, metrics: null, extras: [] };
     const asked = this.fetchSeries(from - shift, to - shift, signal);
     this.shape = kept;
     const series = await asked;
@@ -102,9 +113,9 @@ export class Counts {
     };
   }
 
-  /** What became of all requests. */
+  /** What became of all requests; null where the server does not say. */
   get sums() {
-    return grossToNet(this.totals, this.series.total, this.series.totalCredits);
+    return this.totals && grossToNet(this.totals, this.series.total, this.series.totalCredits);
   }
 
   // MARK: Keeping current

@@ -28,6 +28,7 @@ export class ListPage {
     this.final = finalLine();
     this.ranges = rangeButtons((range) => go({ range, from: null, to: null }));
     this.note = el("div", {});
+    this.instead = el("div", {});
     this.figures = el("dl", { class: "figures" });
     this.find = el("input", {
       type: "search", class: "find", placeholder: this.kind === "ad" ? "Find an ad or campaign  /" : "Find a campaign  /",
@@ -45,7 +46,7 @@ export class ListPage {
       el("div", { class: "tools" }, this.find, this.chip, this.found, this.again, el("span", { class: "space" }), csv), this.nothing, this.list.element);
     this.element = el("div", { class: "page lists" }, this.note,
       el("div", { class: "head beside" }, el("div", {}, el("h1", { tabIndex: -1 }, this.kind === "ad" ? "Ads" : "Campaigns"), this.final.element),
-        this.ranges.element), this.body);
+        this.ranges.element), this.instead, this.body);
     this.drawFigures();
   }
 
@@ -90,6 +91,7 @@ export class ListPage {
       const loading = this.ads ? totals : Promise.all([totals, this.loadAds(totals)]).then(([first]) => first);
       this.totals = await (this.ads ? loading : whileLoading(this.element, loading));
       fill(this.note);
+      fill(this.instead);
       if (!this.body.isConnected) this.element.append(this.body);
       this.makeRows();
       this.arrange();
@@ -116,7 +118,7 @@ export class ListPage {
     if (error.status === 401) return this.context.over();
     if (this.ads) return fill(this.note, problem(error, again));
     this.body.remove();
-    fill(this.note, apology(error, again));
+    fill(this.instead, apology(error, again));
     if (error.status === 503) this.retry = setTimeout(again, Math.max(error.retryAfter, 2) * 1_000);
   }
 
@@ -176,10 +178,11 @@ export class ListPage {
     const sum = this.totals ? sumOf(this.allRows ?? this.rows) : null;
     const figure = (label, value, words) => el("div", {}, el("dt", {}, label), el("dd", {}, el("b", {}, value), el("span", {}, words)));
     const lost = sum ? sum.gross - sum.clicks : 0;
+    const isTold = sum && (sum.gross > 0 || sum.clicks === 0);
     fill(this.figures,
       figure("Clicks", sum ? count(sum.clicks) : "", sum ? `${change(sum.clicks, sum.before)} to the period before` : ""),
-      figure("All requests", sum ? count(sum.gross) : "", "gross"),
-      figure("Not counted", sum ? share(lost, sum.gross) : "", sum ? many(lost, "request") : ""),
+      figure("All requests", isTold ? count(sum.gross) : sum && "–", "gross"),
+      figure("Not counted", sum ? share(lost, sum.gross) : "", isTold ? many(lost, "request") : ""),
       sum && sum.credits !== 0 ? figure("Credits", signed(sum.credits), "after sealing") : figure(this.kind === "ad" ? "Ads" : "Campaigns", sum ? count(this.rows.length) : "", sum ? `${count(this.rows.filter((row) => row.clicks > 0).length)} with clicks` : ""));
   }
 

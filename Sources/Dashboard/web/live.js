@@ -18,6 +18,7 @@ export class Live {
    *  each connection but the first, `state("live" | "lost" | "off", since)` tells what to show, `over()` the session's end. */
   constructor({ address, event, reopened, state, over }) {
     this.handlers = { address, event, reopened, state, over };
+    this.connection = null;
     this.failures = 0;
     this.hasBeenOpen = false;
     this.lostSince = null;

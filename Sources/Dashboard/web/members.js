@@ -19,7 +19,7 @@ export function adsOfPanel(context, parameters) {
     const { groupBy, ...whose } = parameters;
     try {
       const answer = await get("/api/v1/top", { ...whose, by: "clicks", from: instant(from), to: instant(to), limit: 10_000 }, request.signal);
-      draw(answer.ads.filter((row) => !whose.campaignId || row.campaignId === whose.campaignId));
+      draw(answer.top.filter((row) => !whose.campaignId || row.campaignId === whose.campaignId));
     } catch (error) {
       if (error.status === 401) context.over();
     }

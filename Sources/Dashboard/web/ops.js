@@ -36,9 +36,9 @@ export class OpsPage {
     this.figures = el("div", { class: "gauges" });
     this.left = el("div", { class: "column" });
     this.right = el("div", { class: "column" });
-    this.note = el("div", {});
+    this.instead = el("div", {});
     this.body = el("div", { class: "body" }, this.alarms, this.figures, el("div", { class: "panels" }, this.left, this.right));
-    this.element = el("div", { class: "page ops" }, this.note, el("div", { class: "head" }, el("h1", { tabIndex: -1 }, "Operations"), this.lead), this.body);
+    this.element = el("div", { class: "page ops" }, el("div", { class: "head" }, el("h1", { tabIndex: -1 }, "Operations"), this.lead), this.instead, this.body);
   }
 
   async show(state) {
@@ -55,7 +55,7 @@ export class OpsPage {
       return this.failed(error);
     }
     if (this.isDestroyed) return;
-    fill(this.note);
+    fill(this.instead);
     if (!this.body.isConnected) this.element.append(this.body);
     this.draw();
     this.live ??= new Live({
@@ -73,7 +73,7 @@ export class OpsPage {
     if (error.status === 401) return this.context.over();
     if (this.summary) return;
     this.body.remove();
-    fill(this.note, apology(error, () => this.load()));
+    fill(this.instead, apology(error, () => this.load()));
     if (error.status === 503) this.retry = setTimeout(() => this.load(), Math.max(error.retryAfter, 2) * 1_000);
   }
 

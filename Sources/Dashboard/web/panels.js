@@ -14,7 +14,11 @@ export function grossPanel(toggle) {
   return {
     element: part.element,
     show(sums, chosen) {
-      part.say(`${share(sums.gross - sums.clicks, sums.gross)} not counted`);
+      if (sums === null) {
+        part.say("");
+        return part.fill(el("p", { class: "quiet" }, "What became of the other requests cannot be told now. The clicks are whole."));
+      }
+      part.say(sums.gross > 0 ? `${share(sums.gross - sums.clicks, sums.gross)} not counted` : "");
       // The list is made anew; the row that had the focus keeps it.
       const focused = part.body.contains(document.activeElement) ? document.activeElement.name : null;
       part.fill(...rows(sums, chosen, toggle));

@@ -3,7 +3,7 @@
 
 import { el, svg } from "./dom.js";
 import { bucket, change, count, many, signed } from "./fmt.js";
-import { STATUSES, STATUS_WORDS, STATUS_SIGNS, STATUS_HELP } from "./words.js";
+import { NO_CLICKS, STATUSES, STATUS_WORDS, STATUS_SIGNS, STATUS_HELP } from "./words.js";
 
 /** The status of a point as sign, word and colour. */
 export function pill(status) {
@@ -49,6 +49,6 @@ export function readRange({ series, previous, extras, words }, merged) {
     previous ? el("span", {}, key("dots", "--c-prev"),
       `${many(previous.series.total, "click")} ${words.previous} (${change(series.total, previous.series.total)})`) : null,
     ...extras.map((extra) => el("span", {}, key("line", extra.colour), extra.label.toLowerCase())),
-    el("span", { class: "hint" }, "Drag to zoom, ", el("kbd", {}, "←"), " ", el("kbd", {}, "→"), " to read"),
+    series.total === 0 ? el("span", {}, NO_CLICKS) : el("span", { class: "hint" }, "Drag to zoom, ", el("kbd", {}, "←"), " ", el("kbd", {}, "→"), " to read"),
   ];
 }

@@ -1,6 +1,6 @@
 // What the lists show: every ad with its clicks in a range and in the one before, or campaigns, which are sums over their ads.
 
-import { get, instant, query, serverNow } from "./api.js";
+import { get, instant, serverNow } from "./api.js";
 import { bounds } from "./state.js";
 import { VERDICTS } from "./words.js";
 import { zone } from "./zone.js";
@@ -14,17 +14,24 @@ export async function loadTotals(state, parameters, signal) {
   const { from, to } = bounds(state, serverNow());
   const length = to - from;
   const ask = (start, end, metrics) => get("/api/v1/top", {
-    ...parameters, by: "clicks", from: instant(start), to: instant(end), limit: MOST, metrics,
+    ...parameters, by: "clicks", groupBy: "ad", from: instant(start), to: instant(end), limit: MOST, metrics,
   }, signal);
+  const withVerdicts = ["clicks", ...METRICS, "corrected"].join(",");
   const [answer, before] = await Promise.all([
-    ask(from, to, ["clicks", ...METRICS, "corrected"].join(",")), ask(from - length, to - length, null),
+    // The clicks are shown even where the rest cannot be told.
+    ask(from, to, withVerdicts).catch((error) => {
+      if (error.status === 400) return ask(from, to, null);
+      throw error;
+    }),
+    ask(from - length, to - length, null),
   ]);
   const completeThrough = answer.completeThrough ? Date.parse(answer.completeThrough) : null;
   return { now: byAd(answer), before: byAd(before), completeThrough, from, to };
 }
 
 function byAd(answer) {
-  return new Map(answer.ads.map((row) => [row.adId, row]));
+  // Clicks of ads whose names nobody knows any more have none; they are in the total alone.
+  return new Map(answer.top.filter(({ adId }) => adId).map((row) => [row.adId, row]));
 }
 
 /** Rows of ads, those of the catalog and those that have only counts left: `{id, campaign, status, clicks, before, gross}`. */
@@ -43,9 +50,9 @@ function adRow(id, campaign, status, totals) {
   return { id, campaign, status, clicks, before: totals?.before.get(id)?.clicks ?? 0, gross: grossOf(row), credits: row?.credits ?? 0 };
 }
 
-/** All requests of a row: the server's sum where it has one. */
+/** All requests of a row: the server's sum where it has one; 0 where nothing is known of them. */
 function grossOf(row) {
-  if (!row) return 0;
+  if (!row || (row.gross === undefined && row.duplicate === undefined)) return 0;
   return row.gross ?? METRICS.reduce((sum, name) => sum + (row[name] ?? 0), row.clicks - (row.corrected ?? 0));
 }
 
@@ -95,7 +102,7 @@ function notCounted(row) {
 
 // MARK: The small lines
 
-/** Rows of one question. */
+/** Ads of one question. */
 const AT_ONCE = 40;
 
 /** The small lines of a list, asked for when their rows are in view, and kept until the range changes. */
@@ -113,20 +120,22 @@ export class Sparks {
   /** Asks for the lines of these ids that are not there. */
   async want(ids, state, totals, signal) {
     const length = totals.to - totals.from;
-    const granularity = length <= 2 * 3_600_000 ? "minute" : length <= 8 * 86_400_000 ? "hour" : "day";
+    const granularity = length <= 2 * 3_600_000 ? "minute" : length <= 8 * 86_400_000 ? "hour" : length <= 60 * 86_400_000 ? "day" : "week";
     const key = `${state.from ?? state.range} ${state.to} ${state.tz}`;
     if (key !== this.key) this.lines.clear();
     this.key = key;
     const missing = ids.filter((id) => !this.lines.has(id));
     for (const id of missing) this.lines.set(id, null);
-    for (let i = 0; i < missing.length; i += AT_ONCE) {
-      const some = missing.slice(i, i + AT_ONCE);
-      // From a whole bucket on: a cut one would look like a rise.
-      const range = { from: instant(zone(state.tz).next(totals.from - 1, granularity)), to: instant(totals.to), granularity, tz: state.tz, fill: "zero", groupBy: this.by };
-      const path = `/api/v1/aggregates${query({ ...range, limit: 100_000 })}&${this.by === "ad" ? "adId" : "campaignId"}=${some.map(encodeURIComponent).join(",")}`;
+    // From a whole bucket on: a cut one would look like a rise.
+    const from = instant(zone(state.tz).next(totals.from - 1, granularity));
+    const range = { from, to: instant(totals.to), granularity, tz: state.tz, fill: "zero", limit: 100_000 };
+    const step = this.by === "ad" ? AT_ONCE : 1;
+    for (let i = 0; i < missing.length; i += step) {
+      const some = missing.slice(i, i + step);
+      const whose = this.by === "ad" ? { adId: some.join(","), groupBy: "ad" } : { campaignId: some[0], groupBy: "none" };
       try {
-        const answer = await get(path, {}, signal);
-        if (this.key === key) this.take(answer);
+        const answer = await get("/api/v1/aggregates", { ...whose, ...range }, signal);
+        if (this.key === key) this.take(answer, some);
       } catch {
         // A list without its small lines is a list still; they are asked for when the rows come into view again.
         for (const id of some) this.lines.delete(id);
@@ -134,12 +143,12 @@ export class Sparks {
     }
   }
 
-  take(answer) {
-    for (const group of answer.groups) {
-      const open = group.series.findIndex((point) => point.status === "provisional");
-      this.lines.set(group.adId ?? group.campaignId, {
-        values: group.series.map((point) => point.clicks), open: open < 0 ? group.series.length : open,
-      });
+  /** Points of one group follow one another; those of several name whose they are. */
+  take(answer, ids) {
+    for (const id of ids) {
+      const points = this.by === "ad" ? answer.series.filter((point) => point.adId === id) : answer.series;
+      const open = points.findIndex((point) => point.status === "provisional");
+      this.lines.set(id, { values: points.map((point) => point.clicks), open: open < 0 ? points.length : open });
     }
     this.ready();
   }

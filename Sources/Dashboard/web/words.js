@@ -76,10 +76,14 @@ export const RANGES = [
   { key: "400d", label: "400 days", words: "in the last 400 days", span: 400 * 86_400_000, before: "the 400 days before" },
 ];
 
-/** What the comparison compares with, beside each other's name. */
+/** What the comparison compares with: in a sentence, and as a choice. */
 export function comparison(kind, range) {
   if (kind === "week") return "the same time a week before";
   return range?.before ?? "as long before";
+}
+
+export function comparisonChoice(kind, range) {
+  return kind === "week" ? "a week before" : comparison(kind, range).replace("the ", "");
 }
 
 export const NO_CLICKS = "No clicks in this time. The ad is known and its log is complete: the number is 0, not missing.";

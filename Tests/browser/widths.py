@@ -1,0 +1,57 @@
+"""Every view at every width, light and dark: nothing scrolls sideways; paper has a chart."""
+
+
+def views(browser):
+    yield "ads", "/"
+    yield "campaigns", "/campaigns"
+    yield "ad", f"/ads/{browser.ad}"
+    yield "hour", f"/ads/{browser.ad}?range=1h&cmp=prev"
+    yield "long", f"/ads/{browser.ad}?range=400d&m=duplicate,bot,expired"
+    yield "table", f"/ads/{browser.ad}?range=7d&view=table"
+    yield "ops", "/ops"
+    yield "method", "/method"
+    yield "missing", "/ads/there-is-no-such-ad-at-all-in-this-place"
+
+
+def sideways(browser, results):
+    for width in (320, 390, 1280, 1920):
+        for dark in (False, True):
+            context = browser.context(width=width, height=900, dark=dark)
+            for name, path in views(browser):
+                page = browser.page(path, context=context)
+                page.wait_for_timeout(200)
+                found = page.evaluate("document.documentElement.scrollWidth")
+                results.check(found <= width, f"{name} at {width}: {found} pixels wide")
+                browser.picture(page, f"{name}-{width}-{'dark' if dark else 'light'}")
+                page.close()
+            context.close()
+
+
+def paper(browser, results):
+    page = browser.page(f"/ads/{browser.ad}?range=7d", dark=True)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    results.equal(page.locator(".paper .drawing").count(), 1, "paper has a drawing")
+    results.equal(page.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)", "paper is light")
+    results.check(page.locator(".tools").is_hidden() and page.locator(".printed").is_visible(), "no controls, but the time of printing")
+    browser.picture(page, "paper")
+
+
+def without_library(browser, results):
+    """The chart library does not come: the same chart as SVG, and nothing is said to the reader."""
+    context = browser.context()
+    context.route("**/dygraph.min.js", lambda route: route.fulfill(status=200, content_type="text/javascript", body=""))
+    page = context.new_page()
+    page.goto(f"{browser.base}/ads/{browser.ad}?range=7d")
+    page.wait_for_selector(".chart[data-painted]")
+    results.check(page.locator(".host .drawing path").count() > 0, "the line is drawn as SVG")
+    browser.picture(page, "without-library")
+
+
+def body(browser, results):
+    sideways(browser, results)
+    paper(browser, results)
+    without_library(browser, results)
+
+
+GROUP = ("widths", body)
