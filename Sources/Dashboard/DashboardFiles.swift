@@ -214,7 +214,8 @@ private let adJS: StaticString = #"""
       const parts = [];
       if (series.reconciledThrough) parts.push(el("span", {}, `Recounted until ${moment(series.reconciledThrough, now, here)}`));
       if (series.asOf) parts.push(el("span", {}, "State of the answer: ", el("code", {}, series.asOf)));
-      parts.push(el("span", { class: "printed" }, `Printed ${moment(now, 0, here)}`), el("a", { href: path("method") }, "How we count"));
+      parts.push(el("span", { class: "printed" }, `${moment(series.from, 0, here)} to ${moment(series.to, 0, here)}`),
+        el("span", { class: "printed" }, `Printed ${moment(now, 0, here)}`), el("a", { href: path("method") }, "How we count"));
       fill(this.foot, parts);
     }
 
@@ -660,13 +661,14 @@ private let appJS: StaticString = #"""
   }
 
   function arrive(isVisit) {
+    const before = shown;
     state = parse(location);
     const corrected = address(state);
     if (corrected !== location.pathname + location.search) history.replaceState(history.state, "", corrected + location.hash);
     render();
-    if (!isVisit) return;
-    scrollTo(0, 0);
-    main.querySelector("h1")?.focus({ preventScroll: true });
+    if (isVisit) scrollTo(0, 0);
+    // Those who cannot see that the page has changed are told by its title.
+    if (shown !== before) main.querySelector("h1")?.focus({ preventScroll: true });
   }
 
   addEventListener("popstate", () => arrive(false));
@@ -674,7 +676,9 @@ private let appJS: StaticString = #"""
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    const isOurs = link.origin === location.origin && !link.download && parse(link).page !== "missing";
+    const { page: target } = link.origin === location.origin ? parse(link) : {};
+    // Into a share and out of it another session speaks: the page starts anew.
+    const isOurs = target && target !== "missing" && target !== "share" && state.page !== "share" && !link.download;
     if (!isOurs || link.getAttribute("href").startsWith("#")) return;
     event.preventDefault();
     visit(link.href);
@@ -717,7 +721,7 @@ private let appJS: StaticString = #"""
   function render() {
     frame.show(state, who, serverNow());
     document.title = title();
-    if (!who && state.page !== "method") return;
+    if (!who && state.page !== "method") return start();
     const key = `${state.page} ${state.id}`;
     if (key !== shown || !page) {
       clear();
@@ -842,14 +846,16 @@ private let canvasJS: StaticString = #"""
       if (!source) return resolve(false);
       const script = document.createElement("script");
       script.src = source;
-      script.onload = () => {
-        const library = window.Dygraph;
-        library.PLUGINS = library.PLUGINS.filter((plugin) => plugin === library.Plugins.Axes || plugin === library.Plugins.Grid);
-        resolve(true);
-      };
-      script.onerror = () => {
+      const missing = () => {
         console.info("The chart library could not be loaded: charts are drawn as SVG.");
         resolve(false);
+      };
+      script.onerror = missing;
+      script.onload = () => {
+        const library = window.Dygraph;
+        if (!library) return missing();
+        library.PLUGINS = library.PLUGINS.filter((plugin) => plugin === library.Plugins.Axes || plugin === library.Plugins.Grid);
+        resolve(true);
       };
       document.head.append(script);
     });
@@ -1036,7 +1042,7 @@ private let chartCSS: StaticString = #"""
   /* Panels */
   .panels { display: grid; grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 16px; margin-top: 16px; align-items: stretch; }
   .panel { padding: 16px; }
-  .panel > header { display: flex; align-items: baseline; justify-content: space-between; gap: 8px; margin-bottom: 10px; }
+  .panel > header { display: flex; align-items: baseline; justify-content: space-between; flex-wrap: wrap; gap: 0 8px; margin-bottom: 10px; }
   .waterfall { display: grid; grid-template-columns: 164px minmax(0, 1fr) minmax(72px, max-content) 56px; }
   /* One scale: every row has the columns of the whole. */
   .fall { display: grid; grid-column: 1 / -1; grid-template-columns: subgrid; align-items: center; min-height: 26px; font-variant-numeric: tabular-nums; font-size: 13px; color: var(--text-2); }
@@ -1441,6 +1447,13 @@ private let countsJS: StaticString = #"""
     return extras.length === 0 ? null : ["clicks", ...extras].join(",");
   }
 
+  /** Whether a state of the counts, `0:8812345,1:8790021`, lies before another one in any shard that both name. */
+  function isBefore(one, other) {
+    const positions = new Map((other ?? "").split(",").map((part) => part.split(":")));
+    return (one ?? "").split(",").map((part) => part.split(":"))
+      .some(([shard, position]) => positions.has(shard) && Number(position) < Number(positions.get(shard)));
+  }
+
   /** The clicks are shown even where the rest cannot be told. */
   function unlessOver(error) {
     if (error.status === 401 || error.name === "AbortError") throw error;
@@ -1549,7 +1562,9 @@ private let countsJS: StaticString = #"""
       if (name === "points" || name === "point") {
         const news = name === "point" ? { points: [data] } : data;
         const reconciled = this.series.reconciledThrough;
-        if (this.shape.granularity === "minute") this.series.merge({ ...news, series: undefined, points: news.points ?? news.series });
+        // Points of single ads say nothing whole about their sum.
+        const isWhole = this.source.about !== null || !(news.points ?? news.series).some((point) => "adId" in point);
+        if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: undefined, points: news.points ?? news.series });
         else this.isTailOld = true;
         // A recount changes points that no event names one by one.
         if (news.reconciledThrough && Date.parse(news.reconciledThrough) !== reconciled) this.isWholeOld = true;
@@ -1587,14 +1602,18 @@ private let countsJS: StaticString = #"""
       this.isTailOld = false;
       await this.quietly(async (signal) => {
         const tail = await this.fetchSeries(Math.max(this.series.tail, this.series.from), this.series.to, signal);
-        this.series.absorb(tail);
+        // The stream may have been quicker: an older answer must not put back what it has said since.
+        if (isBefore(tail.asOf, this.series.asOf)) this.isTailOld = true;
+        else this.series.absorb(tail);
       });
     }
 
     async fetchAgain() {
       this.isWholeOld = this.isTailOld = false;
       await this.quietly(async (signal) => {
-        this.series = await this.fetchSeries(this.series.from, this.series.to, signal);
+        const whole = await this.fetchSeries(this.series.from, this.series.to, signal);
+        if (isBefore(whole.asOf, this.series.asOf)) this.isWholeOld = true;
+        else this.series = whole;
       });
       await this.fetchVerdicts();
     }
@@ -2888,7 +2907,7 @@ private let pagesCSS: StaticString = #"""
   .heads [aria-sort="ascending"] button::after { content: " ↑"; }
   .cell { text-align: right; }
   .cell:first-child, .heads .cell:nth-child(2) { text-align: left; }
-  .cell.name { min-width: 0; padding-right: 16px; overflow: hidden; white-space: nowrap; }
+  .cell.name { min-width: 0; padding-right: 16px; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
   .cell.name a { color: var(--text); font-weight: 500; text-decoration: none; }
   .cell.name a::after { content: ""; position: absolute; inset: 0; }
   .cell.name a:focus-visible { outline: none; }
@@ -2970,7 +2989,9 @@ private let pagesCSS: StaticString = #"""
     .row .cell:nth-child(n + 4) { display: none; }
     .heads .cell:nth-child(2) { visibility: hidden; }
     .segments { max-width: 100%; overflow-x: auto; }
+    .counts .segments { max-width: none; }
     .segments button { padding: 0 9px; }
+    .points { font-size: 13px; }
     .stage, .panel { padding: 10px; }
     .plot { height: 240px; }
     .reading { min-height: 66px; align-content: flex-start; }
@@ -2982,13 +3003,21 @@ private let pagesCSS: StaticString = #"""
     .prose tbody th { width: 110px; }
   }
 
+  @media (max-width: 360px) {
+    .waterfall { grid-template-columns: 122px minmax(0, 1fr) max-content 46px; }
+  }
+
   @media (max-width: 420px) { .gauges { grid-template-columns: minmax(0, 1fr); } }
 
   @media print {
     @page { size: A4; margin: 14mm; }
     body { background: #fff; font-size: 10px; line-height: 14px; }
     .frame { height: auto; padding: 0 0 6px; border-bottom: 2px solid var(--text); }
-    .pages, .live, #theme, .who, .skip, .tools, .hint, .marks, .pager, #connection { display: none !important; }
+    .pages, .live, #theme, .who, .skip, .tools, .hint, .marks, .pager, .foot a, #connection { display: none !important; }
+    .zone { margin-left: auto; }
+    .quiet, .reading, .crumbs, .legend, .legend span, caption { font-size: 9px; line-height: 13px; }
+    .reading b { font-size: 11px; }
+    h2 { font-size: 11px; line-height: 15px; }
     #zone::after { display: none; }
     .page { max-width: none; padding: 10px 0 0; }
     h1 { font-size: 16px; line-height: 22px; }
@@ -2999,6 +3028,7 @@ private let pagesCSS: StaticString = #"""
     .paper .ribbon { height: 10px; }
     .waterfall { grid-template-columns: 120px minmax(0, 1fr) minmax(56px, max-content) 44px; }
     .fall { min-height: 15px; font-size: 9px; }
+    .fall.sum, .fall.sum .share { min-height: 18px; font-size: 10px; }
     .fall .name label { min-height: 0; }
     .corrections { max-height: none; overflow: visible; }
     .corrections button { padding: 4px 0; font-size: 9px; grid-template-columns: 70px minmax(0, 1fr) auto; }
@@ -4160,7 +4190,7 @@ private let ticksJS: StaticString = #"""
 
   /** Labels of counts from 0 to `top`: `{at, label}`. Counts are whole, so are the labels. */
   export function valueTicks(top, height) {
-    const least = Math.max((top / Math.max(height, 1)) * 56, 1);
+    const least = Math.max((top / Math.max(height, 1)) * 44, 1);
     const power = 10 ** Math.floor(Math.log10(least));
     const step = [1, 2, 5, 10].find((size) => size * power >= least) * power;
     const ticks = [];

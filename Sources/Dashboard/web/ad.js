@@ -167,7 +167,8 @@ export class CountsPage {
     const parts = [];
     if (series.reconciledThrough) parts.push(el("span", {}, `Recounted until ${moment(series.reconciledThrough, now, here)}`));
     if (series.asOf) parts.push(el("span", {}, "State of the answer: ", el("code", {}, series.asOf)));
-    parts.push(el("span", { class: "printed" }, `Printed ${moment(now, 0, here)}`), el("a", { href: path("method") }, "How we count"));
+    parts.push(el("span", { class: "printed" }, `${moment(series.from, 0, here)} to ${moment(series.to, 0, here)}`),
+      el("span", { class: "printed" }, `Printed ${moment(now, 0, here)}`), el("a", { href: path("method") }, "How we count"));
     fill(this.foot, parts);
   }
 

@@ -45,13 +45,14 @@ function visit(link) {
 }
 
 function arrive(isVisit) {
+  const before = shown;
   state = parse(location);
   const corrected = address(state);
   if (corrected !== location.pathname + location.search) history.replaceState(history.state, "", corrected + location.hash);
   render();
-  if (!isVisit) return;
-  scrollTo(0, 0);
-  main.querySelector("h1")?.focus({ preventScroll: true });
+  if (isVisit) scrollTo(0, 0);
+  // Those who cannot see that the page has changed are told by its title.
+  if (shown !== before) main.querySelector("h1")?.focus({ preventScroll: true });
 }
 
 addEventListener("popstate", () => arrive(false));
@@ -59,7 +60,9 @@ addEventListener("popstate", () => arrive(false));
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
   if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const isOurs = link.origin === location.origin && !link.download && parse(link).page !== "missing";
+  const { page: target } = link.origin === location.origin ? parse(link) : {};
+  // Into a share and out of it another session speaks: the page starts anew.
+  const isOurs = target && target !== "missing" && target !== "share" && state.page !== "share" && !link.download;
   if (!isOurs || link.getAttribute("href").startsWith("#")) return;
   event.preventDefault();
   visit(link.href);
@@ -102,7 +105,7 @@ function words(title, text) {
 function render() {
   frame.show(state, who, serverNow());
   document.title = title();
-  if (!who && state.page !== "method") return;
+  if (!who && state.page !== "method") return start();
   const key = `${state.page} ${state.id}`;
   if (key !== shown || !page) {
     clear();

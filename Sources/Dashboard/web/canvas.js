@@ -15,14 +15,16 @@ export function loadLibrary() {
     if (!source) return resolve(false);
     const script = document.createElement("script");
     script.src = source;
-    script.onload = () => {
-      const library = window.Dygraph;
-      library.PLUGINS = library.PLUGINS.filter((plugin) => plugin === library.Plugins.Axes || plugin === library.Plugins.Grid);
-      resolve(true);
-    };
-    script.onerror = () => {
+    const missing = () => {
       console.info("The chart library could not be loaded: charts are drawn as SVG.");
       resolve(false);
+    };
+    script.onerror = missing;
+    script.onload = () => {
+      const library = window.Dygraph;
+      if (!library) return missing();
+      library.PLUGINS = library.PLUGINS.filter((plugin) => plugin === library.Plugins.Axes || plugin === library.Plugins.Grid);
+      resolve(true);
     };
     document.head.append(script);
   });

@@ -29,6 +29,13 @@ function metricsOf(extras) {
   return extras.length === 0 ? null : ["clicks", ...extras].join(",");
 }
 
+/** Whether a state of the counts, `0:8812345,1:8790021`, lies before another one in any shard that both name. */
+function isBefore(one, other) {
+  const positions = new Map((other ?? "").split(",").map((part) => part.split(":")));
+  return (one ?? "").split(",").map((part) => part.split(":"))
+    .some(([shard, position]) => positions.has(shard) && Number(position) < Number(positions.get(shard)));
+}
+
 /** The clicks are shown even where the rest cannot be told. */
 function unlessOver(error) {
   if (error.status === 401 || error.name === "AbortError") throw error;
@@ -137,7 +144,9 @@ export class Counts {
     if (name === "points" || name === "point") {
       const news = name === "point" ? { points: [data] } : data;
       const reconciled = this.series.reconciledThrough;
-      if (this.shape.granularity === "minute") this.series.merge({ ...news, series: undefined, points: news.points ?? news.series });
+      // Points of single ads say nothing whole about their sum.
+      const isWhole = this.source.about !== null || !(news.points ?? news.series).some((point) => "adId" in point);
+      if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: undefined, points: news.points ?? news.series });
       else this.isTailOld = true;
       // A recount changes points that no event names one by one.
       if (news.reconciledThrough && Date.parse(news.reconciledThrough) !== reconciled) this.isWholeOld = true;
@@ -175,14 +184,18 @@ export class Counts {
     this.isTailOld = false;
     await this.quietly(async (signal) => {
       const tail = await this.fetchSeries(Math.max(this.series.tail, this.series.from), this.series.to, signal);
-      this.series.absorb(tail);
+      // The stream may have been quicker: an older answer must not put back what it has said since.
+      if (isBefore(tail.asOf, this.series.asOf)) this.isTailOld = true;
+      else this.series.absorb(tail);
     });
   }
 
   async fetchAgain() {
     this.isWholeOld = this.isTailOld = false;
     await this.quietly(async (signal) => {
-      this.series = await this.fetchSeries(this.series.from, this.series.to, signal);
+      const whole = await this.fetchSeries(this.series.from, this.series.to, signal);
+      if (isBefore(whole.asOf, this.series.asOf)) this.isWholeOld = true;
+      else this.series = whole;
     });
     await this.fetchVerdicts();
   }

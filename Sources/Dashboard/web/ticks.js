@@ -55,7 +55,7 @@ function monthTicks(from, to, least, zone) {
 
 /** Labels of counts from 0 to `top`: `{at, label}`. Counts are whole, so are the labels. */
 export function valueTicks(top, height) {
-  const least = Math.max((top / Math.max(height, 1)) * 56, 1);
+  const least = Math.max((top / Math.max(height, 1)) * 44, 1);
   const power = 10 ** Math.floor(Math.log10(least));
   const step = [1, 2, 5, 10].find((size) => size * power >= least) * power;
   const ticks = [];
