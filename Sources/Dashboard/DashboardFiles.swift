@@ -47,7 +47,7 @@ package enum DashboardFiles {
 private let adJS: StaticString = #"""
   // The page of one ad; of a campaign and of a shared advertiser as well, which are the sum over their ads.
 
-  import { announce, download, el, fill, setText } from "./dom.js";
+  import { announce, download, el, fill, renew, setText } from "./dom.js";
   import { get, serverNow } from "./api.js";
   import { Chart } from "./chart.js";
   import { Counts, subject } from "./counts.js";
@@ -216,7 +216,7 @@ private let adJS: StaticString = #"""
       if (series.asOf) parts.push(el("span", {}, "State of the answer: ", el("code", {}, series.asOf)));
       parts.push(el("span", { class: "printed" }, `${moment(series.from, 0, here)} to ${moment(series.to, 0, here)}`),
         el("span", { class: "printed" }, `Printed ${moment(now, 0, here)}`), el("a", { href: path("method") }, "How we count"));
-      fill(this.foot, parts);
+      renew(this.foot, parts);
     }
 
     // MARK: What the reader does
@@ -306,7 +306,7 @@ private let apiJS: StaticString = #"""
   // The server's clock is the page's clock: ranges that end now are sent as instants of the server.
 
   /** What went wrong, from the problem document (RFC 9457) where the server has sent one. */
-  export class ApiError extends Error {
+  class ApiError extends Error {
     constructor(status, problem = {}, retryAfter = 0) {
       super(problem.title ?? (status === 0 ? "The server cannot be reached" : `The server answered ${status}`));
       this.status = status;
@@ -341,7 +341,7 @@ private let apiJS: StaticString = #"""
   }
 
   /** Sends a request; the answer is one of success. */
-  export async function send(path, options = {}) {
+  async function send(path, options = {}) {
     let answer;
     try {
       answer = await fetch(path, { ...options, headers: requestHeaders(options.headers), cache: "no-cache" });
@@ -763,7 +763,7 @@ private let appJS: StaticString = #"""
 
   /** The secret of a share's link stands behind `#`: it is taken out of the address before anything else. */
   function arriveAtShare() {
-    if (state.page === "share") secret = location.hash.slice(1);
+    if (state.page === "share" && location.hash) secret = location.hash.slice(1);
     history.replaceState(history.state, "", address(state) + (state.page === "share" ? "" : location.hash));
   }
 
@@ -962,7 +962,9 @@ private let canvasJS: StaticString = #"""
   }
 
   function paint(context, shape, x, y, colour) {
-    const trace = (xs, ys, begin) => xs.forEach((at, i) => (begin && i === 0 ? context.moveTo(x(at), y(ys[i])) : context.lineTo(x(at), y(ys[i]))));
+    const trace = (xs, ys, begins) => xs.forEach((at, i) => {
+      context[begins && i === 0 ? "moveTo" : "lineTo"](x(at), y(ys[i]));
+    });
     context.beginPath();
     context.setLineDash(shape.dash ?? []);
     context.lineWidth = shape.width ?? 1.75;
@@ -1089,7 +1091,7 @@ private let chartJS: StaticString = #"""
   // that arrow keys read the points aloud. Dragging zooms; a finger reads, since it scrolls the page.
 
   import { el, fill, svg, onceAFrame, setText } from "./dom.js";
-  import { bucket, count, signed } from "./fmt.js";
+  import { bucket, count, many, signed } from "./fmt.js";
   import { Canvas, loadLibrary } from "./canvas.js";
   import { Drawing, ribbon, swatch, LEFT } from "./svg.js";
   import { groupMarks, LANE } from "./marks.js";
@@ -1161,7 +1163,8 @@ private let chartJS: StaticString = #"""
       return {
         low: series.from - pad, high: end + pad, top, merged, shapes,
         // A label at the very edge would be cut.
-        times: timeTicks(series.from, end, width, zone).filter(({ at }) => end - at > pad * 3), values: valueTicks(top * (1 - 8 / height), height),
+        times: timeTicks(series.from, end, width, zone).filter(({ at }) => end - at > pad * 3),
+        values: valueTicks(top * (1 - 8 / height), height),
         open: first < series.length ? Math.max(series.times[first], series.from) : null,
         clockChanges: zone.changesIn(series.from, series.to).map(({ at, minutes }) => ({ at, words: changeWords(minutes, series) })),
         rows: series.length > 0 ? series.times.map((time, i) => [time, series.clicks[i]]) : [[series.from, 0]],
@@ -1200,14 +1203,16 @@ private let chartJS: StaticString = #"""
     drawMarks() {
       const { area, x } = this.geometry;
       const groups = groupMarks(this.view.marks, (time) => x(time), area.x, area.x + area.w);
-      const had = this.marks.contains(document.activeElement) ? [...this.marks.children].indexOf(document.activeElement) : -1;
-      fill(this.marks, groups.map((group) => el("button", {
-        type: "button", class: `mark ${group.isCredit ? "credit" : ""}`, "aria-label": group.words(this.view.zone),
-        onclick: () => this.actions.open(group.marks[0]), "data-x": group.x,
-      }, group.label)));
-      // By its property, which the content security policy allows.
+      // The same marks keep their buttons: one may have the focus, or just be clicked.
+      const key = groups.map((group) => `${group.marks[0].time} ${group.label}`).join();
+      if (key !== this.marksKey) {
+        fill(this.marks, groups.map((group) => el("button", {
+          type: "button", class: `mark ${group.isCredit ? "credit" : ""}`, "aria-label": group.words(this.view.zone),
+          onclick: () => this.actions.open(group.marks[0]),
+        }, group.label)));
+      }
+      this.marksKey = key;
       [...this.marks.children].forEach((button, i) => { button.style.left = `${groups[i].x}px`; });
-      if (had >= 0) this.marks.children[had]?.focus();
     }
 
     drawLegend() {
@@ -1240,7 +1245,7 @@ private let chartJS: StaticString = #"""
       const { series, zone, previous } = this.view;
       if (this.cursor === null) return "Whole range. Arrow keys read the points.";
       const i = this.cursor;
-      const parts = [bucket(series.times[i], series.granularity, zone), `${count(series.clicks[i])} ${series.clicks[i] === 1 ? "click" : "clicks"}`];
+      const parts = [bucket(series.times[i], series.granularity, zone), many(series.clicks[i], "click")];
       if (series.credits[i]) parts.push(`${signed(series.credits[i])} as credit`);
       if (previous) parts.push(`${count(previous.at(series.times[i]) ?? 0)} before`);
       return [...parts, STATUS_WORDS[STATUSES[series.status[i]]]].join(", ");
@@ -1257,7 +1262,8 @@ private let chartJS: StaticString = #"""
       } else if (this.cursor !== null) {
         const at = x(Math.max(series.times[this.cursor], series.from));
         parts.push(svg("line", { x1: at, x2: at, y1: area.y + 26, y2: area.y + area.h, class: "cursor" }));
-        const dot = (value, colour) => svg("circle", { cx: at, cy: y(value), r: 4, fill: "var(--surface)", stroke: `var(${colour})`, "stroke-width": 2 });
+        const dot = (value, colour) =>
+          svg("circle", { cx: at, cy: y(value), r: 4, fill: "var(--surface)", stroke: `var(${colour})`, "stroke-width": 2 });
         parts.push(...extras.map((extra) => dot(extra.values[this.cursor], extra.colour)), dot(series.clicks[this.cursor], "--c-clicks"));
       }
       parts.push(...this.lineLabels());
@@ -1438,8 +1444,8 @@ private let countsJS: StaticString = #"""
       const base = `/api/v1/ads/${encodeURIComponent(id)}`;
       return { aggregates: `${base}/aggregates`, stream: `${base}/stream`, corrections: `${base}/corrections`, about: base, parameters: {} };
     }
-    const parameters = { [kind === "campaign" ? "campaignId" : "advertiserId"]: id };
-    return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: null, about: null, parameters: { ...parameters, groupBy: "none" } };
+    const parameters = { [kind === "campaign" ? "campaignId" : "advertiserId"]: id, groupBy: "none" };
+    return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: null, about: null, parameters };
   }
 
   /** Clicks come by themselves; what else is wanted is named. */
@@ -1461,7 +1467,7 @@ private let countsJS: StaticString = #"""
   }
 
   export class Counts {
-    /** `events`: `changed()`, `corrected()`, `failed(error)`, `live(state, since)`, `over()`. */
+    /** `events`: `changed()`, `corrected()`, `live(state, since)`, `over()`. */
     constructor(source, events) {
       this.source = source;
       this.events = events;
@@ -1496,6 +1502,7 @@ private let countsJS: StaticString = #"""
         this.key = null;
         throw error;
       }
+      this.compared = state.cmp;
       this.isLive = isLive && this.series.length <= MOST_LIVE;
       if (this.isLive) this.start();
       else this.events.live("off");
@@ -1515,13 +1522,14 @@ private let countsJS: StaticString = #"""
 
     /** Every metric over the range: few points, so a month's steps. */
     fetchTotals(from, to, signal) {
-      const parameters = { ...this.source.parameters, from: instant(from), to: instant(to), granularity: "month", tz: this.shape.tz, metrics: ALL_METRICS };
-      return get(this.source.aggregates, parameters, signal);
+      const range = { from: instant(from), to: instant(to), granularity: "month", tz: this.shape.tz };
+      return get(this.source.aggregates, { ...this.source.parameters, ...range, metrics: ALL_METRICS }, signal);
     }
 
     /** As long before, or the same time a week before. */
     async fetchPrevious(kind, from, to, signal) {
       const shift = kind === "week" ? 7 * 86_400_000 : to - from;
+      const { granularity } = this.shape;
       const kept = this.shape;
       this.shape = { ...kept, metrics: null, extras: [] };
       const asked = this.fetchSeries(from - shift, to - shift, signal);
@@ -1532,8 +1540,10 @@ private let countsJS: StaticString = #"""
         /** The clicks of the bucket that stands at a time; null where there is none. */
         at(time) {
           const i = series.nearest(time - shift);
-          const isNear = i >= 0 && i < series.length && Math.abs(series.times[i] + shift - time) <= 2 * 3_600_000;
-          return isNear ? series.clicks[i] : null;
+          if (!(i >= 0)) return null;
+          // Days begin an hour earlier or later on the other side of a change of the clocks.
+          const apart = Math.abs(series.times[i] + shift - time);
+          return apart <= (granularity === "minute" || granularity === "hour" ? 0 : 2 * 3_600_000) ? series.clicks[i] : null;
         },
       };
     }
@@ -1563,8 +1573,9 @@ private let countsJS: StaticString = #"""
         const news = name === "point" ? { points: [data] } : data;
         const reconciled = this.series.reconciledThrough;
         // Points of single ads say nothing whole about their sum.
-        const isWhole = this.source.about !== null || !(news.points ?? news.series).some((point) => "adId" in point);
-        if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: undefined, points: news.points ?? news.series });
+        const points = news.points ?? news.series ?? [];
+        const isWhole = this.source.about !== null || !points.some((point) => "adId" in point);
+        if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: points });
         else this.isTailOld = true;
         // A recount changes points that no event names one by one.
         if (news.reconciledThrough && Date.parse(news.reconciledThrough) !== reconciled) this.isWholeOld = true;
@@ -1582,12 +1593,13 @@ private let countsJS: StaticString = #"""
       this.seconds = (this.seconds ?? 0) + 1;
       if (minute !== this.minute) {
         this.minute = minute;
-        if (granularity === "minute") {
-          const to = (minute + 1) * 60_000;
-          this.series.move(to - (this.series.to - this.series.from), to);
-        } else this.series.to = (minute + 1) * 60_000;
-        this.isNew = true;
-        this.isTailOld = true;
+        const to = (minute + 1) * 60_000;
+        const from = to - (this.series.to - this.series.from);
+        if (granularity === "minute") this.series.move(from, to);
+        else this.series.shift(from, to);
+        this.isNew = this.isTailOld = true;
+        if (granularity !== "minute") this.fetchHead();
+        if (this.previous) this.fetchBefore();
       }
       if (this.isWholeOld) this.fetchAgain();
       else if (this.isTailOld && this.seconds % 2 === 0) this.fetchTail();
@@ -1603,8 +1615,26 @@ private let countsJS: StaticString = #"""
       await this.quietly(async (signal) => {
         const tail = await this.fetchSeries(Math.max(this.series.tail, this.series.from), this.series.to, signal);
         // The stream may have been quicker: an older answer must not put back what it has said since.
-        if (isBefore(tail.asOf, this.series.asOf)) this.isTailOld = true;
-        else this.series.absorb(tail);
+        if (isBefore(tail.asOf, this.series.asOf)) {
+          this.isTailOld = true;
+          return;
+        }
+        this.series.absorb(tail);
+        this.series.reflect(tail);
+      });
+    }
+
+    /** The first point, which the moving range cuts at another minute now. */
+    fetchHead() {
+      return this.quietly(async (signal) => {
+        const { from, to, times } = this.series;
+        this.series.absorb(await this.fetchSeries(from, Math.min(times[1] ?? to, to), signal));
+      });
+    }
+
+    fetchBefore() {
+      return this.quietly(async (signal) => {
+        this.previous = await this.fetchPrevious(this.compared, this.series.from, this.series.to, signal);
       });
     }
 
@@ -1682,6 +1712,34 @@ private let domJS: StaticString = #"""
   /** Puts other children into a node. */
   export function fill(node, ...children) {
     node.replaceChildren(...present(children));
+  }
+
+  /** Puts other children into a node and changes only what differs: what has the focus, is selected or just being clicked stays.
+   *  Listeners of the old nodes stay too, so the new ones must do the same. */
+  export function renew(node, ...children) {
+    const next = present(children).map((child) => (typeof child === "string" ? document.createTextNode(child) : child));
+    const old = [...node.childNodes];
+    if (old.length !== next.length) node.replaceChildren(...next);
+    else next.forEach((child, i) => adapt(old[i], child));
+  }
+
+  /** Makes a node say what another one says. */
+  export function adapt(old, next) {
+    if (old === next) return;
+    if (old.nodeType === Node.TEXT_NODE && next.nodeType === Node.TEXT_NODE) {
+      if (old.data !== next.data) old.data = next.data;
+      return;
+    }
+    if (old.nodeName !== next.nodeName || old.childNodes.length !== next.childNodes.length) return old.replaceWith(next);
+    for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name, value } of next.attributes) {
+      // The policy refuses the attribute `style`, not the property.
+      if (name === "style") old.style.cssText = next.style.cssText;
+      else if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+    if ("checked" in old) old.checked = next.checked;
+    const children = [...next.childNodes];
+    [...old.childNodes].forEach((child, i) => adapt(child, children[i]));
   }
 
   /** Sets a text where it has changed, so that a screen reader and a selection are let be. */
@@ -1819,7 +1877,7 @@ private let fmtJS: StaticString = #"""
   }
 
   /** `Mon 30 Nov 2026` of a wall time. */
-  export function longDay(wall) {
+  function longDay(wall) {
     const date = new Date(wall);
     return `${DAYS[date.getUTCDay()]} ${day(wall)} ${date.getUTCFullYear()}`;
   }
@@ -1859,7 +1917,7 @@ private let fmtJS: StaticString = #"""
 private let frameJS: StaticString = #"""
   // The bar at the top: where one is, how fresh the numbers are, whose time is shown, light or dark, who is signed in.
 
-  import { announce, el, fill, setText } from "./dom.js";
+  import { announce, fill, setText } from "./dom.js";
   import { ZoneMenu } from "./zonemenu.js";
   import { remember, remembered } from "./state.js";
   import { day } from "./fmt.js";
@@ -2125,7 +2183,8 @@ private let listJS: StaticString = #"""
       this.list.element.setAttribute("aria-label", this.kind === "ad" ? "Ads" : "Campaigns");
       this.nothing = el("div", {});
       this.body = el("div", { class: "body" }, this.figures,
-        el("div", { class: "tools" }, this.find, this.chip, this.found, this.again, el("span", { class: "space" }), csv), this.nothing, this.list.element);
+        el("div", { class: "tools" }, this.find, this.chip, this.found, this.again, el("span", { class: "space" }), csv),
+        this.nothing, this.list.element);
       this.element = el("div", { class: "page lists" }, this.note,
         el("div", { class: "head beside" }, el("div", {}, el("h1", { tabIndex: -1 }, this.kind === "ad" ? "Ads" : "Campaigns"), this.final.element),
           this.ranges.element), this.instead, this.body);
@@ -2133,7 +2192,8 @@ private let listJS: StaticString = #"""
     }
 
     heads() {
-      this.sorters = [["adId", this.kind === "ad" ? "Ad" : "Campaign"], [null, ""], ["-clicks", "Clicks"], ["-change", "Change"], ["-notCounted", "Not counted"]]
+      const name = this.kind === "ad" ? "Ad" : "Campaign";
+      this.sorters = [["adId", name], [null, ""], ["-clicks", "Clicks"], ["-change", "Change"], ["-notCounted", "Not counted"]]
         .map(([sort, label]) => {
           const cell = el("div", { role: "columnheader", class: "cell" }, sort === null ? null
             : el("button", { type: "button", onclick: () => this.context.go({ sort }) }, label));
@@ -2251,21 +2311,27 @@ private let listJS: StaticString = #"""
 
     emptyWords() {
       const word = this.kind === "ad" ? "ad" : "campaign";
-      if (this.state.q) return empty(`No ${word} matches “${this.state.q}”`, "", el("button", { type: "button", class: "button", onclick: () => this.context.go({ q: "" }) }, "Show all"));
-      if (this.kind === "campaign") return empty("No campaigns yet", "An ad names its campaign when it is added:", command("tally ads put AD URL --advertiser ID --campaign ID"));
-      return empty("No ads yet", "This command adds one:", command("tally ads put AD URL --advertiser ID"));
+      if (this.state.q) {
+        const all = el("button", { type: "button", class: "button", onclick: () => this.context.go({ q: "" }) }, "Show all");
+        return empty(`No ${word} matches “${this.state.q}”`, "", all);
+      }
+      const add = "tally ads put AD URL --advertiser ID";
+      if (this.kind === "ad") return empty("No ads yet", "This command adds one:", command(add));
+      return empty("No campaigns yet", "An ad names its campaign when it is added:", command(`${add} --campaign ID`));
     }
 
     drawFigures() {
       const sum = this.totals ? sumOf(this.allRows ?? this.rows) : null;
       const figure = (label, value, words) => el("div", {}, el("dt", {}, label), el("dd", {}, el("b", {}, value), el("span", {}, words)));
       const lost = sum ? sum.gross - sum.clicks : 0;
+      const clicked = this.rows.filter((row) => row.clicks > 0).length;
       const isTold = sum && (sum.gross > 0 || sum.clicks === 0);
       fill(this.figures,
         figure("Clicks", sum ? count(sum.clicks) : "", sum ? `${change(sum.clicks, sum.before)} to the period before` : ""),
         figure("All requests", isTold ? count(sum.gross) : sum && "–", "gross"),
         figure("Not counted", sum ? share(lost, sum.gross) : "", isTold ? many(lost, "request") : ""),
-        sum && sum.credits !== 0 ? figure("Credits", signed(sum.credits), "after sealing") : figure(this.kind === "ad" ? "Ads" : "Campaigns", sum ? count(this.rows.length) : "", sum ? `${count(this.rows.filter((row) => row.clicks > 0).length)} with clicks` : ""));
+        sum && sum.credits !== 0 ? figure("Credits", signed(sum.credits), "after sealing")
+          : figure(this.kind === "ad" ? "Ads" : "Campaigns", sum ? count(this.rows.length) : "", sum ? `${count(clicked)} with clicks` : ""));
     }
 
     row(i) {
@@ -2298,7 +2364,8 @@ private let listJS: StaticString = #"""
 
     save() {
       if (!this.shown) return;
-      const lines = [[this.kind, "campaign", "clicks", "clicks before", "all requests"], ...this.shown.map((row) => [row.id, row.campaign ?? "", row.clicks, row.before, row.gross])];
+      const heads = [this.kind, "campaign", "clicks", "clicks before", "all requests"];
+      const lines = [heads, ...this.shown.map((row) => [row.id, row.campaign ?? "", row.clicks, row.before, row.gross])];
       download(`${this.kind}s.csv`, lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join(""));
       announce("The file was made.");
     }
@@ -2341,7 +2408,7 @@ private let liveJS: StaticString = #"""
 
   export class Live {
     /** `address()` gives path and query of the next connection, `event(name, data, id)` takes an event, `reopened()` follows
-     *  each connection but the first, `state("live" | "lost" | "off", since)` tells what to show, `over()` the session's end. */
+     *  each connection but the first, `state("live" | "lost", since)` tells what to show, `over()` the session's end. */
     constructor({ address, event, reopened, state, over }) {
       this.handlers = { address, event, reopened, state, over };
       this.connection = null;
@@ -2360,7 +2427,6 @@ private let liveJS: StaticString = #"""
       clearTimeout(this.hideTimer);
       this.disconnect();
       clearTimeout(this.patience);
-      this.handlers.state("off");
     }
 
     disconnect() {
@@ -2472,9 +2538,9 @@ private let marksJS: StaticString = #"""
   /** Least distance of two marks. */
   const ROOM = 38;
 
-  /** Marks of corrections as the query gives them. */
+  /** Marks of corrections as the query gives them. Those of hours and days repeat what those of their minutes say. */
   export function marksOf(corrections) {
-    return corrections.map((correction) => ({
+    return corrections.filter(({ granularity }) => granularity === "minute").map((correction) => ({
       time: Date.parse(correction.minute), change: correction.change, isCredit: correction.credit, correction,
     })).sort((a, b) => a.time - b.time);
   }
@@ -2666,7 +2732,7 @@ private let opsJS: StaticString = #"""
   //     recount{ended, from, rows, corrected, change}, answers{verdict: rate}, files[{kind, age, files, bytes}]
 
   import { get, serverNow } from "./api.js";
-  import { el, fill } from "./dom.js";
+  import { el, fill, renew } from "./dom.js";
   import { bytes, count, day, duration, many, moment, share, short, signed } from "./fmt.js";
   import { Live } from "./live.js";
   import { apology, command, panel, whileLoading } from "./parts.js";
@@ -2693,7 +2759,8 @@ private let opsJS: StaticString = #"""
       this.right = el("div", { class: "column" });
       this.instead = el("div", {});
       this.body = el("div", { class: "body" }, this.alarms, this.figures, el("div", { class: "panels" }, this.left, this.right));
-      this.element = el("div", { class: "page ops" }, el("div", { class: "head" }, el("h1", { tabIndex: -1 }, "Operations"), this.lead), this.instead, this.body);
+      this.element = el("div", { class: "page ops" },
+        el("div", { class: "head" }, el("h1", { tabIndex: -1 }, "Operations"), this.lead), this.instead, this.body);
     }
 
     async show(state) {
@@ -2737,13 +2804,13 @@ private let opsJS: StaticString = #"""
       const here = zone(this.state.tz);
       const now = serverNow();
       const at = (text) => moment(Date.parse(text), now, here);
-      // Copying and selecting go on while numbers move: a panel whose words are the same stays.
-      put(this.lead, lead(this.summary, now));
-      put(this.alarms, (this.summary.alarms ?? []).map((alarm) =>
+      // Copying and selecting go on while numbers move.
+      renew(this.lead, lead(this.summary, now));
+      renew(this.alarms, (this.summary.alarms ?? []).map((alarm) =>
         el("div", { class: "alarm" }, el("b", {}, alarm.text), alarm.since ? el("span", {}, `since ${at(alarm.since)}`) : null)));
-      put(this.figures, gauges(this.summary));
-      put(this.left, [shards(this.summary), hotAds(this.summary), recount(this.summary, at, here), files(this.summary)]);
-      put(this.right, [jobs(this.summary, at), answers(this.summary), this.commands ??= commands()]);
+      renew(this.figures, gauges(this.summary));
+      renew(this.left, [shards(this.summary), hotAds(this.summary), recount(this.summary, at, here), files(this.summary)]);
+      renew(this.right, [jobs(this.summary, at), answers(this.summary), this.commands ??= commands()]);
     }
 
     destroy() {
@@ -2751,17 +2818,6 @@ private let opsJS: StaticString = #"""
       clearTimeout(this.retry);
       this.live?.close();
     }
-  }
-
-  /** Other children, unless they say the same. */
-  function put(node, children) {
-    const given = children.filter(Boolean);
-    const old = [...node.childNodes];
-    if (old.length === given.length && given.every((child, i) => old[i].isEqualNode(child))) return;
-    if (old.length !== given.length) return fill(node, given);
-    given.forEach((child, i) => {
-      if (old[i] !== child && !old[i].isEqualNode(child)) old[i].replaceWith(child);
-    });
   }
 
   function lead({ ready, reasons = [], countingSince, version }, now) {
@@ -2820,19 +2876,22 @@ private let opsJS: StaticString = #"""
     if (!last) return null;
     const part = panel("Last recount");
     part.element.id = "recount";
-    const found = `${count(last.corrected)} of ${many(last.rows, "row")} corrected, ${signed(last.change)} ${Math.abs(last.change) === 1 ? "click" : "clicks"}. `;
+    const clicks = Math.abs(last.change) === 1 ? "click" : "clicks";
+    const found = `${count(last.corrected)} of ${many(last.rows, "row")} corrected, ${signed(last.change)} ${clicks}. `;
     const since = last.from ? `, all minutes since ${day(here.wall(Date.parse(last.from)))}` : "";
     part.fill(el("p", {}, el("b", {}, found), el("span", { class: "quiet" }, `${at(last.ended)}${since}.`)));
     return part.element;
   }
 
   function files({ files: list }) {
-    return list && table("Files by age", "files", ["Kind", "Age", "Files", "Size"], list.map((row) => [row.kind, row.age, count(row.files), bytes(row.bytes)]));
+    return list && table("Files by age", "files", ["Kind", "Age", "Files", "Size"],
+      list.map((row) => [row.kind, row.age, count(row.files), bytes(row.bytes)]));
   }
 
   function jobs({ jobs: list }, at) {
     if (!list) return null;
-    if (list.length > 0) return table("Jobs", "jobs", ["Job", "What", "Progress"], list.map((job) => [job.kind, job.detail ?? "", progress(job, at)]));
+    const rows = list.map((job) => [job.kind, job.detail ?? "", progress(job, at)]);
+    if (rows.length > 0) return table("Jobs", "jobs", ["Job", "What", "Progress"], rows);
     const part = panel("Jobs", el("p", { class: "quiet" }, "None has run since the start."));
     part.element.id = "jobs";
     return part.element;
@@ -2841,7 +2900,8 @@ private let opsJS: StaticString = #"""
   function progress(job, at) {
     if (job.state === "running" && job.progress !== undefined) {
       const left = job.secondsLeft === undefined ? "" : `, ${duration(job.secondsLeft)} left`;
-      return el("span", { class: "progress" }, el("progress", { max: 1, value: job.progress, "aria-label": `Progress of ${job.kind}` }), `${Math.floor(job.progress * 100)} %${left}`);
+      const bar = el("progress", { max: 1, value: job.progress, "aria-label": `Progress of ${job.kind}` });
+      return el("span", { class: "progress" }, bar, `${Math.floor(job.progress * 100)} %${left}`);
     }
     if (!job.ended) return job.state;
     return el("span", { class: job.state === "failed" ? "bad" : "quiet" }, `${job.state} ${at(job.ended)}`);
@@ -3058,20 +3118,26 @@ private let panelsJS: StaticString = #"""
   /** A waterfall on one scale from 0. `toggle(verdict)` puts the verdict's series into the chart or takes it out. */
   export function grossPanel(toggle) {
     const part = panel("From all requests to clicks");
+    let shown = "";
     return {
       element: part.element,
       show(sums, chosen) {
         if (sums === null) {
+          shown = "";
           part.say("");
           return part.fill(el("p", { class: "quiet" }, "What became of the other requests cannot be told now. The clicks are whole."));
         }
         part.say(sums.gross > 0 ? `${share(sums.gross - sums.clicks, sums.gross)} not counted` : "");
-        // The list is made anew; the row that had the focus keeps it.
-        const focused = part.body.contains(document.activeElement) ? document.activeElement.name : null;
-        part.fill(...rows(sums, chosen, toggle));
-        if (focused) part.body.querySelector(`input[name="${CSS.escape(focused)}"]`)?.focus();
+        // Other rows are other listeners.
+        const names = sums.verdicts.filter(isShown).map(([name]) => name).join();
+        part[names === shown ? "renew" : "fill"](...rows(sums, chosen, toggle));
+        shown = names;
       },
     };
+  }
+
+  function isShown([name, amount]) {
+    return amount !== 0 || !SELDOM.has(name);
   }
 
   function rows(sums, chosen, toggle) {
@@ -3082,8 +3148,7 @@ private let panelsJS: StaticString = #"""
       return [left, amount];
     };
     const list = [row("All requests", [0, sums.gross], scale, "--c-prev", count(sums.gross), "", "sum")];
-    for (const [name, amount] of sums.verdicts) {
-      if (amount === 0 && SELDOM.has(name)) continue;
+    for (const [name, amount] of sums.verdicts.filter(isShown)) {
       const box = el("input", {
         type: "checkbox", name, checked: chosen.includes(name), onchange: () => toggle(name),
         disabled: !chosen.includes(name) && chosen.length >= MOST_EXTRAS,
@@ -3103,7 +3168,9 @@ private let panelsJS: StaticString = #"""
     }
     const notes = [];
     if (sums.isIncomplete) notes.push("A crash lost some numbers of requests that are no clicks. The clicks themselves are whole.");
-    if (sums.unknown > 0) notes.push(`${count(sums.unknown)} more were answered before it was known whether they are on disk; they may be among the clicks.`);
+    if (sums.unknown > 0) {
+      notes.push(`${count(sums.unknown)} more were answered before it was known whether they are on disk; they may be among the clicks.`);
+    }
     return [el("div", { class: "waterfall" }, list), ...notes.map((note) => el("p", { class: "quiet note" }, note))];
   }
 
@@ -3116,16 +3183,21 @@ private let panelsJS: StaticString = #"""
       piece.style.background = `var(${colour})`;
       bar.append(piece);
     }
-    return el("div", { class: `fall ${kind}` }, el("span", { class: "name" }, label), bar, el("span", { class: "number" }, value), el("span", { class: "share" }, part));
+    return el("div", { class: `fall ${kind}` }, el("span", { class: "name" }, label), bar,
+      el("span", { class: "number" }, value), el("span", { class: "share" }, part));
   }
 
   /** Every correction and credit, the newest first. `open(mark)` puts it into the address. */
   export function correctionsPanel(open) {
     const part = panel("Corrections and credits");
     let shown = [];
+    let last = [];
     return {
       element: part.element,
       show(marks, at, now, zone) {
+        const given = [marks, at, zone];
+        if (given.every((value, i) => value === last[i])) return;
+        last = given;
         part.say(marks.length === 0 ? "" : `${count(marks.length)} in 400 days`);
         shown = [...marks].reverse();
         if (shown.length === 0) return part.fill(el("p", { class: "quiet" }, NO_CORRECTIONS));
@@ -3136,7 +3208,7 @@ private let panelsJS: StaticString = #"""
       },
       /** Moves the focus to an entry. */
       focus(mark) {
-        const button = part.body.querySelectorAll(".corrections button")[shown.indexOf(mark)];
+        const button = part.body.querySelectorAll(".corrections button")[shown.findIndex(({ time }) => time === mark.time)];
         button?.focus();
         button?.scrollIntoView({ block: "nearest" });
       },
@@ -3145,8 +3217,9 @@ private let panelsJS: StaticString = #"""
 
   function entry(mark, isOpen, now, zone, open) {
     const { correction } = mark;
+    const changed = Date.parse(correction.time);
     const more = isOpen
-      ? el("span", { class: "more" }, `Recount ${correction.run}, ${listed(Date.parse(correction.time), now, zone)} ${zone.name(Date.parse(correction.time))}`) : null;
+      ? el("span", { class: "more" }, `Recount ${correction.run}, ${listed(changed, now, zone)} ${zone.name(changed)}`) : null;
     return el("li", {}, el("button", { type: "button", "aria-current": isOpen ? "true" : null, onclick: () => open(mark) },
       el("time", { datetime: correction.minute }, listed(mark.time, now, zone)),
       el("span", { class: "what" },
@@ -3160,7 +3233,7 @@ private let panelsJS: StaticString = #"""
 private let partsJS: StaticString = #"""
   // Parts that several pages are made of.
 
-  import { el, fill, setText } from "./dom.js";
+  import { el, fill, renew, setText } from "./dom.js";
   import { finality, RANGES } from "./words.js";
 
   /** One of several: buttons in a row. `entries` are `[value, label]`, `isOff(value)` those that cannot be chosen now. */
@@ -3252,6 +3325,7 @@ private let partsJS: StaticString = #"""
       element: el("section", { class: "panel" }, el("header", {}, el("h2", {}, title), aside), body),
       say: (text) => setText(aside, text),
       fill: (...nodes) => fill(body, ...nodes),
+      renew: (...nodes) => renew(body, ...nodes),
       body,
     };
   }
@@ -3269,7 +3343,8 @@ private let readingJS: StaticString = #"""
   /** The status of a point as sign, word and colour. */
   export function pill(status) {
     const name = STATUSES[status];
-    return el("span", { class: `pill ${name}`, title: STATUS_HELP[name] }, el("span", { "aria-hidden": "true" }, STATUS_SIGNS[name]), STATUS_WORDS[name]);
+    const sign = el("span", { "aria-hidden": "true" }, STATUS_SIGNS[name]);
+    return el("span", { class: `pill ${name}`, title: STATUS_HELP[name] }, sign, STATUS_WORDS[name]);
   }
 
   function key(kind, colour) {
@@ -3320,7 +3395,7 @@ private let rowsJS: StaticString = #"""
   // A long list of which only the rows in view are in the document. It tells its true length to screen readers, and the row that
   // has the focus is never taken away. The page scrolls, not the list.
 
-  import { el, onceAFrame } from "./dom.js";
+  import { adapt, el, onceAFrame } from "./dom.js";
 
   /** Rows beyond the edges, so that a turn of the wheel shows no gap. */
   const BEYOND = 4;
@@ -3337,22 +3412,38 @@ private let rowsJS: StaticString = #"""
       addEventListener("resize", this.redraw);
     }
 
-    /** The list has other rows, or they say something else. */
+    /** The list has other rows, or they say something else. Their nodes stay, and with them the focus. */
     setCount(count) {
       this.count = count;
       this.element.setAttribute("aria-rowcount", count + 1);
-      this.forget();
+      for (const [i, node] of this.nodes) {
+        if (i < count) adapt(node, this.placed(i));
+        else this.remove(i);
+      }
       this.draw();
     }
 
-    /** Makes all rows anew at the next drawing; the focused one stays in the document until its successor is there. */
-    forget() {
-      const focused = this.focused;
-      for (const node of this.nodes.values()) node.remove();
-      this.nodes.clear();
-      if (focused === null || focused >= this.count) return;
-      this.draw();
-      this.nodes.get(focused)?.querySelector("a")?.focus({ preventScroll: true });
+    remove(i) {
+      this.nodes.get(i).remove();
+      this.nodes.delete(i);
+    }
+
+    /** A row in its place. */
+    placed(i) {
+      const node = this.make(i);
+      node.setAttribute("aria-rowindex", i + 2);
+      this.move(node, i);
+      return node;
+    }
+
+    move(node, i) {
+      node.style.transform = `translateY(${i * this.rowHeight}px)`;
+    }
+
+    /** Narrow screens have rows of another height. */
+    moveAll() {
+      this.drawnHeight = this.rowHeight;
+      for (const [i, node] of this.nodes) this.move(node, i);
     }
 
     /** The row that has the focus. */
@@ -3376,14 +3467,12 @@ private let rowsJS: StaticString = #"""
     draw() {
       if (!this.element.isConnected) return;
       this.height = undefined;
+      if (this.rowHeight !== this.drawnHeight) this.moveAll();
       this.space.style.height = `${this.count * this.rowHeight}px`;
       const [first, last] = this.range;
       const [from, to] = [Math.max(first - BEYOND, 0), Math.min(last + BEYOND, this.count)];
       for (const [i, node] of this.nodes) {
-        if ((i < from || i >= to) && !node.contains(document.activeElement)) {
-          node.remove();
-          this.nodes.delete(i);
-        }
+        if ((i < from || i >= to) && !node.contains(document.activeElement)) this.remove(i);
       }
       for (let i = from; i < to; i += 1) if (!this.nodes.has(i)) this.add(i);
       clearTimeout(this.rest);
@@ -3391,9 +3480,7 @@ private let rowsJS: StaticString = #"""
     }
 
     add(i) {
-      const node = this.make(i);
-      node.setAttribute("aria-rowindex", i + 2);
-      node.style.transform = `translateY(${i * this.rowHeight}px)`;
+      const node = this.placed(i);
       this.nodes.set(i, node);
       // In the order of the list, for those who read the document.
       let behind = null;
@@ -3475,7 +3562,7 @@ private let seriesJS: StaticString = #"""
 
     /** Takes in points of an answer or an event, and how far counts are final. */
     merge(answer) {
-      for (const point of answer.series ?? answer.points ?? []) this.put(point);
+      for (const point of answer.series ?? []) this.put(point);
       if (answer.asOf) this.asOf = answer.asOf;
       if (answer.completeThrough !== undefined) this.completeThrough = parsed(answer.completeThrough);
       if (answer.reconciledThrough !== undefined) this.reconciledThrough = parsed(answer.reconciledThrough);
@@ -3506,9 +3593,11 @@ private let seriesJS: StaticString = #"""
         for (const name of Object.keys(this.extras)) point[name] = part.extras[name]?.[i];
         this.put({ ...point, [this.granularity]: part.times[i] });
       }
-      this.merge({ asOf: part.asOf });
-      this.completeThrough = part.completeThrough;
-      this.reconciledThrough = part.reconciledThrough;
+    }
+
+    /** Says of which state it is now. */
+    reflect({ asOf, completeThrough, reconciledThrough }) {
+      Object.assign(this, { asOf, completeThrough, reconciledThrough });
     }
 
     /** Where a time stands, or would stand. */
@@ -3542,11 +3631,24 @@ private let seriesJS: StaticString = #"""
     move(from, to) {
       this.from = from;
       this.to = to;
-      let next = this.length > 0 ? this.times[this.length - 1] + MINUTE : from;
+      let next = this.length > 0 ? Math.max(this.times[this.length - 1] + MINUTE, from) : from;
       for (; next < to; next += MINUTE) {
         this.put({ minute: next, clicks: 0, status: "provisional" });
       }
-      const gone = this.place(from);
+      this.drop(this.place(from));
+    }
+
+    /** Moves a range of longer points on. The first one is cut at another place then: it has to be asked for again. */
+    shift(from, to) {
+      this.from = from;
+      this.to = to;
+      // A point ends where the next one begins.
+      let gone = 0;
+      while (gone + 1 < this.length && this.times[gone + 1] <= from) gone += 1;
+      this.drop(gone);
+    }
+
+    drop(gone) {
       for (const list of [this.times, this.clicks, this.status, this.credits, ...Object.values(this.extras)]) {
         list.splice(0, gone);
       }
@@ -3724,7 +3826,9 @@ private let signinJS: StaticString = #"""
 
   /** The form; `done(session)` follows. */
   export function signInForm(note, done) {
-    const field = el("input", { id: "token", type: "password", autocomplete: "off", required: true, spellcheck: false, "aria-describedby": "token-help token-error" });
+    const field = el("input", {
+      id: "token", type: "password", autocomplete: "off", required: true, spellcheck: false, "aria-describedby": "token-help token-error",
+    });
     const error = el("p", { id: "token-error", class: "bad", role: "alert" });
     const button = el("button", { class: "button primary" }, "Sign in");
     const form = el("form", { class: "sign-in", method: "post", action: "/session" },
@@ -3788,7 +3892,7 @@ private let stateJS: StaticString = #"""
   const MOST_POINTS = 100_000;
 
   /** The page of a path: `{page, id}`; null where there is none. */
-  export function route(path) {
+  function route(path) {
     const parts = path.split("/").slice(1).map(decoded);
     if (path === "/") return { page: "ads", id: null };
     const [first, id] = parts;
@@ -3881,21 +3985,25 @@ private let stateJS: StaticString = #"""
     }
     // Always: a mailed link shows the same days to a reader in another zone.
     if (!["method", "missing"].includes(state.page)) query.set("tz", state.tz);
-    const text = [...query].map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%2F|%2C|%3A/g, decodeURIComponent)}`).join("&");
+    // Slashes, commas and colons need no escape there, and a zone is easier to read with its slash.
+    const plain = (value) => encodeURIComponent(value).replace(/%2F|%2C|%3A/g, decodeURIComponent);
+    const text = [...query].map(([name, value]) => `${name}=${plain(value)}`).join("&");
     return path(state.page, state.id) + (text ? `?${text}` : "");
   }
 
   /** The path of a page. */
   export function path(page, id = null) {
     const name = id === null ? "" : `/${encodeURIComponent(id)}`;
-    return { ads: "/", campaigns: "/campaigns", ops: "/ops", method: "/method", ad: `/ads${name}`, campaign: `/campaigns${name}`, share: `/s${name}` }[page]
-      ?? location.pathname;
+    const paths = {
+      ads: "/", campaigns: "/campaigns", ops: "/ops", method: "/method", ad: `/ads${name}`, campaign: `/campaigns${name}`, share: `/s${name}`,
+    };
+    return paths[page] ?? location.pathname;
   }
 
   // MARK: What a browser remembers; it may refuse to
 
   /** The reader's last choice of a zone, else the browser's own. */
-  export function storedZone() {
+  function storedZone() {
     const stored = remembered("tally.zone");
     return stored && zone(stored) ? stored : ownZone();
   }
@@ -4064,7 +4172,8 @@ private let svgJS: StaticString = #"""
 private let tableJS: StaticString = #"""
   // The points of a chart as a table, for eyes, for screen readers, and as a file. All three have the same numbers.
 
-  import { csvField, el, fill } from "./dom.js";
+  import { csvField, el, renew } from "./dom.js";
+  import { instant } from "./api.js";
   import { bucket, clock, count, many, signed } from "./fmt.js";
   import { pill } from "./reading.js";
   import { STATUSES, STATUS_WORDS } from "./words.js";
@@ -4083,15 +4192,16 @@ private let tableJS: StaticString = #"""
       this.page = Math.min(this.page, Math.max(Math.ceil(view.series.length / PAGE) - 1, 0));
       const { series, zone, extras } = view;
       const hasCredits = series.credits.some((credits) => credits !== 0);
-      const heads = [`Time (${zone.id === "UTC" ? "UTC" : zone.city})`, "Clicks", hasCredits ? "Credits" : null, ...extras.map(({ label }) => label), "Status"];
+      const names = ["Clicks", hasCredits ? "Credits" : null, ...extras.map(({ label }) => label), "Status"];
+      const heads = [`Time (${zone.id === "UTC" ? "UTC" : zone.city})`, ...names];
       const last = series.length - 1 - this.page * PAGE;
       const rows = [];
       for (let i = last; i > last - PAGE && i >= 0; i -= 1) rows.push(this.row(i, hasCredits));
       const caption = `${many(series.length, "point")} by ${series.granularity}, ${many(series.total, "click")} in all`;
-      fill(this.element,
+      renew(this.element,
         el("table", {}, el("caption", {}, caption),
           el("thead", {}, el("tr", {}, heads.filter(Boolean).map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, rows)),
-        this.pager());
+        this.pager() ?? "");
     }
 
     row(i, hasCredits) {
@@ -4125,7 +4235,8 @@ private let tableJS: StaticString = #"""
       const wall = zone.wall(time);
       const local = `${new Date(wall).toISOString().slice(0, 10)} ${clock(wall)} ${zone.name(time)}`;
       const status = STATUS_WORDS[STATUSES[series.status[i]]];
-      lines.push([new Date(time).toISOString().replace(".000Z", "Z"), local, series.clicks[i], series.credits[i], ...extras.map(({ values }) => values[i]), status]);
+      const counts = [series.clicks[i], series.credits[i], ...extras.map(({ values }) => values[i])];
+      lines.push([instant(time), local, ...counts, status]);
     }
     return lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
   }
@@ -4264,7 +4375,7 @@ private let totalsJS: StaticString = #"""
     const found = new Map();
     for (const row of rows) {
       if (row.campaign === null) continue;
-      const sum = found.get(row.campaign) ?? { id: row.campaign, campaign: null, status: "", ads: 0, clicks: 0, before: 0, gross: 0, credits: 0 };
+      const sum = found.get(row.campaign) ?? { id: row.campaign, campaign: null, status: "", ads: 0, ...sumOf([]) };
       for (const name of ["clicks", "before", "gross", "credits"]) sum[name] += row[name];
       sum.ads += 1;
       found.set(row.campaign, sum);
@@ -4491,7 +4602,7 @@ private let zoneJS: StaticString = #"""
   }
 
   /** A zone of the IANA data base. */
-  export class Zone {
+  class Zone {
     constructor(id) {
       this.id = id;
       // Throws where the browser does not know the zone.
@@ -4707,7 +4818,8 @@ private let zonemenuJS: StaticString = #"""
       this.all ??= allZones();
       const text = this.field.value.trim().toLowerCase().replaceAll(" ", "_");
       const first = [...new Set([this.current.id, ownZone(), "UTC"])];
-      const ids = text ? this.all.filter((id) => id.toLowerCase().includes(text)) : [...first, ...this.all.filter((id) => !first.includes(id))];
+      const others = this.all.filter((id) => !first.includes(id));
+      const ids = text ? this.all.filter((id) => id.toLowerCase().includes(text)) : [...first, ...others];
       this.found = ids.slice(0, SHOWN);
       this.active = 0;
       fill(this.options, this.found.map((id, i) => el("li", {

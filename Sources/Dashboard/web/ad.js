@@ -1,6 +1,6 @@
 // The page of one ad; of a campaign and of a shared advertiser as well, which are the sum over their ads.
 
-import { announce, download, el, fill, setText } from "./dom.js";
+import { announce, download, el, fill, renew, setText } from "./dom.js";
 import { get, serverNow } from "./api.js";
 import { Chart } from "./chart.js";
 import { Counts, subject } from "./counts.js";
@@ -169,7 +169,7 @@ export class CountsPage {
     if (series.asOf) parts.push(el("span", {}, "State of the answer: ", el("code", {}, series.asOf)));
     parts.push(el("span", { class: "printed" }, `${moment(series.from, 0, here)} to ${moment(series.to, 0, here)}`),
       el("span", { class: "printed" }, `Printed ${moment(now, 0, here)}`), el("a", { href: path("method") }, "How we count"));
-    fill(this.foot, parts);
+    renew(this.foot, parts);
   }
 
   // MARK: What the reader does

@@ -8,7 +8,7 @@
 // The server's clock is the page's clock: ranges that end now are sent as instants of the server.
 
 /** What went wrong, from the problem document (RFC 9457) where the server has sent one. */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, problem = {}, retryAfter = 0) {
     super(problem.title ?? (status === 0 ? "The server cannot be reached" : `The server answered ${status}`));
     this.status = status;
@@ -43,7 +43,7 @@ export function requestHeaders(more = {}) {
 }
 
 /** Sends a request; the answer is one of success. */
-export async function send(path, options = {}) {
+async function send(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, { ...options, headers: requestHeaders(options.headers), cache: "no-cache" });

@@ -147,7 +147,7 @@ let secret = "";
 
 /** The secret of a share's link stands behind `#`: it is taken out of the address before anything else. */
 function arriveAtShare() {
-  if (state.page === "share") secret = location.hash.slice(1);
+  if (state.page === "share" && location.hash) secret = location.hash.slice(1);
   history.replaceState(history.state, "", address(state) + (state.page === "share" ? "" : location.hash));
 }
 

@@ -131,7 +131,9 @@ function upright(context, x, area, colour) {
 }
 
 function paint(context, shape, x, y, colour) {
-  const trace = (xs, ys, begin) => xs.forEach((at, i) => (begin && i === 0 ? context.moveTo(x(at), y(ys[i])) : context.lineTo(x(at), y(ys[i]))));
+  const trace = (xs, ys, begins) => xs.forEach((at, i) => {
+    context[begins && i === 0 ? "moveTo" : "lineTo"](x(at), y(ys[i]));
+  });
   context.beginPath();
   context.setLineDash(shape.dash ?? []);
   context.lineWidth = shape.width ?? 1.75;

@@ -3,7 +3,7 @@
 // that arrow keys read the points aloud. Dragging zooms; a finger reads, since it scrolls the page.
 
 import { el, fill, svg, onceAFrame, setText } from "./dom.js";
-import { bucket, count, signed } from "./fmt.js";
+import { bucket, count, many, signed } from "./fmt.js";
 import { Canvas, loadLibrary } from "./canvas.js";
 import { Drawing, ribbon, swatch, LEFT } from "./svg.js";
 import { groupMarks, LANE } from "./marks.js";
@@ -75,7 +75,8 @@ export class Chart {
     return {
       low: series.from - pad, high: end + pad, top, merged, shapes,
       // A label at the very edge would be cut.
-      times: timeTicks(series.from, end, width, zone).filter(({ at }) => end - at > pad * 3), values: valueTicks(top * (1 - 8 / height), height),
+      times: timeTicks(series.from, end, width, zone).filter(({ at }) => end - at > pad * 3),
+      values: valueTicks(top * (1 - 8 / height), height),
       open: first < series.length ? Math.max(series.times[first], series.from) : null,
       clockChanges: zone.changesIn(series.from, series.to).map(({ at, minutes }) => ({ at, words: changeWords(minutes, series) })),
       rows: series.length > 0 ? series.times.map((time, i) => [time, series.clicks[i]]) : [[series.from, 0]],
@@ -114,14 +115,16 @@ export class Chart {
   drawMarks() {
     const { area, x } = this.geometry;
     const groups = groupMarks(this.view.marks, (time) => x(time), area.x, area.x + area.w);
-    const had = this.marks.contains(document.activeElement) ? [...this.marks.children].indexOf(document.activeElement) : -1;
-    fill(this.marks, groups.map((group) => el("button", {
-      type: "button", class: `mark ${group.isCredit ? "credit" : ""}`, "aria-label": group.words(this.view.zone),
-      onclick: () => this.actions.open(group.marks[0]), "data-x": group.x,
-    }, group.label)));
-    // By its property, which the content security policy allows.
+    // The same marks keep their buttons: one may have the focus, or just be clicked.
+    const key = groups.map((group) => `${group.marks[0].time} ${group.label}`).join();
+    if (key !== this.marksKey) {
+      fill(this.marks, groups.map((group) => el("button", {
+        type: "button", class: `mark ${group.isCredit ? "credit" : ""}`, "aria-label": group.words(this.view.zone),
+        onclick: () => this.actions.open(group.marks[0]),
+      }, group.label)));
+    }
+    this.marksKey = key;
     [...this.marks.children].forEach((button, i) => { button.style.left = `${groups[i].x}px`; });
-    if (had >= 0) this.marks.children[had]?.focus();
   }
 
   drawLegend() {
@@ -154,7 +157,7 @@ export class Chart {
     const { series, zone, previous } = this.view;
     if (this.cursor === null) return "Whole range. Arrow keys read the points.";
     const i = this.cursor;
-    const parts = [bucket(series.times[i], series.granularity, zone), `${count(series.clicks[i])} ${series.clicks[i] === 1 ? "click" : "clicks"}`];
+    const parts = [bucket(series.times[i], series.granularity, zone), many(series.clicks[i], "click")];
     if (series.credits[i]) parts.push(`${signed(series.credits[i])} as credit`);
     if (previous) parts.push(`${count(previous.at(series.times[i]) ?? 0)} before`);
     return [...parts, STATUS_WORDS[STATUSES[series.status[i]]]].join(", ");
@@ -171,7 +174,8 @@ export class Chart {
     } else if (this.cursor !== null) {
       const at = x(Math.max(series.times[this.cursor], series.from));
       parts.push(svg("line", { x1: at, x2: at, y1: area.y + 26, y2: area.y + area.h, class: "cursor" }));
-      const dot = (value, colour) => svg("circle", { cx: at, cy: y(value), r: 4, fill: "var(--surface)", stroke: `var(${colour})`, "stroke-width": 2 });
+      const dot = (value, colour) =>
+        svg("circle", { cx: at, cy: y(value), r: 4, fill: "var(--surface)", stroke: `var(${colour})`, "stroke-width": 2 });
       parts.push(...extras.map((extra) => dot(extra.values[this.cursor], extra.colour)), dot(series.clicks[this.cursor], "--c-clicks"));
     }
     parts.push(...this.lineLabels());

@@ -20,8 +20,8 @@ export function subject(kind, id) {
     const base = `/api/v1/ads/${encodeURIComponent(id)}`;
     return { aggregates: `${base}/aggregates`, stream: `${base}/stream`, corrections: `${base}/corrections`, about: base, parameters: {} };
   }
-  const parameters = { [kind === "campaign" ? "campaignId" : "advertiserId"]: id };
-  return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: null, about: null, parameters: { ...parameters, groupBy: "none" } };
+  const parameters = { [kind === "campaign" ? "campaignId" : "advertiserId"]: id, groupBy: "none" };
+  return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: null, about: null, parameters };
 }
 
 /** Clicks come by themselves; what else is wanted is named. */
@@ -43,7 +43,7 @@ function unlessOver(error) {
 }
 
 export class Counts {
-  /** `events`: `changed()`, `corrected()`, `failed(error)`, `live(state, since)`, `over()`. */
+  /** `events`: `changed()`, `corrected()`, `live(state, since)`, `over()`. */
   constructor(source, events) {
     this.source = source;
     this.events = events;
@@ -78,6 +78,7 @@ export class Counts {
       this.key = null;
       throw error;
     }
+    this.compared = state.cmp;
     this.isLive = isLive && this.series.length <= MOST_LIVE;
     if (this.isLive) this.start();
     else this.events.live("off");
@@ -97,13 +98,14 @@ export class Counts {
 
   /** Every metric over the range: few points, so a month's steps. */
   fetchTotals(from, to, signal) {
-    const parameters = { ...this.source.parameters, from: instant(from), to: instant(to), granularity: "month", tz: this.shape.tz, metrics: ALL_METRICS };
-    return get(this.source.aggregates, parameters, signal);
+    const range = { from: instant(from), to: instant(to), granularity: "month", tz: this.shape.tz };
+    return get(this.source.aggregates, { ...this.source.parameters, ...range, metrics: ALL_METRICS }, signal);
   }
 
   /** As long before, or the same time a week before. */
   async fetchPrevious(kind, from, to, signal) {
     const shift = kind === "week" ? 7 * 86_400_000 : to - from;
+    const { granularity } = this.shape;
     const kept = this.shape;
     this.shape = { ...kept, metrics: null, extras: [] };
     const asked = this.fetchSeries(from - shift, to - shift, signal);
@@ -114,8 +116,10 @@ export class Counts {
       /** The clicks of the bucket that stands at a time; null where there is none. */
       at(time) {
         const i = series.nearest(time - shift);
-        const isNear = i >= 0 && i < series.length && Math.abs(series.times[i] + shift - time) <= 2 * 3_600_000;
-        return isNear ? series.clicks[i] : null;
+        if (!(i >= 0)) return null;
+        // Days begin an hour earlier or later on the other side of a change of the clocks.
+        const apart = Math.abs(series.times[i] + shift - time);
+        return apart <= (granularity === "minute" || granularity === "hour" ? 0 : 2 * 3_600_000) ? series.clicks[i] : null;
       },
     };
   }
@@ -145,8 +149,9 @@ export class Counts {
       const news = name === "point" ? { points: [data] } : data;
       const reconciled = this.series.reconciledThrough;
       // Points of single ads say nothing whole about their sum.
-      const isWhole = this.source.about !== null || !(news.points ?? news.series).some((point) => "adId" in point);
-      if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: undefined, points: news.points ?? news.series });
+      const points = news.points ?? news.series ?? [];
+      const isWhole = this.source.about !== null || !points.some((point) => "adId" in point);
+      if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: points });
       else this.isTailOld = true;
       // A recount changes points that no event names one by one.
       if (news.reconciledThrough && Date.parse(news.reconciledThrough) !== reconciled) this.isWholeOld = true;
@@ -164,12 +169,13 @@ export class Counts {
     this.seconds = (this.seconds ?? 0) + 1;
     if (minute !== this.minute) {
       this.minute = minute;
-      if (granularity === "minute") {
-        const to = (minute + 1) * 60_000;
-        this.series.move(to - (this.series.to - this.series.from), to);
-      } else this.series.to = (minute + 1) * 60_000;
-      this.isNew = true;
-      this.isTailOld = true;
+      const to = (minute + 1) * 60_000;
+      const from = to - (this.series.to - this.series.from);
+      if (granularity === "minute") this.series.move(from, to);
+      else this.series.shift(from, to);
+      this.isNew = this.isTailOld = true;
+      if (granularity !== "minute") this.fetchHead();
+      if (this.previous) this.fetchBefore();
     }
     if (this.isWholeOld) this.fetchAgain();
     else if (this.isTailOld && this.seconds % 2 === 0) this.fetchTail();
@@ -185,8 +191,26 @@ export class Counts {
     await this.quietly(async (signal) => {
       const tail = await this.fetchSeries(Math.max(this.series.tail, this.series.from), this.series.to, signal);
       // The stream may have been quicker: an older answer must not put back what it has said since.
-      if (isBefore(tail.asOf, this.series.asOf)) this.isTailOld = true;
-      else this.series.absorb(tail);
+      if (isBefore(tail.asOf, this.series.asOf)) {
+        this.isTailOld = true;
+        return;
+      }
+      this.series.absorb(tail);
+      this.series.reflect(tail);
+    });
+  }
+
+  /** The first point, which the moving range cuts at another minute now. */
+  fetchHead() {
+    return this.quietly(async (signal) => {
+      const { from, to, times } = this.series;
+      this.series.absorb(await this.fetchSeries(from, Math.min(times[1] ?? to, to), signal));
+    });
+  }
+
+  fetchBefore() {
+    return this.quietly(async (signal) => {
+      this.previous = await this.fetchPrevious(this.compared, this.series.from, this.series.to, signal);
     });
   }
 

@@ -34,6 +34,34 @@ export function fill(node, ...children) {
   node.replaceChildren(...present(children));
 }
 
+/** Puts other children into a node and changes only what differs: what has the focus, is selected or just being clicked stays.
+ *  Listeners of the old nodes stay too, so the new ones must do the same. */
+export function renew(node, ...children) {
+  const next = present(children).map((child) => (typeof child === "string" ? document.createTextNode(child) : child));
+  const old = [...node.childNodes];
+  if (old.length !== next.length) node.replaceChildren(...next);
+  else next.forEach((child, i) => adapt(old[i], child));
+}
+
+/** Makes a node say what another one says. */
+export function adapt(old, next) {
+  if (old === next) return;
+  if (old.nodeType === Node.TEXT_NODE && next.nodeType === Node.TEXT_NODE) {
+    if (old.data !== next.data) old.data = next.data;
+    return;
+  }
+  if (old.nodeName !== next.nodeName || old.childNodes.length !== next.childNodes.length) return old.replaceWith(next);
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of next.attributes) {
+    // The policy refuses the attribute `style`, not the property.
+    if (name === "style") old.style.cssText = next.style.cssText;
+    else if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  if ("checked" in old) old.checked = next.checked;
+  const children = [...next.childNodes];
+  [...old.childNodes].forEach((child, i) => adapt(child, children[i]));
+}
+
 /** Sets a text where it has changed, so that a screen reader and a selection are let be. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

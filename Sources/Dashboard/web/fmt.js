@@ -94,7 +94,7 @@ export function day(wall) {
 }
 
 /** `Mon 30 Nov 2026` of a wall time. */
-export function longDay(wall) {
+function longDay(wall) {
   const date = new Date(wall);
   return `${DAYS[date.getUTCDay()]} ${day(wall)} ${date.getUTCFullYear()}`;
 }

@@ -1,6 +1,6 @@
 // The bar at the top: where one is, how fresh the numbers are, whose time is shown, light or dark, who is signed in.
 
-import { announce, el, fill, setText } from "./dom.js";
+import { announce, fill, setText } from "./dom.js";
 import { ZoneMenu } from "./zonemenu.js";
 import { remember, remembered } from "./state.js";
 import { day } from "./fmt.js";

@@ -43,7 +43,8 @@ export class ListPage {
     this.list.element.setAttribute("aria-label", this.kind === "ad" ? "Ads" : "Campaigns");
     this.nothing = el("div", {});
     this.body = el("div", { class: "body" }, this.figures,
-      el("div", { class: "tools" }, this.find, this.chip, this.found, this.again, el("span", { class: "space" }), csv), this.nothing, this.list.element);
+      el("div", { class: "tools" }, this.find, this.chip, this.found, this.again, el("span", { class: "space" }), csv),
+      this.nothing, this.list.element);
     this.element = el("div", { class: "page lists" }, this.note,
       el("div", { class: "head beside" }, el("div", {}, el("h1", { tabIndex: -1 }, this.kind === "ad" ? "Ads" : "Campaigns"), this.final.element),
         this.ranges.element), this.instead, this.body);
@@ -51,7 +52,8 @@ export class ListPage {
   }
 
   heads() {
-    this.sorters = [["adId", this.kind === "ad" ? "Ad" : "Campaign"], [null, ""], ["-clicks", "Clicks"], ["-change", "Change"], ["-notCounted", "Not counted"]]
+    const name = this.kind === "ad" ? "Ad" : "Campaign";
+    this.sorters = [["adId", name], [null, ""], ["-clicks", "Clicks"], ["-change", "Change"], ["-notCounted", "Not counted"]]
       .map(([sort, label]) => {
         const cell = el("div", { role: "columnheader", class: "cell" }, sort === null ? null
           : el("button", { type: "button", onclick: () => this.context.go({ sort }) }, label));
@@ -169,21 +171,27 @@ export class ListPage {
 
   emptyWords() {
     const word = this.kind === "ad" ? "ad" : "campaign";
-    if (this.state.q) return empty(`No ${word} matches “${this.state.q}”`, "", el("button", { type: "button", class: "button", onclick: () => this.context.go({ q: "" }) }, "Show all"));
-    if (this.kind === "campaign") return empty("No campaigns yet", "An ad names its campaign when it is added:", command("tally ads put AD URL --advertiser ID --campaign ID"));
-    return empty("No ads yet", "This command adds one:", command("tally ads put AD URL --advertiser ID"));
+    if (this.state.q) {
+      const all = el("button", { type: "button", class: "button", onclick: () => this.context.go({ q: "" }) }, "Show all");
+      return empty(`No ${word} matches “${this.state.q}”`, "", all);
+    }
+    const add = "tally ads put AD URL --advertiser ID";
+    if (this.kind === "ad") return empty("No ads yet", "This command adds one:", command(add));
+    return empty("No campaigns yet", "An ad names its campaign when it is added:", command(`${add} --campaign ID`));
   }
 
   drawFigures() {
     const sum = this.totals ? sumOf(this.allRows ?? this.rows) : null;
     const figure = (label, value, words) => el("div", {}, el("dt", {}, label), el("dd", {}, el("b", {}, value), el("span", {}, words)));
     const lost = sum ? sum.gross - sum.clicks : 0;
+    const clicked = this.rows.filter((row) => row.clicks > 0).length;
     const isTold = sum && (sum.gross > 0 || sum.clicks === 0);
     fill(this.figures,
       figure("Clicks", sum ? count(sum.clicks) : "", sum ? `${change(sum.clicks, sum.before)} to the period before` : ""),
       figure("All requests", isTold ? count(sum.gross) : sum && "–", "gross"),
       figure("Not counted", sum ? share(lost, sum.gross) : "", isTold ? many(lost, "request") : ""),
-      sum && sum.credits !== 0 ? figure("Credits", signed(sum.credits), "after sealing") : figure(this.kind === "ad" ? "Ads" : "Campaigns", sum ? count(this.rows.length) : "", sum ? `${count(this.rows.filter((row) => row.clicks > 0).length)} with clicks` : ""));
+      sum && sum.credits !== 0 ? figure("Credits", signed(sum.credits), "after sealing")
+        : figure(this.kind === "ad" ? "Ads" : "Campaigns", sum ? count(this.rows.length) : "", sum ? `${count(clicked)} with clicks` : ""));
   }
 
   row(i) {
@@ -216,7 +224,8 @@ export class ListPage {
 
   save() {
     if (!this.shown) return;
-    const lines = [[this.kind, "campaign", "clicks", "clicks before", "all requests"], ...this.shown.map((row) => [row.id, row.campaign ?? "", row.clicks, row.before, row.gross])];
+    const heads = [this.kind, "campaign", "clicks", "clicks before", "all requests"];
+    const lines = [heads, ...this.shown.map((row) => [row.id, row.campaign ?? "", row.clicks, row.before, row.gross])];
     download(`${this.kind}s.csv`, lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join(""));
     announce("The file was made.");
   }

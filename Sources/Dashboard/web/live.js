@@ -15,7 +15,7 @@ const PATIENCE = 3_000;
 
 export class Live {
   /** `address()` gives path and query of the next connection, `event(name, data, id)` takes an event, `reopened()` follows
-   *  each connection but the first, `state("live" | "lost" | "off", since)` tells what to show, `over()` the session's end. */
+   *  each connection but the first, `state("live" | "lost", since)` tells what to show, `over()` the session's end. */
   constructor({ address, event, reopened, state, over }) {
     this.handlers = { address, event, reopened, state, over };
     this.connection = null;
@@ -34,7 +34,6 @@ export class Live {
     clearTimeout(this.hideTimer);
     this.disconnect();
     clearTimeout(this.patience);
-    this.handlers.state("off");
   }
 
   disconnect() {

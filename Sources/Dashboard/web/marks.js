@@ -8,9 +8,9 @@ export const LANE = 34;
 /** Least distance of two marks. */
 const ROOM = 38;
 
-/** Marks of corrections as the query gives them. */
+/** Marks of corrections as the query gives them. Those of hours and days repeat what those of their minutes say. */
 export function marksOf(corrections) {
-  return corrections.map((correction) => ({
+  return corrections.filter(({ granularity }) => granularity === "minute").map((correction) => ({
     time: Date.parse(correction.minute), change: correction.change, isCredit: correction.credit, correction,
   })).sort((a, b) => a.time - b.time);
 }

@@ -11,7 +11,7 @@
 //     recount{ended, from, rows, corrected, change}, answers{verdict: rate}, files[{kind, age, files, bytes}]
 
 import { get, serverNow } from "./api.js";
-import { el, fill } from "./dom.js";
+import { el, fill, renew } from "./dom.js";
 import { bytes, count, day, duration, many, moment, share, short, signed } from "./fmt.js";
 import { Live } from "./live.js";
 import { apology, command, panel, whileLoading } from "./parts.js";
@@ -38,7 +38,8 @@ export class OpsPage {
     this.right = el("div", { class: "column" });
     this.instead = el("div", {});
     this.body = el("div", { class: "body" }, this.alarms, this.figures, el("div", { class: "panels" }, this.left, this.right));
-    this.element = el("div", { class: "page ops" }, el("div", { class: "head" }, el("h1", { tabIndex: -1 }, "Operations"), this.lead), this.instead, this.body);
+    this.element = el("div", { class: "page ops" },
+      el("div", { class: "head" }, el("h1", { tabIndex: -1 }, "Operations"), this.lead), this.instead, this.body);
   }
 
   async show(state) {
@@ -82,13 +83,13 @@ export class OpsPage {
     const here = zone(this.state.tz);
     const now = serverNow();
     const at = (text) => moment(Date.parse(text), now, here);
-    // Copying and selecting go on while numbers move: a panel whose words are the same stays.
-    put(this.lead, lead(this.summary, now));
-    put(this.alarms, (this.summary.alarms ?? []).map((alarm) =>
+    // Copying and selecting go on while numbers move.
+    renew(this.lead, lead(this.summary, now));
+    renew(this.alarms, (this.summary.alarms ?? []).map((alarm) =>
       el("div", { class: "alarm" }, el("b", {}, alarm.text), alarm.since ? el("span", {}, `since ${at(alarm.since)}`) : null)));
-    put(this.figures, gauges(this.summary));
-    put(this.left, [shards(this.summary), hotAds(this.summary), recount(this.summary, at, here), files(this.summary)]);
-    put(this.right, [jobs(this.summary, at), answers(this.summary), this.commands ??= commands()]);
+    renew(this.figures, gauges(this.summary));
+    renew(this.left, [shards(this.summary), hotAds(this.summary), recount(this.summary, at, here), files(this.summary)]);
+    renew(this.right, [jobs(this.summary, at), answers(this.summary), this.commands ??= commands()]);
   }
 
   destroy() {
@@ -96,17 +97,6 @@ export class OpsPage {
     clearTimeout(this.retry);
     this.live?.close();
   }
-}
-
-/** Other children, unless they say the same. */
-function put(node, children) {
-  const given = children.filter(Boolean);
-  const old = [...node.childNodes];
-  if (old.length === given.length && given.every((child, i) => old[i].isEqualNode(child))) return;
-  if (old.length !== given.length) return fill(node, given);
-  given.forEach((child, i) => {
-    if (old[i] !== child && !old[i].isEqualNode(child)) old[i].replaceWith(child);
-  });
 }
 
 function lead({ ready, reasons = [], countingSince, version }, now) {
@@ -165,19 +155,22 @@ function recount({ recount: last }, at, here) {
   if (!last) return null;
   const part = panel("Last recount");
   part.element.id = "recount";
-  const found = `${count(last.corrected)} of ${many(last.rows, "row")} corrected, ${signed(last.change)} ${Math.abs(last.change) === 1 ? "click" : "clicks"}. `;
+  const clicks = Math.abs(last.change) === 1 ? "click" : "clicks";
+  const found = `${count(last.corrected)} of ${many(last.rows, "row")} corrected, ${signed(last.change)} ${clicks}. `;
   const since = last.from ? `, all minutes since ${day(here.wall(Date.parse(last.from)))}` : "";
   part.fill(el("p", {}, el("b", {}, found), el("span", { class: "quiet" }, `${at(last.ended)}${since}.`)));
   return part.element;
 }
 
 function files({ files: list }) {
-  return list && table("Files by age", "files", ["Kind", "Age", "Files", "Size"], list.map((row) => [row.kind, row.age, count(row.files), bytes(row.bytes)]));
+  return list && table("Files by age", "files", ["Kind", "Age", "Files", "Size"],
+    list.map((row) => [row.kind, row.age, count(row.files), bytes(row.bytes)]));
 }
 
 function jobs({ jobs: list }, at) {
   if (!list) return null;
-  if (list.length > 0) return table("Jobs", "jobs", ["Job", "What", "Progress"], list.map((job) => [job.kind, job.detail ?? "", progress(job, at)]));
+  const rows = list.map((job) => [job.kind, job.detail ?? "", progress(job, at)]);
+  if (rows.length > 0) return table("Jobs", "jobs", ["Job", "What", "Progress"], rows);
   const part = panel("Jobs", el("p", { class: "quiet" }, "None has run since the start."));
   part.element.id = "jobs";
   return part.element;
@@ -186,7 +179,8 @@ function jobs({ jobs: list }, at) {
 function progress(job, at) {
   if (job.state === "running" && job.progress !== undefined) {
     const left = job.secondsLeft === undefined ? "" : `, ${duration(job.secondsLeft)} left`;
-    return el("span", { class: "progress" }, el("progress", { max: 1, value: job.progress, "aria-label": `Progress of ${job.kind}` }), `${Math.floor(job.progress * 100)} %${left}`);
+    const bar = el("progress", { max: 1, value: job.progress, "aria-label": `Progress of ${job.kind}` });
+    return el("span", { class: "progress" }, bar, `${Math.floor(job.progress * 100)} %${left}`);
   }
   if (!job.ended) return job.state;
   return el("span", { class: job.state === "failed" ? "bad" : "quiet" }, `${job.state} ${at(job.ended)}`);

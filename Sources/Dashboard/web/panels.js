@@ -11,20 +11,26 @@ const NAMES = new Map(VERDICTS);
 /** A waterfall on one scale from 0. `toggle(verdict)` puts the verdict's series into the chart or takes it out. */
 export function grossPanel(toggle) {
   const part = panel("From all requests to clicks");
+  let shown = "";
   return {
     element: part.element,
     show(sums, chosen) {
       if (sums === null) {
+        shown = "";
         part.say("");
         return part.fill(el("p", { class: "quiet" }, "What became of the other requests cannot be told now. The clicks are whole."));
       }
       part.say(sums.gross > 0 ? `${share(sums.gross - sums.clicks, sums.gross)} not counted` : "");
-      // The list is made anew; the row that had the focus keeps it.
-      const focused = part.body.contains(document.activeElement) ? document.activeElement.name : null;
-      part.fill(...rows(sums, chosen, toggle));
-      if (focused) part.body.querySelector(`input[name="${CSS.escape(focused)}"]`)?.focus();
+      // Other rows are other listeners.
+      const names = sums.verdicts.filter(isShown).map(([name]) => name).join();
+      part[names === shown ? "renew" : "fill"](...rows(sums, chosen, toggle));
+      shown = names;
     },
   };
+}
+
+function isShown([name, amount]) {
+  return amount !== 0 || !SELDOM.has(name);
 }
 
 function rows(sums, chosen, toggle) {
@@ -35,8 +41,7 @@ function rows(sums, chosen, toggle) {
     return [left, amount];
   };
   const list = [row("All requests", [0, sums.gross], scale, "--c-prev", count(sums.gross), "", "sum")];
-  for (const [name, amount] of sums.verdicts) {
-    if (amount === 0 && SELDOM.has(name)) continue;
+  for (const [name, amount] of sums.verdicts.filter(isShown)) {
     const box = el("input", {
       type: "checkbox", name, checked: chosen.includes(name), onchange: () => toggle(name),
       disabled: !chosen.includes(name) && chosen.length >= MOST_EXTRAS,
@@ -56,7 +61,9 @@ function rows(sums, chosen, toggle) {
   }
   const notes = [];
   if (sums.isIncomplete) notes.push("A crash lost some numbers of requests that are no clicks. The clicks themselves are whole.");
-  if (sums.unknown > 0) notes.push(`${count(sums.unknown)} more were answered before it was known whether they are on disk; they may be among the clicks.`);
+  if (sums.unknown > 0) {
+    notes.push(`${count(sums.unknown)} more were answered before it was known whether they are on disk; they may be among the clicks.`);
+  }
   return [el("div", { class: "waterfall" }, list), ...notes.map((note) => el("p", { class: "quiet note" }, note))];
 }
 
@@ -69,16 +76,21 @@ function row(label, place, scale, colour, value, part, kind = "") {
     piece.style.background = `var(${colour})`;
     bar.append(piece);
   }
-  return el("div", { class: `fall ${kind}` }, el("span", { class: "name" }, label), bar, el("span", { class: "number" }, value), el("span", { class: "share" }, part));
+  return el("div", { class: `fall ${kind}` }, el("span", { class: "name" }, label), bar,
+    el("span", { class: "number" }, value), el("span", { class: "share" }, part));
 }
 
 /** Every correction and credit, the newest first. `open(mark)` puts it into the address. */
 export function correctionsPanel(open) {
   const part = panel("Corrections and credits");
   let shown = [];
+  let last = [];
   return {
     element: part.element,
     show(marks, at, now, zone) {
+      const given = [marks, at, zone];
+      if (given.every((value, i) => value === last[i])) return;
+      last = given;
       part.say(marks.length === 0 ? "" : `${count(marks.length)} in 400 days`);
       shown = [...marks].reverse();
       if (shown.length === 0) return part.fill(el("p", { class: "quiet" }, NO_CORRECTIONS));
@@ -89,7 +101,7 @@ export function correctionsPanel(open) {
     },
     /** Moves the focus to an entry. */
     focus(mark) {
-      const button = part.body.querySelectorAll(".corrections button")[shown.indexOf(mark)];
+      const button = part.body.querySelectorAll(".corrections button")[shown.findIndex(({ time }) => time === mark.time)];
       button?.focus();
       button?.scrollIntoView({ block: "nearest" });
     },
@@ -98,8 +110,9 @@ export function correctionsPanel(open) {
 
 function entry(mark, isOpen, now, zone, open) {
   const { correction } = mark;
+  const changed = Date.parse(correction.time);
   const more = isOpen
-    ? el("span", { class: "more" }, `Recount ${correction.run}, ${listed(Date.parse(correction.time), now, zone)} ${zone.name(Date.parse(correction.time))}`) : null;
+    ? el("span", { class: "more" }, `Recount ${correction.run}, ${listed(changed, now, zone)} ${zone.name(changed)}`) : null;
   return el("li", {}, el("button", { type: "button", "aria-current": isOpen ? "true" : null, onclick: () => open(mark) },
     el("time", { datetime: correction.minute }, listed(mark.time, now, zone)),
     el("span", { class: "what" },

@@ -1,6 +1,6 @@
 // Parts that several pages are made of.
 
-import { el, fill, setText } from "./dom.js";
+import { el, fill, renew, setText } from "./dom.js";
 import { finality, RANGES } from "./words.js";
 
 /** One of several: buttons in a row. `entries` are `[value, label]`, `isOff(value)` those that cannot be chosen now. */
@@ -92,6 +92,7 @@ export function panel(title, ...children) {
     element: el("section", { class: "panel" }, el("header", {}, el("h2", {}, title), aside), body),
     say: (text) => setText(aside, text),
     fill: (...nodes) => fill(body, ...nodes),
+    renew: (...nodes) => renew(body, ...nodes),
     body,
   };
 }

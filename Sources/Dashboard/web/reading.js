@@ -8,7 +8,8 @@ import { NO_CLICKS, STATUSES, STATUS_WORDS, STATUS_SIGNS, STATUS_HELP } from "./
 /** The status of a point as sign, word and colour. */
 export function pill(status) {
   const name = STATUSES[status];
-  return el("span", { class: `pill ${name}`, title: STATUS_HELP[name] }, el("span", { "aria-hidden": "true" }, STATUS_SIGNS[name]), STATUS_WORDS[name]);
+  const sign = el("span", { "aria-hidden": "true" }, STATUS_SIGNS[name]);
+  return el("span", { class: `pill ${name}`, title: STATUS_HELP[name] }, sign, STATUS_WORDS[name]);
 }
 
 function key(kind, colour) {

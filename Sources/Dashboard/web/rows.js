@@ -1,7 +1,7 @@
 // A long list of which only the rows in view are in the document. It tells its true length to screen readers, and the row that
 // has the focus is never taken away. The page scrolls, not the list.
 
-import { el, onceAFrame } from "./dom.js";
+import { adapt, el, onceAFrame } from "./dom.js";
 
 /** Rows beyond the edges, so that a turn of the wheel shows no gap. */
 const BEYOND = 4;
@@ -18,22 +18,38 @@ export class Rows {
     addEventListener("resize", this.redraw);
   }
 
-  /** The list has other rows, or they say something else. */
+  /** The list has other rows, or they say something else. Their nodes stay, and with them the focus. */
   setCount(count) {
     this.count = count;
     this.element.setAttribute("aria-rowcount", count + 1);
-    this.forget();
+    for (const [i, node] of this.nodes) {
+      if (i < count) adapt(node, this.placed(i));
+      else this.remove(i);
+    }
     this.draw();
   }
 
-  /** Makes all rows anew at the next drawing; the focused one stays in the document until its successor is there. */
-  forget() {
-    const focused = this.focused;
-    for (const node of this.nodes.values()) node.remove();
-    this.nodes.clear();
-    if (focused === null || focused >= this.count) return;
-    this.draw();
-    this.nodes.get(focused)?.querySelector("a")?.focus({ preventScroll: true });
+  remove(i) {
+    this.nodes.get(i).remove();
+    this.nodes.delete(i);
+  }
+
+  /** A row in its place. */
+  placed(i) {
+    const node = this.make(i);
+    node.setAttribute("aria-rowindex", i + 2);
+    this.move(node, i);
+    return node;
+  }
+
+  move(node, i) {
+    node.style.transform = `translateY(${i * this.rowHeight}px)`;
+  }
+
+  /** Narrow screens have rows of another height. */
+  moveAll() {
+    this.drawnHeight = this.rowHeight;
+    for (const [i, node] of this.nodes) this.move(node, i);
   }
 
   /** The row that has the focus. */
@@ -57,14 +73,12 @@ export class Rows {
   draw() {
     if (!this.element.isConnected) return;
     this.height = undefined;
+    if (this.rowHeight !== this.drawnHeight) this.moveAll();
     this.space.style.height = `${this.count * this.rowHeight}px`;
     const [first, last] = this.range;
     const [from, to] = [Math.max(first - BEYOND, 0), Math.min(last + BEYOND, this.count)];
     for (const [i, node] of this.nodes) {
-      if ((i < from || i >= to) && !node.contains(document.activeElement)) {
-        node.remove();
-        this.nodes.delete(i);
-      }
+      if ((i < from || i >= to) && !node.contains(document.activeElement)) this.remove(i);
     }
     for (let i = from; i < to; i += 1) if (!this.nodes.has(i)) this.add(i);
     clearTimeout(this.rest);
@@ -72,9 +86,7 @@ export class Rows {
   }
 
   add(i) {
-    const node = this.make(i);
-    node.setAttribute("aria-rowindex", i + 2);
-    node.style.transform = `translateY(${i * this.rowHeight}px)`;
+    const node = this.placed(i);
     this.nodes.set(i, node);
     // In the order of the list, for those who read the document.
     let behind = null;

@@ -35,7 +35,7 @@ export class Series {
 
   /** Takes in points of an answer or an event, and how far counts are final. */
   merge(answer) {
-    for (const point of answer.series ?? answer.points ?? []) this.put(point);
+    for (const point of answer.series ?? []) this.put(point);
     if (answer.asOf) this.asOf = answer.asOf;
     if (answer.completeThrough !== undefined) this.completeThrough = parsed(answer.completeThrough);
     if (answer.reconciledThrough !== undefined) this.reconciledThrough = parsed(answer.reconciledThrough);
@@ -66,9 +66,11 @@ export class Series {
       for (const name of Object.keys(this.extras)) point[name] = part.extras[name]?.[i];
       this.put({ ...point, [this.granularity]: part.times[i] });
     }
-    this.merge({ asOf: part.asOf });
-    this.completeThrough = part.completeThrough;
-    this.reconciledThrough = part.reconciledThrough;
+  }
+
+  /** Says of which state it is now. */
+  reflect({ asOf, completeThrough, reconciledThrough }) {
+    Object.assign(this, { asOf, completeThrough, reconciledThrough });
   }
 
   /** Where a time stands, or would stand. */
@@ -102,11 +104,24 @@ export class Series {
   move(from, to) {
     this.from = from;
     this.to = to;
-    let next = this.length > 0 ? this.times[this.length - 1] + MINUTE : from;
+    let next = this.length > 0 ? Math.max(this.times[this.length - 1] + MINUTE, from) : from;
     for (; next < to; next += MINUTE) {
       this.put({ minute: next, clicks: 0, status: "provisional" });
     }
-    const gone = this.place(from);
+    this.drop(this.place(from));
+  }
+
+  /** Moves a range of longer points on. The first one is cut at another place then: it has to be asked for again. */
+  shift(from, to) {
+    this.from = from;
+    this.to = to;
+    // A point ends where the next one begins.
+    let gone = 0;
+    while (gone + 1 < this.length && this.times[gone + 1] <= from) gone += 1;
+    this.drop(gone);
+  }
+
+  drop(gone) {
     for (const list of [this.times, this.clicks, this.status, this.credits, ...Object.values(this.extras)]) {
       list.splice(0, gone);
     }

@@ -8,7 +8,9 @@ import { BAD_TOKEN } from "./words.js";
 
 /** The form; `done(session)` follows. */
 export function signInForm(note, done) {
-  const field = el("input", { id: "token", type: "password", autocomplete: "off", required: true, spellcheck: false, "aria-describedby": "token-help token-error" });
+  const field = el("input", {
+    id: "token", type: "password", autocomplete: "off", required: true, spellcheck: false, "aria-describedby": "token-help token-error",
+  });
   const error = el("p", { id: "token-error", class: "bad", role: "alert" });
   const button = el("button", { class: "button primary" }, "Sign in");
   const form = el("form", { class: "sign-in", method: "post", action: "/session" },

@@ -14,7 +14,7 @@ export const MOST_EXTRAS = 3;
 const MOST_POINTS = 100_000;
 
 /** The page of a path: `{page, id}`; null where there is none. */
-export function route(path) {
+function route(path) {
   const parts = path.split("/").slice(1).map(decoded);
   if (path === "/") return { page: "ads", id: null };
   const [first, id] = parts;
@@ -107,21 +107,25 @@ export function address(state) {
   }
   // Always: a mailed link shows the same days to a reader in another zone.
   if (!["method", "missing"].includes(state.page)) query.set("tz", state.tz);
-  const text = [...query].map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%2F|%2C|%3A/g, decodeURIComponent)}`).join("&");
+  // Slashes, commas and colons need no escape there, and a zone is easier to read with its slash.
+  const plain = (value) => encodeURIComponent(value).replace(/%2F|%2C|%3A/g, decodeURIComponent);
+  const text = [...query].map(([name, value]) => `${name}=${plain(value)}`).join("&");
   return path(state.page, state.id) + (text ? `?${text}` : "");
 }
 
 /** The path of a page. */
 export function path(page, id = null) {
   const name = id === null ? "" : `/${encodeURIComponent(id)}`;
-  return { ads: "/", campaigns: "/campaigns", ops: "/ops", method: "/method", ad: `/ads${name}`, campaign: `/campaigns${name}`, share: `/s${name}` }[page]
-    ?? location.pathname;
+  const paths = {
+    ads: "/", campaigns: "/campaigns", ops: "/ops", method: "/method", ad: `/ads${name}`, campaign: `/campaigns${name}`, share: `/s${name}`,
+  };
+  return paths[page] ?? location.pathname;
 }
 
 // MARK: What a browser remembers; it may refuse to
 
 /** The reader's last choice of a zone, else the browser's own. */
-export function storedZone() {
+function storedZone() {
   const stored = remembered("tally.zone");
   return stored && zone(stored) ? stored : ownZone();
 }

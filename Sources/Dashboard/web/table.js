@@ -1,6 +1,7 @@
 // The points of a chart as a table, for eyes, for screen readers, and as a file. All three have the same numbers.
 
-import { csvField, el, fill } from "./dom.js";
+import { csvField, el, renew } from "./dom.js";
+import { instant } from "./api.js";
 import { bucket, clock, count, many, signed } from "./fmt.js";
 import { pill } from "./reading.js";
 import { STATUSES, STATUS_WORDS } from "./words.js";
@@ -19,15 +20,16 @@ export class PointTable {
     this.page = Math.min(this.page, Math.max(Math.ceil(view.series.length / PAGE) - 1, 0));
     const { series, zone, extras } = view;
     const hasCredits = series.credits.some((credits) => credits !== 0);
-    const heads = [`Time (${zone.id === "UTC" ? "UTC" : zone.city})`, "Clicks", hasCredits ? "Credits" : null, ...extras.map(({ label }) => label), "Status"];
+    const names = ["Clicks", hasCredits ? "Credits" : null, ...extras.map(({ label }) => label), "Status"];
+    const heads = [`Time (${zone.id === "UTC" ? "UTC" : zone.city})`, ...names];
     const last = series.length - 1 - this.page * PAGE;
     const rows = [];
     for (let i = last; i > last - PAGE && i >= 0; i -= 1) rows.push(this.row(i, hasCredits));
     const caption = `${many(series.length, "point")} by ${series.granularity}, ${many(series.total, "click")} in all`;
-    fill(this.element,
+    renew(this.element,
       el("table", {}, el("caption", {}, caption),
         el("thead", {}, el("tr", {}, heads.filter(Boolean).map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, rows)),
-      this.pager());
+      this.pager() ?? "");
   }
 
   row(i, hasCredits) {
@@ -61,7 +63,8 @@ export function pointsAsCSV({ series, zone, extras }) {
     const wall = zone.wall(time);
     const local = `${new Date(wall).toISOString().slice(0, 10)} ${clock(wall)} ${zone.name(time)}`;
     const status = STATUS_WORDS[STATUSES[series.status[i]]];
-    lines.push([new Date(time).toISOString().replace(".000Z", "Z"), local, series.clicks[i], series.credits[i], ...extras.map(({ values }) => values[i]), status]);
+    const counts = [series.clicks[i], series.credits[i], ...extras.map(({ values }) => values[i])];
+    lines.push([instant(time), local, ...counts, status]);
   }
   return lines.map((line) => `${line.map(csvField).join(",")}\r\n`).join("");
 }

@@ -61,7 +61,7 @@ export function campaignRows(rows) {
   const found = new Map();
   for (const row of rows) {
     if (row.campaign === null) continue;
-    const sum = found.get(row.campaign) ?? { id: row.campaign, campaign: null, status: "", ads: 0, clicks: 0, before: 0, gross: 0, credits: 0 };
+    const sum = found.get(row.campaign) ?? { id: row.campaign, campaign: null, status: "", ads: 0, ...sumOf([]) };
     for (const name of ["clicks", "before", "gross", "credits"]) sum[name] += row[name];
     sum.ads += 1;
     found.set(row.campaign, sum);

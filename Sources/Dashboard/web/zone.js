@@ -18,7 +18,7 @@ function askOffset(format, instant) {
 }
 
 /** A zone of the IANA data base. */
-export class Zone {
+class Zone {
   constructor(id) {
     this.id = id;
     // Throws where the browser does not know the zone.

@@ -48,7 +48,8 @@ export class ZoneMenu {
     this.all ??= allZones();
     const text = this.field.value.trim().toLowerCase().replaceAll(" ", "_");
     const first = [...new Set([this.current.id, ownZone(), "UTC"])];
-    const ids = text ? this.all.filter((id) => id.toLowerCase().includes(text)) : [...first, ...this.all.filter((id) => !first.includes(id))];
+    const others = this.all.filter((id) => !first.includes(id));
+    const ids = text ? this.all.filter((id) => id.toLowerCase().includes(text)) : [...first, ...others];
     this.found = ids.slice(0, SHOWN);
     this.active = 0;
     fill(this.options, this.found.map((id, i) => el("li", {
