@@ -20,7 +20,7 @@ package struct TimeFault: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// What is ahead of UTC where a log was written.
-package enum WallZone: Sendable {
+package enum WallZone: Hashable, Sendable {
   /// Seconds ahead of UTC, always the same.
   case fixed(Int64)
   /// As the system's time zone file of this name has it.
@@ -31,6 +31,17 @@ package enum WallZone: Sendable {
     switch self {
     case .fixed(let seconds): "\(seconds)"
     case .file(_, let name): name
+    }
+  }
+
+  /// UTC.
+  package static let utc = WallZone.fixed(0)
+
+  /// Seconds that the wall is ahead of UTC at `time`, seconds since 1970.
+  package func offset(at time: Int64) -> Int64 {
+    switch self {
+    case .fixed(let offset): offset
+    case .file(let file, _): file.offset(at: time)
     }
   }
 

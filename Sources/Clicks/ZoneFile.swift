@@ -9,7 +9,7 @@ import Platform
 // Behind the last listed change the rule of the footer holds, as POSIX writes it: CET-1CEST,M3.5.0,M10.5.0/3.
 
 /// What the clocks on the walls of a place show.
-package struct ZoneFile: Sendable {
+package struct ZoneFile: Hashable, Sendable {
   private var times: [Int64] = []
   private var offsets: [Int64] = []
   private var first: Int64 = 0
@@ -20,6 +20,12 @@ package struct ZoneFile: Sendable {
 
   /// Where the system keeps them.
   package static let directory = "/usr/share/zoneinfo"
+  /// The largest file that is read, bytes; those of the system have 4,000 at most.
+  private static let largest: UInt64 = 65_536
+  /// The longest name.
+  private static let longestName = 64
+  /// No clock on a wall is farther from UTC than this, seconds (RFC 9636, 3.2).
+  static let farthest: Int64 = 26 * 3_600
 
   /// The zone of an IANA name, `Europe/Berlin`; nil where there is none or its file cannot be read.
   package static func find(_ name: String, _ files: any FileSystem) -> ZoneFile? {
@@ -32,17 +38,20 @@ package struct ZoneFile: Sendable {
             || [0x2B, 0x2D, 0x5F, 0x2E].contains(byte)
         }
     }
-    guard isName, parts.count <= 3, let bytes = try? files.contents("\(directory)/\(name)") else { return nil }
+    guard isName, parts.count <= 3, name.utf8.count <= longestName,
+      let file = try? files.open("\(directory)/\(name)", .read), let size = try? file.size(), size <= largest,
+      let bytes = try? file.bytes(at: 0, count: Int(size))
+    else { return nil }
     return ZoneFile(bytes)
   }
 
-  /// Reads a file's bytes; nil where they are none of the second version or later.
+  /// Reads a file's bytes; nil where they are none of the second version or later, or count leap seconds.
   package init?(_ bytes: [UInt8]) {
     guard let old = Counts(bytes[...]), old.version >= 0x32 else { return nil }
     let start = 44 + old.bytes(timeWidth: 4)
     guard start <= bytes.count, let counts = Counts(bytes[start...]) else { return nil }
     var at = start + 44
-    guard at + counts.bytes(timeWidth: 8) <= bytes.count, counts.types > 0 else { return nil }
+    guard at + counts.bytes(timeWidth: 8) <= bytes.count, counts.types > 0, counts.leaps == 0 else { return nil }
     func number(_ at: Int, _ width: Int) -> Int64 {
       var value: UInt64 = bytes[at] & 0x80 != 0 ? .max : 0
       for i in 0..<width { value = value << 8 | UInt64(bytes[at + i]) }
@@ -57,8 +66,10 @@ package struct ZoneFile: Sendable {
       times.append(number(timeStart + 8 * i, 8))
       offsets.append(offset(type))
     }
-    guard zip(times, times.dropFirst()).allSatisfy({ $0 < $1 }) else { return nil }
     first = offset(0)
+    guard zip(times, times.dropFirst()).allSatisfy({ $0 < $1 }),
+      (offsets + [first]).allSatisfy({ -Self.farthest...Self.farthest ~= $0 })
+    else { return nil }
     at += counts.bytes(timeWidth: 8)
     let footer = bytes[at...].drop { $0 == 0x0A }.prefix { $0 != 0x0A }
     rule = ZoneRule(String(decoding: footer, as: UTF8.self))
@@ -89,24 +100,46 @@ package struct ZoneFile: Sendable {
       return times.isEmpty ? rule?.offset(at: time) ?? first : first
     }
     if time >= last, let rule { return rule.offset(at: time) }
+    return offsets[index(behind: time) - 1]
+  }
+
+  /// Whether the offset is the same all over `range`, as far as can be told at once.
+  func isSteady(in range: ClosedRange<Int64>) -> Bool {
+    guard index(behind: range.lowerBound) == index(behind: range.upperBound) else { return false }
+    // A rule changes the offset twice a year, so that two changes that cancel out are far apart.
+    return offset(at: range.lowerBound) == offset(at: range.upperBound)
+  }
+
+  /// When the clocks may be put to another offset in `range`, seconds since 1970, ascending.
+  func changes(in range: Range<Int64>) -> [Int64] {
+    var found = Array(times[index(behind: range.lowerBound - 1)..<index(behind: range.upperBound - 1)])
+    if let rule {
+      let last = times.last ?? .min
+      found += rule.changes(in: range).filter { $0 > last }
+    }
+    return found
+  }
+
+  /// The first listed change behind `time`.
+  private func index(behind time: Int64) -> Int {
     var (low, end) = (0, times.count)
     while low < end {
       let middle = (low + end) / 2
       if times[middle] <= time { low = middle + 1 } else { end = middle }
     }
-    return offsets[low - 1]
+    return low
   }
 }
 
 /// The rule behind the last listed change, as in POSIX's TZ variable: `std offset [dst [offset],start[/time],end[/time]]`.
-struct ZoneRule: Sendable {
+struct ZoneRule: Hashable, Sendable {
   private var standard: Int64 = 0
   private var summer: Int64?
   private var start = Change()
   private var end = Change()
 
   /// `Mmonth.week.day/time`, `Jn/time` (1 to 365, never 29 February) or `n/time` (from 0 on).
-  private struct Change: Sendable {
+  private struct Change: Hashable, Sendable {
     var month = 0
     var week = 0
     var day = 0
@@ -128,6 +161,7 @@ struct ZoneRule: Sendable {
     }
     guard let start = Self.change(&rest), let end = Self.change(&rest), rest.isEmpty else { return nil }
     (self.start, self.end) = (start, end)
+    guard [standard, summer ?? 0].allSatisfy({ -ZoneFile.farthest...ZoneFile.farthest ~= $0 }) else { return nil }
   }
 
   private static func name(_ rest: inout Substring) -> Bool {
@@ -197,6 +231,16 @@ struct ZoneRule: Sendable {
     let ends = Self.moment(end, year) - summer
     let isSummer = begins < ends ? begins <= time && time < ends : time < ends || begins <= time
     return isSummer ? summer : standard
+  }
+
+  /// When the clocks are put forward or back in `range`, seconds since 1970, ascending.
+  func changes(in range: Range<Int64>) -> [Int64] {
+    guard let summer, !range.isEmpty else { return [] }
+    func year(_ time: Int64) -> Int64 { Timestamp.civil(fromDays: time.dividedDown(by: 86_400)).year }
+    // The wall's year may be another than that of UTC.
+    return (year(range.lowerBound) - 1...year(range.upperBound - 1) + 1).flatMap {
+      [Self.moment(start, $0) - standard, Self.moment(end, $0) - summer]
+    }.filter(range.contains).sorted()
   }
 
   /// When a change happens in a year, on the wall, seconds since 1970.

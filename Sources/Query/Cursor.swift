@@ -65,10 +65,11 @@ struct Cursor: Hashable {
   /// What the cursors of a query are bound to. An absent text differs from every present one.
   static func binding(
     ad: AdKey, from: String?, to: String?, fill: String, status: String, granularity: SeriesQuery.Granularity,
-    offset: Int64
+    zone: WallZone
   ) -> UInt32 {
     var checksum = CRC32C.seed(ad.rawValue)
-    for text in [from, to, fill, status, granularity.rawValue, "\(offset)"] {
+    let zone = if case .fixed(let seconds) = zone { "\(seconds / 60)" } else { zone.name }
+    for text in [from, to, fill, status, granularity.rawValue, zone] {
       // The length goes first, so that no two lists of texts spell the same bytes.
       let bytes = text.map { Array($0.utf8) }
       var part: [UInt8] = []

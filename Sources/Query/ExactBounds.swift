@@ -22,7 +22,9 @@ extension SeriesQuery {
     let faults = [cut("from", from), cut("to", to)].compactMap { $0 }
     guard faults.isEmpty else { throw QueryRefusal(code: .rangeNotExact, faults: faults) }
     throw refusal(
-      "tz", "has days that begin inside an hour of UTC, and \(rest); ask for hours, or from=\(exactFrom) on")
+      "tz",
+      "has \(granularity.rawValue)s that begin inside an hour of UTC, and \(rest); ask for hours, or from=\(exactFrom) on"
+    )
   }
 
   private func refusal(_ parameter: String, _ detail: String) -> QueryRefusal {

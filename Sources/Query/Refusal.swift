@@ -22,9 +22,7 @@ package struct QueryRefusal: Error, Hashable, Sendable, CustomStringConvertible 
   package enum Code: String, Sendable, CaseIterable {
     /// A parameter is unknown, given twice, or no value of its kind; also faults of several kinds together.
     case invalidParameter = "invalid-parameter"
-    /// A granularity of the interface that this version does not compute yet.
-    case unsupportedGranularity = "unsupported-granularity"
-    /// A time zone other than UTC and those of a fixed offset.
+    /// A time zone that this system does not have.
     case unsupportedTimeZone = "unsupported-time-zone"
     /// More than `SeriesQuery.maximumRange`.
     case rangeTooLong = "range-too-long"

@@ -20,7 +20,7 @@ package enum PointStatus: String, Sendable, CaseIterable {
   case sealed
 }
 
-/// The clicks of one minute, hour or day.
+/// The clicks of one minute, hour, day, week or month.
 package struct Point: Hashable, Sendable {
   /// The first minute.
   package var minute: Minute
@@ -95,10 +95,10 @@ package struct Series: Sendable {
     self.completeThrough = completeThrough
     self.asOf = asOf
     shards = Array(asOf.indices)
-    let (width, grid) = (query.granularity.minutes, query.grid)
+    let grid = query.grid
     // The minutes of a bucket that the range has.
     func minutes(_ bucket: Minute) -> Range<Minute> {
-      max(bucket, query.from)..<max(query.from, min(query.to, Minute(index: bucket.index + width)))
+      max(bucket, query.from)..<max(query.from, min(query.to, grid.end(of: bucket)))
     }
     // A bucket is as final as the last of its minutes.
     func isComplete(_ bucket: Minute) -> Bool { minutes(bucket).upperBound <= completeThrough }
@@ -126,7 +126,7 @@ package struct Series: Sendable {
       following = rest.dropFirst(query.limit).first?.minute
     case .zero:
       points = []
-      points.reserveCapacity(min(query.limit, Int(max(0, query.to.index - start.index) / width) + 1))
+      points.reserveCapacity(min(query.limit, Int(max(0, query.to.index - start.index) / grid.minutes) + 2))
       var index = rest.startIndex
       var bucket = start
       while isWanted(bucket), points.count < query.limit {
@@ -136,7 +136,7 @@ package struct Series: Sendable {
         } else {
           points.append(point(bucket, 0))
         }
-        bucket.index += width
+        bucket = grid.end(of: bucket)
       }
       if isWanted(bucket) { following = bucket }
     }

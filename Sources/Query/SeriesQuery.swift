@@ -1,15 +1,16 @@
 import Clicks
 import Store
 
-// One ad's clicks by minute, hour or day: what is asked. All of a query's texts are checked here, so that what follows
-// cannot fail any more but where rows have retired. The range is half-open and exact to the minute, whatever the buckets:
+// One ad's clicks by minute, hour, day, week or month: what is asked. All of a query's texts are checked here, so that what
+// follows cannot fail any more but where rows have retired. The range is half-open and exact to the minute, whatever the buckets:
 //
 //   from, to   a moment inside a minute is the minute's beginning, `now` is the end of the current minute
 //   to         defaults to now
-//   from       defaults to so far before to that there are sixty minutes, 24 hours or thirty days, the last of them cut by to
+//   from       defaults to so far before to that there are sixty minutes, 24 hours, thirty days, twelve weeks or twelve months,
+//              the last of them cut by to
 //
-// A bucket that a bound cuts has the clicks inside alone, so that neighbouring ranges add up. Hours are those of UTC, days
-// those of `tz`.
+// A bucket that a bound cuts has the clicks inside alone, so that neighbouring ranges add up. Hours are those of UTC; days,
+// weeks and months those of `tz`.
 
 /// A checked query for the series of one ad.
 package struct SeriesQuery: Hashable, Sendable {
@@ -20,8 +21,8 @@ package struct SeriesQuery: Hashable, Sendable {
   /// The minute after the last one.
   package var to: Minute
   package var granularity: Granularity
-  /// Minutes by which the clock of `tz` is ahead of UTC.
-  package var offset: Int64
+  /// The zone of `tz`.
+  package var zone: WallZone
   package var fill: Fill
   package var status: StatusFilter
   package var format: SeriesFormat
@@ -38,51 +39,10 @@ package struct SeriesQuery: Hashable, Sendable {
   package static let maximumLimit = 100_000
 
   /// What a point stands for. The raw values name the time in answers.
-  package enum Granularity: String, Sendable, CaseIterable {
-    case minute, hour, day
-
-    /// Minutes of a bucket.
-    package var minutes: Int64 {
-      switch self {
-      case .minute: 1
-      case .hour: 60
-      case .day: 1440
-      }
-    }
-
-    /// Buckets from `from` to `to` where `from` is absent.
-    var defaultRange: Int64 {
-      switch self {
-      case .minute: 60
-      case .hour: 24
-      case .day: 30
-      }
-    }
-
-    /// The longest time from `from` to `to`, days.
-    var maximumDays: Int64 {
-      switch self {
-      case .minute: 400
-      case .hour: 4_000
-      case .day: 40_000
-      }
-    }
-
-    /// The longest time from `from` to `to`, minutes: so many days back from any moment of the current minute fit.
-    var maximumMinutes: Int64 { maximumDays * 1440 + 1 }
-
-    /// The buckets, where the clock is `offset` minutes ahead of UTC.
-    func grid(offset: Int64) -> BucketGrid {
-      switch self {
-      case .minute: .minutes
-      case .hour: .hours
-      case .day: .days(ahead: offset)
-      }
-    }
-  }
+  package typealias Granularity = BucketGrid.Unit
 
   /// The buckets of the points.
-  package var grid: BucketGrid { granularity.grid(offset: offset) }
+  package var grid: BucketGrid { BucketGrid(granularity, of: zone) }
 
   /// What becomes of buckets without a click.
   package enum Fill: String, Sendable, CaseIterable {
@@ -104,13 +64,11 @@ package struct SeriesQuery: Hashable, Sendable {
     "from", "to", "granularity", "tz", "fill", "status", "format", "limit", "cursor",
   ]
 
-  /// Granularities of the interface; this version computes those of `Granularity`.
-  package static let granularities = ["minute", "hour", "day", "week", "month"]
-
   /// Reads the decoded pairs of a query at the logical time `now` (ms since 1970). `format` holds where the parameter is
-  /// absent. Throws everything that is wrong.
+  /// absent, `zones` has the zones by their names. Throws everything that is wrong.
   package init(
-    adID: AdID, ad: AdKey, parameters pairs: [(name: String, value: String)], now: Int64, format: SeriesFormat = .json
+    adID: AdID, ad: AdKey, parameters pairs: [(name: String, value: String)], now: Int64, zones: ZoneBook,
+    format: SeriesFormat = .json
   ) throws(QueryRefusal) {
     var faults = Faults()
     let values = Self.collect(pairs, &faults)
@@ -120,14 +78,14 @@ package struct SeriesQuery: Hashable, Sendable {
     status = Self.choice("status", values, .any, &faults)
     self.format = Self.choice("format", values, format, &faults)
     limit = Self.limit(values["limit"], &faults)
-    granularity = Self.granularity(values["granularity"], &faults)
-    offset = Self.offset(values["tz"], &faults)
-    let range = Self.range(values["from"], values["to"], granularity, offset: offset, now: now, &faults)
+    granularity = Self.choice("granularity", values, .minute, &faults)
+    zone = Self.zone(values["tz"], zones, &faults)
+    let range = Self.range(values["from"], values["to"], BucketGrid(granularity, of: zone), zone, now: now, &faults)
     (from, to) = range
     start = from
     binding = Cursor.binding(
       ad: ad, from: values["from"], to: values["to"], fill: fill.rawValue, status: status.rawValue,
-      granularity: granularity, offset: offset)
+      granularity: granularity, zone: zone)
     if let text = values["cursor"] {
       if Cursor.isOld(text) {
         faults.add(.cursorExpired, "cursor", "is of an older version; ask for the first page again")
@@ -177,21 +135,9 @@ package struct SeriesQuery: Hashable, Sendable {
     return defaultLimit
   }
 
-  private static func granularity(_ text: String?, _ faults: inout Faults) -> Granularity {
-    guard let text else { return .minute }
-    if let granularity = Granularity(rawValue: text) { return granularity }
-    if granularities.contains(text) {
-      let known = Granularity.allCases.map(\.rawValue).joined(separator: ", ")
-      faults.add(.unsupportedGranularity, "granularity", "\(text) is not supported yet; use one of \(known)")
-    } else {
-      faults.add("granularity", "must be one of \(granularities.joined(separator: ", "))")
-    }
-    return .minute
-  }
-
-  /// Minutes by which a time zone is ahead of UTC.
-  private static func offset(_ text: String?, _ faults: inout Faults) -> Int64 {
-    guard let text, text != "UTC" else { return 0 }
+  /// UTC, an offset from it, or the name of a zone.
+  private static func zone(_ text: String?, _ zones: ZoneBook, _ faults: inout Faults) -> WallZone {
+    guard let text, text != "UTC" else { return .utc }
     let bytes = Array(text.utf8)
     func digits(_ at: Int) -> Int64? {
       guard 0x30...0x39 ~= bytes[at], 0x30...0x39 ~= bytes[at + 1] else { return nil }
@@ -201,28 +147,28 @@ package struct SeriesQuery: Hashable, Sendable {
       minutes < 60
     {
       switch bytes[0] {
-      case UInt8(ascii: "+"): return hours * 60 + minutes
-      case UInt8(ascii: "-"): return -(hours * 60 + minutes)
+      case UInt8(ascii: "+"): return .fixed((hours * 60 + minutes) * 60)
+      case UInt8(ascii: "-"): return .fixed(-(hours * 60 + minutes) * 60)
       // What a form makes of a plus.
       case UInt8(ascii: " "):
         faults.add("tz", "has a space where a + would stand; write it as %2B in a query")
-        return 0
+        return .utc
       default: break
       }
     }
+    if let zone = zones.zone(text) { return zone }
     faults.add(
       .unsupportedTimeZone, "tz",
-      "must be UTC or an offset from it, such as +05:45; names of zones are not supported yet")
-    return 0
+      "must be UTC, an offset from it such as +05:45, or a time zone that this system has, such as Europe/Berlin")
+    return .utc
   }
 
   private static func range(
-    _ fromText: String?, _ toText: String?, _ granularity: Granularity, offset: Int64, now: Int64,
-    _ faults: inout Faults
+    _ fromText: String?, _ toText: String?, _ grid: BucketGrid, _ zone: WallZone, now: Int64, _ faults: inout Faults
   ) -> (from: Minute, to: Minute) {
     func bound(_ name: String, _ text: String?) -> Minute? {
       guard let text else { return nil }
-      do throws(TimeText.Failure) { return try TimeText.bound(text, now: now, offset: offset) } catch {
+      do throws(TimeText.Failure) { return try TimeText.bound(text, now: now, zone: zone) } catch {
         faults.add(name, error.detail)
         return nil
       }
@@ -230,15 +176,40 @@ package struct SeriesQuery: Hashable, Sendable {
     let from = bound("from", fromText)
     let to = bound("to", toText) ?? Minute(index: Minute(containing: now).index + 1)
     guard let from else {
-      let last = granularity.grid(offset: offset).start(of: Minute(index: to.index - 1)).index
-      return (Minute(index: max(0, last - (granularity.defaultRange - 1) * granularity.minutes)), to)
+      let first = grid.start(grid.unit.defaultRange - 1, before: Minute(index: to.index - 1))
+      return (max(Minute(index: 0), first), to)
     }
     if from > to {
       faults.add("from", toText == nil ? "lies in the future, and to is now" : "must not be later than to")
-    } else if to.index - from.index > granularity.maximumMinutes {
-      let days = granularity.maximumDays
+    } else if to.index - from.index > grid.unit.maximumMinutes {
+      let days = grid.unit.maximumDays
       faults.add(.rangeTooLong, "from", "lies more than \(days) days before to; ask for the parts one after the other")
     }
     return (from, to)
   }
+}
+
+extension BucketGrid.Unit {
+  /// Buckets from `from` to `to` where `from` is absent.
+  var defaultRange: Int64 {
+    switch self {
+    case .minute: 60
+    case .hour: 24
+    case .day: 30
+    case .week, .month: 12
+    }
+  }
+
+  /// The longest time from `from` to `to`, days.
+  var maximumDays: Int64 {
+    switch self {
+    case .minute: 400
+    case .hour: 4_000
+    case .day, .week, .month: 40_000
+    }
+  }
+
+  /// The longest time from `from` to `to`, minutes: so many days back from any moment of the current minute fit. A day of
+  /// changing clocks more or less makes no difference.
+  var maximumMinutes: Int64 { maximumDays * 1440 + 1 }
 }

@@ -292,7 +292,7 @@ package final class Server {
     catalog.found = { [health = context.catalogHealth] in health.found($0) }
     let api = API(
       catalog: catalog, tables: ShardTables(context.tables, routes: context.routes), clock: { clock.now() },
-      operations: operations,
+      zones: context.zones, operations: operations,
       failed: { error in
         switch error {
         case .damaged: context.catalogHealth.failed("\(error)")

@@ -35,6 +35,8 @@ package final class ServiceContext: Sendable {
   let tokens: TokenBoard
   /// What requests and answers hold in memory.
   let budget: BufferBudget
+  /// The time zones that queries named.
+  let zones: ZoneBook
   /// How many descriptors the process may have, and how many of them the connections; nil where nobody asked.
   let descriptors: DescriptorPlan?
   /// Who is a robot; nil where nobody is asked.
@@ -73,6 +75,7 @@ package final class ServiceContext: Sendable {
     catalogHealth = CatalogHealth(report: report)
     self.tokens = tokens
     self.budget = budget
+    zones = ZoneBook(environment.files)
     self.descriptors = descriptors
     queries = QueryQueue(budget)
     requestPrefix = String(environment.chance.next(), radix: 36) + "-"

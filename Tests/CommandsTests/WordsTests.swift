@@ -28,7 +28,7 @@ import Commands
           let (from, to) = (day + unit / 2, day + count * unit + unit / 3 + 1)
           let points = (0..<count).map { (day + $0 * unit, clicks) }
           let lines = Plot(
-            answer(granularity, from: from, to: to, complete: to - unit, points: points), zone: "UTC"
+            answer(granularity, from: from, to: to, complete: to - unit, points: points), zone: .utc
           ).lines
           let place = "\(granularity) \(count) \(clicks)"
           #expect(lines.allSatisfy { $0.count <= 80 && $0.last != " " }, "\(place):\n\(lines.joined(separator: "\n"))")
@@ -38,16 +38,16 @@ import Commands
         }
       }
     }
-    let whole = Plot(answer("minute", from: day, to: day + 60, complete: day + 60, points: [(day, 1)]), zone: "UTC")
+    let whole = Plot(answer("minute", from: day, to: day + 60, complete: day + 60, points: [(day, 1)]), zone: .utc)
       .lines
     #expect(!whole.contains { $0.contains("┄") } && whole[0].hasPrefix("1 ┤█"))
     #expect(whole[11].hasSuffix(", 1 click") && whole[10] == "a column is a minute")
     #expect(
-      Plot(answer("minute", from: day, to: day, complete: nil, points: []), zone: "UTC").lines == ["the range is empty"]
+      Plot(answer("minute", from: day, to: day, complete: nil, points: []), zone: .utc).lines == ["the range is empty"]
     )
     // Days of another clock begin elsewhere.
     let zone = Plot(
-      answer("day", from: day - 345, to: day + 1_095, complete: nil, points: [(day - 345, 5)]), zone: "+05:45"
+      answer("day", from: day - 345, to: day + 1_095, complete: nil, points: [(day - 345, 5)]), zone: .fixed(345 * 60)
     ).lines
     #expect(zone[0].hasPrefix("5 ┤██") && zone[9].contains("10-04"))
   }

@@ -46,9 +46,7 @@ private struct Days {
   func fold(_ ad: AdKey, _ from: Minute, _ to: Minute, _ grid: BucketGrid) -> [Minute: UInt64] {
     var sums: [Minute: UInt64] = [:]
     for (minute, clicks) in ledger[ad] ?? [:] where from <= minute && minute < to {
-      let local = minute.index + grid.offset
-      sums[Minute(index: local - (local % grid.minutes + grid.minutes) % grid.minutes - grid.offset), default: 0] +=
-        clicks
+      sums[grid.start(of: minute), default: 0] += clicks
     }
     return sums
   }
@@ -70,6 +68,14 @@ private struct Days {
 }
 
 @Suite struct BucketTests {
+  private static let units = [BucketGrid.Unit.day, .week, .month]
+  /// Offsets of all kinds, and zones whose clocks change: by day, by half an hour, and in the middle of an hour.
+  private static let zones =
+    [0, 0, 60, -300, 345, 330, -210, 1_080, -1_080, 840].map { WallZone.fixed($0 * 60) }
+    + ["Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "America/New_York", "Europe/London"].compactMap {
+      ZoneBook(KernelFileSystem()).zone($0)
+    }
+
   /// Every range is answered to the minute, whatever stands on disk of which, with any bounds and in the days of any clock: its
   /// points are what a plain fold of the clicks says, and so are the parts of it, put side by side. Where minute rows have
   /// retired, it is either right or said not to be.
@@ -81,9 +87,9 @@ private struct Days {
     let now = Minute(containing: days.store.clock.now()).index
     var refused = 0
     for _ in 0..<24 {
+      let zone = days.generator.pick(Self.zones)
       let ad = days.generator.pick(Days.ads + [AdKey(rawValue: 99)])
-      let offset: Int64 = days.generator.pick([0, 0, 60, -300, 345, 330, -210, 1_080, -1_080, 840])
-      let grid = days.generator.pick([BucketGrid.minutes, .hours, .days(ahead: offset)])
+      let grid = days.generator.pick([BucketGrid.minutes, .hours] + Self.units.map { BucketGrid($0, of: zone) })
       var cuts = (0..<4).map { _ in Minute(index: days.generator.edge(in: now - 12 * 1_440...now + 2)) }
       // Beginnings of hours and days as well.
       for i in cuts.indices where days.generator.oneIn(3) { cuts[i] = grid.start(of: cuts[i]) }
@@ -103,7 +109,8 @@ private struct Days {
           #expect(part.points.map(\.clicks) == due.keys.sorted().map { due[$0]! }, "\(seed) \(grid) \(from) \(to)")
         }
         // Whole hours can always be told.
-        if grid == .hours || grid == .days, [from, to].allSatisfy({ $0.index % 60 == 0 }) {
+        if grid == .hours || grid == .days || grid == BucketGrid(.month), [from, to].allSatisfy({ $0.index % 60 == 0 })
+        {
           #expect(part.exactFrom == nil, "\(seed) \(grid) \(from) \(to)")
         }
       }
@@ -143,7 +150,9 @@ private struct Days {
     let texts = [
       ("granularity=hour&from=\(cut)&to=\(end)", ["from"]), ("granularity=day&from=\(from)&to=\(cut)", ["to"]),
       ("granularity=minute&from=\(from)&to=\(end)", ["from"]),
-      ("granularity=day&tz=+05:30&from=\(from)&to=\(end)", ["tz"]),
+      // Its days begin inside the hour that has the clicks.
+      ("granularity=day&tz=\(Self.zone(inside: hour))&from=\(from)&to=\(end)", ["tz"]),
+      ("granularity=week&tz=\(Self.zone(inside: hour))&from=\(from)&to=\(end)", ["tz"]),
     ]
     for (text, parameters) in texts {
       let query = try query(text.split(separator: "&").map(String.init), ad: AdKey(rawValue: 7))
@@ -153,11 +162,18 @@ private struct Days {
         #expect(refusal?.description.contains("\(hour) and \(Minute(index: hour.index + 60))") == true)
       }
     }
-    #expect(
-      try Series(
-        query(["granularity=hour", "from=\(hour)", "to=\(end)"], ad: AdKey(rawValue: 7)), over: [shard.live]
-      ).total == 10)
+    let whole = ["granularity=hour", "granularity=day&tz=+00:30", "granularity=month&tz=Asia/Kathmandu"]
+    for text in whole {
+      let texts = text.split(separator: "&").map(String.init) + ["from=\(hour)", "to=\(end)"]
+      #expect(try Series(query(texts, ad: AdKey(rawValue: 7)), over: [shard.live]).total == 10, "\(text)")
+    }
     shard.close()
+  }
+
+  /// An offset whose midnight is half past the hour that begins at `hour`.
+  private static func zone(inside hour: Minute) -> String {
+    let ahead = 24 - (hour.index / 60) % 24 - 1
+    return "+\(ahead < 10 ? "0" : "")\(ahead):30"
   }
 
   /// Pages of hours and days, put one behind the other, are what a plain reference makes of the same counts.
@@ -165,7 +181,7 @@ private struct Days {
   func pagesConcatenateToTheWhole(_ seed: Seed) throws {
     var generator = seed.generator
     let granularity = generator.pick([SeriesQuery.Granularity.hour, .day])
-    let width = granularity.minutes
+    let width = BucketGrid(granularity).minutes
     let start = 20_000 * 1_440 / width + Int64(generator.small(in: 0...100))
     let length = Int64(generator.small(in: 0...100))
     // The range may cut its first and its last bucket.
@@ -224,6 +240,15 @@ private struct Days {
     ("granularity=day&from=today&tz=+08:00", "2026-11-23T16:00:00Z", "2026-11-23T17:42:00Z"),
     ("granularity=minute&from=today-1d&to=today", "2026-11-22T00:00:00Z", "2026-11-23T00:00:00Z"),
     ("granularity=hour&from=-5h&to=-5h", "2026-11-23T12:41:00Z", "2026-11-23T12:41:00Z"),
+    // Months and weeks of the calendar, whatever the clocks do.
+    ("granularity=week&tz=Europe/Berlin", "2026-09-06T22:00:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=month&tz=Europe/Berlin", "2025-11-30T23:00:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=month", "2025-12-01T00:00:00Z", "2026-11-23T17:42:00Z"),
+    (
+      "granularity=day&from=2026-10-25&to=2026-10-26&tz=Europe/Berlin", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"
+    ),
+    ("granularity=day&from=today-30d&tz=America/New_York", "2026-10-24T04:00:00Z", "2026-11-23T17:42:00Z"),
+    ("granularity=hour&from=today-5w&to=today-36h&tz=Europe/Berlin", "2026-10-18T22:00:00Z", "2026-11-21T11:00:00Z"),
     // As long as the rules say, from any moment of the minute.
     ("granularity=minute&from=-400d", "2025-10-19T17:41:00Z", "2026-11-23T17:42:00Z"),
     ("granularity=hour&from=-4000d", "2015-12-11T17:41:00Z", "2026-11-23T17:42:00Z"),

@@ -56,9 +56,10 @@ import Testing
       // The clock is for days alone.
       ("now", 345, "2026-11-23T17:41:30.500Z"), ("-1h", 345, "2026-11-23T16:41:30.500Z"),
     ] as [(String, Int64, String)] {
-      #expect(try TimeText.parse(text, now: Self.now, offset: offset) == Timestamp.parse(due), "\(text) \(offset)")
+      #expect(
+        try TimeText.parse(text, now: Self.now, zone: .fixed(offset * 60)) == Timestamp.parse(due), "\(text) \(offset)")
     }
-    #expect(throws: TimeText.Failure.self) { try TimeText.parse("1970-01-01", now: Self.now, offset: 60) }
+    #expect(throws: TimeText.Failure.self) { try TimeText.parse("1970-01-01", now: Self.now, zone: .fixed(3_600)) }
   }
 
   @Test func aLostPlusIsNamed() {

@@ -45,7 +45,7 @@ final class APIHarness {
     bound = try token([.ads, .read], "acme")
     made = API(
       catalog: catalog, tables: ShardTables(store.shards.map(\.live), routes: nil),
-      clock: { [clock = store.clock] in clock.now() },
+      clock: { [clock = store.clock] in clock.now() }, zones: ZoneBook(files),
       failed: { [unowned self] in failures.append($0) }, changed: { [unowned self] in changes.append($0) })
   }
 

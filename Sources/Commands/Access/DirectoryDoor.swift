@@ -43,7 +43,8 @@ package final class DirectoryDoor: Door {
     self.failures = failures
     api = API(
       catalog: catalog, tables: try need == .counts ? Self.tables(path, environment) : ShardTables([], routes: nil),
-      clock: { environment.time.wall() }, failed: { error in failures.last.withLock { $0 = error } },
+      clock: { environment.time.wall() }, zones: ZoneBook(environment.files),
+      failed: { error in failures.last.withLock { $0 = error } },
       failedRead: { text in failures.read.withLock { $0 = text } }, changed: { _ in })
   }
 

@@ -19,8 +19,8 @@ package struct Plot {
   /// The drawing, its top first.
   package let lines: [String]
 
-  /// `answer` is one of the aggregates route, whose days are those of `zone`: UTC, or an offset from it.
-  package init(_ answer: JSONValue, zone: String) {
+  /// `answer` is one of the aggregates route, whose days, weeks and months are those of `zone`.
+  package init(_ answer: JSONValue, zone: WallZone) {
     func minute(_ name: String) -> Int64? {
       Timestamp.parse(answer.shown(name)).map { Minute(containing: $0).index }
     }
@@ -30,21 +30,18 @@ package struct Plot {
       return
     }
     let granularity = answer.shown("granularity")
-    let unit = SeriesQuery.Granularity(rawValue: granularity)?.minutes ?? 1
-    let ahead = Timestamp.parse("1970-01-02T00:00:00\(zone == "UTC" ? "Z" : zone)").map { 1_440 - $0 / 60_000 } ?? 0
-    func start(_ minute: Int64) -> Int64 {
-      let offset = unit == 1_440 ? ahead : 0
-      return minute - ((minute + offset) % unit + unit) % unit
-    }
-    let first = start(from)
+    let grid = BucketGrid(SeriesQuery.Granularity(rawValue: granularity) ?? .minute, of: zone)
+    // The first minutes of the buckets, and what lies behind the last one.
+    let range = Minute(index: from)..<Minute(index: to)
+    let starts = ([grid.start(of: range.lowerBound)] + grid.starts(in: range)).map(\.index)
     let points = (answer["series"]?.elements ?? []).compactMap { point -> (index: Int64, clicks: UInt64)? in
       guard let time = Timestamp.parse(point.shown(granularity)), let clicks = UInt64(point.shown("clicks")) else {
         return nil
       }
-      return ((Minute(containing: time).index - first) / unit, clicks)
+      return (Int64(Self.bucket(of: Minute(containing: time).index, starts)), clicks)
     }
     // As many buckets in each column, so that equal counts look equal; a bucket has several columns where there is room.
-    let count = (to - first + unit - 1) / unit
+    let count = Int64(starts.count)
     var (each, room) = (Int64(1), 0)
     var sums: [UInt64] = []
     var label = 1
@@ -72,12 +69,17 @@ package struct Plot {
       return line
     }
     // What may still grow.
+    func ending(_ column: Int) -> Int64 {
+      let next = (column + 1) * Int(each)
+      return next < starts.count ? starts[next] : to
+    }
     let complete = minute("completeThrough") ?? 0
     var axis = Array(repeating: Character("─"), count: sums.count * times)
-    for column in sums.indices where min(to, first + Int64(column + 1) * each * unit) > complete {
+    for column in sums.indices where ending(column) > complete {
       for place in column * times..<(column + 1) * times { axis[place] = "┄" }
     }
-    let (ticks, labels) = Self.ticks(from: first, each: each * unit, columns: sums.count, times: times, ahead: ahead)
+    let columnStarts = stride(from: 0, to: starts.count, by: Int(each)).map { starts[$0] }
+    let (ticks, labels) = Self.ticks(columnStarts, each: each * grid.minutes, times: times, zone)
     for tick in ticks { axis[tick] = "┴" }
     drawn.append(left("0") + " ┼" + String(axis))
     drawn.append(String(repeating: " ", count: label + 2) + labels)
@@ -88,25 +90,36 @@ package struct Plot {
     lines = drawn
   }
 
+  /// The last of ascending starts that is not behind `minute`.
+  private static func bucket(of minute: Int64, _ starts: [Int64]) -> Int {
+    var (low, end) = (0, starts.count)
+    while low < end {
+      let middle = (low + end) / 2
+      if starts[middle] <= minute { low = middle + 1 } else { end = middle }
+    }
+    return low - 1
+  }
+
   /// Where times stand under the axis, and their line of text: as many as have room.
   private static func ticks(
-    from first: Int64, each: Int64, columns: Int, times: Int, ahead: Int64
+    _ starts: [Int64], each: Int64, times: Int, _ zone: WallZone
   ) -> (places: [Int], labels: String) {
+    let columns = starts.count
     let span = each * Int64(columns)
     func name(_ minute: Int64) -> String {
-      let text = Timestamp.format((minute + ahead) * 60_000, fraction: false)
+      let text = Timestamp.format((minute * 60 + zone.offset(at: minute * 60)) * 1000, fraction: false)
       let (date, clock) = (text.prefix(10), text.dropFirst(11).prefix(5))
       // The year, the date or the clock is what tells the ticks apart.
       if each >= 1_440 { return span > 366 * 1_440 ? String(date) : String(date.dropFirst(5)) }
       return span > 1_440 ? "\(date.dropFirst(5)) \(clock)" : String(clock)
     }
-    let gap = name(first).count + 2
+    let gap = name(starts[0]).count + 2
     let step = max(1, (max(gap, columns * times / 6) + times - 1) / times)
     var places: [Int] = []
     var labels = ""
     for column in stride(from: 0, to: columns, by: step) {
       let place = column * times
-      let text = name(first + Int64(column) * each)
+      let text = name(starts[column])
       guard place + text.count <= max(columns * times, gap) else { break }
       labels += String(repeating: " ", count: place - labels.count) + text
       places.append(place)

@@ -7,17 +7,20 @@ import Traffic
 package enum QueryCommand {
   private static let ad = Operand<AdID>(.adID, "the ad's id")
   private static let from = Option<String>(
-    "from", moment, "the first moment; without it 60 minutes, 24 hours or 30 days before --to")
+    "from", moment,
+    "the first moment; without it 60 minutes, 24 hours, 30 days, 12 weeks or 12 months before --to")
   private static let to = Option<String>("to", moment, "the moment after the last; without it now")
   private static let granularity = Option<String>(
     "granularity", .choice(SeriesQuery.Granularity.allCases.map(\.rawValue)), "what a point stands for",
     standard: "minute")
   private static let fill = Option<String>(
     "fill", .choice(SeriesQuery.Fill.allCases.map(\.rawValue)),
-    "whether minutes, hours or days without a click are listed",
+    "whether minutes, hours, days, weeks or months without a click are listed",
     standard: "none")
   private static let zone = Option<String>(
-    "tz", .text("OFFSET"), "whose days and dates: UTC, or an offset from it such as +05:45", standard: "UTC")
+    "tz", .text("ZONE"),
+    "whose days, weeks, months and dates: UTC, a time zone such as Europe/Berlin, or an offset such as +05:45",
+    standard: "UTC")
   private static let format = Option<String>(
     "format", .choice(["table", "json", "csv", "ndjson"]), "how the series is printed", standard: "table")
   private static let plot = Option(toggle: "plot", "draws the series instead")
@@ -29,11 +32,12 @@ package enum QueryCommand {
   }
 
   package static let command = Command(
-    "query", "prints the clicks of an ad by minute, hour or day",
+    "query", "prints the clicks of an ad by minute, hour, day, week or month",
     discussion: """
       A time is RFC 3339 (2026-11-23T17:00:00Z), a date (2026-11-23), seconds or milliseconds since 1970, or relative (-24h, \
       now, today, today-7d). The range includes --from and leaves out --to, to the minute: an hour or a day that a bound cuts \
-      has the clicks inside alone, so neighbouring ranges add up. now is the end of the current minute.
+      has the clicks inside alone, so neighbouring ranges add up. now is the end of the current minute. Weeks begin on \
+      Monday; hours are those of UTC in every zone.
       """,
     operands: [ad.declaration],
     options: [
@@ -43,6 +47,7 @@ package enum QueryCommand {
     examples: [
       "tally query 42 --from -24h", "tally query 42 --from 2026-11-23 --to now --format csv",
       "tally query 42 --from today-30d --granularity day --plot",
+      "tally query 42 --from 2026-01-01 --granularity month --tz Europe/Berlin",
     ]
   ) { arguments, console in
     let answer = try series(arguments, console)
@@ -51,7 +56,8 @@ package enum QueryCommand {
     let columns = [time, "clicks", "status"]
     let hasCredits = points.contains { $0["credits"] != nil }
     if arguments[toggle: plot] {
-      Plot(answer, zone: arguments[zone] ?? "UTC").lines.forEach { console.print($0) }
+      let zone = WallZone.find(arguments[zone] ?? "UTC", console.environment.files) ?? .utc
+      Plot(answer, zone: zone).lines.forEach { console.print($0) }
       return .done
     }
     switch arguments[format] {

@@ -37,7 +37,8 @@ extension API {
     let query: SeriesQuery
     do throws(QueryRefusal) {
       query = try SeriesQuery(
-        adID: id, ad: key, parameters: request.parameters, now: clock(), format: Self.format(request.accept))
+        adID: id, ad: key, parameters: request.parameters, now: clock(), zones: zones,
+        format: Self.format(request.accept))
     } catch { throw Problem(error) }
     return { [tables, failedRead] in Self.answer(query, request, tables, failedRead) }
   }

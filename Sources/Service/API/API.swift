@@ -29,6 +29,7 @@ package final class API {
   let catalog: Catalog
   let tables: ShardTables
   let clock: @Sendable () -> Int64
+  let zones: ZoneBook
   let operations: Operations?
   let failed: (CatalogError) -> Void
   let failedRead: @Sendable (String) -> Void
@@ -40,13 +41,14 @@ package final class API {
   /// - Parameters:
   ///   - tables: those of all shards.
   ///   - clock: the logical time, ms since 1970.
+  ///   - zones: the time zones that queries may name.
   ///   - operations: what a running service offers to its operators; nil where none runs.
   ///   - failed: told of each failure of the catalog itself, for the log; the answer does not spell it out.
   ///   - failedRead: told why a query could not be answered.
   ///   - health: told of damage in the catalog, and of its repair.
   ///   - changed: called after each change is on disk and before its answer is returned.
   package init(
-    catalog: Catalog, tables: ShardTables, clock: @escaping @Sendable () -> Int64,
+    catalog: Catalog, tables: ShardTables, clock: @escaping @Sendable () -> Int64, zones: ZoneBook,
     operations: Operations? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
     failedRead: @escaping @Sendable (String) -> Void = { _ in }, health: CatalogHealth? = nil,
     changed: @escaping (CatalogChange) -> Void
@@ -54,6 +56,7 @@ package final class API {
     self.catalog = catalog
     self.tables = tables
     self.clock = clock
+    self.zones = zones
     self.operations = operations
     self.failed = failed
     self.failedRead = failedRead

@@ -56,7 +56,7 @@ extension OpenAPI {
         "adId":{"$ref":"#/components/schemas/Name"},
         "from":{"type":"string","format":"date-time","description":"The first minute, after rounding."},
         "to":{"type":"string","format":"date-time","description":"The minute after the last one, after rounding."},
-        "granularity":{"enum":["minute","hour","day"]},
+        "granularity":{"enum":["minute","hour","day","week","month"]},
         "completeThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it are closed; null where none ever was."},
         "reconciledThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it were recounted from the raw clicks; null where none ever was."},
         "asOf":{"type":"string","description":"The position of each shard that the answer reflects.","examples":["0:8812345,1:8790021"]},
@@ -65,7 +65,8 @@ extension OpenAPI {
         "next":{"type":["string","null"],"description":"The cursor of the next page."},
         "series":{"type":"array","items":{"type":"object","description":"The time is named after the granularity.","required":["clicks","status"],"properties":{
           "minute":{"type":"string","format":"date-time"},"hour":{"type":"string","format":"date-time"},
-          "day":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
+          "day":{"type":"string","format":"date-time"},"week":{"type":"string","format":"date-time"},
+          "month":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
           "status":{"enum":["provisional","closed","reconciled","sealed"],"description":"The lowest of its minutes. A reconciled point that a later click changes is closed again until the next recount. A sealed one never changes."},
           "credits":{"type":"integer","description":"What counts beside the clicks since the month was sealed, below zero where it takes some away; left out where it is 0."}}}}}},
       "Statement":{"type":"object","required":["month","advertiserId","sealedAt","clicks","credits","total","digest","ads"],"properties":{
@@ -132,7 +133,7 @@ extension OpenAPI {
           "eventTimes":{"$ref":"#/components/schemas/Times"},"receiveTimes":{"$ref":"#/components/schemas/Times"}}}}},
       "Correction":{"type":"object","required":["minute","granularity","from","to","change","reason","credit","run","position","time"],"properties":{
         "minute":{"type":"string","format":"date-time","description":"The beginning of the row's minute, hour or day."},
-        "granularity":{"enum":["minute","hour","day"]},"from":{"type":"integer"},"to":{"type":"integer"},
+        "granularity":{"enum":["minute","hour","day","week","month"]},"from":{"type":"integer"},"to":{"type":"integer"},
         "change":{"type":"integer"},"reason":{"enum":["missing","phantom","damage","late-repeat","late"]},
         "credit":{"type":"boolean","description":"It stands beside a row of a sealed month, which stays as it is."},"run":{"type":"integer"},"position":{"type":"integer"},
         "time":{"type":"string","format":"date-time"}}},

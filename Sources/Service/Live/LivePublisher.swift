@@ -132,7 +132,7 @@ final class LivePublisher: Sendable {
         parameters: [
           ("from", "\(window.lowerBound * 60_000)"), ("to", "\(window.upperBound * 60_000)"),
           ("limit", "\(SeriesQuery.maximumLimit)"),
-        ], now: context.clock.now())
+        ], now: context.clock.now(), zones: context.zones)
       stream.round(try Series(query, over: ShardTables(context.tables, routes: context.routes)), now: time)
       events.add(1, ordering: .relaxed)
       return false

@@ -7,37 +7,17 @@ import Runs
 //     │ before `rolledUp`: day, hour and minute rows │ from there on: minute rows │      both + what is in memory, summed
 //
 // A range is answered to the minute. Of what is rolled up, day rows answer the whole days inside, hour rows the whole hours
-// that are left, and minute rows the rest:
+// that are left, and minute rows the rest. So it is at each bound between two buckets too, where a month of Berlin ends an
+// hour before one of UTC, or a day of Kolkata in the middle of an hour:
 //
-//     from                                                        to
-//      ├ minutes ┼ hours ┼ days            days ┼ hours ┼ minutes ┤
+//     from                                  │ bound                                   to
+//      ├ minutes ┼ hours ┼ days      days ┼ hours ┼ days          days ┼ hours ┼ minutes ┤
 //
 // A day gets its hour and day rows with the same record that merges its minutes, every late change of it is written to all
 // three tables at once (R7), and of a rolled-up day without a click each table has no row. So the three say the same of
 // every day before `rolledUp`, whether its rows stand in base runs or in patches alone. Once minute rows have retired, an
 // hour that a range cuts is answered as far as its minutes are there still: their sum is the hour row, or the series says
 // that it is not exact.
-
-/// Buckets of time, one behind the other. Days are those of a clock that may be ahead of UTC or behind it.
-package struct BucketGrid: Hashable, Sendable {
-  /// Minutes of a bucket: 1, 60 or 1,440.
-  package let minutes: Int64
-  /// Minutes by which the clock is ahead of UTC; days begin at its midnight. Hours and minutes are those of UTC.
-  package let offset: Int64
-
-  /// Buckets of UTC.
-  package static let minutes = BucketGrid(minutes: 1, offset: 0)
-  package static let hours = BucketGrid(minutes: 60, offset: 0)
-  package static let days = BucketGrid(minutes: 1_440, offset: 0)
-
-  /// The days of a clock that is `minutes` ahead of UTC.
-  package static func days(ahead minutes: Int64) -> BucketGrid { BucketGrid(minutes: 1_440, offset: minutes) }
-
-  /// The first minute of the bucket that holds `minute`.
-  package func start(of minute: Minute) -> Minute {
-    Minute(index: (minute.index + offset).dividedDown(by: minutes) * minutes - offset)
-  }
-}
 
 extension LiveTable {
   /// The ad's clicks in `from ..< to`, to the minute, summed in the buckets of `grid`. A point has the first minute of its
@@ -60,14 +40,15 @@ extension LiveTable {
   private static func summed(
     _ points: [(minute: Minute, clicks: UInt64)], in grid: BucketGrid
   ) -> [(minute: Minute, clicks: UInt64)] {
-    guard grid.minutes > 1 else { return points }
+    guard grid.unit != .minute else { return points }
     var sums: [(minute: Minute, clicks: UInt64)] = []
+    var end = Minute(index: .min)
     for point in points {
-      let start = grid.start(of: point.minute)
-      if sums.last?.minute == start {
+      if point.minute < end {
         sums[sums.count - 1].clicks += point.clicks
       } else {
-        sums.append((start, point.clicks))
+        sums.append((grid.start(of: point.minute), point.clicks))
+        end = grid.end(of: point.minute)
       }
     }
     return sums
@@ -79,8 +60,7 @@ private struct WideRows {
   private let version: Version
   private let code: UInt32
   private let minutes: RunTable
-  /// Widths that may be read, in minutes, the widest first.
-  private let widths: [Int64]
+  private let grid: BucketGrid
   /// What was read, ascending, under the first minute of each row.
   private(set) var points: [(minute: Minute, clicks: UInt64)] = []
   /// No minute row that the range needs has retired.
@@ -89,30 +69,67 @@ private struct WideRows {
   init(_ version: Version, _ code: UInt32, _ grid: BucketGrid) {
     self.version = version
     self.code = code
+    self.grid = grid
     minutes = version.table(.minutes)
-    // A row must not reach over the end of a bucket.
-    widths = [1_440, 60].filter { $0 <= grid.minutes && grid.offset % $0 == 0 }
   }
 
   mutating func read(_ range: Range<Int64>) throws {
     // The end of what is rolled up; days are so few that no product overflows once there is one.
     let border = version.rolledUp > .min ? version.rolledUp * 1_440 : .min
     let middle = min(max(range.lowerBound, border), range.upperBound)
-    try read(range.lowerBound..<middle, widths[...])
+    let rolledUp = range.lowerBound..<middle
+    // Nothing is rolled up of minutes, and every hour and day of UTC is a whole row.
+    let widths = [1_440, 60].filter { $0 <= grid.minutes }
+    let isAligned = grid.unit == .hour || grid.zone == .utc
+    let bounds =
+      widths.isEmpty || isAligned
+      ? [] : grid.starts(in: Minute(index: range.lowerBound)..<Minute(index: middle)).map(\.index)
+    try read(rolledUp, widths[...], bounds[...])
     try narrow(middle..<range.upperBound)
   }
 
-  /// Reads the whole rows of the widest width inside, and the rest from narrower ones.
-  private mutating func read(_ range: Range<Int64>, _ widths: ArraySlice<Int64>) throws {
+  /// Reads the whole rows of the widest width that lie inside and have none of `bounds` inside them, and the rest from narrower
+  /// ones. Rows of one width that lie side by side are read together.
+  private mutating func read(_ range: Range<Int64>, _ widths: ArraySlice<Int64>, _ bounds: ArraySlice<Int64>) throws {
     guard !range.isEmpty else { return }
     guard let width = widths.first else { return try narrow(range) }
-    let (first, end) = (range.lowerBound.dividedUp(by: width), range.upperBound.dividedDown(by: width))
     let narrower = widths.dropFirst()
-    guard first < end else { return try read(range, narrower) }
-    try read(range.lowerBound..<first * width, narrower)
-    let rows = try version.table(width == 60 ? .hours : .days).series(of: code, in: first..<end)
-    points += rows.map { (Minute(index: $0.bucket * width), $0.count) }
-    try read(end * width..<range.upperBound, narrower)
+    var inside = bounds
+    inside.removeFirst(Self.first(inside, notBelow: range.lowerBound) - inside.startIndex)
+    inside.removeLast(inside.endIndex - Self.first(inside, notBelow: range.upperBound))
+    var done = range.lowerBound
+    func step(_ whole: Range<Int64>) throws {
+      try read(done..<whole.lowerBound, narrower, inside)
+      let rows = try version.table(width == 60 ? .hours : .days).series(
+        of: code, in: whole.lowerBound / width..<whole.upperBound / width)
+      points += rows.map { (Minute(index: $0.bucket * width), $0.count) }
+      done = whole.upperBound
+    }
+    var whole: Range<Int64>?
+    var start = range.lowerBound
+    for end in inside.filter({ $0 % width != 0 }) + [range.upperBound] {
+      let (first, last) = (start.dividedUp(by: width) * width, end.dividedDown(by: width) * width)
+      start = end
+      guard first < last else { continue }
+      if let before = whole, before.upperBound == first {
+        whole = before.lowerBound..<last
+      } else {
+        if let before = whole { try step(before) }
+        whole = first..<last
+      }
+    }
+    if let whole { try step(whole) }
+    try read(done..<range.upperBound, narrower, inside)
+  }
+
+  /// The index of the first of ascending numbers that is not below `bound`.
+  private static func first(_ numbers: ArraySlice<Int64>, notBelow bound: Int64) -> Int {
+    var (low, end) = (numbers.startIndex, numbers.endIndex)
+    while low < end {
+      let middle = (low + end) / 2
+      if numbers[middle] < bound { low = middle + 1 } else { end = middle }
+    }
+    return low
   }
 
   private mutating func narrow(_ range: Range<Int64>) throws {
