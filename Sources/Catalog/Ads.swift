@@ -161,6 +161,38 @@ extension Catalog {
     return ads
   }
 
+  /// Up to `limit` ads of an advertiser, of a campaign or of both, deleted ones among them, by id; nil where there are more.
+  /// Throws `.damagedRow` where one of them is: it may be one of those that are asked for.
+  package func allAds(
+    advertiserID: String?, campaignID: String?, limit: Int
+  ) throws(CatalogError) -> [Ad]? {
+    let doing = "listing ads of an advertiser or a campaign"
+    var filter: [String] = []
+    var values: [Value] = []
+    for (column, value) in [("advertiser_id", advertiserID), ("campaign_id", campaignID)] {
+      guard let value else { continue }
+      values.append(.text(value))
+      filter.append("\(column) = ?\(values.count)")
+    }
+    precondition(!filter.isEmpty, "all ads of the catalog")
+    var ads: [Ad] = []
+    while true {
+      let place = "id > ?\(values.count + 1) ORDER BY id LIMIT ?\(values.count + 2)"
+      let page = try rows(
+        .ad, "WHERE \(filter.joined(separator: " AND ")) AND \(place)",
+        values + [.text(ads.last?.id.text ?? ""), .integer(Int64(Self.maximumPage))], doing: doing)
+      for row in page {
+        try check(row)
+        let ad = try read(row)
+        guard advertiserID == nil || ad.advertiserID == advertiserID, campaignID == nil || ad.campaignID == campaignID
+        else { throw .damaged(file: database.path, doing: doing, text: "an index differs from ad \(ad.id)") }
+        ads.append(ad)
+      }
+      if ads.count > limit { return nil }
+      if page.count < Self.maximumPage { return ads }
+    }
+  }
+
   /// How many live ads there are, of one advertiser or in all.
   package func countAds(advertiserID: String? = nil) throws(CatalogError) -> Int {
     let filter = advertiserID == nil ? "" : "advertiser_id = ?1 AND"

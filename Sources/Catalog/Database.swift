@@ -34,9 +34,10 @@ import Platform
   // The handle outlives its statements: `close_v2` waits for the last of them.
   deinit { unsafe sqlite3_close_v2(handle) }
 
-  /// Opens the file at `path`, checks it (`PRAGMA quick_check`, which reads all of it) and sets the connection up.
+  /// Opens the file at `path`, checks it (`PRAGMA quick_check`, which reads all of it) unless it `isChecked` already, and sets the
+  /// connection up.
   package static func open(
-    _ path: String, _ access: Access, files: any FileSystem
+    _ path: String, _ access: Access, isChecked: Bool = false, files: any FileSystem
   ) throws(CatalogError) -> Database {
     if access == .readWrite { try createOwnerOnly(path, files) }
     var handle: OpaquePointer?
@@ -48,7 +49,7 @@ import Platform
       throw error
     }
     let database = unsafe Database(path: path, handle: handle)
-    try database.setUp(access)
+    try database.setUp(access, isChecked)
     return database
   }
 
@@ -63,11 +64,11 @@ import Platform
     } catch { throw .system(error) }
   }
 
-  private func setUp(_ access: Access) throws(CatalogError) {
+  private func setUp(_ access: Access, _ isChecked: Bool) throws(CatalogError) {
     unsafe sqlite3_busy_timeout(handle, Self.busyTimeout)
     let doing = "opening"
     try execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON", doing: doing)
-    let verdict = try pragma("quick_check(1)")
+    let verdict = isChecked ? "ok" : try pragma("quick_check(1)")
     guard verdict == "ok" else { throw .damaged(file: path, doing: "checking it", text: verdict) }
     switch access {
     case .readOnly:

@@ -2,12 +2,12 @@ import Bytes
 import Clicks
 
 // Where the next page begins, as opaque text. It holds the effective range, since `-24h` a minute later is another one,
-// and is bound to the texts of the query it came from. 33 bytes as hex digits, integers big-endian:
+// and is bound to the texts of the query it came from. 33 bytes and the name of a group as hex digits, integers big-endian:
 //
-//     ver  from      to        next      binding  crc
-//     02   8 bytes   8 bytes   8 bytes   4        4        crc: CRC-32C of what stands before it
+//     ver  from      to        next      binding  group      crc
+//     02   8 bytes   8 bytes   8 bytes   4        0 to 129   4        crc: CRC-32C of what stands before it
 //
-// Version 1 had ranges of whole buckets.
+// A series of one ad has no group. Version 1 had ranges of whole buckets.
 // It is no secret and no permission: who changes one gets an error, or a page of the query that he could ask for anyway.
 
 /// The place in a series where the next page begins.
@@ -16,11 +16,15 @@ struct Cursor: Hashable {
   var to: Minute
   var next: Minute
   var binding: UInt32
+  /// The group of a series over several ads in which the page begins.
+  var group = ""
 
   private static let version: UInt8 = 2
   private static let count = 33
+  private static let longestGroup = 129
 
-  init(from: Minute, to: Minute, next: Minute, binding: UInt32) {
+  init(from: Minute, to: Minute, next: Minute, binding: UInt32, group: String = "") {
+    self.group = group
     self.from = from
     self.to = to
     self.next = next
@@ -35,8 +39,8 @@ struct Cursor: Hashable {
 
   /// The bytes of a cursor of any version; nil where `text` is none.
   private static func checked(_ text: String) -> [UInt8]? {
-    guard text.utf8.count == 2 * count, let bytes = Hex.decode(text.utf8),
-      CRC32C.checksum(Array(bytes[..<29])) == UInt32(truncatingIfNeeded: integer(bytes[29...]))
+    guard 2 * count...2 * (count + longestGroup) ~= text.utf8.count, let bytes = Hex.decode(text.utf8),
+      CRC32C.checksum(Array(bytes.dropLast(4))) == UInt32(truncatingIfNeeded: integer(bytes.suffix(4)))
     else { return nil }
     return bytes
   }
@@ -52,22 +56,24 @@ struct Cursor: Hashable {
     to = Minute(index: numbers[1])
     next = Minute(index: numbers[2])
     binding = UInt32(truncatingIfNeeded: Self.integer(bytes[25..<29]))
+    group = String(decoding: bytes[29...].dropLast(4), as: UTF8.self)
   }
 
   var text: String {
     var bytes = [Self.version]
     for minute in [from, to, next] { Self.append(UInt64(bitPattern: minute.index), 8, to: &bytes) }
     Self.append(UInt64(binding), 4, to: &bytes)
+    bytes += group.utf8
     Self.append(UInt64(CRC32C.checksum(bytes)), 4, to: &bytes)
     return Hex.encode(bytes)
   }
 
   /// What the cursors of a query are bound to. An absent text differs from every present one.
   static func binding(
-    ad: AdKey, from: String?, to: String?, fill: String, status: String, granularity: SeriesQuery.Granularity,
+    subject: UInt64, from: String?, to: String?, fill: String, status: String, granularity: SeriesQuery.Granularity,
     zone: WallZone
   ) -> UInt32 {
-    var checksum = CRC32C.seed(ad.rawValue)
+    var checksum = CRC32C.seed(subject)
     let zone = if case .fixed(let seconds) = zone { "\(seconds / 60)" } else { zone.name }
     for text in [from, to, fill, status, granularity.rawValue, zone] {
       // The length goes first, so that no two lists of texts spell the same bytes.

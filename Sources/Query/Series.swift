@@ -61,14 +61,16 @@ package struct Series: Sendable {
   /// order. Each shard is seen at one batch boundary. Throws `QueryRefusal` where rows that the range needs have retired,
   /// `FormatError` where a file is damaged, `SystemError` where the disk does not answer.
   package init(_ query: SeriesQuery, over tables: [LiveTable]) throws {
-    let parts = try tables.map { try $0.series(of: query.ad, from: query.from, to: query.to, in: query.grid) }
+    guard let ad = query.ad else { preconditionFailure("a query over several ads asks for groups") }
+    let parts = try tables.map { try $0.series(of: ad, from: query.from, to: query.to, in: query.grid) }
     try query.check(parts)
     self.init(query, of: parts)
   }
 
   /// The page of `query` over the shards that can hold the ad, and no others.
   package init(_ query: SeriesQuery, over tables: ShardTables) throws {
-    let parts = try tables.series(of: query.ad, from: query.from, to: query.to, in: query.grid)
+    guard let ad = query.ad else { preconditionFailure("a query over several ads asks for groups") }
+    let parts = try tables.series(of: ad, from: query.from, to: query.to, in: query.grid)
     try query.check(parts.map(\.series))
     self.init(query, of: parts.map(\.series))
     shards = parts.map(\.shard)
@@ -140,7 +142,10 @@ package struct Series: Sendable {
       }
       if isWanted(bucket) { following = bucket }
     }
-    next = following.map { Cursor(from: query.from, to: query.to, next: $0, binding: query.binding).text }
+    next = following.map {
+      // The first bucket of a group may begin before the range.
+      Cursor(from: query.from, to: query.to, next: max($0, query.from), binding: query.binding, group: query.group).text
+    }
   }
 
   /// The sum of several lists of credits, each ascending.
@@ -173,7 +178,7 @@ package struct Series: Sendable {
   }
 }
 
-/// Which minutes of an ad are recounted, over all shards that can hold it.
+/// Which minutes of an ad are recounted, over all shards that can hold it; or of several ads.
 package struct Recounted: Sendable {
   /// Minutes before this one were, at least once.
   package var through = Minute(index: .min)
@@ -191,6 +196,19 @@ package struct Recounted: Sendable {
     changed = parts.flatMap(\.changed).sorted()
     isUnknown = parts.contains(where: \.isChangeUnknown)
     sealed = parts.map(\.sealed)
+  }
+
+  /// What holds of all of several ads, whose parts were read at one moment.
+  init(of ads: some Sequence<(through: Minute, changed: [Minute], isUnknown: Bool)>, sealed: [SealedMonths]) {
+    var least: Minute?
+    for ad in ads {
+      least = least.map { min($0, ad.through) } ?? ad.through
+      changed += ad.changed
+      isUnknown = isUnknown || ad.isUnknown
+    }
+    through = least ?? through
+    changed.sort()
+    self.sealed = sealed
   }
 
   /// Whether all of these minutes are sealed, in every shard.

@@ -22,37 +22,19 @@ extension Series {
   /// The page in its query's format.
   package func rendered() -> [UInt8] {
     var text: [UInt8] = []
-    text.reserveCapacity(512 + points.count * (query.format == .csv ? 40 : 72))
-    var minutes = MinuteText()
-    switch query.format {
-    case .json:
-      text += "{\"adId\":\"\(query.adID)\",\"from\":\"\(query.from)\",\"to\":\"\(query.to)\"".utf8
-      text +=
-        ",\"granularity\":\"\(query.granularity.rawValue)\",\"completeThrough\":\(quoted(completeThroughText))".utf8
+    var writer = PointWriter(query)
+    text.reserveCapacity(512 + points.count * writer.bytesOfPoint)
+    if query.format == .json {
+      text += "{\"adId\":\(quoted(query.adID?.text)),".utf8
+      query.appendRange(to: &text)
+      text += ",\"completeThrough\":\(quoted(completeThroughText))".utf8
       text += ",\"reconciledThrough\":\(quoted(reconciledThroughText)),\"asOf\":\"\(asOfText)\",\"total\":\(total)".utf8
       if credits != 0 { text += ",\"credits\":\(credits)".utf8 }
       text += ",\"next\":\(quoted(next)),\"series\":[".utf8
-      for (index, point) in points.enumerated() {
-        if index > 0 { text.append(UInt8(ascii: ",")) }
-        append(point, &minutes, to: &text)
-      }
-      text += "]}\n".utf8
-    case .ndjson:
-      for point in points {
-        append(point, &minutes, to: &text)
-        text.append(UInt8(ascii: "\n"))
-      }
-    case .csv:
-      text += "\(query.granularity.rawValue),clicks,status,credits\r\n".utf8
-      for point in points {
-        minutes.append(point.minute, to: &text)
-        text.append(UInt8(ascii: ","))
-        text += String(point.clicks).utf8
-        text.append(UInt8(ascii: ","))
-        text += point.status.rawValue.utf8
-        text += ",\(point.credits)\r\n".utf8
-      }
     }
+    writer.begin(&text)
+    for point in points { writer.append(point, to: &text) }
+    if query.format == .json { text += "]}\n".utf8 }
     return text
   }
 
@@ -72,7 +54,7 @@ extension Series {
     let granularity = query.granularity == .minute ? "" : "\(query.granularity) "
     let head =
       granularity
-      + "\(query.format) \(query.adID) \(query.from) \(query.to) \(complete) \(total) \(next ?? "-")"
+      + "\(query.format) \(query.adID?.text ?? "") \(query.from) \(query.to) \(complete) \(total) \(next ?? "-")"
     var bytes = Array(head.utf8)
     bytes.reserveCapacity(bytes.count + points.count * 17)
     for point in points {
@@ -87,24 +69,18 @@ extension Series {
 
   /// Appends one point of the series as JSON.
   package func append(_ point: Point, to text: inout [UInt8]) {
-    var minutes = MinuteText()
-    append(point, &minutes, to: &text)
+    var writer = PointWriter(query, as: .json)
+    writer.append(point, to: &text)
   }
+}
 
-  private func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
+/// A text as JSON, which needs no escape; null where there is none.
+func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
 
-  private func append(_ point: Point, _ minutes: inout MinuteText, to text: inout [UInt8]) {
-    text += "{\"".utf8
-    text += query.granularity.rawValue.utf8
-    text += "\":\"".utf8
-    minutes.append(point.minute, to: &text)
-    text += "\",\"clicks\":".utf8
-    text += String(point.clicks).utf8
-    text += ",\"status\":\"".utf8
-    text += point.status.rawValue.utf8
-    text.append(UInt8(ascii: "\""))
-    if point.credits != 0 { text += ",\"credits\":\(point.credits)".utf8 }
-    text.append(UInt8(ascii: "}"))
+extension SeriesQuery {
+  /// Appends the range and the granularity as members of a JSON object.
+  func appendRange(to text: inout [UInt8]) {
+    text += "\"from\":\"\(from)\",\"to\":\"\(to)\",\"granularity\":\"\(granularity.rawValue)\"".utf8
   }
 }
 

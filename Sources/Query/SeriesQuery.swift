@@ -12,10 +12,9 @@ import Store
 // A bucket that a bound cuts has the clicks inside alone, so that neighbouring ranges add up. Hours are those of UTC; days,
 // weeks and months those of `tz`.
 
-/// A checked query for the series of one ad.
+/// A checked query for a series: of one ad, or of the groups of several.
 package struct SeriesQuery: Hashable, Sendable {
-  package var adID: AdID
-  package var ad: AdKey
+  package var subject: Subject
   /// The first minute.
   package var from: Minute
   /// The minute after the last one.
@@ -30,6 +29,8 @@ package struct SeriesQuery: Hashable, Sendable {
   package var limit: Int
   /// The minute that this page begins at; `from` for the first.
   package var start: Minute
+  /// The group that it begins in; empty for the first page, and for one ad.
+  package var group = ""
   /// What a cursor of this query is bound to: the texts that decide which points there are.
   package var binding: UInt32
 
@@ -37,6 +38,27 @@ package struct SeriesQuery: Hashable, Sendable {
   package static let defaultLimit = 10_000
   /// The greatest `limit`.
   package static let maximumLimit = 100_000
+
+  /// Whose series it is.
+  package enum Subject: Hashable, Sendable {
+    case ad(AdID, AdKey)
+    /// Ads that are told elsewhere; a number that differs where they do.
+    case several(UInt64)
+
+    /// What cursors are bound to.
+    var binding: UInt64 {
+      switch self {
+      case .ad(_, let key): key.rawValue
+      case .several(let number): number
+      }
+    }
+  }
+
+  /// The ad; nil where it is several.
+  package var adID: AdID? { if case .ad(let id, _) = subject { id } else { nil } }
+
+  /// The ad's key; nil where it is several.
+  package var ad: AdKey? { if case .ad(_, let key) = subject { key } else { nil } }
 
   /// What a point stands for. The raw values name the time in answers.
   package typealias Granularity = BucketGrid.Unit
@@ -71,9 +93,17 @@ package struct SeriesQuery: Hashable, Sendable {
     format: SeriesFormat = .json
   ) throws(QueryRefusal) {
     var faults = Faults()
-    let values = Self.collect(pairs, &faults)
-    self.adID = adID
-    self.ad = ad
+    let values = Self.collect(pairs, Self.parameters, &faults)
+    self.init(.ad(adID, ad), values, now: now, zones: zones, format: format, &faults)
+    try faults.check()
+  }
+
+  /// The same of the values by their names; what is wrong goes to `faults`.
+  init(
+    _ subject: Subject, _ values: [String: String], now: Int64, zones: ZoneBook, format: SeriesFormat,
+    _ faults: inout Faults
+  ) {
+    self.subject = subject
     fill = Self.choice("fill", values, .none, &faults)
     status = Self.choice("status", values, .any, &faults)
     self.format = Self.choice("format", values, format, &faults)
@@ -84,14 +114,14 @@ package struct SeriesQuery: Hashable, Sendable {
     (from, to) = range
     start = from
     binding = Cursor.binding(
-      ad: ad, from: values["from"], to: values["to"], fill: fill.rawValue, status: status.rawValue,
+      subject: subject.binding, from: values["from"], to: values["to"], fill: fill.rawValue, status: status.rawValue,
       granularity: granularity, zone: zone)
     if let text = values["cursor"] {
       if Cursor.isOld(text) {
         faults.add(.cursorExpired, "cursor", "is of an older version; ask for the first page again")
       } else if let cursor = Cursor(text), cursor.to.index - cursor.from.index <= granularity.maximumMinutes {
         if cursor.binding == binding {
-          (from, to, start) = (cursor.from, cursor.to, cursor.next)
+          (from, to, start, group) = (cursor.from, cursor.to, cursor.next, cursor.group)
         } else {
           let detail = "belongs to another query; repeat the query it came from with nothing else changed"
           faults.add(.cursorMismatch, "cursor", detail)
@@ -100,13 +130,12 @@ package struct SeriesQuery: Hashable, Sendable {
         faults.add(.invalidCursor, "cursor", "is not one that an answer of this service gave as next")
       }
     }
-    try faults.check()
   }
 
   // MARK: - One parameter each
 
-  private static func collect(
-    _ pairs: [(name: String, value: String)], _ faults: inout Faults
+  static func collect(
+    _ pairs: [(name: String, value: String)], _ parameters: [String], _ faults: inout Faults
   ) -> [String: String] {
     var values: [String: String] = [:]
     for (name, value) in pairs {
@@ -119,7 +148,7 @@ package struct SeriesQuery: Hashable, Sendable {
     return values
   }
 
-  private static func choice<T: RawRepresentable<String> & CaseIterable>(
+  static func choice<T: RawRepresentable<String> & CaseIterable>(
     _ name: String, _ values: [String: String], _ absent: T, _ faults: inout Faults
   ) -> T {
     guard let text = values[name] else { return absent }

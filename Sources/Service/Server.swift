@@ -143,7 +143,8 @@ package final class Server {
     let plan = try planDescriptors()
     let context = ServiceContext(
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
-      hotAds: hotAds, bots: bots, catalog: Worker("catalog"), tokens: TokenBoard(try catalog.tokenView()),
+      hotAds: hotAds, bots: bots, catalog: Worker("catalog"), reader: CatalogReader(catalog),
+      tokens: TokenBoard(try catalog.tokenView()),
       budget: BufferBudget(limit: settings.maxBuffered), descriptors: plan, report: report)
     self.context = context
 

@@ -31,6 +31,8 @@ package final class ServiceContext: Sendable {
   let catalogHealth: CatalogHealth
   /// Queries over many rows.
   let queries: QueryQueue
+  /// What answers them.
+  let desk: QueryDesk
   /// The tokens that work.
   let tokens: TokenBoard
   /// What requests and answers hold in memory.
@@ -55,7 +57,8 @@ package final class ServiceContext: Sendable {
   init(
     settings: ServeSettings, environment: Environment, clock: LogicalClock, committers: [Committer], shards: [Shard],
     hotAds: HotAds, bots: BotList?,
-    catalog: Worker<CatalogState>, tokens: TokenBoard, budget: BufferBudget, descriptors: DescriptorPlan?,
+    catalog: Worker<CatalogState>, reader: CatalogReader, tokens: TokenBoard, budget: BufferBudget,
+    descriptors: DescriptorPlan?,
     report: @escaping @Sendable (String) -> Void
   ) {
     self.settings = settings
@@ -72,10 +75,14 @@ package final class ServiceContext: Sendable {
     disks = DiskBoard(cores)
     disks.refresh()
     self.catalog = catalog
-    catalogHealth = CatalogHealth(report: report)
+    let health = CatalogHealth(report: report)
+    catalogHealth = health
+    reader.report { health.found($0) }
     self.tokens = tokens
     self.budget = budget
     zones = ZoneBook(environment.files)
+    desk = QueryDesk(
+      reader, ShardTables(tables, routes: routes), clock: { clock.now() }, zones: zones, failed: report)
     self.descriptors = descriptors
     queries = QueryQueue(budget)
     requestPrefix = String(environment.chance.next(), radix: 36) + "-"

@@ -41,23 +41,16 @@ package struct ShardTables: Sendable {
   /// The ad's clicks in `from ..< to` in the buckets of `grid`, for each shard that can hold it: each at one batch boundary.
   /// Throws `FormatError` where a file is damaged, `SystemError` where the disk does not answer.
   package func series(of ad: AdKey, from: Minute, to: Minute, in grid: BucketGrid) throws -> [Part] {
-    for shard in shards(holding: ad) { if let error = unreadable[shard] { throw error } }
-    guard let table = routes?.table else {
-      return try tables.enumerated().map { shard, table in
-        Part(shard: shard, series: try table.series(of: ad, from: from, to: to, in: grid))
-      }
-    }
-    let home = table.home(of: ad)
-    let spread = table.spreadFrom(ad).map { Minute(containing: $0) }
-    return try table.shards(holding: ad).map { shard in
-      var series = try tables[shard].series(of: ad, from: from, to: to, in: grid)
-      if shard != home, let spread {
-        series.closedThrough = max(series.closedThrough, spread)
-        series.recountedThrough = max(series.recountedThrough, spread)
-      }
-      return Part(shard: shard, series: series)
-    }
+    try reading(of: [ad], from: from, to: to).series(0, in: grid)
   }
+
+  /// Several ads, each shard at one batch boundary. Throws where a shard that can hold one of them cannot be read.
+  package func reading(of ads: [AdKey], from: Minute, to: Minute) throws -> ShardReading {
+    try ShardReading(self, ads, from: from, to: to)
+  }
+
+  /// Why a shard cannot be read; nil where it can.
+  func fault(_ shard: Int) -> (any Error)? { unreadable[shard] }
 
   /// Minutes of the ad before this one are closed in every shard that can hold it.
   package func closedThrough(_ ad: AdKey) -> Minute {

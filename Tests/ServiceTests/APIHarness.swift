@@ -107,10 +107,14 @@ final class APIHarness {
 
   /// Puts an ad of an advertiser.
   @discardableResult
-  func put(_ ad: String, _ token: String? = nil, advertiser: String = "acme") -> APIResponse {
+  func put(
+    _ ad: String, _ token: String? = nil, advertiser: String = "acme", json: String? = nil
+  ) -> APIResponse {
     send(
       .put, "/api/v1/ads/\(ad)", token ?? ads,
-      json: #"{"redirectUrl":"https://shop.example/\#(ad)","advertiserId":"\#(advertiser)"}"#)
+      json:
+        #"{"redirectUrl":"https://shop.example/\#(ad)","advertiserId":"\#(advertiser)"\#(json.map { "," + $0 } ?? "")}"#
+    )
   }
 }
 

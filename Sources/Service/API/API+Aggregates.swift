@@ -3,69 +3,58 @@ import Clicks
 import HTTP
 import Query
 import Shards
-import Store
 
 extension API {
   /// The ad called `name`, if the bearer of `grant` may see its counts.
-  ///
-  /// An ad is known where the catalog has it, deleted or not, or where clicks of it were counted; the latter alone is
-  /// enough only for a token that is not bound to an advertiser.
   func visibleAd(_ name: String, _ grant: Grant) throws(Problem) -> (id: AdID, key: AdKey) {
     let id = try adID(name)
     let key = AdKey(id, by: hasher)
-    let row = try inCatalog { () throws(CatalogError) -> Ad? in
-      do throws(CatalogError) { return try catalog.ad(key, includingDeleted: true) } catch {
-        // Whose a damaged ad is nobody knows; the counts are right, and who sees all of them may see these.
-        guard case .damagedRow = error, grant.advertiserID == nil else { throw error }
-        return nil
-      }
-    }
-    if let row {
-      // A row of another id has the same key: the counts are that one's.
-      guard row.id == id, grant.reaches(advertiserID: row.advertiserID) else { throw .unknownAd }
-    } else {
-      guard grant.advertiserID == nil, hasCounts(key) else { throw .unknownAd }
-    }
+    let row = try inCatalog { () throws(CatalogError) in try VisibleAds.row(of: key, grant, in: catalog) }
+    _ = try VisibleAds.admit(id, key, row, grant, tables)
     return (id, key)
   }
+}
 
-  /// The series of one ad. The catalog decides here who may see it; the shards are walked by a query worker.
+extension QueryDesk {
+  /// The series of one ad.
   func aggregates(
-    _ name: String, _ request: APIRequest, _ grant: Grant
-  ) throws(Problem) -> @Sendable () -> APIResponse {
-    let (id, key) = try visibleAd(name, grant)
+    _ name: String, _ request: APIRequest, _ grant: Grant, _ cached: CachedAd?
+  ) throws(Problem) -> APIResponse {
+    let ad = try visibleAd(name, grant, cached)
     let query: SeriesQuery
     do throws(QueryRefusal) {
       query = try SeriesQuery(
-        adID: id, ad: key, parameters: request.parameters, now: clock(), zones: zones,
-        format: Self.format(request.accept))
+        adID: ad.id, ad: ad.key, parameters: request.parameters, now: clock(), zones: zones,
+        format: .accepted(request.accept))
     } catch { throw Problem(error) }
-    return { [tables, failedRead] in Self.answer(query, request, tables, failedRead) }
-  }
-
-  private static func answer(
-    _ query: SeriesQuery, _ request: APIRequest, _ tables: ShardTables, _ failed: @Sendable (String) -> Void
-  ) -> APIResponse {
-    let series: Series
-    do { series = try Series(query, over: tables) } catch let refusal as QueryRefusal {
-      return Problem(refusal).response(requestID: request.requestID)
-    } catch {
-      failed("query \(query.adID): \(error)")
-      return Problem.unreadable.response(requestID: request.requestID)
-    }
+    let series = try read("query \(ad.id)") { try Series(query, over: tables) }
     // Weak: an answer that differs only in the positions of the shards says the same about the ad.
     let tag = EntityTag(text: series.fingerprint(), isWeak: true)
-    var fields: [(name: StaticString, value: String)] = [
-      ("Vary", "Accept, Authorization"), ("X-Tally-As-Of", series.asOfText), ("X-Tally-Total", String(series.total)),
-    ]
-    if let complete = series.completeThroughText { fields.append(("X-Tally-Complete-Through", complete)) }
-    if let next = series.next { fields.append(("X-Tally-Next", next)) }
-    return validated(tag, request, headers: fields, type: query.format.mediaType) { series.rendered() }
+    return API.validated(
+      tag, request,
+      headers: Self.fields(
+        asOf: series.asOfText, total: series.total, complete: series.completeThroughText, next: series.next),
+      type: query.format.mediaType
+    ) { series.rendered() }
   }
 
+  /// What the head of an answer says of its points.
+  static func fields(
+    asOf: String, total: UInt64, complete: String?, next: String?
+  ) -> [(name: StaticString, value: String)] {
+    var fields: [(name: StaticString, value: String)] = [
+      ("Vary", "Accept, Authorization"), ("X-Tally-As-Of", asOf), ("X-Tally-Total", String(total)),
+    ]
+    if let complete { fields.append(("X-Tally-Complete-Through", complete)) }
+    if let next { fields.append(("X-Tally-Next", next)) }
+    return fields
+  }
+}
+
+extension SeriesFormat {
   /// The format of the first media type in `Accept` that there is one for; JSON otherwise. Weights are left out of
   /// account: who wants to be sure says `format`.
-  static func format(_ accept: String?) -> SeriesFormat {
+  static func accepted(_ accept: String?) -> SeriesFormat {
     for member in (accept ?? "").lowercased().split(separator: ",") {
       switch member.prefix(while: { $0 != ";" }).filter({ $0 != " " && $0 != "\t" }) {
       case "application/json", "*/*": return .json

@@ -9,16 +9,16 @@ import Store
 //   GET  /api/v1/ads/{adId}/corrections   every change of the ad's rows, oldest first
 //   POST /admin/v1/reconcile              recounts now: {"from","to","dryRun"}, all of it left out means all that is kept
 
-extension API {
+extension QueryDesk {
   /// Corrections of a page where `limit` is absent, and at most.
   private static let defaultLimit = 1_000
   private static let maximumLimit = 10_000
 
   /// Who may see the ad's series may see what was changed in it.
   func corrections(
-    _ name: String, _ request: APIRequest, _ grant: Grant
-  ) throws(Problem) -> @Sendable () -> APIResponse {
-    let (id, key) = try visibleAd(name, grant)
+    _ name: String, _ request: APIRequest, _ grant: Grant, _ cached: CachedAd?
+  ) throws(Problem) -> APIResponse {
+    let (id, key) = try visibleAd(name, grant, cached)
     let values = try request.values(["from", "to", "limit"])
     let now = clock()
     let first = try Self.bound("from", values["from"] ?? "0", now)
@@ -26,30 +26,24 @@ extension API {
     let limit = try APIRequest.number(
       "limit", values["limit"], in: 1...Self.maximumLimit, absent: Self.defaultLimit)
     guard first <= last else { throw .invalid([("from", "must not be later than to")]) }
-    return { [tables, failedRead] in
-      var found: [Correction] = []
-      do {
-        for shard in tables.shards(holding: key) {
-          found += try tables.tables[shard].corrections(of: key, from: first, to: last)
-        }
-      } catch {
-        failedRead("corrections \(id): \(error)")
-        return Problem.unreadable.response(requestID: request.requestID)
+    var found = try read("corrections \(id)") {
+      try tables.shards(holding: key).flatMap { shard in
+        try tables.tables[shard].corrections(of: key, from: first, to: last)
       }
-      found.sort {
-        ($0.run.time, $0.bucket * Int64($0.bucketSeconds)) < ($1.run.time, $1.bucket * Int64($1.bucketSeconds))
-      }
-      let shown = found.suffix(limit)
-      return .json(
-        200,
-        .object([
-          "adId": .string(id.text), "from": .string("\(first)"), "to": .string("\(last)"),
-          "total": .integer(found.count),
-          "change": .integer(found.reduce(0) { $0 + ($1.bucketSeconds == 60 ? $1.change : 0) }),
-          "credits": .integer(found.reduce(0) { $0 + ($1.isCredit ? $1.change : 0) }),
-          "corrections": .array(shown.map(Self.json)),
-        ]))
     }
+    found.sort {
+      ($0.run.time, $0.bucket * Int64($0.bucketSeconds)) < ($1.run.time, $1.bucket * Int64($1.bucketSeconds))
+    }
+    let shown = found.suffix(limit)
+    return .json(
+      200,
+      .object([
+        "adId": .string(id.text), "from": .string("\(first)"), "to": .string("\(last)"),
+        "total": .integer(found.count),
+        "change": .integer(found.reduce(0) { $0 + ($1.bucketSeconds == 60 ? $1.change : 0) }),
+        "credits": .integer(found.reduce(0) { $0 + ($1.isCredit ? $1.change : 0) }),
+        "corrections": .array(shown.map(API.json)),
+      ]))
   }
 
   private static func bound(_ name: String, _ text: String, _ now: Int64) throws(Problem) -> Minute {
@@ -57,7 +51,9 @@ extension API {
       throw .invalid([(name, error.detail)])
     }
   }
+}
 
+extension API {
   /// One correction as answers have it.
   static func json(_ row: Correction) -> JSONValue {
     let width = Int64(row.bucketSeconds)

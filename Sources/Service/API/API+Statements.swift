@@ -2,6 +2,7 @@ import Bytes
 import Catalog
 import Clicks
 import HTTP
+import Query
 import Store
 
 // Sealed months:
@@ -69,7 +70,7 @@ extension API {
   }
 
   private static func statementFormat(_ text: String?, _ accept: String?) throws(Problem) -> Statement.Format {
-    guard let text else { return format(accept) == .csv ? .csv : .json }
+    guard let text else { return SeriesFormat.accepted(accept) == .csv ? .csv : .json }
     guard let format = Statement.Format(rawValue: text) else {
       throw .invalid([("format", "must be one of \(Statement.Format.allCases.map(\.rawValue).joined(separator: ", "))")]
       )

@@ -29,7 +29,8 @@ package final class API {
   let catalog: Catalog
   let tables: ShardTables
   let clock: @Sendable () -> Int64
-  let zones: ZoneBook
+  /// Answers what only reads counts.
+  let desk: QueryDesk
   let operations: Operations?
   let failed: (CatalogError) -> Void
   let failedRead: @Sendable (String) -> Void
@@ -56,7 +57,7 @@ package final class API {
     self.catalog = catalog
     self.tables = tables
     self.clock = clock
-    self.zones = zones
+    desk = QueryDesk(CatalogReader(catalog), tables, clock: clock, zones: zones, failed: failedRead)
     self.operations = operations
     self.failed = failed
     self.failedRead = failedRead
@@ -110,7 +111,8 @@ package final class API {
     case .putAd: .done(try putAd(name, request, grant))
     case .deleteAd: .done(try deleteAd(name, request, grant))
     case .ingest: .done(try ingest(request))
-    case .aggregates: .query(try aggregates(name, request, grant))
+    case .aggregates, .manyAggregates, .top, .corrections:
+      .query { [desk] in desk.answer(route, name, request, grant) }
     case .stream: .stream(try stream(name, request, grant), grant)
     case .listKeys: .done(try listKeys(request))
     case .addKey: .done(try addKey(request))
@@ -131,7 +133,6 @@ package final class API {
     case .seal: .done(try beginSeal(request))
     case .statement: .query(try statement(name, request, grant))
     case .schedules: .done(try listSchedules(request))
-    case .corrections: .query(try corrections(name, request, grant))
     case .listJobs: .done(try listJobs(request))
     case .getJob: .done(try getJob(name, request))
     case .files: .query(try listFiles(request))

@@ -4,6 +4,9 @@ extension OpenAPI {
     "headers":{"ETag":{"schema":{"type":"string"},"description":"For If-None-Match. Of a series it is weak: asOf may differ."}},
     "parameters":{
       "AdId":{"name":"adId","in":"path","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
+      "AdvertiserId":{"name":"advertiserId","in":"query","description":"Ads of this advertiser alone. The default of a token that is bound to one.","schema":{"$ref":"#/components/schemas/Name"}},
+      "CampaignId":{"name":"campaignId","in":"query","description":"Ads of this campaign alone.","schema":{"$ref":"#/components/schemas/Name"}},
+      "AdIds":{"name":"adId","in":"query","description":"These ads alone, with commas between them.","schema":{"type":"string"},"example":"42,43"},
       "Cursor":{"name":"cursor","in":"query","description":"next of the page before; the query must be the same otherwise, but for limit and format.","schema":{"type":"string"}},
       "IfNoneMatch":{"name":"If-None-Match","in":"header","schema":{"type":"string"}}},
     "responses":{
@@ -63,12 +66,39 @@ extension OpenAPI {
         "total":{"type":"integer","description":"Clicks of the whole range, not of this page alone, with the status that was asked for; without credits."},
         "credits":{"type":"integer","description":"Credits of the same range; left out where they come to 0."},
         "next":{"type":["string","null"],"description":"The cursor of the next page."},
-        "series":{"type":"array","items":{"type":"object","description":"The time is named after the granularity.","required":["clicks","status"],"properties":{
+        "series":{"type":"array","items":{"$ref":"#/components/schemas/Point"}}}},
+      "Point":{"type":"object","description":"The time is named after the granularity.","required":["clicks","status"],"properties":{
           "minute":{"type":"string","format":"date-time"},"hour":{"type":"string","format":"date-time"},
           "day":{"type":"string","format":"date-time"},"week":{"type":"string","format":"date-time"},
           "month":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
           "status":{"enum":["provisional","closed","reconciled","sealed"],"description":"The lowest of its minutes. A reconciled point that a later click changes is closed again until the next recount. A sealed one never changes."},
-          "credits":{"type":"integer","description":"What counts beside the clicks since the month was sealed, below zero where it takes some away; left out where it is 0."}}}}}},
+          "credits":{"type":"integer","description":"What counts beside the clicks since the month was sealed, below zero where it takes some away; left out where it is 0."}}},
+      "GroupedSeries":{"type":"object","required":["advertiserId","campaignId","groupBy","ads","from","to","granularity","completeThrough","reconciledThrough","asOf","total","next","series"],"properties":{
+        "advertiserId":{"type":["string","null"],"description":"As it was asked for, or the token's."},"campaignId":{"type":["string","null"]},
+        "groupBy":{"enum":["none","ad","campaign"]},"ads":{"type":"integer","description":"How many ads it is about."},
+        "from":{"type":"string","format":"date-time"},"to":{"type":"string","format":"date-time"},
+        "granularity":{"enum":["minute","hour","day","week","month"]},
+        "completeThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it are closed, of every ad."},
+        "reconciledThrough":{"type":["string","null"],"format":"date-time","description":"Minutes before it were recounted, of every ad."},
+        "asOf":{"type":"string","examples":["0:8812345,1:8790021"]},
+        "total":{"type":"integer","description":"Clicks of all groups and pages, without credits."},
+        "credits":{"type":"integer","description":"Credits of the same; left out where they come to 0."},
+        "next":{"type":["string","null"],"description":"The cursor of the next page."},
+        "series":{"type":"array","items":{"allOf":[{"$ref":"#/components/schemas/Point"},{"type":"object","description":"adId by ad; advertiserId and campaignId by campaign.","properties":{
+          "adId":{"type":["string","null"]},"advertiserId":{"type":["string","null"]},"campaignId":{"type":["string","null"]}}}]}}}},
+      "Top":{"type":"object","required":["by","groupBy","advertiserId","campaignId","ads","from","to","completeThrough","reconciledThrough","asOf","total","top"],"properties":{
+        "by":{"enum":["clicks"]},"groupBy":{"enum":["ad","campaign"]},
+        "advertiserId":{"type":["string","null"]},"campaignId":{"type":["string","null"]},"ads":{"type":"integer","description":"How many ads it is about."},
+        "from":{"type":"string","format":"date-time"},"to":{"type":"string","format":"date-time"},
+        "completeThrough":{"type":["string","null"],"format":"date-time"},"reconciledThrough":{"type":["string","null"],"format":"date-time"},
+        "asOf":{"type":"string","examples":["0:8812345,1:8790021"]},
+        "total":{"type":"integer","description":"Clicks of all ads that were asked for, without credits."},
+        "credits":{"type":"integer","description":"Credits of the same; left out where they come to 0."},
+        "top":{"type":"array","items":{"type":"object","required":["advertiserId","campaignId","clicks"],"properties":{
+          "adId":{"type":["string","null"],"description":"Where ads are told; null for one that the catalog does not know."},
+          "adKey":{"type":"string","description":"The beginning of the SHA-256 of adId."},
+          "advertiserId":{"type":["string","null"]},"campaignId":{"type":["string","null"]},
+          "clicks":{"type":"integer"},"credits":{"type":"integer","description":"Left out where it is 0."}}}}}},
       "Statement":{"type":"object","required":["month","advertiserId","sealedAt","clicks","credits","total","digest","ads"],"properties":{
         "month":{"type":"string"},"advertiserId":{"type":["string","null"],"description":"null: ads that the catalog does not know."},
         "sealedAt":{"type":"string","format":"date-time"},"clicks":{"type":"integer","description":"As they were sealed."},

@@ -9,6 +9,7 @@ package enum Route: Sendable, CaseIterable {
   case specification
   case ingest
   case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream, corrections, statement
+  case manyAggregates, top
   case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, hotAds, files
   case damagedRows, decideRow
   case flush, sealLog, compact, retain, verify, reconcile, seal, listJobs, getJob, schedules
@@ -17,7 +18,7 @@ package enum Route: Sendable, CaseIterable {
   package var method: Method {
     switch self {
     case .specification, .listAds, .getAd, .aggregates, .stream, .corrections, .statement, .listKeys, .listTokens,
-      .shards, .hotAds, .files, .listJobs, .getJob, .schedules, .damagedRows:
+      .shards, .hotAds, .files, .listJobs, .getJob, .schedules, .damagedRows, .manyAggregates, .top:
       .get
     case .ingest, .importAds, .addKey, .retireKey, .createToken, .decideRow, .flush, .sealLog, .compact, .retain,
       .verify,
@@ -40,6 +41,8 @@ package enum Route: Sendable, CaseIterable {
     case .stream: "/api/v1/ads/{adId}/stream"
     case .corrections: "/api/v1/ads/{adId}/corrections"
     case .statement: "/api/v1/statements/{month}"
+    case .manyAggregates: "/api/v1/aggregates"
+    case .top: "/api/v1/top"
     case .listKeys, .addKey: "/admin/v1/keys"
     case .retireKey: "/admin/v1/keys/{kid}:retire"
     case .listTokens, .createToken: "/admin/v1/tokens"
@@ -69,7 +72,7 @@ package enum Route: Sendable, CaseIterable {
     case .listAds, .getAd: ("read or ads", [.read, .ads])
     case .importAds, .putAd, .deleteAd: ("ads", .ads)
     case .ingest: ("ingest", .ingest)
-    case .aggregates, .stream, .corrections, .statement: ("read", .read)
+    case .aggregates, .stream, .corrections, .statement, .manyAggregates, .top: ("read", .read)
     case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .hotAds, .files,
       .damagedRows, .decideRow, .flush,
       .sealLog, .compact, .retain, .verify, .reconcile, .seal, .listJobs, .getJob, .schedules:

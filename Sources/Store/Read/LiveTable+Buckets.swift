@@ -24,20 +24,11 @@ extension LiveTable {
   /// bucket, which may lie before `from`; a bucket that the range cuts has the clicks inside alone. Throws `FormatError` where
   /// a file is damaged, `SystemError` where the disk does not answer.
   package func series(of ad: AdKey, from: Minute, to: Minute, in grid: BucketGrid) throws -> Series {
-    let (live, code, version) = taken(of: ad, from: from, to: to)
-    var series = live
-    series.points = Self.summed(live.points, in: grid)
-    guard let code, from < to else { return series }
-    try series.addCredits(of: code, version, in: from.index..<to.index, grid)
-    var rows = WideRows(version, code, grid)
-    try rows.read(from.index..<to.index)
-    if !rows.isExact { series.exactFrom = Minute(index: version.minutesFrom) }
-    series.points = Self.sum(Self.summed(rows.points, in: grid), series.points)
-    return series
+    try reading(of: [ad], from: from, to: to).series(0, in: grid)
   }
 
   /// Ascending points, summed in the buckets of `grid`.
-  private static func summed(
+  static func summed(
     _ points: [(minute: Minute, clicks: UInt64)], in grid: BucketGrid
   ) -> [(minute: Minute, clicks: UInt64)] {
     guard grid.unit != .minute else { return points }
@@ -55,22 +46,36 @@ extension LiveTable {
   }
 }
 
+/// The tables of minutes, hours and days of one version.
+struct WideTables {
+  let version: Version
+  let minutes: TableLookup
+  let hours: TableLookup
+  let days: TableLookup
+
+  init(_ version: Version) {
+    self.version = version
+    minutes = TableLookup(version.table(.minutes))
+    hours = TableLookup(version.table(.hours))
+    days = TableLookup(version.table(.days))
+  }
+}
+
 /// Rows of one ad on disk, each read from the widest rows that its range and the grid allow.
-private struct WideRows {
-  private let version: Version
+struct WideRows {
+  private let tables: WideTables
   private let code: UInt32
-  private let minutes: RunTable
   private let grid: BucketGrid
+  private var version: Version { tables.version }
   /// What was read, ascending, under the first minute of each row.
   private(set) var points: [(minute: Minute, clicks: UInt64)] = []
   /// No minute row that the range needs has retired.
   private(set) var isExact = true
 
-  init(_ version: Version, _ code: UInt32, _ grid: BucketGrid) {
-    self.version = version
+  init(_ tables: WideTables, _ code: UInt32, _ grid: BucketGrid) {
+    self.tables = tables
     self.code = code
     self.grid = grid
-    minutes = version.table(.minutes)
   }
 
   mutating func read(_ range: Range<Int64>) throws {
@@ -100,7 +105,7 @@ private struct WideRows {
     var done = range.lowerBound
     func step(_ whole: Range<Int64>) throws {
       try read(done..<whole.lowerBound, narrower, inside)
-      let rows = try version.table(width == 60 ? .hours : .days).series(
+      let rows = try (width == 60 ? tables.hours : tables.days).series(
         of: code, in: whole.lowerBound / width..<whole.upperBound / width)
       points += rows.map { (Minute(index: $0.bucket * width), $0.count) }
       done = whole.upperBound
@@ -134,14 +139,14 @@ private struct WideRows {
 
   private mutating func narrow(_ range: Range<Int64>) throws {
     guard !range.isEmpty else { return }
-    let rows = try minutes.series(of: code, in: range)
+    let rows = try tables.minutes.series(of: code, in: range)
     points += rows.map { (Minute(index: $0.bucket), $0.count) }
     let retired = min(range.upperBound, version.minutesFrom)
     guard range.lowerBound < retired else { return }
     // Minutes of which some have retired do not come to what their hours say.
     let hours = range.lowerBound.dividedDown(by: 60)..<retired.dividedUp(by: 60)
-    let due = try version.table(.hours).series(of: code, in: hours).reduce(UInt64(0)) { $0 &+ $1.count }
-    let have = try minutes.series(of: code, in: hours.lowerBound * 60..<hours.upperBound * 60)
+    let due = try tables.hours.series(of: code, in: hours).reduce(UInt64(0)) { $0 &+ $1.count }
+    let have = try tables.minutes.series(of: code, in: hours.lowerBound * 60..<hours.upperBound * 60)
       .reduce(UInt64(0)) { $0 &+ $1.count }
     if due != have { isExact = false }
   }

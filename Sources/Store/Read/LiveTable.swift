@@ -25,6 +25,25 @@ package final class LiveTable: Sendable {
     /// Months whose rows never change.
     var seals: SealedMonths
 
+    /// The ad's clicks in `from ..< to` that no run holds.
+    func taken(of ad: AdKey, from: Minute, to: Minute) -> (live: Series, code: UInt32?) {
+      var series = Series(points: [], asOf: minutes.position, closedThrough: Minute(index: closedThrough))
+      let code = minutes.ads.code(of: ad)
+      if let code {
+        series.points = minutes.series(of: code, from: from, to: to)
+        if let frozen {
+          series.points = LiveTable.sum(series.points, frozen.series(of: code, from: from, to: to))
+        }
+      }
+      series.recountedThrough = Minute(index: mark.through)
+      series.split(by: seals)
+      if from < to {
+        series.isChangeUnknown = changed.isFull
+        (series.recountedThrough, series.changed) = recounted(code, from.index..<to.index, live: series.points)
+      }
+      return (series, code)
+    }
+
     /// Which minutes of an ad are recounted, where `live` are its clicks in memory.
     func recounted(
       _ code: UInt32?, _ range: Range<Int64>, live: [(minute: Minute, clicks: UInt64)]
@@ -95,23 +114,14 @@ package final class LiveTable: Sendable {
 
   /// The ad's clicks in `from ..< to` that no run holds, and the version that holds the others, at one moment.
   func taken(of ad: AdKey, from: Minute, to: Minute) -> (live: Series, code: UInt32?, version: Version) {
-    state.withLock { state in
-      var series = Series(points: [], asOf: state.minutes.position, closedThrough: Minute(index: state.closedThrough))
-      let code = state.minutes.ads.code(of: ad)
-      if let code {
-        series.points = state.minutes.series(of: code, from: from, to: to)
-        if let frozen = state.frozen {
-          series.points = Self.sum(series.points, frozen.series(of: code, from: from, to: to))
-        }
-      }
-      series.recountedThrough = Minute(index: state.mark.through)
-      series.split(by: state.seals)
-      if from < to {
-        series.isChangeUnknown = state.changed.isFull
-        (series.recountedThrough, series.changed) = state.recounted(code, from.index..<to.index, live: series.points)
-      }
-      return (series, code, state.version)
-    }
+    let (entries, version) = taken(of: [ad], from: from, to: to)
+    return (entries[0].live, entries[0].code, version)
+  }
+
+  /// The same of several ads, all at one moment.
+  func taken(of ads: [AdKey], from: Minute, to: Minute) -> (entries: [(live: Series, code: UInt32?)], version: Version)
+  {
+    state.withLock { state in (ads.map { state.taken(of: $0, from: from, to: to) }, state.version) }
   }
 
   /// The ads' points in `from ..< to`, all at one position; an ad without clicks has none. Credits are left out.

@@ -1,0 +1,69 @@
+import Clicks
+
+/// Writes points one after the other, in any format. What stands before the time of each is the group's.
+struct PointWriter {
+  private let format: SeriesFormat
+  private let time: [UInt8]
+  private var minutes = MinuteText()
+  private var isFirst = true
+  /// Names and values of the group of the points to come; nil: a value that is absent.
+  private var group: [(name: String, value: String?)] = []
+  private var prefix: [UInt8] = []
+
+  /// Points of a query; `format` is the query's where it is absent.
+  init(_ query: SeriesQuery, as format: SeriesFormat? = nil) {
+    self.format = format ?? query.format
+    time = Array(query.granularity.rawValue.utf8)
+  }
+
+  /// Bytes that a point takes, roughly.
+  var bytesOfPoint: Int { format == .csv ? 40 : 72 }
+
+  /// The points to come are of this group, whose ids need no escape.
+  mutating func use(_ group: [(name: String, value: String?)]) {
+    self.group = group
+    switch format {
+    case .json, .ndjson: prefix = Array(group.map { "\"\($0.name)\":\(quoted($0.value))," }.joined().utf8)
+    case .csv: prefix = Array(group.map { ($0.value ?? "") + "," }.joined().utf8)
+    }
+  }
+
+  /// Writes what stands before the first point; the group gives the names of its columns.
+  func begin(_ text: inout [UInt8]) {
+    guard format == .csv else { return }
+    for (name, _) in group { text += "\(name),".utf8 }
+    text += time
+    text += ",clicks,status,credits\r\n".utf8
+  }
+
+  /// Writes a point.
+  mutating func append(_ point: Point, to text: inout [UInt8]) {
+    guard format != .csv else { return appendRow(point, to: &text) }
+    if format == .json, !isFirst { text.append(UInt8(ascii: ",")) }
+    isFirst = false
+    text.append(UInt8(ascii: "{"))
+    text += prefix
+    text.append(UInt8(ascii: "\""))
+    text += time
+    text += "\":\"".utf8
+    minutes.append(point.minute, to: &text)
+    text += "\",\"clicks\":".utf8
+    text += String(point.clicks).utf8
+    text += ",\"status\":\"".utf8
+    text += point.status.rawValue.utf8
+    text.append(UInt8(ascii: "\""))
+    if point.credits != 0 { text += ",\"credits\":\(point.credits)".utf8 }
+    text.append(UInt8(ascii: "}"))
+    if format == .ndjson { text.append(UInt8(ascii: "\n")) }
+  }
+
+  private mutating func appendRow(_ point: Point, to text: inout [UInt8]) {
+    text += prefix
+    minutes.append(point.minute, to: &text)
+    text.append(UInt8(ascii: ","))
+    text += String(point.clicks).utf8
+    text.append(UInt8(ascii: ","))
+    text += point.status.rawValue.utf8
+    text += ",\(point.credits)\r\n".utf8
+  }
+}
