@@ -1,4 +1,5 @@
 import Catalog
+import Clicks
 import HTTP
 
 // What a loop knows of a request before anybody else is troubled with it, and before a byte of its body is taken:
@@ -6,7 +7,8 @@ import HTTP
 //   admin door: host ─▶ route ─▶ token ─▶ scope ─▶ memory for the body ─▶ taken on
 //      421              404 405   401      403       503
 //
-// The catalog's thread looks at the token again, so a view that is a moment old lets nobody through.
+// The catalog's thread looks at the token again, so a view that is a moment old lets nobody through. Queries do without that
+// thread: a view is put up before it is answered that a token was revoked.
 
 extension LoopHandler {
   func refusal(of head: borrowing Request) -> ((inout ResponseWriter) -> Void)? {
@@ -50,6 +52,24 @@ extension LoopHandler {
 // MARK: - Requests on their way through other threads
 
 extension LoopHandler {
+  /// Lets a query worker answer `call`, which asks for counts.
+  func query(
+    _ route: Route, _ name: String, _ call: APIRequest, _ grant: Grant, _ exchange: Exchange, _ loop: EventLoop
+  ) {
+    let ticket = Ticket()
+    tickets[exchange] = ticket
+    if loop.hold(exchange) { ticket.hangUp() }
+    var known: CachedAd?
+    if let id = AdID(name), case .ad(let ad) = cache.lookUp(AdKey(id, by: hasher)) { known = ad }
+    let entry = QueryQueue.Entry(
+      ticket: ticket,
+      compute: { [self, known] in send(context.desk.answer(route, name, call, grant, ad: known), exchange, loop) },
+      refuse: { [self] in send(Problem.overloaded.response(requestID: call.requestID), exchange, loop) })
+    if !context.queries.submit(grant.tokenID, entry) {
+      respond(Problem.overloaded.response(requestID: call.requestID), exchange, loop)
+    }
+  }
+
   /// Lets the catalog's thread answer `call`, which the bearer of `token` may ask.
   func ask(_ call: APIRequest, token: String, _ exchange: Exchange, _ loop: EventLoop) {
     let charge = BufferBudget.Charge(context.budget, call.body.count)

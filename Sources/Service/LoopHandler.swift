@@ -154,7 +154,12 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     do throws(Problem) {
       let call = try APIRequest(request, isAdmin: isAdmin, requestID: id)
       let grant = try admit(call.method, call.segments, call.authorization, isAdmin: isAdmin)
-      ask(call, token: grant.tokenID, exchange, loop)
+      let (route, name) = try Route.find(call)
+      if route.isQuery {
+        query(route, name, call, grant, exchange, loop)
+      } else {
+        ask(call, token: grant.tokenID, exchange, loop)
+      }
     } catch { respond(error.response(requestID: id), exchange, loop) }
   }
 
