@@ -150,6 +150,9 @@ extension Catalog {
       let scopes = Scopes(rawValue: row["scopes"].integer ?? -1)
       return (row["id"].text.flatMap { AdID($0) } == nil ? [FieldFault("id", AdFields.nameRule)] : [])
         + (known.isSuperset(of: scopes) ? [] : [FieldFault("scopes", "are not all known")])
+    case .share:
+      return ["id", "token_id", "advertiser_id"].filter { row[$0].text.flatMap { AdID($0) } == nil }
+        .map { FieldFault($0, AdFields.nameRule) }
     case .job, .schedule: return []
     }
   }

@@ -42,7 +42,10 @@ package final class Catalog {
     let version = try Schema.establish(in: database, access) { found throws(CatalogError) in
       // An empty file is a new catalog to SQLite.
       if found == 0, let owner, owner.hasClicks() { throw .gone(file: path) }
-      guard found < Schema.signedVersion else { return }
+      guard found < Schema.signedVersion else {
+        let (identity, _) = try CatalogIdentity.read(database, hasher)
+        return try Catalog(database, identity, environment).signAgain(from: found)
+      }
       let identity = CatalogIdentity(
         key: environment.chance.bytes(CatalogIdentity.keyBytes), store: owner?.store)
       try identity.write(database, hasher)
@@ -85,6 +88,28 @@ package final class Catalog {
     }
   }
 
+  /// Signs the rows of tables that got further columns since version `found`. A row that was damaged before stays so.
+  private func signAgain(from found: Int64) throws(CatalogError) {
+    let doing = "signing its rows with their new columns"
+    for table in SignedTable.allCases where table.columns(of: found) != table.columns {
+      let known = table.columns(of: found)
+      let rows = try database.query(
+        "SELECT rowid, \(known.joined(separator: ", ")), checksum FROM \(table.rawValue)", doing: doing
+      ) { row in
+        (
+          id: row.integer(0), values: (1...known.count).map { row.value(Int32($0)) },
+          checksum: row.optionalInteger(Int32(known.count + 1))
+        )
+      }
+      let empty = [Value](repeating: .null, count: table.columns.count - known.count)
+      for row in rows where row.checksum == signer.checksum(table, row.values) {
+        try database.run(
+          "UPDATE \(table.rawValue) SET checksum = ? WHERE rowid = ?",
+          [.integer(signer.checksum(table, row.values + empty)), .integer(row.id)], doing: doing)
+      }
+    }
+  }
+
   /// Opens the same file once more, to read: for another thread. The whole file is checked, unless this opening's check is
   /// enough: what is damaged since is found where it is read.
   package func another(isChecked: Bool = false) -> @Sendable () throws(CatalogError) -> Catalog {
@@ -93,8 +118,8 @@ package final class Catalog {
     }
   }
 
-  /// Milliseconds since 1970.
-  func now() -> Int64 { environment.time.wall() }
+  /// The time by which rows are written and tokens expire, milliseconds since 1970.
+  package func now() -> Int64 { environment.time.wall() }
 
   /// A short random name, 10 characters (50 bits) that are hard to misread.
   func shortName() -> String {

@@ -30,6 +30,8 @@ package enum CatalogError: Error, Equatable, Sendable {
   case tooManyKeys(limit: Int)
   /// No more tokens can work at once.
   case tooManyTokens(limit: Int)
+  /// No more share links can work at once, of one token or in all.
+  case tooManyShares(limit: Int)
   /// Fields that are missing or wrong.
   case invalid([FieldFault])
 
@@ -90,6 +92,8 @@ extension CatalogError: CustomStringConvertible {
       "\(limit) signing keys are active already; retire one first"
     case .tooManyTokens(let limit):
       "\(limit) tokens work already; revoke some first"
+    case .tooManyShares(let limit):
+      "\(limit) share links work already; revoke some first"
     case .invalid(let faults):
       faults.map(\.description).joined(separator: "; ")
     }

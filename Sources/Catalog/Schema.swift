@@ -5,6 +5,7 @@
 //   1      ads, signing keys, tokens
 //   2      jobs that have ended, schedules
 //   3      checksums of rows, whose catalog this is, parameters that ads pass on
+//   4      when tokens expire and were last used, share links, signing keys of one advertiser
 
 /// The catalog's schema and the way from any older one to it.
 package enum Schema {
@@ -81,6 +82,23 @@ package enum Schema {
       checksum INTEGER NOT NULL
     ) STRICT;
     """,
+    """
+    ALTER TABLE token ADD COLUMN expires_at INTEGER;       -- null: never
+    ALTER TABLE token ADD COLUMN last_used_at INTEGER;     -- null: not since this was kept
+    ALTER TABLE signing_key ADD COLUMN advertiser_id TEXT; -- null: verifies everybody's ads
+    CREATE TABLE share (
+      sequence      INTEGER PRIMARY KEY,
+      id            TEXT    NOT NULL UNIQUE,
+      hash          BLOB    NOT NULL,             -- SHA-256 of the secret's text
+      token_id      TEXT    NOT NULL,             -- the token that made it, with which it ends
+      advertiser_id TEXT    NOT NULL,
+      campaign_id   TEXT,                         -- null: all of the advertiser's ads
+      created_at    INTEGER NOT NULL,
+      expires_at    INTEGER NOT NULL,
+      revoked_at    INTEGER,
+      checksum      INTEGER
+    ) STRICT;
+    """,
   ]
 
   /// The version from which on rows are signed.
@@ -114,13 +132,14 @@ package enum Schema {
   /// Throws `.damaged` where the file says that it is older than what it holds.
   static func checkVersion(of database: Database) throws(CatalogError) {
     let version = try version(of: database)
-    guard version < signedVersion else { return }
-    let tables = try database.query(
-      "SELECT count(*) FROM sqlite_schema WHERE name = 'identity'", doing: "reading its tables"
-    ) { $0.integer(0) }
-    guard tables == [0] else {
-      throw .damaged(
-        file: database.path, doing: "reading its version", text: "it says \(version), but has what came later")
+    for (table, step) in [("identity", signedVersion), ("share", 4)] where version < step {
+      let tables = try database.query(
+        "SELECT count(*) FROM sqlite_schema WHERE name = ?", [.text(table)], doing: "reading its tables"
+      ) { $0.integer(0) }
+      guard tables == [0] else {
+        throw .damaged(
+          file: database.path, doing: "reading its version", text: "it says \(version), but has what came later")
+      }
     }
   }
 

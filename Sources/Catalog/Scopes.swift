@@ -42,12 +42,19 @@ package struct Scopes: OptionSet, Hashable, Sendable {
   package var names: [String] { Self.named.filter { contains($0.scope) }.map(\.name) }
 }
 
-/// What the bearer of a token may do.
+/// What the bearer of a token, a session or a share link may do.
 package struct Grant: Hashable, Sendable {
+  /// The token with which it ends.
   package var tokenID: String
   package var scopes: Scopes
   /// The advertiser whose rows alone are in reach; nil for all.
   package var advertiserID: String?
+  /// The campaign whose rows alone are in reach, of a share link; nil for all of the advertiser's.
+  package var campaignID: String?
+  /// The share link with which it ends; nil for a token's own.
+  package var shareID: String?
+  /// The session with which it ends, as the service names it; nil where the token itself was shown.
+  package var sessionID: String?
 
   package init(tokenID: String, scopes: Scopes, advertiserID: String?) {
     self.tokenID = tokenID
@@ -58,6 +65,11 @@ package struct Grant: Hashable, Sendable {
   /// Whether one of the token's scopes is one of `any`, or `admin`.
   package func allows(_ any: Scopes) -> Bool { scopes.contains(.admin) || !scopes.isDisjoint(with: any) }
 
-  /// Whether rows of this advertiser are in reach.
+  /// Whether the rows of an ad are in reach.
+  package func reaches(_ ad: Ad) -> Bool {
+    reaches(advertiserID: ad.advertiserID) && (campaignID == nil || campaignID == ad.campaignID)
+  }
+
+  /// Whether rows of this advertiser are in reach, some of them at least.
   package func reaches(advertiserID other: String) -> Bool { advertiserID == nil || advertiserID == other }
 }

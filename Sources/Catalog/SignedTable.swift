@@ -20,6 +20,7 @@ package enum SignedTable: String, CaseIterable, Sendable {
   case token
   case job
   case schedule
+  case share
 
   /// What a row is, in words.
   package var kind: String { self == .signingKey ? "key" : rawValue }
@@ -31,7 +32,21 @@ package enum SignedTable: String, CaseIterable, Sendable {
   }
 
   /// Every column but the checksum. The first one that is not the row's number is the name by which people know the row.
-  package var columns: [String] {
+  package var columns: [String] { originalColumns + columnsOfStep4 }
+
+  /// The columns that rows of a catalog of version `version` are signed over.
+  func columns(of version: Int64) -> [String] { version < 4 ? originalColumns : columns }
+
+  /// Those that the schema's fourth step brought: the last ones, so that the others keep their places.
+  private var columnsOfStep4: [String] {
+    switch self {
+    case .token: ["expires_at", "last_used_at"]
+    case .signingKey: ["advertiser_id"]
+    case .ad, .job, .schedule, .share: []
+    }
+  }
+
+  private var originalColumns: [String] {
     switch self {
     case .ad:
       [
@@ -45,6 +60,10 @@ package enum SignedTable: String, CaseIterable, Sendable {
         "sequence", "id", "kind", "scheduled_at", "queued_at", "started_at", "finished_at", "result", "error",
       ]
     case .schedule: ["kind", "first_seen"]
+    case .share:
+      [
+        "sequence", "id", "hash", "token_id", "advertiser_id", "campaign_id", "created_at", "expires_at", "revoked_at",
+      ]
     }
   }
 
@@ -52,7 +71,13 @@ package enum SignedTable: String, CaseIterable, Sendable {
   package var nameColumn: String { self == .schedule ? "kind" : columns[1] }
 
   /// Columns that nobody may be shown.
-  package var secretColumns: Set<String> { self == .signingKey ? ["secret"] : self == .token ? ["hash"] : [] }
+  package var secretColumns: Set<String> {
+    switch self {
+    case .signingKey: ["secret"]
+    case .token, .share: ["hash"]
+    case .ad, .job, .schedule: []
+    }
+  }
 
   /// Columns by name, and the checksum behind them.
   var columnList: String { columns.joined(separator: ", ") }
@@ -68,8 +93,15 @@ struct RowSigner {
 
   /// The checksum of a row.
   func checksum(_ table: SignedTable, _ values: [Value]) -> Int64 {
+    hasher.digest(table.signedBytes(values, key: key)).prefix(8).reduce(0) { $0 << 8 | Int64($1) }
+  }
+}
+
+extension SignedTable {
+  /// What the checksum of a row is made of.
+  package func signedBytes(_ values: [Value], key: [UInt8]) -> [UInt8] {
     var bytes = key
-    bytes += table.rawValue.utf8
+    bytes += rawValue.utf8
     bytes.append(0)
     func number(_ value: some FixedWidthInteger) {
       unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes += $0 }
@@ -92,7 +124,7 @@ struct RowSigner {
         bytes += blob
       }
     }
-    return hasher.digest(bytes).prefix(8).reduce(0) { $0 << 8 | Int64($1) }
+    return bytes
   }
 }
 

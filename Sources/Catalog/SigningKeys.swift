@@ -12,16 +12,21 @@ package struct KeyInfo: Hashable, Sendable {
   package var createdAt: Int64
   /// When it stopped verifying; nil while it is active.
   package var retiredAt: Int64?
+  /// The advertiser whose ads alone it verifies; nil for all.
+  package var advertiserID: String?
 }
 
 /// A signing key with its secret: what a `KeyRing` is made from.
 package struct ActiveKey: Sendable {
   package var kid: String
   package var secret: Secret
+  /// The advertiser whose ads alone it verifies; nil for all.
+  package var advertiserID: String?
 
-  package init(kid: String, secret: Secret) {
+  package init(kid: String, secret: Secret, advertiserID: String? = nil) {
     self.kid = kid
     self.secret = secret
+    self.advertiserID = advertiserID
   }
 }
 
@@ -41,14 +46,18 @@ extension Catalog {
     """
 
   /// Adds a key; without a kid it gets a random one, without a secret 32 random bytes as 64 hex digits. The secret in
-  /// the answer is there to be shown this once.
+  /// the answer is there to be shown this once. With an advertiser it verifies that advertiser's ads alone.
   ///
-  /// Throws `.keyExists`, `.tooManyKeys`, or `.invalid` for a kid or a secret that can't be used.
-  package func addKey(kid: String? = nil, secret: Secret? = nil) throws(CatalogError) -> ActiveKey {
+  /// Throws `.keyExists`, `.tooManyKeys`, or `.invalid` for a kid, a secret or an advertiser that can't be used.
+  package func addKey(
+    kid: String? = nil, secret: Secret? = nil, advertiserID: String? = nil
+  ) throws(CatalogError) -> ActiveKey {
     let key = ActiveKey(
-      kid: kid ?? shortName(), secret: secret ?? Secret(Hex.encode(environment.chance.bytes(32))))
+      kid: kid ?? shortName(), secret: secret ?? Secret(Hex.encode(environment.chance.bytes(32))),
+      advertiserID: advertiserID)
     var faults: [FieldFault] = []
     if AdID(key.kid) == nil { faults.append(FieldFault("kid", AdFields.nameRule)) }
+    if let advertiserID, AdID(advertiserID) == nil { faults.append(FieldFault("advertiserId", AdFields.nameRule)) }
     if !(Self.minimumSecretBytes...Self.maximumSecretBytes ~= key.secret.bytes.count) {
       faults.append(FieldFault("secret", Self.secretRule))
     }
@@ -63,7 +72,10 @@ extension Catalog {
       }
       let number = try nextNumber(.signingKey, doing: doing)
       try insert(
-        .signingKey, [.integer(number), .text(key.kid), .blob(key.secret.bytes), .integer(now()), .null], doing: doing)
+        .signingKey,
+        [
+          .integer(number), .text(key.kid), .blob(key.secret.bytes), .integer(now()), .null, .optional(advertiserID),
+        ], doing: doing)
     }
     return key
   }
@@ -92,7 +104,8 @@ extension Catalog {
   package func keys() throws(CatalogError) -> [KeyInfo] {
     try soundRows(.signingKey, "ORDER BY sequence DESC", doing: "listing signing keys").map {
       KeyInfo(
-        kid: $0["kid"].text ?? "", createdAt: $0["created_at"].integer ?? 0, retiredAt: $0["retired_at"].integer)
+        kid: $0["kid"].text ?? "", createdAt: $0["created_at"].integer ?? 0, retiredAt: $0["retired_at"].integer,
+        advertiserID: $0["advertiser_id"].text)
     }
   }
 
@@ -100,6 +113,9 @@ extension Catalog {
   package func activeKeys() throws(CatalogError) -> [ActiveKey] {
     try soundRows(.signingKey, "ORDER BY sequence DESC", doing: "reading the active signing keys")
       .filter { $0["retired_at"] == .null && 1...Self.maximumSecretBytes ~= $0["secret"].blob.count }
-      .map { ActiveKey(kid: $0["kid"].text ?? "", secret: Secret($0["secret"].blob)) }
+      .map {
+        ActiveKey(
+          kid: $0["kid"].text ?? "", secret: Secret($0["secret"].blob), advertiserID: $0["advertiser_id"].text)
+      }
   }
 }

@@ -16,8 +16,12 @@ package struct TokenInfo: Hashable, Sendable {
   package var label: String?
   /// Milliseconds since 1970.
   package var createdAt: Int64
-  /// When it stopped working; nil while it works.
+  /// When it was revoked; nil where it was not.
   package var revokedAt: Int64?
+  /// From when on it does not work any more; nil for never.
+  package var expiresAt: Int64?
+  /// When it was last used, to the minute or so; nil for never.
+  package var lastUsed: Int64?
 }
 
 /// A token that was just made: its text exists only here.
@@ -30,9 +34,10 @@ extension Catalog {
   /// The longest label, bytes.
   package static let maximumLabelBytes = 128
 
-  /// Makes a token. Throws `.invalid` for no scopes, a wrong advertiser or label, or `admin` bound to one advertiser.
+  /// Makes a token. Throws `.invalid` for no scopes, a wrong advertiser or label, `admin` bound to one advertiser, or a time of
+  /// expiry that is past.
   package func createToken(
-    scopes: Scopes, advertiserID: String? = nil, label: String? = nil
+    scopes: Scopes, advertiserID: String? = nil, label: String? = nil, expiresAt: Int64? = nil
   ) throws(CatalogError) -> NewToken {
     var faults: [FieldFault] = []
     if scopes.names.isEmpty { faults.append(FieldFault("scopes", "are missing")) }
@@ -44,13 +49,15 @@ extension Catalog {
       faults.append(
         FieldFault("label", "must have at most \(Self.maximumLabelBytes) bytes and no control characters"))
     }
+    let now = now()
+    if let expiresAt, expiresAt <= now { faults.append(FieldFault("expires", "is past")) }
     guard faults.isEmpty else { throw .invalid(faults) }
     let working = try database.query(
-      "SELECT COUNT(*) FROM token WHERE revoked_at IS NULL", [], doing: "counting tokens"
+      "SELECT COUNT(*) FROM token \(Self.isWorking)", [.integer(now)], doing: "counting tokens"
     ) { $0.integer(0) }
     guard working.first ?? 0 < Self.maximumTokens else { throw .tooManyTokens(limit: Self.maximumTokens) }
     let info = TokenInfo(
-      id: shortName(), scopes: scopes, advertiserID: advertiserID, label: label, createdAt: now(), revokedAt: nil)
+      id: shortName(), scopes: scopes, advertiserID: advertiserID, label: label, createdAt: now, expiresAt: expiresAt)
     let text = Secret("tally_\(info.id)_\(Base64URL.encode(environment.chance.bytes(32)))")
     let doing = "adding token \(info.id)"
     try insert(
@@ -58,6 +65,7 @@ extension Catalog {
       [
         .integer(try nextNumber(.token, doing: doing)), .text(info.id), .blob(hasher.digest(text.bytes)),
         .integer(scopes.rawValue), .optional(advertiserID), .optional(label), .integer(info.createdAt), .null,
+        .optional(expiresAt), .null,
       ], doing: doing)
     return NewToken(info: info, text: text)
   }
@@ -68,19 +76,24 @@ extension Catalog {
       TokenInfo(
         id: $0["id"].text ?? "", scopes: Scopes(rawValue: $0["scopes"].integer ?? 0),
         advertiserID: $0["advertiser_id"].text, label: $0["label"].text, createdAt: $0["created_at"].integer ?? 0,
-        revokedAt: $0["revoked_at"].integer)
+        revokedAt: $0["revoked_at"].integer, expiresAt: $0["expires_at"].integer, lastUsed: $0["last_used_at"].integer)
     }
   }
 
-  /// The tokens that work, with their hashes; a damaged row is none of them.
-  func workingTokens() throws(CatalogError) -> [(hash: [UInt8], grant: Grant)] {
-    try soundRows(.token, "WHERE revoked_at IS NULL", doing: "listing tokens").map { row in
-      (
-        hash: row["hash"].blob,
-        grant: Grant(
-          tokenID: row["id"].text ?? "", scopes: Scopes(rawValue: row["scopes"].integer ?? 0),
-          advertiserID: row["advertiser_id"].text)
-      )
+  /// Which rows are of tokens, or shares, that work at the time in the statement's parameter.
+  static let isWorking = "WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)"
+
+  /// Writes down when tokens were used, milliseconds since 1970 by id. Of a damaged row nothing is written.
+  package func note(uses: [String: Int64]) throws(CatalogError) {
+    let doing = "noting when tokens were used"
+    try database.transaction(doing: doing) { () throws(CatalogError) in
+      for (id, time) in uses {
+        for var row in try soundRows(.token, "WHERE id = ?", [.text(id)], doing: doing)
+        where row["last_used_at"].integer ?? .min < time {
+          row["last_used_at"] = .integer(time)
+          try update(row, doing: doing)
+        }
+      }
     }
   }
 
@@ -94,16 +107,29 @@ extension Catalog {
     try end(.token, id, "revoked_at", doing: "revoking token \(id)")
   }
 
-  /// What the bearer of `text` may do; nil where it is no token, one that was revoked, or one whose row is damaged, which is
-  /// told.
+  /// What the bearer of `text` may do; nil where it is no token, one that was revoked or has expired, or one whose row is
+  /// damaged, which is told.
   package func authenticate(_ text: String) throws(CatalogError) -> Grant? {
-    guard let id = TokenText.id(in: text) else { return nil }
-    let rows = try soundRows(.token, "WHERE id = ?", [.text(id)], doing: "looking up a token")
-    guard let row = rows.first, row["revoked_at"] == .null,
+    guard let id = TokenText.id(in: text), let row = try workingToken(id),
       equalInConstantTime(row["hash"].blob, hasher.digest(Array(text.utf8)))
     else { return nil }
-    return Grant(
-      tokenID: id, scopes: Scopes(rawValue: row["scopes"].integer ?? 0), advertiserID: row["advertiser_id"].text)
+    return Grant(token: row)
+  }
+
+  /// The row of the token of this id; nil where none works.
+  func workingToken(_ id: String) throws(CatalogError) -> StoredRow? {
+    try soundRows(
+      .token, "\(Self.isWorking) AND id = ?", [.integer(now()), .text(id)], doing: "looking up a token"
+    ).first
+  }
+}
+
+extension Grant {
+  /// What the token of a row allows.
+  init(token row: StoredRow) {
+    self.init(
+      tokenID: row["id"].text ?? "", scopes: Scopes(rawValue: row["scopes"].integer ?? 0),
+      advertiserID: row["advertiser_id"].text)
   }
 }
 

@@ -82,6 +82,8 @@ package struct ServeSettings: Sendable {
   package var streamKeepAlive: Int64 = 15_000_000_000
   /// A stream ends after this long, so that a revoked token is noticed when its client comes back.
   package var streamLifetime: Int64 = 900_000_000_000
+  /// Between two times at which the uses of tokens are written to the catalog.
+  package var tokenUseInterval: Int64 = 60_000_000_000
   /// For requests under way when the server is told to stop.
   package var drainTimeout: Int64 = 10_000_000_000
   /// Whether answers to clicks name their verdict (`X-Tally-Verdict`) and event time (`X-Tally-Time`).

@@ -49,6 +49,7 @@ package final class Server {
   private var routeKeeper: RouteKeeper?
   private var checks: Worker<Void>?
   private var watch: CatalogWatch?
+  private var tokenKeeper: TokenKeeper?
   private var scheduler: Scheduler?
 
   /// Slots of each ring: more than any loop can have waiting.
@@ -144,7 +145,7 @@ package final class Server {
     let context = ServiceContext(
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
       hotAds: hotAds, bots: bots, catalog: Worker("catalog"), reader: CatalogReader(catalog),
-      tokens: TokenBoard(try catalog.tokenView()),
+      tokens: TokenBoard(try catalog.tokenView(), time: environment.time),
       budget: BufferBudget(limit: settings.maxBuffered), descriptors: plan, report: report)
     self.context = context
 
@@ -186,6 +187,9 @@ package final class Server {
       })
     try watch.start()
     self.watch = watch
+    let tokenKeeper = TokenKeeper(context, interval: settings.tokenUseInterval)
+    try tokenKeeper.start()
+    self.tokenKeeper = tokenKeeper
     try context.queries.start()
     for (number, worker) in door.workers.enumerated() { try worker.start(number) }
     try live.start()
@@ -300,7 +304,7 @@ package final class Server {
         default: context.report("catalog: \(error)")
         }
       },
-      failedRead: { context.report($0) }, health: context.catalogHealth
+      failedRead: { context.report($0) }, health: context.catalogHealth, tokens: context.tokens
     ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
       switch change {
@@ -371,6 +375,8 @@ package final class Server {
     checks = nil
     watch?.stop()
     watch = nil
+    tokenKeeper?.stop()
+    tokenKeeper = nil
     for committer in context?.committers ?? [] { committer.stop() }
     if let ending, let error = ending.store.record(routes: ending.routes.table.version) {
       report("the end was not written down: \(error)")

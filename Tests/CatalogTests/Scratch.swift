@@ -48,12 +48,14 @@ func failure(_ body: () throws -> Void) -> CatalogError? {
   } catch { return error as? CatalogError }
 }
 
-/// Signs every row of a table as `SignedTable` says, from the description of the checksum alone.
-func sign(_ table: SignedTable, in database: Database) throws(CatalogError) {
+/// Signs every row of a table as `SignedTable` says, from the description of the checksum alone; `known` are the columns of an
+/// earlier version.
+func sign(_ table: SignedTable, in database: Database, columns known: [String]? = nil) throws(CatalogError) {
   let key = try database.query("SELECT catalog FROM identity WHERE copy = 1", doing: "signing") { $0.blob(0) }[0]
-  let columns = table.columns.joined(separator: ", ")
+  let known = known ?? table.columns
+  let columns = known.joined(separator: ", ")
   let rows = try database.query("SELECT rowid, \(columns) FROM \(table.rawValue)", doing: "signing") { row in
-    (number: row.integer(0), values: (1...table.columns.count).map { row.value(Int32($0)) })
+    (number: row.integer(0), values: (1...known.count).map { row.value(Int32($0)) })
   }
   for row in rows {
     var bytes = key + Array(table.rawValue.utf8) + [0]

@@ -27,6 +27,8 @@ import Testing
     _ = try catalog.retireKey("k1")
     let token = try catalog.createToken(scopes: [.read], advertiserID: "adv1", label: "of adv1")
     _ = try catalog.createToken(scopes: [.ads, .read])
+    _ = try catalog.createShare(
+      tokenID: token.info.id, advertiserID: "adv1", campaignID: "c2", expiresAt: catalog.now() + 60_000)
     for number in 0..<3 {
       try catalog.add(
         JobRecord(
@@ -150,8 +152,11 @@ import Testing
         }[0]
         let other =
           before.0 == "NULL"
-          ? ["redirect", "pass_query", "result", "error", "label", "campaign_id", "fallback_url", "advertiser_id"]
-            .contains(where: column.contains) ? "'other'" : "17"
+          ? [
+            "redirect", "pass_query", "result", "error", "label", "campaign_id", "fallback_url", "advertiser_id",
+            "token_id",
+          ]
+          .contains(where: column.contains) ? "'other'" : "17"
           : before.0.hasPrefix("'") ? "'other'" : before.0.hasPrefix("X") ? "X'00'" : "\(before.0) + 1"
         try raw().execute(
           "UPDATE \(table.rawValue) SET \(column) = \(other) WHERE rowid = \(before.1)", doing: "testing")
@@ -160,7 +165,8 @@ import Testing
         catalog.found = { met.insert($0) }
         #expect(try catalog.damagedRows().map(\.rowID) == [before.1], "\(table).\(column)")
         _ = try Answers(catalog, token)
-        #expect(table == .schedule || table == .token || met.count == 1, "\(table).\(column): \(met)")
+        #expect(
+          table == .schedule || table == .token || table == .share || met.count == 1, "\(table).\(column): \(met)")
         try raw().execute(
           "UPDATE \(table.rawValue) SET \(column) = \(before.0) WHERE rowid = \(before.1)", doing: "testing")
         #expect(try scratch.open(.readOnly).damagedRows() == [])
@@ -321,7 +327,7 @@ import Testing
       INSERT INTO job VALUES (1, 'j', 'reconcile', 7, 1, 2, 3, NULL, NULL);
       INSERT INTO schedule VALUES ('reconcile', 4);
       """, doing: "testing")
-    guard case .version(_, 2, 3) = failure({ _ = try scratch.open(.readOnly) }) else {
+    guard case .version(_, 2, 4) = failure({ _ = try scratch.open(.readOnly) }) else {
       Issue.record("it was read without its checksums")
       return
     }

@@ -101,6 +101,29 @@ import Testing
     #expect(send(.post, "/admin/v1/tokens").status == 415)
   }
 
+  @Test func tokensExpire() throws {
+    let now = harness.machine.time.wall()
+    func made(_ expires: String) -> APIResponse {
+      send(.post, "/admin/v1/tokens", #"{"scopes":["read"],"expires":"\#(expires)"}"#)
+    }
+    let moment = made(Timestamp.format(now + 60_000))
+    #expect(moment.status == 201 && moment.json["expires"] == .string(Timestamp.format(now + 60_000)))
+    let span = made("2m")
+    #expect(span.json["expires"] == .string(Timestamp.format(now + 120_000)) && span.json["lastUsed"] == .null)
+    for wrong in ["", "soon", "1y", "-1h", "1.5h", "99999d", "+1h", "2m ", "2025-06-15", Timestamp.format(now)] {
+      let answer = made(wrong)
+      #expect(answer.status == 400 && answer.faults == ["expires"], "\(wrong): \(answer.text)")
+    }
+    let (first, second) = (string(moment.json["token"]), string(span.json["token"]))
+    harness.machine.time.advance(milliseconds: 59_999)
+    #expect(harness.get("/api/v1/ads", first).status == 200)
+    harness.machine.time.advance(milliseconds: 1)
+    let ended = harness.get("/api/v1/ads", first)
+    #expect(ended.status == 401 && ended.problem == "unauthorized")
+    #expect(ended.header("WWW-Authenticate") == "Bearer realm=\"tally\", error=\"invalid_token\"")
+    #expect(harness.get("/api/v1/ads", second).status == 200)
+  }
+
   @Test func theShardsAreListed() throws {
     try harness.click("a", 3)
     try harness.click("b", 1)

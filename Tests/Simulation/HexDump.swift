@@ -54,6 +54,8 @@ package enum HexDump {
 
 /// A page of `Formats/`: its worked examples, and the constants it promises.
 package struct FormatPage {
+  /// The page as it stands.
+  package let text: String
   /// Blocks fenced as "```hex name", as bytes.
   package private(set) var examples: [String: [UInt8]] = [:]
   /// Rows "| `name` | number | …" of its tables; a number may have commas.
@@ -63,7 +65,7 @@ package struct FormatPage {
   package init(_ name: String, from file: String) throws {
     let root = file.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
     let path = "\(root)/Formats/\(name).md"
-    let text = String(decoding: try KernelFileSystem().contents(path), as: UTF8.self)
+    text = String(decoding: try KernelFileSystem().contents(path), as: UTF8.self)
     var block: (name: String, text: String)?
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       if line.hasPrefix("```hex ") {

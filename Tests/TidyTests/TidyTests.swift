@@ -96,7 +96,7 @@ import Testing
     let files = KernelFileSystem()
     for page in [
       "conventions.md", "click-log.md", "manifest.md", "sealed-file.md", "dictionary.md", "columns.md", "run.md",
-      "segment.md", "routes.md", "corrections.md", "seals.md",
+      "segment.md", "routes.md", "corrections.md", "seals.md", "catalog.md",
     ] {
       #expect(files.exists("\(Self.root)/Formats/\(page)"), "Formats/\(page) is missing")
     }

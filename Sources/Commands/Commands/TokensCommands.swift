@@ -12,6 +12,15 @@ package enum TokensCommands {
   private static let advertiser = Option<AdID>("advertiser", name("ID"), "binds it to one advertiser's rows")
   private static let label = Option<String>("label", .text("TEXT"), "a note on what it is for")
 
+  private static let expires = Option<String>("expires", expiry, "until when it works; without it for ever")
+
+  private static let expiry = ValueReader<String>("TIME") { text throws(ValueFault) in
+    guard Expiry.read(text, now: 0) != nil || Timestamp.parse(text) != nil else {
+      throw ValueFault("is \"\(text)\"; it \(Expiry.rule)")
+    }
+    return text
+  }
+
   private static func name(_ placeholder: String) -> ValueReader<AdID> {
     ValueReader(placeholder) { text throws(ValueFault) in try ValueReader.adID.read(text) }
   }
@@ -34,9 +43,12 @@ package enum TokensCommands {
     switch arguments.format {
     case .json: console.print(answer)
     case .table:
-      var table = Table("TOKEN", "SCOPES", "ADVERTISER", "LABEL", "CREATED", "REVOKED")
+      var table = Table("TOKEN", "SCOPES", "ADVERTISER", "LABEL", "CREATED", "EXPIRES", "LAST USED", "REVOKED")
       for token in answer["tokens"]?.elements ?? [] {
-        table.add(["id", "scopes", "advertiserId", "label", "createdAt", "revokedAt"].map { token.shown($0) })
+        table.add(
+          ["id", "scopes", "advertiserId", "label", "createdAt", "expires", "lastUsed", "revokedAt"].map {
+            token.shown($0)
+          })
       }
       table.lines.forEach { console.print($0) }
     }
@@ -45,10 +57,16 @@ package enum TokensCommands {
 
   private static let create = Command(
     "tokens create", "makes an API token and prints it",
-    discussion: "The token is shown this once: only a hash of it is kept.",
-    options: [scopes.declaration, advertiser.declaration, label.declaration, Option<String>.format.declaration]
+    discussion: """
+      The token is shown this once: only a hash of it is kept. --expires takes a moment (RFC 3339) or a time from now, as \
+      12h or 90d.
+      """,
+    options: [
+      scopes.declaration, advertiser.declaration, label.declaration, expires.declaration,
+      Option<String>.format.declaration,
+    ]
       + Target.adminOptions,
-    examples: ["tally tokens create --scopes read --advertiser acme --label dashboard"]
+    examples: ["tally tokens create --scopes read --advertiser acme --label dashboard --expires 90d"]
   ) { arguments, console in
     guard let wanted = arguments[scopes] else { throw UsageError("--scopes is missing", command: "tokens create") }
     if arguments[advertiser] != nil, wanted.contains(.admin) {
@@ -56,6 +74,7 @@ package enum TokensCommands {
     }
     var members = [JSONValue.Member("scopes", .array(wanted.names.map { .string($0) }))]
     if let owner = arguments[advertiser] { members.append(.init("advertiserId", .string(owner.text))) }
+    if let expires = arguments[expires] { members.append(.init("expires", .string(expires))) }
     if let label = arguments[label] { members.append(.init("label", .string(label))) }
     let door = try Target.open(arguments, console, making: true)
     let token = try door.ask(Ask(.post, base, json: .object(members))).json()

@@ -56,12 +56,12 @@ extension API {
   func listTokens(_ request: APIRequest) throws(Problem) -> APIResponse {
     _ = try request.values()
     let tokens = try inCatalog { () throws(CatalogError) in try catalog.tokens() }
-    return .json(200, .object(["tokens": .array(tokens.map { .object(Self.members($0)) })]))
+    return .json(200, .object(["tokens": .array(tokens.map { .object(members($0)) })]))
   }
 
   func createToken(_ request: APIRequest) throws(Problem) -> APIResponse {
     _ = try request.values()
-    var fields = Fields(try request.document(), known: ["scopes", "advertiserId", "label"])
+    var fields = Fields(try request.document(), known: ["scopes", "advertiserId", "label", "expires"])
     var scopes: Scopes = []
     for name in fields.strings("scopes") ?? [] {
       if let found = Scopes.named.first(where: { $0.name == name }) {
@@ -72,11 +72,12 @@ extension API {
     }
     let advertiser = fields.string("advertiserId")
     let label = fields.string("label")
+    let expiry = fields.expiry("expires", now: catalog.now())
     try fields.check()
     let token: NewToken
     do throws(Problem) {
       token = try inCatalog { () throws(CatalogError) in
-        try catalog.createToken(scopes: scopes, advertiserID: advertiser, label: label)
+        try catalog.createToken(scopes: scopes, advertiserID: advertiser, label: label, expiresAt: expiry)
       }
     } catch {
       // The catalog names the field as the command line does.
@@ -86,7 +87,7 @@ extension API {
     }
     changed(.tokens)
     let text = JSONValue.Member("token", .string(token.text.reveal()))
-    return .json(201, .object([text] + Self.members(token.info)))
+    return .json(201, .object([text] + members(token.info)))
   }
 
   func revokeToken(_ id: String, _ request: APIRequest) throws(Problem) -> APIResponse {
@@ -98,12 +99,15 @@ extension API {
     return .noContent
   }
 
-  private static func members(_ token: TokenInfo) -> [JSONValue.Member] {
-    [
+  private func members(_ token: TokenInfo) -> [JSONValue.Member] {
+    let lastUsed = [token.lastUsed, tokens?.lastUse(token.id)].compactMap(\.self).max()
+    return [
       .init("id", .string(token.id)), .init("scopes", .array(token.scopes.names.map { .string($0) })),
       .init("advertiserId", .optional(token.advertiserID)), .init("label", .optional(token.label)),
       .init("createdAt", .string(Timestamp.format(token.createdAt))),
       .init("revokedAt", .optional(token.revokedAt.map { Timestamp.format($0) })),
+      .init("expires", .optional(token.expiresAt.map { Timestamp.format($0) })),
+      .init("lastUsed", .optional(lastUsed.map { Timestamp.format($0) })),
     ]
   }
 }

@@ -51,7 +51,7 @@ extension API {
     switch table {
     case .ad: changed(.ads([AdKey(rawValue: UInt64(bitPattern: number))]))
     case .signingKey: changed(.keys)
-    case .token: changed(.tokens)
+    case .token, .share: changed(.tokens)
     case .job, .schedule: break
     }
     return .noContent

@@ -35,6 +35,8 @@ package final class API {
   let failed: (CatalogError) -> Void
   let failedRead: @Sendable (String) -> Void
   let changed: (CatalogChange) -> Void
+  /// Which tokens work, and when they were last used; nil where no service runs.
+  let tokens: TokenBoard?
   /// What is known of the catalog's damage; nil where no service runs.
   let health: CatalogHealth?
   let hasher = SHA256()
@@ -47,12 +49,13 @@ package final class API {
   ///   - failed: told of each failure of the catalog itself, for the log; the answer does not spell it out.
   ///   - failedRead: told why a query could not be answered.
   ///   - health: told of damage in the catalog, and of its repair.
+  ///   - tokens: which tokens work, and when they were last used; nil where no service runs.
   ///   - changed: called after each change is on disk and before its answer is returned.
   package init(
     catalog: Catalog, tables: ShardTables, clock: @escaping @Sendable () -> Int64, zones: ZoneBook,
     operations: Operations? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
     failedRead: @escaping @Sendable (String) -> Void = { _ in }, health: CatalogHealth? = nil,
-    changed: @escaping (CatalogChange) -> Void
+    tokens: TokenBoard? = nil, changed: @escaping (CatalogChange) -> Void
   ) {
     self.catalog = catalog
     self.tables = tables
@@ -63,6 +66,7 @@ package final class API {
     self.failedRead = failedRead
     self.changed = changed
     self.health = health
+    self.tokens = tokens
   }
 
   /// What becomes of a request.

@@ -13,7 +13,7 @@ extension OpenAPI {
       "NotModified":{"description":"What the client has is still right."},
       "ClickProblem":{"description":"What is wrong, as a short page where Accept prefers text/html.","headers":{"X-Request-Id":{"description":"Names the request; one that came with it is taken over.","schema":{"type":"string"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}},"text/html":{"schema":{"type":"string"}}}},
       "Problem":{"description":"What is wrong.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
-      "Unauthorized":{"description":"No token, or one that is unknown or revoked.","headers":{"WWW-Authenticate":{"schema":{"type":"string"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
+      "Unauthorized":{"description":"No token, or one that is unknown, revoked or expired.","headers":{"WWW-Authenticate":{"schema":{"type":"string"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
       "Forbidden":{"description":"The token lacks the scope, or is bound to another advertiser.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
       "Job":{"description":"The job, which goes on by itself.","headers":{"Location":{"schema":{"type":"string"}}},"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Job"}}}},
       "Conflict":{"description":"It would contradict what is there.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}},
@@ -118,12 +118,14 @@ extension OpenAPI {
       "Key":{"type":"object","required":["kid","createdAt","retiredAt"],"properties":{
         "kid":{"$ref":"#/components/schemas/Name"},"createdAt":{"type":"string","format":"date-time"},
         "retiredAt":{"type":["string","null"],"format":"date-time"}}},
-      "Token":{"type":"object","required":["id","scopes","advertiserId","label","createdAt","revokedAt"],"properties":{
+      "Token":{"type":"object","required":["id","scopes","advertiserId","label","createdAt","revokedAt","expires","lastUsed"],"properties":{
         "id":{"$ref":"#/components/schemas/Name"},"scopes":{"$ref":"#/components/schemas/Scopes"},
         "advertiserId":{"type":["string","null"]},"label":{"type":["string","null"]},
-        "createdAt":{"type":"string","format":"date-time"},"revokedAt":{"type":["string","null"],"format":"date-time"}}},
+        "createdAt":{"type":"string","format":"date-time"},"revokedAt":{"type":["string","null"],"format":"date-time"},
+        "expires":{"type":["string","null"],"format":"date-time","description":"From then on it is answered as a revoked one; null for never."},
+        "lastUsed":{"type":["string","null"],"format":"date-time","description":"A crash may lose the last minute of it; null for never since version 0.4."}}},
       "CatalogRow":{"type":"object","required":["kind","id","row","damaged","columns","original","token"],"properties":{
-        "kind":{"enum":["ad","key","token","job","schedule"]},"id":{"type":"string","description":"As it stands, which may be damaged too."},
+        "kind":{"enum":["ad","key","token","job","schedule","share"]},"id":{"type":"string","description":"As it stands, which may be damaged too."},
         "row":{"type":"string","description":"The row's number."},"damaged":{"type":"boolean"},
         "columns":{"type":"object","description":"What stands there; secrets are not shown.","additionalProperties":{"type":["string","null"]}},
         "original":{"description":"The column in which one bit flipped, and what it held; null where that cannot be told.","anyOf":[{"type":"object","required":["column","value"],"properties":{"column":{"type":"string"},"value":{"type":["string","null"]}}},{"type":"null"}]},

@@ -192,7 +192,7 @@ extension OpenAPI {
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"}}},
       "post":{"operationId":"createToken","tags":["admin"],"summary":"Create a token","description":"Its text is shown this once.",
-        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["scopes"],"properties":{"scopes":{"$ref":"#/components/schemas/Scopes"},"advertiserId":{"$ref":"#/components/schemas/Name"},"label":{"type":"string","maxLength":128}}}}}},
+        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["scopes"],"properties":{"scopes":{"$ref":"#/components/schemas/Scopes"},"advertiserId":{"$ref":"#/components/schemas/Name"},"label":{"type":"string","maxLength":128},"expires":{"type":"string","description":"Until when it works: RFC 3339, or a time from now, as 90d. Without it for ever.","examples":["90d","2027-01-31T00:00:00Z"]}}}}}},
         "responses":{
           "201":{"description":"Created.","content":{"application/json":{"schema":{"allOf":[{"$ref":"#/components/schemas/Token"},{"type":"object","required":["token"],"properties":{"token":{"type":"string"}}}]}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
@@ -207,7 +207,7 @@ extension OpenAPI {
       "get":{"operationId":"damagedRows","tags":["admin"],"summary":"Rows of the catalog that are not what was written",
         "description":"What look-ups and the background have met, the first 1,000; with id the rows of that name, damaged or not.",
         "parameters":[
-          {"name":"kind","in":"query","description":"Of the row that id names.","schema":{"enum":["ad","key","token","job","schedule"],"default":"ad"}},
+          {"name":"kind","in":"query","description":"Of the row that id names.","schema":{"enum":["ad","key","token","job","schedule","share"],"default":"ad"}},
           {"name":"id","in":"query","schema":{"type":"string"}}],
         "responses":{
           "200":{"description":"The rows.","content":{"application/json":{"schema":{"type":"object","required":["store","rows"],"properties":{"store":{"type":["string","null"],"description":"The store that the catalog belongs to."},"rows":{"type":"array","items":{"$ref":"#/components/schemas/CatalogRow"}}}}}}},
@@ -216,7 +216,7 @@ extension OpenAPI {
     "/admin/v1/catalog/damaged:decide":{
       "post":{"operationId":"decideRow","tags":["admin"],"summary":"Say what becomes of a damaged row",
         "description":"accept signs it as it stands, restore puts the one bit back that flipped, drop removes it. The token says that it is the row that was shown.",
-        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["kind","row","token","decision"],"properties":{"kind":{"enum":["ad","key","token","job","schedule"]},"row":{"type":"string"},"token":{"type":"string"},"decision":{"enum":["accept","restore","drop"]}}}}}},
+        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["kind","row","token","decision"],"properties":{"kind":{"enum":["ad","key","token","job","schedule","share"]},"row":{"type":"string"},"token":{"type":"string"},"decision":{"enum":["accept","restore","drop"]}}}}}},
         "responses":{"204":{"description":"Done, and in use from now on."},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},

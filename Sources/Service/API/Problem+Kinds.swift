@@ -28,7 +28,7 @@ extension Problem {
 
   /// 401. `invalid` where a token was given.
   package static func unauthorized(invalid: Bool) -> Problem {
-    let detail = invalid ? "the bearer token is unknown or revoked" : "this needs a bearer token"
+    let detail = invalid ? "the bearer token is unknown, revoked or expired" : "this needs a bearer token"
     let challenge = "Bearer realm=\"tally\"" + (invalid ? ", error=\"invalid_token\"" : "")
     return Problem(
       401, "unauthorized", "Not authenticated", detail, headers: [("WWW-Authenticate", challenge)])
@@ -93,6 +93,8 @@ extension Problem {
     case .tooManyKeys: self = Problem(409, "too-many-keys", "Too many keys are active", error.description)
     case .tooManyTokens:
       self = Problem(409, "too-many-tokens", "Too many tokens work", error.description)
+    case .tooManyShares:
+      self = Problem(409, "too-many-shares", "Too many share links work", error.description)
     case .damagedRow(_, let row):
       self = Problem(
         409, "row-damaged", "The row in the catalog is damaged",

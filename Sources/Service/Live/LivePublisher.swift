@@ -114,7 +114,7 @@ final class LivePublisher: Sendable {
   private func serve(_ stream: LiveStream, _ isChanged: Bool, _ time: Int64) -> Bool {
     if stream.hasLeft { return true }
     let isOver = context.isStopping || time - stream.began >= context.settings.streamLifetime
-    if isOver || stream.isRevoked || !context.tokens.works(stream.grant.tokenID) {
+    if isOver || stream.isRevoked || !context.tokens.works(stream.grant) {
       stream.end()
       return true
     }
