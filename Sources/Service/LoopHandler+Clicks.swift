@@ -17,8 +17,8 @@ struct PendingLookup {
   var strings: ClickStrings?
   var manner: ClickManner
   var asker: Asker
-  /// False for a forged link that is redirected all the same, uncounted (`--on-bad-signature redirect`).
-  var isVerified: Bool
+  /// By nobody for a forged link that is redirected all the same, uncounted (`--on-bad-signature redirect`).
+  var signed: Signed
   /// Monotonic nanoseconds when it began to wait.
   var since: Int64
   /// What a target may be filled in with.
@@ -110,8 +110,8 @@ extension LoopHandler {
     }
     let ad = unsafe scratch.text(parameters.ad)
     let key = unsafe AdKey(rawValue: hasher.first64(ad))
-    let verified = verify(parameters)
-    if !verified, context.settings.onBadSignature == .reject {
+    let signed = verify(parameters)
+    if !signed.isMade, context.settings.onBadSignature == .reject {
       return fail(.badSignature, .badSignature, Asker(request), manner.post, exchange, loop)
     }
     if !manner.isHead, let agent = unsafe agent, let bots { manner.isBot = unsafe bots.isBot(agent) }
@@ -124,7 +124,7 @@ extension LoopHandler {
       let target =
         found.isConstant
         ? found : unsafe found.filled(impression: scratch.text(parameters.impression), query: request.query)
-      if !verified {
+      if !signed.covers(target.advertiserID) {
         forged(target, Asker(request), manner.post, exchange, loop)
       } else if target.status == .paused {
         paused(target, Asker(request), manner.post, exchange, loop)
@@ -132,7 +132,7 @@ extension LoopHandler {
         decide(identity, minted, strings, target, manner, exchange, loop)
       }
     case .ad, .unknown:
-      if verified {
+      if signed.isMade {
         unknownAd(Asker(request), manner.post, exchange, loop)
       } else {
         fail(.badSignature, .badSignature, Asker(request), manner.post, exchange, loop)
@@ -143,12 +143,12 @@ extension LoopHandler {
       look(
         PendingLookup(
           exchange: exchange, identity: identity, minted: minted, strings: strings, manner: manner,
-          asker: Asker(request), isVerified: verified, since: loop.now, link: link), loop)
+          asker: Asker(request), signed: signed, since: loop.now, link: link), loop)
     }
   }
 
-  /// Whether an active key has made the link's signature.
-  private func verify(_ parameters: ClickParameters) -> Bool {
+  /// What the link's signature proves.
+  private func verify(_ parameters: ClickParameters) -> Signed {
     let ad = unsafe scratch.text(parameters.ad)
     let impression = unsafe scratch.text(parameters.impression)
     let signature = unsafe scratch.text(parameters.signature)
@@ -156,10 +156,11 @@ extension LoopHandler {
       return unsafe keys.verify(ad: ad, impression: impression, signature: signature)
     }
     let kid = unsafe scratch.text(range)
-    if unsafe keys.verify(ad: ad, impression: impression, signature: signature, kid: kid) { return true }
+    let signed = unsafe keys.verify(ad: ad, impression: impression, signature: signature, kid: kid)
+    if signed.isMade { return signed }
     // A point or a bracket behind a copied link is behind its last parameter, which may be this one.
     let bare = unsafe LinkReader.bareKid(kid)
-    if bare.count == kid.count { return false }
+    if bare.count == kid.count { return .byNobody }
     return unsafe bare.withUnsafeBytes { bare in
       unsafe keys.verify(
         ad: ad, impression: impression, signature: signature, kid: bare.isEmpty ? nil : bare)
@@ -247,10 +248,14 @@ extension LoopHandler {
     finish(.unknownAd, post, exchange, loop) { lead(to: Array(fallback.utf8), post, &$0) }
   }
 
-  /// A link that no key has signed, where such links are redirected: to where a click would lead now.
+  /// A link that no key has signed, or one that is bound to another advertiser. Where such links are redirected they lead to where
+  /// a click would lead now.
   private func forged(
     _ ad: CachedAd, _ asker: Asker, _ post: PostedClick?, _ exchange: Exchange, _ loop: EventLoop
   ) {
+    if context.settings.onBadSignature == .reject {
+      return fail(.badSignature, .badSignature, asker, post, exchange, loop)
+    }
     if ad.status == .active { return redirect(exchange, ad, ClickAnswer(.badSignature), post, loop) }
     note(.badSignature, ad)
     guard let fallback = ad.fallback else { return fail(.badSignature, .badSignature, asker, post, exchange, loop) }
@@ -411,7 +416,7 @@ extension LoopHandler {
 
   private func settle(_ lookup: PendingLookup, _ ad: CachedAd?, _ loop: EventLoop) {
     let (exchange, asker, post) = (lookup.exchange, lookup.asker, lookup.manner.post)
-    switch (ad, lookup.isVerified) {
+    switch (ad, ad.map { lookup.signed.covers($0.advertiserID) } ?? lookup.signed.isMade) {
     case (let ad?, true) where ad.status == .paused: paused(ad, asker, post, exchange, loop)
     case (let ad?, true): decide(lookup.identity, lookup.minted, lookup.strings, ad, lookup.manner, exchange, loop)
     case (let ad?, false): forged(ad, asker, post, exchange, loop)
@@ -423,7 +428,8 @@ extension LoopHandler {
   /// A link that nobody signed is a bad signature first: strangers cannot make clicks look lost.
   private func turnAway(_ lookup: PendingLookup, _ loop: EventLoop, _ problem: Problem = .overloaded) {
     fail(
-      lookup.isVerified ? .unrecorded : .badSignature, problem, lookup.asker, lookup.manner.post, lookup.exchange, loop)
+      lookup.signed.isMade ? .unrecorded : .badSignature, problem, lookup.asker, lookup.manner.post, lookup.exchange,
+      loop)
   }
 
   /// The catalog has changed; called on the loop's thread before the change is answered.

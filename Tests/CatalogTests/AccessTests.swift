@@ -86,6 +86,12 @@ import Testing
   ])
 
   private func verify(_ ad: String, _ impression: String, _ signature: String, kid: String? = nil) -> Bool {
+    Self.signed(ring, ad, impression, signature, kid: kid).isMade
+  }
+
+  private static func signed(
+    _ ring: KeyRing, _ ad: String, _ impression: String, _ signature: String, kid: String? = nil
+  ) -> Signed {
     let parts = [ad, impression, signature].map { Array($0.utf8) }
     return unsafe parts[0].withUnsafeBytes { ad in
       unsafe parts[1].withUnsafeBytes { impression in
@@ -126,7 +132,19 @@ import Testing
     let verified = unsafe a.withUnsafeBytes { a in
       unsafe b.withUnsafeBytes { b in unsafe empty.verify(ad: a, impression: b, signature: made) }
     }
-    #expect(!verified)
+    #expect(verified == .byNobody)
+  }
+
+  @Test func aBoundKeyIsGoodForItsAdvertiserAlone() {
+    let ring = KeyRing([
+      ActiveKey(kid: "bound", secret: Secret("b"), advertiserID: "acme"), ActiveKey(kid: "free", secret: Secret("f")),
+    ])
+    for (secret, signed) in [("b", Signed.forAdvertiser("acme")), ("f", .forAll), ("x", .byNobody)] {
+      let made = SigningKey(id: "", secret: Array(secret.utf8)).sign(ad: "42", impression: "i").description
+      #expect(Self.signed(ring, "42", "i", made) == signed)
+      #expect(Self.signed(ring, "42", "i", made, kid: "bound") == (secret == "b" ? signed : .byNobody))
+      #expect(signed.covers("acme") == (secret != "x") && signed.covers("umbra") == (secret == "f"))
+    }
   }
 }
 

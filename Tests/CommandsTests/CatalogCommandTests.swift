@@ -90,7 +90,7 @@ import Testing
     #expect(session.run("keys retire k1 --data-dir DATA").status == .done)
     #expect(session.run("keys retire k1 --data-dir DATA").status == .failed)
     let list = session.run("keys list --data-dir DATA").lines
-    #expect(list.count == 3 && list[1].hasPrefix("k2   active ") && list[2].hasPrefix("k1   retired "))
+    #expect(list.count == 3 && list[1].hasPrefix("k2   active   -") && list[2].hasPrefix("k1   retired  -"))
     #expect(!session.run("keys list --format json --data-dir DATA").output.contains("sesame"))
   }
 

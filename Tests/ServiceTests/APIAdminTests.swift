@@ -26,7 +26,9 @@ import Testing
     let made = send(.post, "/admin/v1/keys", #"{"kid":"k1","secret":"hush, and nobody hears"}"#)
     #expect(made.status == 201 && made.header("Cache-Control") == "no-store" && keyChanges == 1)
     #expect(
-      made.text == #"{"kid":"k1","secret":"hush, and nobody hears","createdAt":"2025-06-15T15:07:00.000Z"}"# + "\n")
+      made.text
+        == #"{"kid":"k1","secret":"hush, and nobody hears","createdAt":"2025-06-15T15:07:00.000Z","advertiserId":null}"#
+        + "\n")
     let generated = send(.post, "/admin/v1/keys")
     #expect(generated.status == 201 && string(generated.json["secret"]).count == 64 && keyChanges == 2)
     let again = send(.post, "/admin/v1/keys", #"{"kid":"k1","secret":"other-secret-of-k1"}"#)
@@ -38,8 +40,9 @@ import Testing
     let kid = string(generated.json["kid"])
     #expect(
       list.text == """
-        {"keys":[{"kid":"\(kid)","createdAt":"2025-06-15T15:07:00.000Z","retiredAt":null},\
-        {"kid":"k1","createdAt":"2025-06-15T15:07:00.000Z","retiredAt":"2025-06-15T15:07:00.000Z"}]}\n
+        {"keys":[{"kid":"\(kid)","createdAt":"2025-06-15T15:07:00.000Z","retiredAt":null,"advertiserId":null},\
+        {"kid":"k1","createdAt":"2025-06-15T15:07:00.000Z","retiredAt":"2025-06-15T15:07:00.000Z",\
+        "advertiserId":null}]}\n
         """)
     #expect(try harness.catalog.activeKeys().map(\.kid) == [kid])
     for _ in 1..<Catalog.maximumActiveKeys { #expect(send(.post, "/admin/v1/keys", "{}").status == 201) }

@@ -15,6 +15,10 @@ package enum KeysCommands {
     "secret-file", .text("FILE"),
     "a file whose text, 16 bytes or more without a final newline, is the secret; without it 32 random bytes")
 
+  private static let advertiser = Option<AdID>(
+    "advertiser", ValueReader("ID") { text throws(ValueFault) in try ValueReader.adID.read(text) },
+    "binds it to one advertiser: it verifies links of that advertiser's ads alone")
+
   private static let list = Command(
     "keys list", "lists the signing keys, newest first",
     options: [Option<String>.format.declaration] + Target.adminOptions, examples: ["tally keys list"]
@@ -23,10 +27,13 @@ package enum KeysCommands {
     switch arguments.format {
     case .json: console.print(answer)
     case .table:
-      var table = Table("KEY", "STATUS", "CREATED", "RETIRED")
+      var table = Table("KEY", "STATUS", "ADVERTISER", "CREATED", "RETIRED")
       for key in answer["keys"]?.elements ?? [] {
         let retired = key.shown("retiredAt")
-        table.add([key.shown("kid"), retired.isEmpty ? "active" : "retired", key.shown("createdAt"), retired])
+        table.add([
+          key.shown("kid"), retired.isEmpty ? "active" : "retired", key.shown("advertiserId"), key.shown("createdAt"),
+          retired,
+        ])
       }
       table.lines.forEach { console.print($0) }
     }
@@ -39,12 +46,14 @@ package enum KeysCommands {
       The secret is shown this once. Links are signed with the newest key; every key that is not retired verifies. \
       The HMAC key is the secret's text as bytes.
       """,
-    options: [newKid.declaration, secretFile.declaration, Option<String>.format.declaration] + Target.adminOptions,
-    examples: ["tally keys add --kid 2026-11", "tally keys add --secret-file /run/secrets/tally-key"]
+    options: [newKid.declaration, secretFile.declaration, advertiser.declaration, Option<String>.format.declaration]
+      + Target.adminOptions,
+    examples: ["tally keys add --kid 2026-11", "tally keys add --secret-file /run/secrets/tally-key --advertiser acme"]
   ) { arguments, console in
     var members: [JSONValue.Member] = []
     if let kid = arguments[newKid] { members.append(.init("kid", .string(kid.text))) }
     if let path = arguments[secretFile] { members.append(.init("secret", .string(try secret(path, console)))) }
+    if let owner = arguments[advertiser] { members.append(.init("advertiserId", .string(owner.text))) }
     let door = try Target.open(arguments, console, making: true)
     let key = try door.ask(Ask(.post, base, json: .object(members))).json()
     switch arguments.format {

@@ -70,12 +70,20 @@ package enum SignCommand {
     }
     let catalog = try CatalogFile.open(directory, console)
     let keys = try catalog.activeKeys()
-    guard let key = keys.first(where: { arguments[kid] == nil || $0.kid == arguments[kid]?.text }) else {
+    let owner = try catalog.ad(arguments[ad])?.advertiserID
+    func fits(_ key: ActiveKey) -> Bool {
+      if let kid = arguments[kid] { return key.kid == kid.text }
+      return key.advertiserID == nil || key.advertiserID == owner
+    }
+    guard let key = keys.first(where: fits) else {
       throw Failure(
         arguments[kid].map { "\(directory) has no active signing key \($0)" }
           ?? "\(directory) has no active signing key; `tally keys add` makes one")
     }
-    if try catalog.ad(arguments[ad]) == nil {
+    if let owner, let bound = key.advertiserID, bound != owner {
+      console.note("key \(key.kid) is bound to another advertiser: the clicks would be answered bad-signature")
+    }
+    if owner == nil {
       console.note("ad \(arguments[ad]) is not in the catalog: its clicks would be answered unknown-ad")
     }
     return (key.kid, key.secret)

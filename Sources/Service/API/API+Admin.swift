@@ -18,6 +18,7 @@ extension API {
             .object([
               "kid": .string($0.kid), "createdAt": .string(Timestamp.format($0.createdAt)),
               "retiredAt": .optional($0.retiredAt.map { Timestamp.format($0) }),
+              "advertiserId": .optional($0.advertiserID),
             ])
           })
       ]))
@@ -25,12 +26,13 @@ extension API {
 
   func addKey(_ request: APIRequest) throws(Problem) -> APIResponse {
     _ = try request.values()
-    var fields = Fields(try request.document(mayBeEmpty: true), known: ["kid", "secret"])
+    var fields = Fields(try request.document(mayBeEmpty: true), known: ["kid", "secret", "advertiserId"])
     let kid = fields.string("kid")
     let secret = fields.string("secret").map { Secret($0) }
+    let advertiser = fields.string("advertiserId")
     try fields.check()
     let (key, createdAt) = try inCatalog { () throws(CatalogError) in
-      let key = try catalog.addKey(kid: kid, secret: secret)
+      let key = try catalog.addKey(kid: kid, secret: secret, advertiserID: advertiser)
       return (key, try catalog.keys().first { $0.kid == key.kid }?.createdAt)
     }
     changed(.keys)
@@ -38,7 +40,7 @@ extension API {
       201,
       .object([
         "kid": .string(key.kid), "secret": .string(key.secret.reveal()),
-        "createdAt": .optional(createdAt.map { Timestamp.format($0) }),
+        "createdAt": .optional(createdAt.map { Timestamp.format($0) }), "advertiserId": .optional(key.advertiserID),
       ]))
   }
 

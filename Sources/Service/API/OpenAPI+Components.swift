@@ -115,9 +115,10 @@ extension OpenAPI {
         "advertisers":{"type":"array","items":{"type":"object","required":["advertiserId","ads","clicks","credits","total","digest"],"properties":{
           "advertiserId":{"type":["string","null"]},"ads":{"type":"integer"},"clicks":{"type":"integer"},
           "credits":{"type":"integer"},"total":{"type":"integer"},"digest":{"type":"string"}}}}}},
-      "Key":{"type":"object","required":["kid","createdAt","retiredAt"],"properties":{
+      "Key":{"type":"object","required":["kid","createdAt","retiredAt","advertiserId"],"properties":{
         "kid":{"$ref":"#/components/schemas/Name"},"createdAt":{"type":"string","format":"date-time"},
-        "retiredAt":{"type":["string","null"],"format":"date-time"}}},
+        "retiredAt":{"type":["string","null"],"format":"date-time"},
+        "advertiserId":{"type":["string","null"],"description":"The advertiser whose ads alone it verifies; null for all."}}},
       "Token":{"type":"object","required":["id","scopes","advertiserId","label","createdAt","revokedAt","expires","lastUsed"],"properties":{
         "id":{"$ref":"#/components/schemas/Name"},"scopes":{"$ref":"#/components/schemas/Scopes"},
         "advertiserId":{"type":["string","null"]},"label":{"type":["string","null"]},

@@ -174,9 +174,9 @@ extension OpenAPI {
           "403":{"$ref":"#/components/responses/Forbidden"}}},
       "post":{"operationId":"addKey","tags":["admin"],"summary":"Add a signing key",
         "description":"What is left out is generated. The secret is shown this once.",
-        "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string","minLength":16,"maxLength":4096}}}}}},
+        "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string","minLength":16,"maxLength":4096},"advertiserId":{"$ref":"#/components/schemas/Name","description":"Binds the key: it verifies links of this advertiser's ads alone."}}}}}},
         "responses":{
-          "201":{"description":"Added.","content":{"application/json":{"schema":{"type":"object","required":["kid","secret","createdAt"],"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string"},"createdAt":{"type":"string","format":"date-time"}}}}}},
+          "201":{"description":"Added.","content":{"application/json":{"schema":{"type":"object","required":["kid","secret","createdAt","advertiserId"],"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string"},"createdAt":{"type":"string","format":"date-time"},"advertiserId":{"type":["string","null"]}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"409":{"$ref":"#/components/responses/Conflict"},
           "413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"}}}},

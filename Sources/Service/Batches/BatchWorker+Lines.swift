@@ -14,6 +14,8 @@ struct ParkedLine {
   var identity: ClickIdentity
   /// The minting time that its id claims.
   var minted: Int64?
+  /// What its signature proves, or the token that needs none.
+  var signed: Signed
   var time: Int64
   /// What is captured of it.
   var strings: ClickStrings?
@@ -30,10 +32,10 @@ extension BatchWorker {
     do throws(ClickLineFault) { line = try unsafe reader.read(text) } catch {
       return reject(batch, number, .malformed, error.detail, field: error.field)
     }
+    var signed = Signed.forAll
     if let signature = line.signature {
-      guard unsafe keys.verify(ad: line.ad, impression: line.impression, signature: signature, kid: line.kid) else {
-        return reject(batch, number, .badSignature, "is not one that an active key made", field: .signature)
-      }
+      signed = unsafe keys.verify(ad: line.ad, impression: line.impression, signature: signature, kid: line.kid)
+      guard signed.isMade else { return badSignature(batch, number) }
     } else if !batch.isTrusted {
       return reject(
         batch, number, .badSignature, "is missing, and the token does not have scope trusted", field: .signature)
@@ -43,19 +45,20 @@ extension BatchWorker {
     let recent = unsafe recentAds.place(of: line.ad)
     if let (key, ad) = unsafe recentAds.ad(at: recent, id: line.ad) {
       let identity = ClickIdentity(ad: key, impression: line.impressionID)
-      return decide(batch, place, number, identity, minted, line.time, strings, ad)
+      return decide(batch, place, number, identity, minted, signed, line.time, strings, ad)
     }
     let identity = ClickIdentity(
       ad: unsafe AdKey(rawValue: hasher.first64(line.ad)), impression: line.impressionID)
     switch cache.lookUp(identity.ad) {
     case .ad(let ad):
       unsafe recentAds.put(ad, identity.ad, id: line.ad, at: recent)
-      decide(batch, place, number, identity, minted, line.time, strings, ad)
+      decide(batch, place, number, identity, minted, signed, line.time, strings, ad)
     case .unknown: unknownAd(batch, number)
     case .miss:
       parked.append(
         ParkedLine(
-          line: number, place: place, identity: identity, minted: minted, time: line.time, strings: strings))
+          line: number, place: place, identity: identity, minted: minted, signed: signed, time: line.time,
+          strings: strings))
       wanted.insert(identity.ad)
     }
   }
@@ -66,6 +69,10 @@ extension BatchWorker {
     batch.report.reject(Rejection(line: line, code: code, field: field?.name, detail: detail))
   }
 
+  private func badSignature(_ batch: Batch, _ line: Int) {
+    reject(batch, line, .badSignature, "is not one that an active key made", field: .signature)
+  }
+
   private func unknownAd(_ batch: Batch, _ line: Int) {
     let detail: StaticString =
       batch.advertiser == nil ? "is not in the catalog" : "is not an ad of the token's advertiser"
@@ -74,9 +81,10 @@ extension BatchWorker {
 
   /// A verified click on a known ad.
   private func decide(
-    _ batch: Batch, _ place: Int, _ number: Int, _ identity: ClickIdentity, _ minted: Int64?, _ time: Int64,
-    _ strings: ClickStrings?, _ ad: CachedAd
+    _ batch: Batch, _ place: Int, _ number: Int, _ identity: ClickIdentity, _ minted: Int64?,
+    _ signed: Signed, _ time: Int64, _ strings: ClickStrings?, _ ad: CachedAd
   ) {
+    guard signed.covers(ad.advertiserID) else { return badSignature(batch, number) }
     if let advertiser = batch.advertiser, ad.advertiserID != advertiser { return unknownAd(batch, number) }
     // Of an ad that is paused now, what happened before is taken as history.
     if ad.status == .paused, !batch.terms.admitsHistory {
@@ -240,7 +248,7 @@ extension BatchWorker {
     wanted.removeAll(keepingCapacity: true)
     for line in lines where batch.failure == nil {
       if let ad = ads[line.identity.ad] {
-        decide(batch, line.place, line.line, line.identity, line.minted, line.time, line.strings, ad)
+        decide(batch, line.place, line.line, line.identity, line.minted, line.signed, line.time, line.strings, ad)
       } else if damaged.contains(line.identity.ad) {
         let detail: StaticString =
           "names an ad whose entry in the catalog is damaged; send the line again when that is repaired"
