@@ -66,8 +66,11 @@ package struct Grant: Hashable, Sendable {
   package func allows(_ any: Scopes) -> Bool { scopes.contains(.admin) || !scopes.isDisjoint(with: any) }
 
   /// Whether the rows of an ad are in reach.
-  package func reaches(_ ad: Ad) -> Bool {
-    reaches(advertiserID: ad.advertiserID) && (campaignID == nil || campaignID == ad.campaignID)
+  package func reaches(_ ad: Ad) -> Bool { reaches(advertiserID: ad.advertiserID, campaignID: ad.campaignID) }
+
+  /// Whether the rows of an ad of this advertiser and campaign are in reach.
+  package func reaches(advertiserID advertiser: String, campaignID campaign: String?) -> Bool {
+    reaches(advertiserID: advertiser) && (campaignID == nil || campaignID == campaign)
   }
 
   /// Whether rows of this advertiser are in reach, some of them at least.

@@ -14,6 +14,8 @@ package struct TokenView: Sendable {
 
   private var tokens: [String: Entry] = [:]
   private var shares: [String: Entry] = [:]
+  /// The ids of share links by the hashes of their secrets.
+  private var shareIDs: [[UInt8]: String] = [:]
 
   /// A view without tokens.
   package init() {}
@@ -26,10 +28,13 @@ package struct TokenView: Sendable {
     return entry.grant
   }
 
-  /// What whoever knows the secret of a share link may see at `time`; nil where the link does not work, or its token.
-  package func open(share id: String, secret: String, by hasher: SHA256, at time: Int64) -> Grant? {
-    guard let entry = shares[id], equalInConstantTime(entry.hash, hasher.digest(Array(secret.utf8))) else { return nil }
-    return grant(of: entry.grant, at: time)
+  /// What whoever knows the secret of a share link may see at `time`; nil where the link does not work, or its token. The secret
+  /// is found by its hash, so that no comparison of it takes a time that tells anything.
+  package func open(shareSecret secret: String, by hasher: SHA256, at time: Int64) -> Grant? {
+    guard secret.utf8.count <= 128, let id = shareIDs[hasher.digest(Array(secret.utf8))], let share = shares[id] else {
+      return nil
+    }
+    return grant(of: share.grant, at: time)
   }
 
   /// What `grant`, which the view gave earlier, allows at `time`; nil where its token, or its share link, works no more.
@@ -52,7 +57,12 @@ package struct TokenView: Sendable {
 
   mutating func add(_ grant: Grant, hash: [UInt8], expiresAt: Int64?) {
     let entry = Entry(hash: hash, grant: grant, expiresAt: expiresAt)
-    if let share = grant.shareID { shares[share] = entry } else { tokens[grant.tokenID] = entry }
+    guard let share = grant.shareID else {
+      tokens[grant.tokenID] = entry
+      return
+    }
+    shares[share] = entry
+    shareIDs[hash] = share
   }
 }
 

@@ -51,6 +51,19 @@ package struct SocketAddress: CustomStringConvertible, Sendable {
     unsafe withUnsafeBytes(of: storage) { UInt16(bigEndian: unsafe $0.load(fromByteOffset: 2, as: UInt16.self)) }
   }
 
+  /// What belongs to one owner: an IPv4 address, also one that is written as IPv6, or the /64 of an IPv6 address.
+  package var network: UInt64 {
+    unsafe withUnsafeBytes(of: storage) { bytes in
+      func word(_ offset: Int) -> UInt64 {
+        UInt64(UInt32(bigEndian: unsafe bytes.load(fromByteOffset: offset, as: UInt32.self)))
+      }
+      guard family == AF_INET6 else { return word(4) }
+      let upper = word(8) << 32 | word(12)
+      // ::ffff:a.b.c.d is a.b.c.d.
+      return upper == 0 && word(16) == 0xFFFF ? word(20) : upper
+    }
+  }
+
   /// The address family, `AF_INET` or `AF_INET6`.
   var family: Int32 { Int32(storage.ss_family) }
 

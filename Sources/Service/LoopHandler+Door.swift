@@ -16,7 +16,10 @@ extension LoopHandler {
     do throws(Problem) {
       try checkHost(head)
       let segments = try APIRequest.segments(of: head)
-      _ = try admit(head.method, segments, head.headerText("Authorization"), isAdmin: head.listenerTag == Self.adminTag)
+      _ = try admit(head.method, segments, Credentials(head), isAdmin: head.listenerTag == Self.adminTag)
+      if head.method == .post, head.pathEquals("/session"), let wait = context.tokens.signInWait(head.peerNetwork) {
+        throw .tooManySignIns(wait)
+      }
       if !Self.isBatch(head) { try checkMemory(head.announcedLength) }
       return nil
     } catch {
@@ -27,10 +30,12 @@ extension LoopHandler {
 
   /// What the bearer of a request may do; throws why it goes no further.
   func admit(
-    _ method: Method, _ segments: [String], _ authorization: String?, isAdmin: Bool
+    _ method: Method, _ segments: [String], _ credentials: Credentials, isAdmin: Bool
   ) throws(Problem) -> Grant {
     let (route, _) = try Route.find(method, segments, isAdmin: isAdmin)
-    return try route.admit(authorization) { [context, hasher] token in context.tokens.authenticate(token, by: hasher) }
+    return try route.admit(
+      method, credentials, bearer: { [context, hasher] in context.tokens.authenticate($0, by: hasher) },
+      session: { [context, hasher] in context.tokens.session($0, by: hasher) })
   }
 
   func checkHost(_ head: borrowing Request) throws(Problem) {
@@ -65,7 +70,7 @@ extension LoopHandler {
       ticket: ticket,
       compute: { [self, known] in send(context.desk.answer(route, name, call, grant, ad: known), exchange, loop) },
       refuse: { [self] in send(Problem.overloaded.response(requestID: call.requestID), exchange, loop) })
-    if !context.queries.submit(grant.tokenID, entry) {
+    if !context.queries.submit(grant.owner, entry) {
       respond(Problem.overloaded.response(requestID: call.requestID), exchange, loop)
     }
   }

@@ -153,12 +153,12 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     let id = Asker.givenID(request) ?? nextRequestID()
     do throws(Problem) {
       let call = try APIRequest(request, isAdmin: isAdmin, requestID: id)
-      let grant = try admit(call.method, call.segments, call.authorization, isAdmin: isAdmin)
+      let grant = try admit(call.method, call.segments, call.credentials, isAdmin: isAdmin)
       let (route, name) = try Route.find(call)
       if route.isQuery {
         query(route, name, call, grant, exchange, loop)
       } else {
-        ask(call, token: grant.tokenID, exchange, loop)
+        ask(call, token: grant.owner, exchange, loop)
       }
     } catch { respond(error.response(requestID: id), exchange, loop) }
   }

@@ -70,6 +70,8 @@ package struct ServeSettings: Sendable {
   package var maxBuffered = 256 << 20
   /// Connections of the admin listener, which the others do not take away.
   package var maxAdminConnections = 64
+  /// What links in answers begin with, without a slash at the end; nil for the host that a request names.
+  package var publicURL: String?
   /// Names, in lower case, by which the admin listener is addressed beside addresses and `localhost`.
   package var adminHosts: [String] = []
   /// A click that waits longer for its ad's look-up is answered 503, uncounted.

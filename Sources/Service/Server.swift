@@ -145,7 +145,7 @@ package final class Server {
     let context = ServiceContext(
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
       hotAds: hotAds, bots: bots, catalog: Worker("catalog"), reader: CatalogReader(catalog),
-      tokens: TokenBoard(try catalog.tokenView(), time: environment.time),
+      tokens: TokenBoard(try catalog.tokenView(), in: environment),
       budget: BufferBudget(limit: settings.maxBuffered), descriptors: plan, report: report)
     self.context = context
 
@@ -304,7 +304,8 @@ package final class Server {
         default: context.report("catalog: \(error)")
         }
       },
-      failedRead: { context.report($0) }, health: context.catalogHealth, tokens: context.tokens
+      failedRead: { context.report($0) }, health: context.catalogHealth, tokens: context.tokens,
+      publicURL: settings.publicURL
     ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
       switch change {
@@ -314,7 +315,7 @@ package final class Server {
         // A stream ends with its ad, and where the ad is no longer its token's.
         for stream in live.streams(of: Set(ads)) {
           let ad = try? catalog.ad(stream.query.ad)
-          if ad.map({ !stream.grant.reaches(advertiserID: $0.advertiserID) }) ?? true { stream.revoke() }
+          if ad.map({ !stream.grant.reaches($0) }) ?? true { stream.revoke() }
         }
       case .keys:
         guard let keys = try? catalog.activeKeys() else {

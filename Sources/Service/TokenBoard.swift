@@ -13,10 +13,14 @@ package final class TokenBoard: Sendable {
   private let changes = Atomic<UInt64>(0)
   private let uses = Mutex<[String: Int64]>([:])
   private let time: any TimeSource
+  private let sessions: SessionBoard
+  private let signIns: SignInLimiter
 
-  package init(_ view: TokenView, time: any TimeSource) {
+  package init(_ view: TokenView, in environment: Environment) {
     self.view = Mutex(view)
-    self.time = time
+    time = environment.time
+    sessions = SessionBoard(chance: environment.chance)
+    signIns = SignInLimiter(seed: environment.chance.next())
   }
 
   /// Goes up with every change.
@@ -43,8 +47,61 @@ package final class TokenBoard: Sendable {
     return grant
   }
 
-  /// Whether what `grant` stands on works still.
-  func works(_ grant: Grant) -> Bool { current.grant(of: grant, at: time.wall()) != nil }
+  /// What the bearer of the secret of a share link may see; nil where no link that works has it.
+  func open(_ secret: String, by hasher: SHA256) -> Grant? {
+    current.open(shareSecret: secret, by: hasher, at: time.wall())
+  }
+
+  /// Whether what `grant` stands on works still. To ask keeps its session from ending unused.
+  func works(_ grant: Grant) -> Bool {
+    let now = time.wall()
+    guard current.grant(of: grant, at: now) != nil else { return false }
+    return grant.sessionID.map { sessions.use($0, at: now) != nil } ?? true
+  }
+
+  /// When what `grant` stands on expires; nil for never.
+  func expiry(of grant: Grant) -> Int64? { current.expiry(of: grant) }
+
+  // MARK: - Sessions
+
+  /// The session of a browser's cookie; nil where there is none, or what it stands on has ended.
+  func session(_ credentials: Credentials, by hasher: SHA256) -> Session? {
+    let now = time.wall()
+    guard let cookie = credentials.cookie, let session = sessions.find(cookie, at: now, by: hasher) else { return nil }
+    guard current.grant(of: session.grant, at: now) != nil else {
+      end(session)
+      return nil
+    }
+    // The cookie of a link opened later is not that of the page.
+    if let share = credentials.shareID, share != session.grant.shareID { return nil }
+    note(session.grant, at: now)
+    return session
+  }
+
+  /// Begins a session; nil where there is no room for one more.
+  func begin(_ grant: Grant, by hasher: SHA256) -> (text: Secret, session: Session)? {
+    sessions.begin(grant, at: time.wall(), until: expiry(of: grant), by: hasher)
+  }
+
+  /// Ends a session, and its streams.
+  func end(_ session: Session) {
+    if let name = session.grant.sessionID, sessions.end(name) { noteChange() }
+  }
+
+  /// Forgets the sessions that are over.
+  func sweepSessions() {
+    let (now, view) = (time.wall(), current)
+    sessions.sweep(at: now) { view.grant(of: $0, at: now) != nil }
+  }
+
+  /// Sessions that are open.
+  package var openSessions: Int { sessions.count }
+
+  /// Seconds after which an address that has failed too often may sign in; nil where it may now.
+  func signInWait(_ network: UInt64) -> Int? { signIns.wait(network, at: time.monotonic() / 1_000_000) }
+
+  /// A sign-in of an address has failed.
+  func noteFailedSignIn(_ network: UInt64) { signIns.noteFailure(network, at: time.monotonic() / 1_000_000) }
 
   // MARK: - When tokens were used
 

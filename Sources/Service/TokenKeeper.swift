@@ -19,6 +19,7 @@ final class TokenKeeper: Sendable {
       while !thread.isStopping {
         thread.sleep(nanoseconds: interval)
         write()
+        context.tokens.sweepSessions()
       }
     }
   }

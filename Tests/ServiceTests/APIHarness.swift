@@ -19,6 +19,8 @@ final class APIHarness {
   private(set) var changes: [CatalogChange] = []
   private(set) var failures: [CatalogError] = []
   private var made: API?
+  /// What the service knows of its tokens.
+  let board: TokenBoard
   private var clicks: UInt64 = 0
 
   /// Tokens by what they are for.
@@ -43,10 +45,17 @@ final class APIHarness {
     ads = try token([.ads])
     read = try token([.read])
     bound = try token([.ads, .read], "acme")
+    let board = TokenBoard(
+      try catalog.tokenView(), in: Environment(files: files, time: machine.time, chance: machine.chance))
+    self.board = board
     made = API(
       catalog: catalog, tables: ShardTables(store.shards.map(\.live), routes: nil),
       clock: { [clock = store.clock] in clock.now() }, zones: ZoneBook(files),
-      failed: { [unowned self] in failures.append($0) }, changed: { [unowned self] in changes.append($0) })
+      failed: { [unowned self] in failures.append($0) }, tokens: board,
+      changed: { [unowned self] change in
+        changes.append(change)
+        if case .tokens = change, let view = try? catalog.tokenView() { board.show(view) }
+      })
   }
 
   deinit {
@@ -75,11 +84,11 @@ final class APIHarness {
   /// Sends a request; `target` is path and query, not encoded.
   func send(
     _ method: Method, _ target: String, token: String?, body: [UInt8] = [], type: String? = nil, accept: String? = nil,
-    ifNoneMatch: String? = nil, admin: Bool = false
+    ifNoneMatch: String? = nil, admin: Bool = false, as change: (inout APIRequest) -> Void = { _ in }
   ) -> APIResponse {
     let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     let pairs = parts.count == 2 ? parts[1].split(separator: "&") : []
-    let request = APIRequest(
+    var request = APIRequest(
       method: method,
       segments: parts[0].split(separator: "/", omittingEmptySubsequences: false).dropFirst().map(String.init),
       parameters: pairs.map { pair in
@@ -88,6 +97,7 @@ final class APIHarness {
       },
       authorization: token.map { "Bearer \($0)" }, contentType: type, accept: accept, ifNoneMatch: ifNoneMatch,
       body: body, isAdmin: admin, requestID: "r-1")
+    change(&request)
     switch api.answer(request) {
     case .done(let response): return response
     case .query(let compute): return compute()

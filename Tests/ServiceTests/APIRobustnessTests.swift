@@ -140,7 +140,7 @@ import Testing
     #expect(
       request.method == .put && request.segments == ["api", "v1", "ads", "a!b"] && request.body == Array("{}".utf8))
     #expect(request.parameters.map { "\($0.name)=\($0.value)" } == ["x=A 1", "y="])
-    #expect(request.authorization == "Bearer t" && request.contentType == "application/json")
+    #expect(request.credentials.authorization == "Bearer t" && request.contentType == "application/json")
     #expect(
       request.accept == "text/csv" && request.ifNoneMatch == "\"e\"" && request.isAdmin && request.requestID == "r-1")
     for target in ["/a%2", "/a%zz", "/%ff", "/a%2Fb", "/a%00", "/a?x=%", "/a?%c3%28=1"] {

@@ -85,6 +85,10 @@ package enum SettingsTable {
     Setting(
       "admin-host", hosts, "names by which the admin listener may be addressed, beside addresses and localhost",
       show: { $0.adminHosts.isEmpty ? "none" : $0.adminHosts.joined(separator: ",") }, set: { $0.adminHosts = $1 }),
+    Setting(
+      "public-url", publicURL,
+      "what share links and minted links begin with, where a request's host is not it; with https cookies are Secure",
+      show: { $0.publicURL ?? "none" }, set: { $0.publicURL = $1 }),
   ]
 
   private static let clicks: [Setting] = [
@@ -288,6 +292,13 @@ package enum SettingsTable {
       }
       return name.lowercased()
     }
+  }
+
+  private static let publicURL = ValueReader<String?>("none|URL") { text throws(ValueFault) in
+    if text == "none" { return nil }
+    if let fault = TargetURL.fault(in: text) { throw ValueFault("must be none or a URL, which \(fault)") }
+    guard !text.contains("?"), !text.contains("#") else { throw ValueFault("must be a URL without query and fragment") }
+    return String(text.reversed().drop { $0 == "/" }.reversed())
   }
 
   private static let unknownAd = ValueReader<String?>("reject|URL") { text throws(ValueFault) in

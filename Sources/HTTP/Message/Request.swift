@@ -62,6 +62,9 @@
   /// The client's address and port, asked of the kernel each time; empty where the client has gone.
   package var peer: String { SocketAddress.peer(of: descriptor)?.description ?? "" }
 
+  /// Whose the client's address is, asked of the kernel each time: see `SocketAddress.network`; 0 where the client has gone.
+  package var peerNetwork: UInt64 { SocketAddress.peer(of: descriptor)?.network ?? 0 }
+
   // MARK: Path and query
 
   /// Whether the path as it stands is exactly `path`.

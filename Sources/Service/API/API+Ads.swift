@@ -14,7 +14,7 @@ extension API {
     _ = try request.values()
     let id = try adID(name)
     let ad = try inCatalog { () throws(CatalogError) in try catalog.ad(id) }
-    guard let ad, grant.reaches(advertiserID: ad.advertiserID) else { throw .unknownAd }
+    guard let ad, grant.reaches(ad) else { throw .unknownAd }
     return validated(AdDocument.json(ad), request)
   }
 
@@ -67,7 +67,9 @@ extension API {
     }
     if let advertiser = values["advertiserId"], !grant.reaches(advertiserID: advertiser) { throw .otherAdvertiser }
     let advertiser = values["advertiserId"] ?? grant.advertiserID
-    let binding = AdCursor.binding(advertiser, campaign: values["campaignId"])
+    let campaign = values["campaignId"] ?? grant.campaignID
+    guard grant.campaignID == nil || campaign == grant.campaignID else { throw .otherCampaign }
+    let binding = AdCursor.binding(advertiser, campaign: campaign)
     var after: AdID?
     if let text = values["cursor"] {
       guard let cursor = AdCursor(text) else {
@@ -79,7 +81,7 @@ extension API {
       after = cursor.after
     }
     let page = try inCatalog { () throws(CatalogError) in
-      try catalog.ads(advertiserID: advertiser, campaignID: values["campaignId"], after: after, limit: limit)
+      try catalog.ads(advertiserID: advertiser, campaignID: campaign, after: after, limit: limit)
     }
     let next = page.next.map { AdCursor(after: $0, binding: binding).text }
     let list = page.ads.map { AdDocument.json($0) }
@@ -88,6 +90,10 @@ extension API {
 }
 
 extension Problem {
+  /// 403: another campaign's rows were named.
+  static let otherCampaign = Problem(
+    403, "other-campaign", "The share link is of another campaign", "this link shows rows of its own campaign only")
+
   /// 404: no ad of this id in reach.
   static let unknownAd = Problem(404, "unknown-ad", "No such ad", "there is no ad of this id")
 }

@@ -8,7 +8,8 @@ import Store
 //   GET /api/v1/aggregates   their series, all together, by ad or by campaign
 //   GET /api/v1/top          the heaviest of them
 //
-// A token that is bound to an advertiser means that advertiser's ads, whatever else it names.
+// A token that is bound to an advertiser means that advertiser's ads, and a share link of a campaign that campaign's, whatever else
+// is named.
 
 extension QueryDesk {
   /// The series of several ads.
@@ -51,6 +52,10 @@ extension QueryDesk {
     if let own = grant.advertiserID {
       guard selection.advertiserID == nil || selection.advertiserID == own else { throw .otherAdvertiser }
       selection.advertiserID = own
+    }
+    if let own = grant.campaignID {
+      guard selection.campaignID == nil || selection.campaignID == own else { throw .otherAdvertiser }
+      selection.campaignID = own
     }
     let wanted = selection
     if !wanted.adIDs.isEmpty { return try named(wanted, grant) }

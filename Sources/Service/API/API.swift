@@ -37,6 +37,8 @@ package final class API {
   let changed: (CatalogChange) -> Void
   /// Which tokens work, and when they were last used; nil where no service runs.
   let tokens: TokenBoard?
+  /// What links in answers begin with; nil for the host that the request names.
+  let publicURL: String?
   /// What is known of the catalog's damage; nil where no service runs.
   let health: CatalogHealth?
   let hasher = SHA256()
@@ -50,12 +52,14 @@ package final class API {
   ///   - failedRead: told why a query could not be answered.
   ///   - health: told of damage in the catalog, and of its repair.
   ///   - tokens: which tokens work, and when they were last used; nil where no service runs.
+  ///   - publicURL: what links in answers begin with; nil for the host that the request names.
   ///   - changed: called after each change is on disk and before its answer is returned.
   package init(
     catalog: Catalog, tables: ShardTables, clock: @escaping @Sendable () -> Int64, zones: ZoneBook,
     operations: Operations? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
     failedRead: @escaping @Sendable (String) -> Void = { _ in }, health: CatalogHealth? = nil,
-    tokens: TokenBoard? = nil, changed: @escaping (CatalogChange) -> Void
+    tokens: TokenBoard? = nil, publicURL: String? = nil,
+    changed: @escaping (CatalogChange) -> Void
   ) {
     self.catalog = catalog
     self.tables = tables
@@ -67,6 +71,7 @@ package final class API {
     self.changed = changed
     self.health = health
     self.tokens = tokens
+    self.publicURL = publicURL
   }
 
   /// What becomes of a request.
@@ -140,14 +145,24 @@ package final class API {
     case .listJobs: .done(try listJobs(request))
     case .getJob: .done(try getJob(name, request))
     case .files: .query(try listFiles(request))
+    case .signIn: .done(try signIn(request))
+    case .session: .done(try session(request))
+    case .signOut: .done(try signOut(request))
+    case .listShares: .done(try listShares(request, grant))
+    case .createShare: .done(try createShare(request, grant))
+    case .revokeShare: .done(try revokeShare(name, request, grant))
     }
   }
 
   /// What the request's token allows. A route without a scope needs none.
   func authorize(_ request: APIRequest, _ route: Route) throws(Problem) -> Grant {
-    try route.admit(request.authorization) { token throws(Problem) in
-      try inCatalog { () throws(CatalogError) in try catalog.authenticate(token) }
-    }
+    try route.admit(
+      request.method, request.credentials,
+      bearer: { token throws(Problem) in
+        try inCatalog { () throws(CatalogError) in try catalog.authenticate(token) }
+      },
+      // The board has every change of the catalog before its answer is out.
+      session: { [tokens, hasher] in tokens?.session($0, by: hasher) })
   }
 
   // MARK: - What the routes share

@@ -8,7 +8,7 @@ package struct APIRequest: Sendable {
   /// The query's pairs, decoded, in their order.
   package var parameters: [(name: String, value: String)]
   /// The fields of these names; nil where absent.
-  package var authorization: String?
+  package var credentials: Credentials
   package var contentType: String?
   package var contentEncoding: String?
   package var accept: String?
@@ -16,6 +16,10 @@ package struct APIRequest: Sendable {
   /// Where a stream of events broke off.
   package var lastEventID: String?
   package var body: [UInt8]
+  /// Host and port that the request is for.
+  package var authority = ""
+  /// Where a sign-in comes from: see `Request.peerNetwork`.
+  package var network: UInt64 = 0
   /// Whether it came by the admin listener.
   package var isAdmin: Bool
   /// Names it in answers and in the log.
@@ -29,7 +33,7 @@ package struct APIRequest: Sendable {
     self.method = method
     self.segments = segments
     self.parameters = parameters
-    self.authorization = authorization
+    credentials = Credentials(authorization: authorization)
     self.contentType = contentType
     self.accept = accept
     self.ifNoneMatch = ifNoneMatch
@@ -45,7 +49,9 @@ package struct APIRequest: Sendable {
       throw .malformedTarget("the query \(Self.words(error))")
     }
     method = request.method
-    authorization = request.headerText("Authorization")
+    credentials = Credentials(request)
+    authority = request.authority
+    if request.method == .post, request.pathEquals("/session") { network = request.peerNetwork }
     contentType = request.headerText("Content-Type")
     contentEncoding = request.headerText("Content-Encoding")
     accept = request.headerText("Accept")

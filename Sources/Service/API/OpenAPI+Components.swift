@@ -1,8 +1,8 @@
 extension OpenAPI {
   static let components = #"""
-    {"securitySchemes":{"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin, trusted, history; admin includes the others. trusted lets a token with ingest send clicks without a signature, history clicks older than the maximum lateness."}},
+    {"securitySchemes":{"session":{"type":"apiKey","in":"cookie","name":"tally_session","description":"Set by POST /session; tally_share of a share link."},"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin, trusted, history; admin includes the others. trusted lets a token with ingest send clicks without a signature, history clicks older than the maximum lateness."}},
     "headers":{"ETag":{"schema":{"type":"string"},"description":"For If-None-Match. Of a series it is weak: asOf may differ."}},
-    "parameters":{
+    "parameters":{\#(sessionParameters),
       "AdId":{"name":"adId","in":"path","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
       "AdvertiserId":{"name":"advertiserId","in":"query","description":"Ads of this advertiser alone. The default of a token that is bound to one.","schema":{"$ref":"#/components/schemas/Name"}},
       "CampaignId":{"name":"campaignId","in":"query","description":"Ads of this campaign alone.","schema":{"$ref":"#/components/schemas/Name"}},
@@ -17,7 +17,7 @@ extension OpenAPI {
       "Forbidden":{"description":"The token lacks the scope, or is bound to another advertiser.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
       "Job":{"description":"The job, which goes on by itself.","headers":{"Location":{"schema":{"type":"string"}}},"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Job"}}}},
       "Conflict":{"description":"It would contradict what is there.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}},
-    "schemas":{
+    "schemas":{\#(sessionSchemas),
       "Name":{"type":"string","pattern":"^[A-Za-z0-9_.-]{1,64}$"},
       "Scopes":{"type":"array","minItems":1,"items":{"enum":["read","ingest","mint","ads","admin"]}},
       "Problem":{"type":"object","required":["type","title","status","detail","code"],"properties":{

@@ -1,12 +1,14 @@
 // The specification, written by hand and held to the routes by a test: what is in `Route` and in `served` is here, and
-// nothing else. Three files, one JSON document:
+// nothing else. Several files, one JSON document:
 //
 //   OpenAPI.swift  head, /click, operations      OpenAPI+Paths.swift  the API      OpenAPI+Components.swift  shapes
+//   OpenAPI+Sessions.swift  sessions and share links
 
 /// The specification in `/openapi.json`.
 package enum OpenAPI {
   /// OpenAPI 3.1, JSON.
-  package static let document = Array("\(head),\"paths\":{\(served),\(paths)},\"components\":\(components)}\n".utf8)
+  package static let document = Array(
+    "\(head),\"paths\":{\(served),\(paths),\(sessions)},\"components\":\(components)}\n".utf8)
 
   private static let head = #"""
     {"openapi":"3.1.0",
@@ -18,6 +20,7 @@ package enum OpenAPI {
       {"name":"clicks","description":"Click capture, public."},
       {"name":"ads","description":"The ad catalog, scope ads; scope read may look. A token bound to an advertiser sees and touches its ads alone."},
       {"name":"query","description":"Counts, scope read. A token bound to an advertiser reads its ads alone."},
+      {"name":"sessions","description":"Browsers. What reads counts, and what is tagged sessions, takes the cookie of a session in the place of a token; whatever changes something repeats the session's csrfToken in X-Tally-CSRF then."},
       {"name":"admin","description":"On the admin listener alone, scope admin."},
       {"name":"operations","description":"Health and metrics, without a token."}]
     """#

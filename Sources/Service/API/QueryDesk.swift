@@ -49,7 +49,9 @@ package final class QueryDesk: Sendable {
     guard let id = AdID(name) else { throw .invalid([("adId", AdFields.rule)]) }
     let key = AdKey(id)
     if let cached, cached.id == id {
-      guard grant.reaches(advertiserID: cached.advertiserID) else { throw .unknownAd }
+      guard grant.reaches(advertiserID: cached.advertiserID, campaignID: cached.campaignID) else {
+        throw .unknownAd
+      }
       return (id, key)
     }
     let row = try inCatalog { catalog throws(CatalogError) in try VisibleAds.row(of: key, grant, in: catalog) }

@@ -13,6 +13,7 @@ package enum Route: Sendable, CaseIterable {
   case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, hotAds, files
   case damagedRows, decideRow
   case flush, sealLog, compact, retain, verify, reconcile, seal, listJobs, getJob, schedules
+  case signIn, session, signOut, listShares, createShare, revokeShare
 
   /// GET stands for HEAD too.
   package var method: Method {
@@ -26,6 +27,9 @@ package enum Route: Sendable, CaseIterable {
       .post
     case .putAd: .put
     case .deleteAd, .revokeToken: .delete
+    case .session, .listShares: .get
+    case .signIn, .createShare: .post
+    case .signOut, .revokeShare: .delete
     }
   }
 
@@ -62,6 +66,9 @@ package enum Route: Sendable, CaseIterable {
     case .listJobs: "/admin/v1/jobs"
     case .getJob: "/admin/v1/jobs/{id}"
     case .schedules: "/admin/v1/schedules"
+    case .signIn, .session, .signOut: "/session"
+    case .listShares, .createShare: "/api/v1/shares"
+    case .revokeShare: "/api/v1/shares/{id}"
     }
   }
 
@@ -77,6 +84,8 @@ package enum Route: Sendable, CaseIterable {
       .damagedRows, .decideRow, .flush,
       .sealLog, .compact, .retain, .verify, .reconcile, .seal, .listJobs, .getJob, .schedules:
       ("admin", .admin)
+    case .signIn, .session, .signOut: nil
+    case .listShares, .createShare, .revokeShare: ("read", .read)
     }
   }
 
@@ -155,12 +164,13 @@ package enum Route: Sendable, CaseIterable {
     return grant
   }
 
-  /// The greatest body that a request may have, bytes: 64 MiB for an import of ads, nothing for GET and HEAD, 64 KiB for
-  /// the rest, unknown paths included, whose answer says what is wrong with them.
+  /// The greatest body that a request may have, bytes: 64 MiB for an import of ads, nothing for GET and HEAD, 1 KiB for a sign-in,
+  /// which nobody has to have a token for, 64 KiB for the rest, unknown paths included, whose answer says what is wrong with them.
   package static func bodyLimit(method: Method, segments: [String]) -> Int {
     switch method {
     case .get, .head: 0
     case .post where importAds.match(segments) != nil: 64 << 20
+    case .post where signIn.match(segments) != nil: 1 << 10
     case .post, .put, .delete, .options, .patch, .other: 64 << 10
     }
   }

@@ -24,7 +24,7 @@ enum VisibleAds {
       return nil
     }
     // A row of another id has the same key: the counts are that one's.
-    guard row.id == id, grant.reaches(advertiserID: row.advertiserID) else { throw .unknownAd }
+    guard row.id == id, grant.reaches(row) else { throw .unknownAd }
     return row
   }
 }

@@ -1,0 +1,16 @@
+import HTTP
+import Testing
+
+/// What is told of addresses beside their text.
+@Suite struct SocketAddressTests {
+  private func address(_ text: String) throws -> SocketAddress { try SocketAddress.resolve(text) }
+
+  @Test func aNetworkIsAnAddressOrThe64OfOne() throws {
+    let same = try address("[2001:db8:1:2::1]:80").network
+    #expect(try address("[2001:db8:1:2:ffff::9]:443").network == same && same == 0x2001_0DB8_0001_0002)
+    #expect(try address("[2001:db8:1:3::1]:80").network != same)
+    #expect(try address("192.0.2.7:80").network == 0xC000_0207 && address("192.0.2.7:81").network == 0xC000_0207)
+    #expect(try address("[::ffff:192.0.2.7]:80").network == 0xC000_0207)
+    #expect(try address("192.0.2.8:80").network != 0xC000_0207)
+  }
+}
