@@ -64,6 +64,14 @@ package struct SocketAddress: CustomStringConvertible, Sendable {
     }
   }
 
+  /// Whether only this machine can reach it: 127.0.0.0/8 or ::1.
+  package var isLoopback: Bool {
+    unsafe withUnsafeBytes(of: storage) { bytes in
+      family == AF_INET6
+        ? unsafe bytes[8..<23].allSatisfy { $0 == 0 } && bytes[23] == 1 : unsafe family == AF_INET && bytes[4] == 127
+    }
+  }
+
   /// The address family, `AF_INET` or `AF_INET6`.
   var family: Int32 { Int32(storage.ss_family) }
 

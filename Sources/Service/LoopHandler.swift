@@ -137,6 +137,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
           ? text(200, (["ready"] + context.warnings).map { $0 + "\n" }.joined(), exchange, loop)
           : text(503, reasons.map { $0 + "\n" }.joined(), exchange, loop)
       }
+      if dashboard(request, exchange, loop) { return }
       if isAdmin, request.pathEquals("/metrics") {
         verdicts.handOver(context, routes.table, loop.now)
         counts.loop = loop.statistics

@@ -31,6 +31,16 @@ package struct ServeSettings: Sendable {
     case off
   }
 
+  /// Which listener has the dashboard.
+  package enum DashboardPlace: String, Sendable, CaseIterable {
+    /// The one of clicks and API.
+    case `public`
+    /// The one of metrics and administration.
+    case admin
+    /// None.
+    case off
+  }
+
   /// The directory that holds everything; made on the first start.
   package var dataDirectory = "./data"
   /// `HOST:PORT` of clicks and API; port 0 picks a free one.
@@ -70,6 +80,11 @@ package struct ServeSettings: Sendable {
   package var maxBuffered = 256 << 20
   /// Connections of the admin listener, which the others do not take away.
   package var maxAdminConnections = 64
+  package var dashboard = DashboardPlace.public
+  /// Where the chart library is.
+  package var dygraphsDirectory = "/usr/share/javascript/dygraphs"
+  /// A directory with the dashboard's files, which are read at each request; nil serves those inside the program.
+  package var dashboardDirectory: String?
   /// What links in answers begin with, without a slash at the end; nil for the host that a request names.
   package var publicURL: String?
   /// Names, in lower case, by which the admin listener is addressed beside addresses and `localhost`.

@@ -115,6 +115,23 @@ package final class Server {
     for row in damagedKeys { context?.catalogHealth.found(row) }
   }
 
+  /// The page for people. One that is read from a directory at each request is for this machine alone.
+  private func makeDashboard() throws -> DashboardSource? {
+    if settings.dashboardDirectory != nil {
+      let listener = settings.dashboard == .admin ? settings.adminListen : settings.listen
+      guard try SocketAddress.resolve(listener).isLoopback else { throw OpenDashboard(listener: listener) }
+    }
+    let dashboard = try DashboardSource(settings, environment.files)
+    if let note = dashboard?.note { notes.append(note) }
+    return dashboard
+  }
+
+  /// Strangers would have files read at each of their requests.
+  private struct OpenDashboard: Error, CustomStringConvertible {
+    var listener: String
+    var description: String { "dashboard-dir: \(listener) is not a loopback address, which it is for alone" }
+  }
+
   /// The list of robots that the settings name; nil for none.
   private func readBots() throws -> BotList? {
     switch settings.bots {
@@ -146,6 +163,7 @@ package final class Server {
       settings: settings, environment: environment, clock: store.clock, committers: committers, shards: store.shards,
       hotAds: hotAds, bots: bots, catalog: Worker("catalog"), reader: CatalogReader(catalog),
       tokens: TokenBoard(try catalog.tokenView(), in: environment),
+      dashboard: try makeDashboard(),
       budget: BufferBudget(limit: settings.maxBuffered), descriptors: plan, report: report)
     self.context = context
 

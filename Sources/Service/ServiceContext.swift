@@ -35,6 +35,8 @@ package final class ServiceContext: Sendable {
   let desk: QueryDesk
   /// The tokens that work.
   let tokens: TokenBoard
+  /// The page for people; nil where it is not served.
+  let dashboard: DashboardSource?
   /// What requests and answers hold in memory.
   let budget: BufferBudget
   /// The time zones that queries named.
@@ -57,7 +59,8 @@ package final class ServiceContext: Sendable {
   init(
     settings: ServeSettings, environment: Environment, clock: LogicalClock, committers: [Committer], shards: [Shard],
     hotAds: HotAds, bots: BotList?,
-    catalog: Worker<CatalogState>, reader: CatalogReader, tokens: TokenBoard, budget: BufferBudget,
+    catalog: Worker<CatalogState>, reader: CatalogReader, tokens: TokenBoard, dashboard: DashboardSource?,
+    budget: BufferBudget,
     descriptors: DescriptorPlan?,
     report: @escaping @Sendable (String) -> Void
   ) {
@@ -79,6 +82,7 @@ package final class ServiceContext: Sendable {
     catalogHealth = health
     reader.report { health.found($0) }
     self.tokens = tokens
+    self.dashboard = dashboard
     self.budget = budget
     zones = ZoneBook(environment.files)
     desk = QueryDesk(

@@ -13,4 +13,13 @@ import Testing
     #expect(try address("[::ffff:192.0.2.7]:80").network == 0xC000_0207)
     #expect(try address("192.0.2.8:80").network != 0xC000_0207)
   }
+
+  @Test func loopbackIsThisMachine() throws {
+    for (text, isLoopback) in [
+      ("127.0.0.1:1", true), ("127.9.9.9:1", true), ("[::1]:1", true), ("0.0.0.0:1", false), ("[::]:1", false),
+      ("128.0.0.1:1", false), ("[::2]:1", false), ("[fe80::1]:1", false),
+    ] {
+      #expect(try address(text).isLoopback == isLoopback, "\(text)")
+    }
+  }
 }

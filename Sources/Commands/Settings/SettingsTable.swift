@@ -89,6 +89,17 @@ package enum SettingsTable {
       "public-url", publicURL,
       "what share links and minted links begin with, where a request's host is not it; with https cookies are Secure",
       show: { $0.publicURL ?? "none" }, set: { $0.publicURL = $1 }),
+    Setting(
+      "dashboard", .choice(ServeSettings.DashboardPlace.allCases.map(\.rawValue)),
+      "which listener has the page for people: that of clicks and the API, that of administration, or none",
+      show: { $0.dashboard.rawValue }, set: { $0.dashboard = ServeSettings.DashboardPlace(rawValue: $1) ?? .public }),
+    Setting(
+      "dygraphs-dir", .text("DIR"), "where the dashboard's chart library is, dygraph.min.js",
+      show: { $0.dygraphsDirectory }, set: { $0.dygraphsDirectory = $1 }),
+    Setting(
+      "dashboard-dir", directoryOrNone,
+      "serves the dashboard's files from this directory, for work on them; on a loopback address alone",
+      show: { $0.dashboardDirectory ?? "none" }, set: { $0.dashboardDirectory = $1 }),
   ]
 
   private static let clicks: [Setting] = [
@@ -292,6 +303,11 @@ package enum SettingsTable {
       }
       return name.lowercased()
     }
+  }
+
+  private static let directoryOrNone = ValueReader<String?>("none|DIR") { text throws(ValueFault) in
+    guard !text.isEmpty else { throw ValueFault("is empty; it is none, or the path of a directory") }
+    return text == "none" ? nil : text
   }
 
   private static let publicURL = ValueReader<String?>("none|URL") { text throws(ValueFault) in
