@@ -13,7 +13,7 @@ import Platform
 /// keep the answers in an `AdCache` (rule R15).
 package final class Catalog {
   let database: Database
-  let environment: Environment
+  package let environment: Environment
   let hasher = SHA256()
   var identity: CatalogIdentity
   /// Signs and checks rows.

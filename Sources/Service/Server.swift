@@ -323,7 +323,7 @@ package final class Server {
         }
       },
       failedRead: { context.report($0) }, health: context.catalogHealth, tokens: context.tokens,
-      publicURL: settings.publicURL
+      publicURL: settings.publicURL, eventTimes: settings.eventTimes
     ) { change in
       // Every loop has the change in its mailbox before the answer is in any: who reads the answer and clicks meets it.
       switch change {

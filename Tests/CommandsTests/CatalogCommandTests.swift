@@ -94,6 +94,32 @@ import Testing
     #expect(!session.run("keys list --format json --data-dir DATA").output.contains("sesame"))
   }
 
+  /// A key that is bound signs for its advertiser's ads, and `check` says why a link does not count.
+  @Test func linksAreCheckedWithoutCounting() throws {
+    let session = try Session()
+    #expect(session.run("ads put 42 https://x.example/{adId} --advertiser acme --data-dir DATA").status == .done)
+    #expect(session.run("ads put 43 https://y.example/ --advertiser umbra --data-dir DATA").status == .done)
+    #expect(session.run("keys add --kid k1 --data-dir DATA").status == .done)
+    #expect(session.run("keys add --kid k2 --advertiser umbra --data-dir DATA").status == .done)
+    #expect(session.run("keys list --data-dir DATA").lines[1].hasPrefix("k2   active  umbra"))
+    func link(_ line: String) -> String { session.run("sign \(line) --data-dir DATA").lines[0] }
+    let mine = link("42")
+    #expect(mine.hasSuffix("&kid=k1") && link("43").hasSuffix("&kid=k2"))
+    let valid = session.run(["check", mine, "--data-dir", "DATA"])
+    #expect(valid.status == .done && valid.output == "valid\n" && valid.talk.contains("leads to https://x.example/42"))
+    #expect(session.run(["check", link("43"), "--data-dir", "DATA"]).status == .done)
+    for (url, verdict) in [
+      (link("42 --kid k2"), "bad-signature"), (mine + "0", "bad-signature"), (link("44"), "unknown-ad"),
+      ("http://x/click?adId=42", "malformed"),
+    ] {
+      let answer = session.run(["check", url, "--data-dir", "DATA"])
+      #expect(answer.status == .failed && answer.output == "\(verdict)\n", "\(url): \(answer.output)\(answer.talk)")
+    }
+    let json = session.run(["check", mine, "--format", "json", "--data-dir", "DATA"])
+    #expect(try JSONReader.read(Array(json.output.utf8)).shown("adId") == "42")
+    #expect(session.run("check nowhere --data-dir DATA").status == .refused)
+  }
+
   @Test func tokensAreMadeListedAndRevoked() throws {
     let session = try Session()
     let made = session.run("tokens create --scopes read,mint --advertiser acme --label x --data-dir DATA")

@@ -22,6 +22,7 @@ import Testing
     .stream: (200, 200, 200, 200), .corrections: (200, 200, 200, 200), .statement: (409, 409, 409, 403),
     .signIn: (400, 400, 400, 400), .session: (401, 200, 200, 200), .signOut: (401, 403, 403, 403),
     .listShares: (200, 200, 403, 403), .createShare: (201, 403, 403, 403), .revokeShare: (404, 403, 403, 403),
+    .mint: (201, 403, 403, 403), .check: (400, 403, 403, 403),
     .listKeys: closed, .addKey: closed, .retireKey: closed, .listTokens: closed, .createToken: closed,
     .revokeToken: closed, .shards: closed, .hotAds: closed, .files: closed, .damagedRows: closed, .decideRow: closed,
     .flush: closed, .sealLog: closed, .compact: closed, .retain: closed, .verify: closed, .reconcile: closed,
@@ -45,6 +46,7 @@ import Testing
       #expect(answer.status == 201)
       try harness.click(ad, advertiser == "acme" ? 3 : 97)
     }
+    _ = try harness.catalog.addKey(kid: "k1")
     #expect(harness.send(.post, "/api/v1/shares", harness.read, json: #"{"advertiserId":"umbra"}"#).status == 201)
   }
 

@@ -39,6 +39,8 @@ package final class API {
   let tokens: TokenBoard?
   /// What links in answers begin with; nil for the host that the request names.
   let publicURL: String?
+  /// Which minting times clicks may have.
+  let eventTimes: EventTimeLimits
   /// What is known of the catalog's damage; nil where no service runs.
   let health: CatalogHealth?
   let hasher = SHA256()
@@ -53,12 +55,13 @@ package final class API {
   ///   - health: told of damage in the catalog, and of its repair.
   ///   - tokens: which tokens work, and when they were last used; nil where no service runs.
   ///   - publicURL: what links in answers begin with; nil for the host that the request names.
+  ///   - eventTimes: which minting times clicks may have.
   ///   - changed: called after each change is on disk and before its answer is returned.
   package init(
     catalog: Catalog, tables: ShardTables, clock: @escaping @Sendable () -> Int64, zones: ZoneBook,
     operations: Operations? = nil, failed: @escaping (CatalogError) -> Void = { _ in },
     failedRead: @escaping @Sendable (String) -> Void = { _ in }, health: CatalogHealth? = nil,
-    tokens: TokenBoard? = nil, publicURL: String? = nil,
+    tokens: TokenBoard? = nil, publicURL: String? = nil, eventTimes: EventTimeLimits = EventTimeLimits(),
     changed: @escaping (CatalogChange) -> Void
   ) {
     self.catalog = catalog
@@ -72,6 +75,7 @@ package final class API {
     self.health = health
     self.tokens = tokens
     self.publicURL = publicURL
+    self.eventTimes = eventTimes
   }
 
   /// What becomes of a request.
@@ -151,6 +155,8 @@ package final class API {
     case .listShares: .done(try listShares(request, grant))
     case .createShare: .done(try createShare(request, grant))
     case .revokeShare: .done(try revokeShare(name, request, grant))
+    case .mint: .query(try mint(name, request, grant))
+    case .check: .done(try check(request, grant))
     }
   }
 

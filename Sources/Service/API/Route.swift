@@ -13,7 +13,7 @@ package enum Route: Sendable, CaseIterable {
   case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, hotAds, files
   case damagedRows, decideRow
   case flush, sealLog, compact, retain, verify, reconcile, seal, listJobs, getJob, schedules
-  case signIn, session, signOut, listShares, createShare, revokeShare
+  case signIn, session, signOut, listShares, createShare, revokeShare, mint, check
 
   /// GET stands for HEAD too.
   package var method: Method {
@@ -27,8 +27,8 @@ package enum Route: Sendable, CaseIterable {
       .post
     case .putAd: .put
     case .deleteAd, .revokeToken: .delete
-    case .session, .listShares: .get
-    case .signIn, .createShare: .post
+    case .session, .listShares, .check: .get
+    case .signIn, .createShare, .mint: .post
     case .signOut, .revokeShare: .delete
     }
   }
@@ -69,6 +69,8 @@ package enum Route: Sendable, CaseIterable {
     case .signIn, .session, .signOut: "/session"
     case .listShares, .createShare: "/api/v1/shares"
     case .revokeShare: "/api/v1/shares/{id}"
+    case .mint: "/api/v1/ads/{adId}/impressions"
+    case .check: "/api/v1/check"
     }
   }
 
@@ -86,6 +88,8 @@ package enum Route: Sendable, CaseIterable {
       ("admin", .admin)
     case .signIn, .session, .signOut: nil
     case .listShares, .createShare, .revokeShare: ("read", .read)
+    case .mint: ("mint", .mint)
+    case .check: ("read or ads or mint", [.read, .ads, .mint])
     }
   }
 
