@@ -47,6 +47,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   var liveStreams: [Exchange: LiveStream] = [:]
   /// Requests of this loop's connections that other threads answer.
   var tickets: [Exchange: Ticket] = [:]
+  /// Origins that may read the answers of these requests.
+  var origins: [Exchange: String] = [:]
   /// Verdicts of known ads that are not counted clicks, on their way to the shards (R17).
   var verdicts = VerdictTally()
 
@@ -151,6 +153,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
         }
       }
     }
+    if preflight(request, exchange, loop) { return }
+    noteOrigin(request, exchange)
     let id = Asker.givenID(request) ?? nextRequestID()
     do throws(Problem) {
       let call = try APIRequest(request, isAdmin: isAdmin, requestID: id)
@@ -180,7 +184,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   func respond(_ response: APIResponse, _ exchange: Exchange, _ loop: EventLoop) {
     tickets[exchange] = nil
+    let fields = origins.isEmpty ? [] : originFields(of: exchange)
     loop.respond(exchange) { writer in
+      writer.extraFields = fields
       response.write(into: &writer)
     }
   }

@@ -85,6 +85,8 @@ package struct ServeSettings: Sendable {
   package var dygraphsDirectory = "/usr/share/javascript/dygraphs"
   /// A directory with the dashboard's files, which are read at each request; nil serves those inside the program.
   package var dashboardDirectory: String?
+  /// Origins whose pages may read the API with a bearer token, as browsers write them.
+  package var corsOrigins: Set<String> = []
   /// What links in answers begin with, without a slash at the end; nil for the host that a request names.
   package var publicURL: String?
   /// Names, in lower case, by which the admin listener is addressed beside addresses and `localhost`.

@@ -90,6 +90,11 @@ package enum SettingsTable {
       "what share links and minted links begin with, where a request's host is not it; with https cookies are Secure",
       show: { $0.publicURL ?? "none" }, set: { $0.publicURL = $1 }),
     Setting(
+      "cors-origin", origins,
+      "origins whose pages may read the API with a bearer token, as https://app.example, between commas",
+      show: { $0.corsOrigins.isEmpty ? "none" : $0.corsOrigins.sorted().joined(separator: ",") },
+      set: { $0.corsOrigins = Set($1) }),
+    Setting(
       "dashboard", .choice(ServeSettings.DashboardPlace.allCases.map(\.rawValue)),
       "which listener has the page for people: that of clicks and the API, that of administration, or none",
       show: { $0.dashboard.rawValue }, set: { $0.dashboard = ServeSettings.DashboardPlace(rawValue: $1) ?? .public }),
@@ -308,6 +313,20 @@ package enum SettingsTable {
   private static let directoryOrNone = ValueReader<String?>("none|DIR") { text throws(ValueFault) in
     guard !text.isEmpty else { throw ValueFault("is empty; it is none, or the path of a directory") }
     return text == "none" ? nil : text
+  }
+
+  private static let origins = ValueReader<[String]>("ORIGIN,…|none") { text throws(ValueFault) in
+    if text == "none" { return [] }
+    return try text.split(separator: ",", omittingEmptySubsequences: false).map { part throws(ValueFault) in
+      let origin = String(part)
+      let host = origin.drop { $0 != ":" }.dropFirst(3)
+      guard TargetURL.fault(in: origin) == nil, origin == origin.lowercased(), !host.isEmpty,
+        !host.contains(where: { "/?#@".contains($0) })
+      else {
+        throw ValueFault("has \"\(origin)\"; an origin is scheme, host and port alone, as https://app.example")
+      }
+      return origin
+    }
   }
 
   private static let publicURL = ValueReader<String?>("none|URL") { text throws(ValueFault) in

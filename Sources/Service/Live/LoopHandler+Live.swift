@@ -6,7 +6,9 @@ extension LoopHandler {
   func openStream(_ query: LiveQuery, _ grant: Grant, _ id: String, _ exchange: Exchange, _ loop: EventLoop) {
     if context.isStopping { return respond(Problem.stopping.response(requestID: id), exchange, loop) }
     guard live.enter() else { return respond(Problem.tooManyStreams.response(requestID: id), exchange, loop) }
+    let fields = originFields(of: exchange)
     let goesOn = loop.beginAnswer(exchange) { writer in
+      writer.extraFields = fields
       writer.begin(200)
       // A gateway in front must not wait for more before it passes an event on.
       writer.headerLines("Content-Type: text/event-stream\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n")
