@@ -75,6 +75,7 @@ extension LoopHandler {
 
   func abandoned(_ exchange: Exchange, on loop: EventLoop) {
     origins[exchange] = nil
+    if let stream = opsStreams.removeValue(forKey: exchange) { stream.leave() }
     if let stream = liveStreams.removeValue(forKey: exchange) { stream.leave() }
     if let ticket = tickets.removeValue(forKey: exchange) { ticket.leave() }
     guard let open = batches.removeValue(forKey: exchange) else { return }

@@ -89,6 +89,8 @@ extension LoopHandler {
       case .done(let response): send(response, exchange, loop)
       case .stream(let query, let grant):
         loop.submit { [self] loop in openStream(query, grant, call.requestID, exchange, loop) }
+      case .summaries(let grant):
+        loop.submit { [self] loop in openSummaries(grant, call.requestID, exchange, loop) }
       case .steps(let work): advance(work, charge, exchange, loop, call.requestID)
       case .query(let query):
         let entry = QueryQueue.Entry(

@@ -45,6 +45,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   /// Batches and streams of this loop's connections.
   var batches: [Exchange: OpenBatch] = [:]
   var liveStreams: [Exchange: LiveStream] = [:]
+  var opsStreams: [Exchange: OpsStream] = [:]
   /// Requests of this loop's connections that other threads answer.
   var tickets: [Exchange: Ticket] = [:]
   /// Origins that may read the answers of these requests.

@@ -14,6 +14,8 @@ package final class Operations: Sendable {
   package let jobs: Jobs
   /// Which ads are hot.
   package let hotAds: HotAds
+  /// What they look at.
+  let context: ServiceContext
   private let cores: [ShardCore]
   private let files: any FileSystem
   private let maxLateness: Int64
@@ -28,6 +30,7 @@ package final class Operations: Sendable {
       // A job whose end cannot be kept has ended all the same.
       _ = catalog.submit { state in try? state.catalog.add(JobRecord(job)) }
     }
+    self.context = context
     hotAds = context.hotAds
     cores = context.cores
     files = context.environment.files

@@ -50,6 +50,7 @@ package final class Server {
   private var checks: Worker<Void>?
   private var watch: CatalogWatch?
   private var tokenKeeper: TokenKeeper?
+  private var opsBoard: OpsBoard?
   private var scheduler: Scheduler?
 
   /// Slots of each ring: more than any loop can have waiting.
@@ -205,6 +206,10 @@ package final class Server {
       })
     try watch.start()
     self.watch = watch
+    let opsBoard = OpsBoard(context)
+    context.add(opsBoard)
+    try opsBoard.start()
+    self.opsBoard = opsBoard
     let tokenKeeper = TokenKeeper(context, interval: settings.tokenUseInterval)
     try tokenKeeper.start()
     self.tokenKeeper = tokenKeeper
@@ -377,6 +382,7 @@ package final class Server {
     context?.beginDraining()
     door?.wake()
     live?.wake()
+    opsBoard?.wake()
     for (loop, _) in loops { loop.stop(drain: settings.drainTimeout) }
     for (_, thread) in loops { thread.join() }
     loops = []
@@ -396,6 +402,8 @@ package final class Server {
     watch = nil
     tokenKeeper?.stop()
     tokenKeeper = nil
+    opsBoard?.stop()
+    opsBoard = nil
     for committer in context?.committers ?? [] { committer.stop() }
     if let ending, let error = ending.store.record(routes: ending.routes.table.version) {
       report("the end was not written down: \(error)")

@@ -54,6 +54,7 @@ package final class ServiceContext: Sendable {
   private let isDraining = Atomic<Bool>(false)
   private let handlers = Mutex<[LoopHandler]>([])
   private let doors = Mutex<(batches: BatchDoor, live: LivePublisher)?>(nil)
+  private let opsBoard = Mutex<OpsBoard?>(nil)
   private let reporter: @Sendable (String) -> Void
 
   init(
@@ -113,7 +114,14 @@ package final class ServiceContext: Sendable {
   func removeHandlers() {
     handlers.withLock { $0 = [] }
     doors.withLock { $0 = nil }
+    opsBoard.withLock { $0 = nil }
   }
+
+  /// What the operations page shows of rates, once there is one.
+  func add(_ board: OpsBoard) { opsBoard.withLock { $0 = board } }
+
+  /// What the operations page shows of rates; nil before and after the service.
+  var operationsBoard: OpsBoard? { opsBoard.withLock { $0 } }
 
   /// The batch door and the publisher of live points, for metrics.
   var otherDoors: (batches: BatchDoor, live: LivePublisher)? { doors.withLock { $0 } }

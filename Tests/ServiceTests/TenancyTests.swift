@@ -23,6 +23,7 @@ import Testing
     .signIn: (400, 400, 400, 400), .session: (401, 200, 200, 200), .signOut: (401, 403, 403, 403),
     .listShares: (200, 200, 403, 403), .createShare: (201, 403, 403, 403), .revokeShare: (404, 403, 403, 403),
     .mint: (201, 403, 403, 403), .check: (400, 403, 403, 403),
+    .opsSummary: (403, 403, 403, 403), .opsStream: (403, 403, 403, 403),
     .listKeys: closed, .addKey: closed, .retireKey: closed, .listTokens: closed, .createToken: closed,
     .revokeToken: closed, .shards: closed, .hotAds: closed, .files: closed, .damagedRows: closed, .decideRow: closed,
     .flush: closed, .sealLog: closed, .compact: closed, .retain: closed, .verify: closed, .reconcile: closed,

@@ -86,6 +86,8 @@ package final class API {
     case query(@Sendable () -> APIResponse)
     /// The answer comes in pieces as points change, as long as `Grant` holds.
     case stream(LiveQuery, Grant)
+    /// The answer is a summary of the service, and a new one each second, as long as `Grant` holds.
+    case summaries(Grant)
     /// The answer takes many steps on the catalog thread, between which others are let by.
     case steps(AdImport)
   }
@@ -155,6 +157,8 @@ package final class API {
     case .listShares: .done(try listShares(request, grant))
     case .createShare: .done(try createShare(request, grant))
     case .revokeShare: .done(try revokeShare(name, request, grant))
+    case .opsSummary: .done(try opsSummary(request))
+    case .opsStream: try opsStream(request, grant)
     case .mint: .query(try mint(name, request, grant))
     case .check: .done(try check(request, grant))
     }

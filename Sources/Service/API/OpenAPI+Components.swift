@@ -17,7 +17,7 @@ extension OpenAPI {
       "Forbidden":{"description":"The token lacks the scope, or is bound to another advertiser.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}},
       "Job":{"description":"The job, which goes on by itself.","headers":{"Location":{"schema":{"type":"string"}}},"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Job"}}}},
       "Conflict":{"description":"It would contradict what is there.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}},
-    "schemas":{\#(sessionSchemas),\#(linkSchemas),
+    "schemas":{\#(sessionSchemas),\#(linkSchemas),\#(opsSchemas),
       "Name":{"type":"string","pattern":"^[A-Za-z0-9_.-]{1,64}$"},
       "Scopes":{"type":"array","minItems":1,"items":{"enum":["read","ingest","mint","ads","admin"]}},
       "Problem":{"type":"object","required":["type","title","status","detail","code"],"properties":{

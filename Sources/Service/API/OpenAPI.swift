@@ -3,12 +3,13 @@
 //
 //   OpenAPI.swift  head, /click, operations      OpenAPI+Paths.swift  the API      OpenAPI+Components.swift  shapes
 //   OpenAPI+Sessions.swift  sessions and share links   OpenAPI+Links.swift  minting and checking links
+//   OpenAPI+Ops.swift  the operations page
 
 /// The specification in `/openapi.json`.
 package enum OpenAPI {
   /// OpenAPI 3.1, JSON.
   package static let document = Array(
-    "\(head),\"paths\":{\(served),\(paths),\(sessions),\(links)},\"components\":\(components)}\n".utf8)
+    "\(head),\"paths\":{\(served),\(paths),\(sessions),\(links),\(ops)},\"components\":\(components)}\n".utf8)
 
   private static let head = #"""
     {"openapi":"3.1.0",

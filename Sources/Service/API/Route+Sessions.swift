@@ -7,7 +7,7 @@ import HTTP
 extension Route {
   /// Routes that a session of a token opens.
   static let forSessions: Set<Route> = forShares.union([
-    .listShares, .createShare, .revokeShare,
+    .listShares, .createShare, .revokeShare, .opsSummary, .opsStream,
   ])
 
   /// Routes that a share link of an advertiser opens: all of them read.

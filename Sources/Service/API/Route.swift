@@ -14,6 +14,7 @@ package enum Route: Sendable, CaseIterable {
   case damagedRows, decideRow
   case flush, sealLog, compact, retain, verify, reconcile, seal, listJobs, getJob, schedules
   case signIn, session, signOut, listShares, createShare, revokeShare, mint, check
+  case opsSummary, opsStream
 
   /// GET stands for HEAD too.
   package var method: Method {
@@ -27,7 +28,7 @@ package enum Route: Sendable, CaseIterable {
       .post
     case .putAd: .put
     case .deleteAd, .revokeToken: .delete
-    case .session, .listShares, .check: .get
+    case .session, .listShares, .check, .opsSummary, .opsStream: .get
     case .signIn, .createShare, .mint: .post
     case .signOut, .revokeShare: .delete
     }
@@ -71,6 +72,8 @@ package enum Route: Sendable, CaseIterable {
     case .revokeShare: "/api/v1/shares/{id}"
     case .mint: "/api/v1/ads/{adId}/impressions"
     case .check: "/api/v1/check"
+    case .opsSummary: "/api/v1/ops/summary"
+    case .opsStream: "/api/v1/ops/stream"
     }
   }
 
@@ -89,6 +92,7 @@ package enum Route: Sendable, CaseIterable {
     case .signIn, .session, .signOut: nil
     case .listShares, .createShare, .revokeShare: ("read", .read)
     case .mint: ("mint", .mint)
+    case .opsSummary, .opsStream: ("admin", .admin)
     case .check: ("read or ads or mint", [.read, .ads, .mint])
     }
   }

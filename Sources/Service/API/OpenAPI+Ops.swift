@@ -1,0 +1,44 @@
+extension OpenAPI {
+  /// The operations page.
+  static let ops = #"""
+    "/api/v1/ops/summary":{
+      "get":{"operationId":"opsSummary","tags":["sessions"],"summary":"How the service is, in one document",
+        "description":"Scope admin. It reads; verbs are on the admin listener. What nothing is known of is left out.",
+        "responses":{
+          "200":{"description":"The summary.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/OpsSummary"}}}},
+          "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+          "403":{"$ref":"#/components/responses/Forbidden"}}}},
+    "/api/v1/ops/stream":{
+      "get":{"operationId":"opsStream","tags":["sessions"],"summary":"The summary once a second, as server-sent events",
+        "description":"Scope admin. Events are called summary. 16 streams at once; one ends with its token or session, after 15 minutes, and when the service stops.",
+        "responses":{
+          "200":{"description":"Events until the end.","content":{"text/event-stream":{"schema":{"type":"string"}}}},
+          "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
+          "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}}
+    """#
+
+  static let opsSchemas = #"""
+    "OpsSummary":{"type":"object","required":["ready","reasons","version","startedAt","alarms","clicksPerSecond","rates","shards","jobs","hotAds","answers"],"properties":{
+      "ready":{"type":"boolean"},"reasons":{"type":"array","items":{"type":"string"},"description":"Why it is not ready."},
+      "version":{"type":"string"},"startedAt":{"type":"string","format":"date-time"},
+      "alarms":{"type":"array","items":{"type":"object","required":["text"],"properties":{"text":{"type":"string"}}}},
+      "clicksPerSecond":{"type":"integer","description":"That became durable, over ten seconds."},
+      "rates":{"type":"array","items":{"type":"integer"},"description":"The same of each second of the last minute, the oldest first."},
+      "commitP99Seconds":{"type":"number","description":"99 of 100 commits of the last minute took no longer; the upper end of a power of two."},
+      "behindSeconds":{"type":"number","description":"How far event time is behind the clock."},
+      "closesAfterSeconds":{"type":"integer","description":"A minute closes so long after its end."},
+      "shards":{"type":"array","items":{"type":"object","required":["shard","clicksPerSecond","logBytes","behindSeconds","commitP99Seconds"],"properties":{
+        "shard":{"type":"integer"},"clicksPerSecond":{"type":"integer"},
+        "logBytes":{"type":"integer","description":"Of the clicks that are in the log alone, 40 each."},
+        "behindSeconds":{"type":"number"},"commitP99Seconds":{"type":"number"},"files":{"type":"integer"},"bytes":{"type":"integer"}}}},
+      "jobs":{"type":"array","description":"Those of this start, the newest first.","items":{"type":"object","required":["id","kind","state"],"properties":{
+        "id":{"type":"string"},"kind":{"type":"string"},"state":{"type":"string"},"detail":{"type":"string"},
+        "progress":{"type":"number"},"secondsLeft":{"type":"integer"},"ended":{"type":"string","format":"date-time"}}}},
+      "hotAds":{"type":"array","description":"The busiest ads.","items":{"type":"object","required":["adId","clicksPerSecond","hot"],"properties":{
+        "adId":{"type":["string","null"]},"clicksPerSecond":{"type":"integer"},"hot":{"type":"boolean","description":"It is in all shards."}}}},
+      "recount":{"type":"object","description":"The last one of this start.","required":["ended","from","rows","corrected","change"],"properties":{
+        "ended":{"type":"string","format":"date-time"},"from":{"type":["string","null"]},"rows":{"type":"integer"},
+        "corrected":{"type":"integer"},"change":{"type":"integer","description":"Clicks."}}},
+      "answers":{"type":"object","description":"Requests to /click a second, by verdict.","additionalProperties":{"type":"integer"}}}}
+    """#
+}
