@@ -2746,7 +2746,7 @@ private let opsJS: StaticString = #"""
 
   const COMMANDS = [
     ["Recount all that is kept, and change nothing", "tally reconcile --dry-run"], ["Check every checksum", "tally verify"],
-    ["Close the last month for billing", "tally seal YYYY-MM"], ["Merge small files", "tally compact"], ["Copy the running store", "tally backup DEST"],
+    ["Close the last month for billing", "tally seal YYYY-MM"], ["Merge small files", "tally compact"],
   ];
 
   export class OpsPage {

@@ -14,7 +14,8 @@ import Synchronization
 //        │                    │   ╰──manifest, maps──▶ maintenance (a thread a shard): checkpoints, segments, merges, retention
 //        │  ╰──queue──▶ catalog thread ──queue──▶ query worker; requests: what operators ask of all shards' maintenance;
 //        │                                        checks: whole files, when an operator asks
-//        │  ╰──scheduler: begins jobs when it is time
+//        │  ╰──scheduler: begins jobs when it is time; tokens: has their uses written
+//        │  ╰──operations: looks at the counters once a second, for the page of operators
 //        ╰─ answers come back through the rings, or through a loop's mailbox
 //
 // Stopping goes against the way of a click: loops drain first, so that every click they took still gets its barrier.

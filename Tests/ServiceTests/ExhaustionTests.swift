@@ -12,14 +12,15 @@ import Testing
   /// Every route that takes a body judges the token at the head: no body is waited for, no 100 is given.
   @Test func aTokenIsAskedForBeforeTheBody() throws {
     let service = try TestService()
-    let reader = try service.newToken(["read"])
+    let (reader, sender) = (try service.newToken(["read"]), try service.newToken(["trusted"]))
     for admin in [false, true] {
       let authority = admin ? service.server.adminAddress : service.address
       for route in Route.allCases where route.isAdminOnly == admin && route.scope != nil {
         guard [.post, .put, .delete].contains(route.method) else { continue }
         let path = route.path.replacing("{adId}", with: "x").replacing("{kid}", with: "x").replacing("{id}", with: "x")
         let name = "\(route.method)".uppercased()
-        for (token, status) in [(nil, 401), ("tally_nobody", 401), (reader, 403)] as [(String?, Int)] {
+        let other = route.scope?.scope.contains(.read) == true ? sender : reader
+        for (token, status) in [(nil, 401), ("tally_nobody", 401), (other, 403)] as [(String?, Int)] {
           let wire = try Wire(authority, seconds: 5)
           wire.send(
             "\(name) \(path) HTTP/1.1\r\nHost: localhost\r\n"

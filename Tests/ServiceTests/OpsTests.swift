@@ -52,7 +52,7 @@ import Testing
     let service = try TestService()
     let token = try service.newToken(["admin"])
     let wires = try (0..<16).map { _ in
-      let wire = try Wire(service.address)
+      let wire = try Wire(service.address, seconds: 60)
       wire.send("GET /api/v1/ops/stream HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer \(token)\r\n\r\n")
       #expect(eventually { wire.isReadable })
       return wire

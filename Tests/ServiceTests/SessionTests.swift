@@ -1,6 +1,8 @@
 import Catalog
 import Clicks
 import HTTP
+import Platform
+import Query
 import Service
 import Shards
 import Testing
@@ -45,7 +47,8 @@ import Testing
 
   @Test func underTLSTheCookieIsSecure() throws {
     let api = API(
-      catalog: harness.catalog, tables: ShardTables([], routes: nil), clock: { 0 }, tokens: harness.board,
+      catalog: harness.catalog, tables: ShardTables([], routes: nil), clock: { 0 },
+      zones: ZoneBook(KernelFileSystem()), tokens: harness.board,
       publicURL: "https://tally.example", changed: { _ in })
     let request = APIRequest(
       method: .post, segments: ["session"], contentType: "application/json",

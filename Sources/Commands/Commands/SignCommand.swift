@@ -70,7 +70,8 @@ package enum SignCommand {
     }
     let catalog = try CatalogFile.open(directory, console)
     let keys = try catalog.activeKeys()
-    let owner = try catalog.ad(arguments[ad])?.advertiserID
+    // Without a key nothing is to be asked of the ad.
+    let owner = keys.isEmpty ? nil : try catalog.ad(arguments[ad])?.advertiserID
     func fits(_ key: ActiveKey) -> Bool {
       if let kid = arguments[kid] { return key.kid == kid.text }
       return key.advertiserID == nil || key.advertiserID == owner

@@ -25,7 +25,7 @@ const IN_TIME = 5;
 
 const COMMANDS = [
   ["Recount all that is kept, and change nothing", "tally reconcile --dry-run"], ["Check every checksum", "tally verify"],
-  ["Close the last month for billing", "tally seal YYYY-MM"], ["Merge small files", "tally compact"], ["Copy the running store", "tally backup DEST"],
+  ["Close the last month for billing", "tally seal YYYY-MM"], ["Merge small files", "tally compact"],
 ];
 
 export class OpsPage {

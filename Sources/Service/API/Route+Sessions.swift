@@ -14,7 +14,9 @@ extension Route {
   static let forShares: Set<Route> = forCampaigns.union([.statement])
 
   /// Routes that a share link of a campaign opens: those that look at `Grant.campaignID`.
-  static let forCampaigns: Set<Route> = [.listAds, .getAd, .aggregates, .stream, .corrections]
+  static let forCampaigns: Set<Route> = [
+    .listAds, .getAd, .aggregates, .manyAggregates, .top, .stream, .corrections,
+  ]
 
   /// Whether a session that allows `grant` opens this route.
   func takes(_ grant: Grant) -> Bool {
