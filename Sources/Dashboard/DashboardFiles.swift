@@ -2325,11 +2325,10 @@ private let listJS: StaticString = #"""
       const figure = (label, value, words) => el("div", {}, el("dt", {}, label), el("dd", {}, el("b", {}, value), el("span", {}, words)));
       const lost = sum ? sum.gross - sum.clicks : 0;
       const clicked = this.rows.filter((row) => row.clicks > 0).length;
-      const isTold = sum && (sum.gross > 0 || sum.clicks === 0);
       fill(this.figures,
         figure("Clicks", sum ? count(sum.clicks) : "", sum ? `${change(sum.clicks, sum.before)} to the period before` : ""),
-        figure("All requests", isTold ? count(sum.gross) : sum && "–", "gross"),
-        figure("Not counted", sum ? share(lost, sum.gross) : "", isTold ? many(lost, "request") : ""),
+        figure("All requests", sum ? count(sum.gross) : "", "gross"),
+        figure("Not counted", sum ? share(lost, sum.gross) : "", sum ? many(lost, "request") : ""),
         sum && sum.credits !== 0 ? figure("Credits", signed(sum.credits), "after sealing")
           : figure(this.kind === "ad" ? "Ads" : "Campaigns", sum ? count(this.rows.length) : "", sum ? `${count(clicked)} with clicks` : ""));
     }
@@ -2651,7 +2650,6 @@ private let methodHTML: StaticString = #"""
   <tr><th scope="row">Prefetch by the browser</th><td>The browser looked ahead; if the person follows the link, it comes again and counts then.</td></tr>
   <tr><th scope="row">Forged or damaged link</th><td>The signature does not fit. Such a request names the ad that it claims, and is counted nowhere else.</td></tr>
   <tr><th scope="row">Link check (HEAD)</th><td>A program asked where the link leads, without following it.</td></tr>
-  <tr><th scope="row">Over the rate limit</th><td>Too many from one address in a short time.</td></tr>
   <tr><th scope="row">While the ad was paused</th><td>The ad was paused; the reader was sent to its other address.</td></tr>
   <tr><th scope="row">Not recorded by a fault</th><td>The click could not be written. It is not counted, and an alarm rises.</td></tr>
   </tbody>
@@ -2725,7 +2723,7 @@ private let opsJS: StaticString = #"""
   // `GET /api/v1/ops/summary`, and the same document as event `summary` of `…/ops/stream`. Every member may be left out; its panel
   // is left out then. Times are RFC 3339, durations seconds, sizes bytes, rates a second:
   //
-  //     ready, reasons[], version, countingSince, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
+  //     ready, reasons[], version, startedAt, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
   //     commitHistory[], behindSeconds, closesAfterSeconds, balance{answered, difference},
   //     shards[{shard, clicksPerSecond, logBytes, behindSeconds, commitP99Seconds, files, bytes}],
   //     jobs[{id, kind, state, detail, progress, secondsLeft, ended}], hotAds[{adId, clicksPerSecond, hot}],
@@ -2820,10 +2818,10 @@ private let opsJS: StaticString = #"""
     }
   }
 
-  function lead({ ready, reasons = [], countingSince, version }, now) {
+  function lead({ ready, reasons = [], startedAt, version }, now) {
     if (!ready) return [el("b", {}, "Not ready."), el("span", {}, ` ${reasons.join("; ")}`)];
-    const since = countingSince ? `Counting for ${duration((now - Date.parse(countingSince)) / 1_000)} without a gap; ` : "";
-    return [el("b", {}, "Ready."), el("span", {}, ` ${since}${since ? "version" : "Version"} ${version}.`)];
+    const since = startedAt ? `Running for ${duration((now - Date.parse(startedAt)) / 1_000)}; version` : "Version";
+    return [el("b", {}, "Ready."), el("span", {}, ` ${since} ${version}.`)];
   }
 
   function gauges(summary) {
@@ -2861,10 +2859,14 @@ private let opsJS: StaticString = #"""
     return part.element;
   }
 
+  function known(value, format) {
+    return value === undefined ? "–" : format(value);
+  }
+
   function shards({ shards: list }) {
     return list && table("Shards", "shards", ["Shard", "Clicks/s", "Log", "Behind", "p99", "Files", "Size"], list.map((shard) => [
       String(shard.shard), count(shard.clicksPerSecond), bytes(shard.logBytes), `${Number(shard.behindSeconds.toFixed(1))} s`,
-      `${Number((shard.commitP99Seconds * 1_000).toFixed(1))} ms`, count(shard.files), bytes(shard.bytes)]));
+      `${Number((shard.commitP99Seconds * 1_000).toFixed(1))} ms`, known(shard.files, count), known(shard.bytes, bytes)]));
   }
 
   function hotAds({ hotAds: list }) {
@@ -3675,7 +3677,7 @@ private let seriesJS: StaticString = #"""
    *  same number: the sum holds by definition, `gross = clicks − corrected + verdicts`, where credits and `unknown` are in
    *  neither. */
   export function grossToNet(answer, clicks, credits) {
-    const sum = (name) => answer.totals?.[name] ?? (answer.series ?? []).reduce((total, point) => total + (point[name] ?? 0), 0);
+    const sum = (name) => answer.metrics?.[name] ?? answer.series.reduce((total, point) => total + (point[name] ?? 0), 0);
     const verdicts = VERDICTS.map(([name]) => [name, sum(name)]);
     const corrected = sum("corrected");
     const gross = verdicts.reduce((total, [, value]) => total + value, clicks - corrected);
@@ -4316,10 +4318,8 @@ private let totalsJS: StaticString = #"""
 
   import { get, instant, serverNow } from "./api.js";
   import { bounds } from "./state.js";
-  import { VERDICTS } from "./words.js";
   import { zone } from "./zone.js";
 
-  const METRICS = VERDICTS.map(([name]) => name);
   /** Rows of one answer of `top`. */
   const MOST = 10_000;
 
@@ -4330,15 +4330,7 @@ private let totalsJS: StaticString = #"""
     const ask = (start, end, metrics) => get("/api/v1/top", {
       ...parameters, by: "clicks", groupBy: "ad", from: instant(start), to: instant(end), limit: MOST, metrics,
     }, signal);
-    const withVerdicts = ["clicks", ...METRICS, "corrected"].join(",");
-    const [answer, before] = await Promise.all([
-      // The clicks are shown even where the rest cannot be told.
-      ask(from, to, withVerdicts).catch((error) => {
-        if (error.status === 400) return ask(from, to, null);
-        throw error;
-      }),
-      ask(from - length, to - length, null),
-    ]);
+    const [answer, before] = await Promise.all([ask(from, to, "gross"), ask(from - length, to - length, null)]);
     const completeThrough = answer.completeThrough ? Date.parse(answer.completeThrough) : null;
     return { now: byAd(answer), before: byAd(before), completeThrough, from, to };
   }
@@ -4361,13 +4353,7 @@ private let totalsJS: StaticString = #"""
   function adRow(id, campaign, status, totals) {
     const row = totals?.now.get(id);
     const clicks = row?.clicks ?? 0;
-    return { id, campaign, status, clicks, before: totals?.before.get(id)?.clicks ?? 0, gross: grossOf(row), credits: row?.credits ?? 0 };
-  }
-
-  /** All requests of a row: the server's sum where it has one; 0 where nothing is known of them. */
-  function grossOf(row) {
-    if (!row || (row.gross === undefined && row.duplicate === undefined)) return 0;
-    return row.gross ?? METRICS.reduce((sum, name) => sum + (row[name] ?? 0), row.clicks - (row.corrected ?? 0));
+    return { id, campaign, status, clicks, before: totals?.before.get(id)?.clicks ?? 0, gross: row?.gross ?? 0, credits: row?.credits ?? 0 };
   }
 
   /** Rows of campaigns. */
@@ -4483,7 +4469,6 @@ private let wordsJS: StaticString = #"""
     ["prefetch", "Prefetch by the browser"],
     ["bad-signature", "Forged or damaged links"],
     ["head", "Link checks (HEAD)"],
-    ["limited", "Over the rate limit"],
     ["paused", "While the ad was paused"],
     ["unrecorded", "Not recorded by a fault"],
   ];
@@ -4494,7 +4479,7 @@ private let wordsJS: StaticString = #"""
   /** The colour of each verdict, by the name of its token. */
   export const VERDICT_COLOURS = {
     duplicate: "--c-duplicate", bot: "--c-bot", expired: "--c-expired", prefetch: "--c-prefetch",
-    "bad-signature": "--c-bad", head: "--c-head", limited: "--c-limited", paused: "--c-head", unrecorded: "--c-bad",
+    "bad-signature": "--c-bad", head: "--c-head", paused: "--c-limited", unrecorded: "--c-bad",
   };
 
   /** Statuses from the least certain on; a point's number in the program is its place here. */

@@ -185,11 +185,10 @@ export class ListPage {
     const figure = (label, value, words) => el("div", {}, el("dt", {}, label), el("dd", {}, el("b", {}, value), el("span", {}, words)));
     const lost = sum ? sum.gross - sum.clicks : 0;
     const clicked = this.rows.filter((row) => row.clicks > 0).length;
-    const isTold = sum && (sum.gross > 0 || sum.clicks === 0);
     fill(this.figures,
       figure("Clicks", sum ? count(sum.clicks) : "", sum ? `${change(sum.clicks, sum.before)} to the period before` : ""),
-      figure("All requests", isTold ? count(sum.gross) : sum && "–", "gross"),
-      figure("Not counted", sum ? share(lost, sum.gross) : "", isTold ? many(lost, "request") : ""),
+      figure("All requests", sum ? count(sum.gross) : "", "gross"),
+      figure("Not counted", sum ? share(lost, sum.gross) : "", sum ? many(lost, "request") : ""),
       sum && sum.credits !== 0 ? figure("Credits", signed(sum.credits), "after sealing")
         : figure(this.kind === "ad" ? "Ads" : "Campaigns", sum ? count(this.rows.length) : "", sum ? `${count(clicked)} with clicks` : ""));
   }

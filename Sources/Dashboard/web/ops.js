@@ -4,7 +4,7 @@
 // `GET /api/v1/ops/summary`, and the same document as event `summary` of `…/ops/stream`. Every member may be left out; its panel
 // is left out then. Times are RFC 3339, durations seconds, sizes bytes, rates a second:
 //
-//     ready, reasons[], version, countingSince, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
+//     ready, reasons[], version, startedAt, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
 //     commitHistory[], behindSeconds, closesAfterSeconds, balance{answered, difference},
 //     shards[{shard, clicksPerSecond, logBytes, behindSeconds, commitP99Seconds, files, bytes}],
 //     jobs[{id, kind, state, detail, progress, secondsLeft, ended}], hotAds[{adId, clicksPerSecond, hot}],
@@ -99,10 +99,10 @@ export class OpsPage {
   }
 }
 
-function lead({ ready, reasons = [], countingSince, version }, now) {
+function lead({ ready, reasons = [], startedAt, version }, now) {
   if (!ready) return [el("b", {}, "Not ready."), el("span", {}, ` ${reasons.join("; ")}`)];
-  const since = countingSince ? `Counting for ${duration((now - Date.parse(countingSince)) / 1_000)} without a gap; ` : "";
-  return [el("b", {}, "Ready."), el("span", {}, ` ${since}${since ? "version" : "Version"} ${version}.`)];
+  const since = startedAt ? `Running for ${duration((now - Date.parse(startedAt)) / 1_000)}; version` : "Version";
+  return [el("b", {}, "Ready."), el("span", {}, ` ${since} ${version}.`)];
 }
 
 function gauges(summary) {
@@ -140,10 +140,14 @@ function table(title, id, heads, rows) {
   return part.element;
 }
 
+function known(value, format) {
+  return value === undefined ? "–" : format(value);
+}
+
 function shards({ shards: list }) {
   return list && table("Shards", "shards", ["Shard", "Clicks/s", "Log", "Behind", "p99", "Files", "Size"], list.map((shard) => [
     String(shard.shard), count(shard.clicksPerSecond), bytes(shard.logBytes), `${Number(shard.behindSeconds.toFixed(1))} s`,
-    `${Number((shard.commitP99Seconds * 1_000).toFixed(1))} ms`, count(shard.files), bytes(shard.bytes)]));
+    `${Number((shard.commitP99Seconds * 1_000).toFixed(1))} ms`, known(shard.files, count), known(shard.bytes, bytes)]));
 }
 
 function hotAds({ hotAds: list }) {

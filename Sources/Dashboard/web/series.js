@@ -148,7 +148,7 @@ function parsed(text) {
  *  same number: the sum holds by definition, `gross = clicks − corrected + verdicts`, where credits and `unknown` are in
  *  neither. */
 export function grossToNet(answer, clicks, credits) {
-  const sum = (name) => answer.totals?.[name] ?? (answer.series ?? []).reduce((total, point) => total + (point[name] ?? 0), 0);
+  const sum = (name) => answer.metrics?.[name] ?? answer.series.reduce((total, point) => total + (point[name] ?? 0), 0);
   const verdicts = VERDICTS.map(([name]) => [name, sum(name)]);
   const corrected = sum("corrected");
   const gross = verdicts.reduce((total, [, value]) => total + value, clicks - corrected);

@@ -2,10 +2,8 @@
 
 import { get, instant, serverNow } from "./api.js";
 import { bounds } from "./state.js";
-import { VERDICTS } from "./words.js";
 import { zone } from "./zone.js";
 
-const METRICS = VERDICTS.map(([name]) => name);
 /** Rows of one answer of `top`. */
 const MOST = 10_000;
 
@@ -16,15 +14,7 @@ export async function loadTotals(state, parameters, signal) {
   const ask = (start, end, metrics) => get("/api/v1/top", {
     ...parameters, by: "clicks", groupBy: "ad", from: instant(start), to: instant(end), limit: MOST, metrics,
   }, signal);
-  const withVerdicts = ["clicks", ...METRICS, "corrected"].join(",");
-  const [answer, before] = await Promise.all([
-    // The clicks are shown even where the rest cannot be told.
-    ask(from, to, withVerdicts).catch((error) => {
-      if (error.status === 400) return ask(from, to, null);
-      throw error;
-    }),
-    ask(from - length, to - length, null),
-  ]);
+  const [answer, before] = await Promise.all([ask(from, to, "gross"), ask(from - length, to - length, null)]);
   const completeThrough = answer.completeThrough ? Date.parse(answer.completeThrough) : null;
   return { now: byAd(answer), before: byAd(before), completeThrough, from, to };
 }
@@ -47,13 +37,7 @@ export function adRows(ads, totals) {
 function adRow(id, campaign, status, totals) {
   const row = totals?.now.get(id);
   const clicks = row?.clicks ?? 0;
-  return { id, campaign, status, clicks, before: totals?.before.get(id)?.clicks ?? 0, gross: grossOf(row), credits: row?.credits ?? 0 };
-}
-
-/** All requests of a row: the server's sum where it has one; 0 where nothing is known of them. */
-function grossOf(row) {
-  if (!row || (row.gross === undefined && row.duplicate === undefined)) return 0;
-  return row.gross ?? METRICS.reduce((sum, name) => sum + (row[name] ?? 0), row.clicks - (row.corrected ?? 0));
+  return { id, campaign, status, clicks, before: totals?.before.get(id)?.clicks ?? 0, gross: row?.gross ?? 0, credits: row?.credits ?? 0 };
 }
 
 /** Rows of campaigns. */

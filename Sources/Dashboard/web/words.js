@@ -10,7 +10,6 @@ export const VERDICTS = [
   ["prefetch", "Prefetch by the browser"],
   ["bad-signature", "Forged or damaged links"],
   ["head", "Link checks (HEAD)"],
-  ["limited", "Over the rate limit"],
   ["paused", "While the ad was paused"],
   ["unrecorded", "Not recorded by a fault"],
 ];
@@ -21,7 +20,7 @@ export const SELDOM = new Set(["paused", "unrecorded"]);
 /** The colour of each verdict, by the name of its token. */
 export const VERDICT_COLOURS = {
   duplicate: "--c-duplicate", bot: "--c-bot", expired: "--c-expired", prefetch: "--c-prefetch",
-  "bad-signature": "--c-bad", head: "--c-head", limited: "--c-limited", paused: "--c-head", unrecorded: "--c-bad",
+  "bad-signature": "--c-bad", head: "--c-head", paused: "--c-limited", unrecorded: "--c-bad",
 };
 
 /** Statuses from the least certain on; a point's number in the program is its place here. */
