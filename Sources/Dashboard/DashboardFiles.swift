@@ -1568,7 +1568,9 @@ private let countsJS: StaticString = #"""
     }
 
     take(name, data, id) {
-      if (id) this.series.asOf = id;
+      // An event's id ends with the positions that it reflects.
+      const positions = id.split(";").at(-1);
+      if (/^\d+:\d+(,\d+:\d+)*$/.test(positions)) this.series.asOf = positions;
       if (name === "points" || name === "point") {
         const news = name === "point" ? { points: [data] } : data;
         const reconciled = this.series.reconciledThrough;
@@ -2394,7 +2396,7 @@ private let liveJS: StaticString = #"""
   // hides the status of a refusal and the comments that tell a quiet stream from a dead one.
   //
   //     connecting ─▶ open ─▶ (end, error, 40 s of silence) ─▶ waiting 2, 4, 8 … 60 s ± 30 % ─▶ connecting
-  //          └── 401: over                    hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
+  //          └── 401: over, 404: none         hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
   //
   // Each connection after the first is announced with `reopened`: what was missed meanwhile is the caller's to fetch.
 
@@ -2404,10 +2406,11 @@ private let liveJS: StaticString = #"""
   const HIDDEN = 30_000;
   /** Shorter interruptions are not worth a word. */
   const PATIENCE = 3_000;
+  const REFUSALS = new Set([400, 403, 404, 405]);
 
   export class Live {
     /** `address()` gives path and query of the next connection, `event(name, data, id)` takes an event, `reopened()` follows
-     *  each connection but the first, `state("live" | "lost", since)` tells what to show, `over()` the session's end. */
+     *  each connection but the first, `state("live" | "lost" | "off", since)` tells what to show, `over()` the session's end. */
     constructor({ address, event, reopened, state, over }) {
       this.handlers = { address, event, reopened, state, over };
       this.connection = null;
@@ -2456,6 +2459,7 @@ private let liveJS: StaticString = #"""
       } catch (error) {
         if (this.connection !== connection || this.isClosed) return;
         if (error.status === 401) return this.ended();
+        if (REFUSALS.has(error.status)) return this.refused();
         this.retryAfter = error.retryAfter ?? 0;
       }
       if (this.connection === connection && !this.isClosed) this.lost();
@@ -2485,6 +2489,12 @@ private let liveJS: StaticString = #"""
     ended() {
       this.close();
       this.handlers.over();
+    }
+
+    /** There is no such stream: to ask again is no use, and nothing is lost. */
+    refused() {
+      this.close();
+      this.handlers.state("off");
     }
 
     /** Starts to wait for the next sign of life. */
@@ -3063,6 +3073,7 @@ private let pagesCSS: StaticString = #"""
     .corrections button { grid-template-columns: 92px minmax(0, 1fr) auto; }
     .alarm { flex-direction: column; gap: 0; }
     .prose tbody th { width: 110px; }
+    .wide table { min-width: 480px; }
   }
 
   @media (max-width: 360px) {

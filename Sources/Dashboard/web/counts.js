@@ -144,7 +144,9 @@ export class Counts {
   }
 
   take(name, data, id) {
-    if (id) this.series.asOf = id;
+    // An event's id ends with the positions that it reflects.
+    const positions = id.split(";").at(-1);
+    if (/^\d+:\d+(,\d+:\d+)*$/.test(positions)) this.series.asOf = positions;
     if (name === "points" || name === "point") {
       const news = name === "point" ? { points: [data] } : data;
       const reconciled = this.series.reconciledThrough;

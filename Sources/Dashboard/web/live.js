@@ -2,7 +2,7 @@
 // hides the status of a refusal and the comments that tell a quiet stream from a dead one.
 //
 //     connecting ─▶ open ─▶ (end, error, 40 s of silence) ─▶ waiting 2, 4, 8 … 60 s ± 30 % ─▶ connecting
-//          └── 401: over                    hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
+//          └── 401: over, 404: none         hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
 //
 // Each connection after the first is announced with `reopened`: what was missed meanwhile is the caller's to fetch.
 
@@ -12,10 +12,11 @@ const SILENCE = 40_000;
 const HIDDEN = 30_000;
 /** Shorter interruptions are not worth a word. */
 const PATIENCE = 3_000;
+const REFUSALS = new Set([400, 403, 404, 405]);
 
 export class Live {
   /** `address()` gives path and query of the next connection, `event(name, data, id)` takes an event, `reopened()` follows
-   *  each connection but the first, `state("live" | "lost", since)` tells what to show, `over()` the session's end. */
+   *  each connection but the first, `state("live" | "lost" | "off", since)` tells what to show, `over()` the session's end. */
   constructor({ address, event, reopened, state, over }) {
     this.handlers = { address, event, reopened, state, over };
     this.connection = null;
@@ -64,6 +65,7 @@ export class Live {
     } catch (error) {
       if (this.connection !== connection || this.isClosed) return;
       if (error.status === 401) return this.ended();
+      if (REFUSALS.has(error.status)) return this.refused();
       this.retryAfter = error.retryAfter ?? 0;
     }
     if (this.connection === connection && !this.isClosed) this.lost();
@@ -93,6 +95,12 @@ export class Live {
   ended() {
     this.close();
     this.handlers.over();
+  }
+
+  /** There is no such stream: to ask again is no use, and nothing is lost. */
+  refused() {
+    this.close();
+    this.handlers.state("off");
   }
 
   /** Starts to wait for the next sign of life. */
