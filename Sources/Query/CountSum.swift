@@ -6,6 +6,7 @@ import Store
 struct CountSum {
   private var clicks: [Minute: UInt64] = [:]
   private var change: [Minute: Int64] = [:]
+  private var sums = MetricSums()
   private var recounts: [(through: Minute, changed: [Minute], isUnknown: Bool)] = []
   private var sealed: [Int: SealedMonths] = [:]
   /// Minutes before this one are closed, of all ads; nil where there is none.
@@ -30,9 +31,16 @@ struct CountSum {
     closedThrough = closedThrough.map { min($0, series.closedThrough) } ?? series.closedThrough
   }
 
-  /// Each bucket once, oldest first; one with credits has a count, if of 0.
+  /// Adds what one ad met in one shard.
+  mutating func add(_ details: TableReading.Details, _ grid: BucketGrid) { sums.add(details, grid) }
+
+  /// What else was asked for, by bucket.
+  var metrics: [Minute: MetricSum] { sums.buckets }
+
+  /// Each bucket once, oldest first; one with credits or metrics has a count, if of 0.
   var counts: [(minute: Minute, clicks: UInt64)] {
-    clicks.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    clicks.merging(sums.buckets.keys.lazy.map { ($0, 0) }, uniquingKeysWith: +)
+      .sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   /// The credits, oldest first; none of 0.

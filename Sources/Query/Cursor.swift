@@ -71,11 +71,11 @@ struct Cursor: Hashable {
   /// What the cursors of a query are bound to. An absent text differs from every present one.
   static func binding(
     subject: UInt64, from: String?, to: String?, fill: String, status: String, granularity: SeriesQuery.Granularity,
-    zone: WallZone
+    zone: WallZone, metrics: String?
   ) -> UInt32 {
     var checksum = CRC32C.seed(subject)
     let zone = if case .fixed(let seconds) = zone { "\(seconds / 60)" } else { zone.name }
-    for text in [from, to, fill, status, granularity.rawValue, zone] {
+    for text in [from, to, fill, status, granularity.rawValue, zone] + (metrics.map { [$0] } ?? []) {
       // The length goes first, so that no two lists of texts spell the same bytes.
       let bytes = text.map { Array($0.utf8) }
       var part: [UInt8] = []

@@ -28,6 +28,7 @@ extension GroupedSeries {
       text += ",\"completeThrough\":\(quoted(completeThroughText))".utf8
       text += ",\"reconciledThrough\":\(quoted(reconciledThroughText)),\"asOf\":\"\(asOfText)\",\"total\":\(total)".utf8
       if credits != 0 { text += ",\"credits\":\(credits)".utf8 }
+      query.series.plan.append(metrics, verdictsIncomplete, to: &text)
       text += ",\"next\":\(quoted(next)),\"series\":[".utf8
     }
     writer.use(query.grouping.members(of: nil))
@@ -56,7 +57,7 @@ extension GroupedSeries {
     let complete = completeThrough.map { max(query.series.from, min(query.series.to, $0)) }
     let head =
       "\(query.grouping.rawValue) \(query.selection.advertiserID ?? "-") \(query.selection.campaignID ?? "-") \(ads) "
-      + "\(complete.map { "\($0)" } ?? "-") \(total) \(credits) \(next ?? "-")"
+      + "\(complete.map { "\($0)" } ?? "-") \(total) \(credits) \(next ?? "-") \(metrics) \(verdictsIncomplete)"
     let parts = groups.map { "\(query.grouping.name(of: $0.ad)) \($0.series.fingerprint(by: hasher))" }
     return Hex.encode(hasher.digest(Array(([head] + parts).joined(separator: "\n").utf8)).prefix(16))
   }

@@ -21,6 +21,11 @@ package struct GroupedSeries: Sendable {
   package var total: UInt64 = 0
   /// Their credits, which the total leaves out.
   package var credits: Int64 = 0
+  /// What else was asked for, of all groups, in that order.
+  package var metrics: [Int64] = []
+  private var sum = MetricSum()
+  /// Some verdicts of the range were lost.
+  package var verdictsIncomplete = false
   /// Where the next page begins; nil on the last.
   package var next: String?
   /// Minutes before this one are closed, of every ad; nil where no ad was selected.
@@ -62,7 +67,8 @@ package struct GroupedSeries: Sendable {
     let named = ads.map { (name: query.grouping.name(of: $0), ad: $0) }.sorted {
       ($0.name, $0.ad.id?.text ?? "~", $0.ad.key.rawValue) < ($1.name, $1.ad.id?.text ?? "~", $1.ad.key.rawValue)
     }
-    let reading = try tables.reading(of: named.map(\.ad.key), from: series.from, to: series.to)
+    let reading = try tables.reading(
+      of: named.map(\.ad.key), from: series.from, to: series.to, details: !series.plan.isEmpty)
     let stretch = Int(max(1, min(Self.adsAtOnce, Self.pointsAtOnce / buckets)))
     var sum = CountSum()
     for start in stride(from: 0, to: named.count, by: stretch) {
@@ -73,11 +79,16 @@ package struct GroupedSeries: Sendable {
           sum.add(part)
           asOf[part.shard] = part.series.asOf
         }
+        if !series.plan.isEmpty {
+          for details in try reading.details(i, series.plan) { sum.add(details, grid) }
+        }
         guard i + 1 == named.count || named[i + 1].name != named[i].name else { continue }
         add(named[i].name, named[i].ad, sum)
         sum = CountSum()
       }
     }
+    metrics = self.sum.values(series.plan, clicks: total)
+    if series.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(series.plan.verdicts) }
   }
 
   /// Adds a group whose ads are all summed up.
@@ -90,7 +101,8 @@ package struct GroupedSeries: Sendable {
     let recounted = sum.recounted
     let series = Series(
       page, counts: sum.counts, credits: sum.credits, completeThrough: sum.closedThrough ?? Minute(index: 0),
-      recounted: recounted, asOf: [])
+      recounted: recounted, asOf: [], metrics: sum.metrics)
+    self.sum.add(series.sum)
     total += series.total
     credits += series.credits
     if isOnPage { next = series.next }

@@ -4,6 +4,8 @@ import Clicks
 struct PointWriter {
   private let format: SeriesFormat
   private let time: [UInt8]
+  /// Names of what else is told of a point.
+  private let metrics: [String]
   private var minutes = MinuteText()
   private var isFirst = true
   /// Names and values of the group of the points to come; nil: a value that is absent.
@@ -14,10 +16,11 @@ struct PointWriter {
   init(_ query: SeriesQuery, as format: SeriesFormat? = nil) {
     self.format = format ?? query.format
     time = Array(query.granularity.rawValue.utf8)
+    metrics = query.plan.metrics.map(\.name)
   }
 
   /// Bytes that a point takes, roughly.
-  var bytesOfPoint: Int { format == .csv ? 40 : 72 }
+  var bytesOfPoint: Int { format == .csv ? 40 + 8 * metrics.count : 72 + 20 * metrics.count }
 
   /// The points to come are of this group, whose ids need no escape.
   mutating func use(_ group: [(name: String, value: String?)]) {
@@ -33,7 +36,9 @@ struct PointWriter {
     guard format == .csv else { return }
     for (name, _) in group { text += "\(name),".utf8 }
     text += time
-    text += ",clicks,status,credits\r\n".utf8
+    text += ",clicks,status,credits".utf8
+    for name in metrics { text += ",\(name)".utf8 }
+    text += "\r\n".utf8
   }
 
   /// Writes a point.
@@ -53,6 +58,7 @@ struct PointWriter {
     text += point.status.rawValue.utf8
     text.append(UInt8(ascii: "\""))
     if point.credits != 0 { text += ",\"credits\":\(point.credits)".utf8 }
+    for (name, value) in zip(metrics, point.metrics) { text += ",\"\(name)\":\(value)".utf8 }
     text.append(UInt8(ascii: "}"))
     if format == .ndjson { text.append(UInt8(ascii: "\n")) }
   }
@@ -64,6 +70,8 @@ struct PointWriter {
     text += String(point.clicks).utf8
     text.append(UInt8(ascii: ","))
     text += point.status.rawValue.utf8
-    text += ",\(point.credits)\r\n".utf8
+    text += ",\(point.credits)".utf8
+    for value in point.metrics { text += ",\(value)".utf8 }
+    text += "\r\n".utf8
   }
 }

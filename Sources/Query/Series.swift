@@ -28,12 +28,15 @@ package struct Point: Hashable, Sendable {
   package var status: PointStatus
   /// What counts beside the clicks, since their month was sealed; below zero where it takes some away.
   package var credits: Int64
+  /// What else was asked for, in that order.
+  package var metrics: [Int64]
 
-  package init(minute: Minute, clicks: UInt64, status: PointStatus, credits: Int64 = 0) {
+  package init(minute: Minute, clicks: UInt64, status: PointStatus, credits: Int64 = 0, metrics: [Int64] = []) {
     self.minute = minute
     self.clicks = clicks
     self.status = status
     self.credits = credits
+    self.metrics = metrics
   }
 }
 
@@ -46,6 +49,12 @@ package struct Series: Sendable {
   package var total: UInt64
   /// Their credits, which the total leaves out.
   package var credits: Int64
+  /// What else was asked for, of the same points, in that order.
+  package var metrics: [Int64] = []
+  /// The same in numbers that can be added up.
+  var sum = MetricSum()
+  /// Some verdicts of the range were lost.
+  package var verdictsIncomplete = false
   /// Where the next page begins; nil on the last.
   package var next: String?
   /// Minutes before this one are closed.
@@ -70,19 +79,29 @@ package struct Series: Sendable {
   /// The page of `query` over the shards that can hold the ad, and no others.
   package init(_ query: SeriesQuery, over tables: ShardTables) throws {
     guard let ad = query.ad else { preconditionFailure("a query over several ads asks for groups") }
-    let parts = try tables.series(of: ad, from: query.from, to: query.to, in: query.grid)
+    let reading = try tables.reading(of: [ad], from: query.from, to: query.to, details: !query.plan.isEmpty)
+    let parts = try reading.series(0, in: query.grid)
     try query.check(parts.map(\.series))
-    self.init(query, of: parts.map(\.series))
+    var sums = MetricSums()
+    if !query.plan.isEmpty {
+      for details in try reading.details(0, query.plan) { sums.add(details, query.grid) }
+    }
+    self.init(query, of: parts.map(\.series), sums.buckets)
+    if query.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(query.plan.verdicts) }
     shards = parts.map(\.shard)
   }
 
   /// The page of `query` over answers of the shards, one for each, with points in `query.from ..< query.to`.
-  package init(_ query: SeriesQuery, of parts: [LiveTable.Series]) {
+  package init(_ query: SeriesQuery, of parts: [LiveTable.Series]) { self.init(query, of: parts, [:]) }
+
+  private init(_ query: SeriesQuery, of parts: [LiveTable.Series], _ metrics: [Minute: MetricSum]) {
     let credits = Self.sum(parts.map(\.credits))
-    let counts = parts.count == 1 && credits.isEmpty ? parts[0].points : Self.sum(parts.map(\.points), at: credits)
+    let isPlain = parts.count == 1 && credits.isEmpty && metrics.isEmpty
+    let counts =
+      isPlain ? parts[0].points : Self.sum(parts.map(\.points), at: credits.map(\.minute) + metrics.keys)
     self.init(
       query, counts: counts, credits: credits, completeThrough: parts.map(\.closedThrough).min() ?? Minute(index: 0),
-      recounted: Recounted(parts), asOf: parts.map(\.asOf))
+      recounted: Recounted(parts), asOf: parts.map(\.asOf), metrics: metrics)
   }
 
   /// The page of `query` over its counts, oldest first, each bucket once, under its first minute. A bucket with credits has a
@@ -91,6 +110,16 @@ package struct Series: Sendable {
     _ query: SeriesQuery, counts: [(minute: Minute, clicks: UInt64)],
     credits: [(minute: Minute, change: Int64)] = [], completeThrough: Minute,
     recounted: Recounted = Recounted([]), asOf: [UInt64]
+  ) {
+    self.init(
+      query, counts: counts, credits: credits, completeThrough: completeThrough, recounted: recounted, asOf: asOf,
+      metrics: [:])
+  }
+
+  /// The same with what else was asked for; a bucket that has some of it has a count too.
+  init(
+    _ query: SeriesQuery, counts: [(minute: Minute, clicks: UInt64)], credits: [(minute: Minute, change: Int64)],
+    completeThrough: Minute, recounted: Recounted, asOf: [UInt64], metrics: [Minute: MetricSum]
   ) {
     self.query = query
     reconciledThrough = recounted.through
@@ -113,11 +142,16 @@ package struct Series: Sendable {
     let credit = Dictionary(credits.map { ($0.minute, $0.change) }, uniquingKeysWith: +)
     func point(_ minute: Minute, _ clicks: UInt64) -> Point {
       var point = Point(minute: minute, clicks: clicks, status: .provisional)
+      if !query.plan.isEmpty { point.metrics = (metrics[minute] ?? MetricSum()).values(query.plan, clicks: clicks) }
       if !credit.isEmpty { point.credits = credit[minute] ?? 0 }
       guard isComplete(minute) else { return point }
       let bucket = minutes(minute)
       point.status = recounted.isSealed(bucket) ? .sealed : recounted.holds(bucket) ? .reconciled : .closed
       return point
+    }
+    if !query.plan.isEmpty {
+      for point in wanted { if let found = metrics[point.minute] { sum.add(found) } }
+      self.metrics = sum.values(query.plan, clicks: total)
     }
     let start = grid.start(of: query.start)
     let rest = wanted.drop { $0.minute < start }
@@ -161,12 +195,12 @@ package struct Series: Sendable {
     return sum.filter { $0.change != 0 }
   }
 
-  /// The sum of several series, each ascending; a bucket with credits is there with 0 clicks at least.
+  /// The sum of several series, each ascending; a bucket of `others` is there with 0 clicks at least.
   private static func sum(
-    _ series: [[(minute: Minute, clicks: UInt64)]], at credits: [(minute: Minute, change: Int64)]
+    _ series: [[(minute: Minute, clicks: UInt64)]], at others: [Minute]
   ) -> [(minute: Minute, clicks: UInt64)] {
     var sum: [(minute: Minute, clicks: UInt64)] = []
-    let all = Array(series.joined()) + credits.map { ($0.minute, 0) }
+    let all = Array(series.joined()) + others.map { ($0, 0) }
     for point in all.sorted(by: { $0.minute < $1.minute }) {
       if sum.last?.minute == point.minute {
         sum[sum.count - 1].clicks += point.clicks

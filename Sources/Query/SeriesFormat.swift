@@ -30,6 +30,7 @@ extension Series {
       text += ",\"completeThrough\":\(quoted(completeThroughText))".utf8
       text += ",\"reconciledThrough\":\(quoted(reconciledThroughText)),\"asOf\":\"\(asOfText)\",\"total\":\(total)".utf8
       if credits != 0 { text += ",\"credits\":\(credits)".utf8 }
+      query.plan.append(metrics, verdictsIncomplete, to: &text)
       text += ",\"next\":\(quoted(next)),\"series\":[".utf8
     }
     writer.begin(&text)
@@ -55,12 +56,15 @@ extension Series {
     let head =
       granularity
       + "\(query.format) \(query.adID?.text ?? "") \(query.from) \(query.to) \(complete) \(total) \(next ?? "-")"
-    var bytes = Array(head.utf8)
+    let more = query.plan.isEmpty ? "" : " \(query.plan.metrics.map(\.name)) \(metrics) \(verdictsIncomplete)"
+    var bytes = Array((head + more).utf8)
     bytes.reserveCapacity(bytes.count + points.count * 17)
     for point in points {
       bytes.append(UInt8(PointStatus.allCases.firstIndex(of: point.status)!))
       let credits = UInt64(bitPattern: point.credits)
-      for word in [UInt64(bitPattern: point.minute.index), point.clicks] + (credits == 0 ? [] : [credits]) {
+      for word in [UInt64(bitPattern: point.minute.index), point.clicks] + (credits == 0 ? [] : [credits])
+        + point.metrics.map({ UInt64(bitPattern: $0) })
+      {
         for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
       }
     }
@@ -76,6 +80,18 @@ extension Series {
 
 /// A text as JSON, which needs no escape; null where there is none.
 func quoted(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
+
+extension MetricPlan {
+  /// Appends what else was asked for of all points as members of a JSON object, and how good it is.
+  func append(_ totals: [Int64], _ isIncomplete: Bool, to text: inout [UInt8]) {
+    guard !isEmpty else { return }
+    let members = zip(metrics, totals).map { "\"\($0.name)\":\($1)" }
+    text += ",\"metrics\":{\(members.joined(separator: ","))}".utf8
+    let others = metrics.filter { !$0.isBillingGrade }.map { "\"\($0.name)\"" }
+    text += ",\"notBillingGrade\":[\(others.joined(separator: ","))]".utf8
+    if hasVerdicts { text += ",\"verdictsIncomplete\":\(isIncomplete)".utf8 }
+  }
+}
 
 extension SeriesQuery {
   /// Appends the range and the granularity as members of a JSON object.

@@ -25,6 +25,8 @@ package struct SeriesQuery: Hashable, Sendable {
   package var fill: Fill
   package var status: StatusFilter
   package var format: SeriesFormat
+  /// What is told beside clicks.
+  var plan = MetricPlan([])
   /// The most points of one page, 1 to `maximumLimit`.
   package var limit: Int
   /// The minute that this page begins at; `from` for the first.
@@ -83,7 +85,7 @@ package struct SeriesQuery: Hashable, Sendable {
 
   /// The parameters of the interface, in its order.
   package static let parameters = [
-    "from", "to", "granularity", "tz", "fill", "status", "format", "limit", "cursor",
+    "from", "to", "granularity", "tz", "metrics", "fill", "status", "format", "limit", "cursor",
   ]
 
   /// Reads the decoded pairs of a query at the logical time `now` (ms since 1970). `format` holds where the parameter is
@@ -107,6 +109,7 @@ package struct SeriesQuery: Hashable, Sendable {
     fill = Self.choice("fill", values, .none, &faults)
     status = Self.choice("status", values, .any, &faults)
     self.format = Self.choice("format", values, format, &faults)
+    plan = MetricPlan(Metric.read(values["metrics"], &faults))
     limit = Self.limit(values["limit"], &faults)
     granularity = Self.choice("granularity", values, .minute, &faults)
     zone = Self.zone(values["tz"], zones, &faults)
@@ -115,7 +118,7 @@ package struct SeriesQuery: Hashable, Sendable {
     start = from
     binding = Cursor.binding(
       subject: subject.binding, from: values["from"], to: values["to"], fill: fill.rawValue, status: status.rawValue,
-      granularity: granularity, zone: zone)
+      granularity: granularity, zone: zone, metrics: plan.isEmpty ? nil : values["metrics"])
     if let text = values["cursor"] {
       if Cursor.isOld(text) {
         faults.add(.cursorExpired, "cursor", "is of an older version; ask for the first page again")

@@ -21,7 +21,7 @@ package struct TopQuery: Hashable, Sendable {
   package enum Order: String, Sendable, CaseIterable { case clicks }
 
   /// The parameters of the interface, in its order.
-  package static let parameters = ["by", "from", "to", "tz", "limit"] + AdSelection.parameters + ["groupBy"]
+  package static let parameters = ["by", "from", "to", "tz", "metrics", "limit"] + AdSelection.parameters + ["groupBy"]
 
   /// Rows where `limit` is absent, and at most.
   package static let defaultLimit = 10
@@ -60,12 +60,16 @@ package struct TopPage: Sendable {
   package var query: TopQuery
   /// How many ads were selected.
   package var ads: Int
-  /// The heaviest first; of equals in the order of their names. None without clicks and credits.
+  /// The heaviest first; of equals in the order of their names. None without clicks, credits and what else was asked for.
   package private(set) var rows: [Row] = []
   /// Clicks of all groups, not of these alone.
   package private(set) var total: UInt64 = 0
   /// Their credits, which the total leaves out.
   package private(set) var credits: Int64 = 0
+  /// What else was asked for, of all groups, in that order.
+  package private(set) var metrics: [Int64] = []
+  /// Some verdicts of the range were lost.
+  package private(set) var verdictsIncomplete = false
   /// Minutes before this one are closed, of every ad; nil where no ad was selected.
   package private(set) var completeThrough: Minute?
   /// Minutes before this one were recounted at least once, of every ad.
@@ -80,6 +84,7 @@ package struct TopPage: Sendable {
     package var ad: SelectedAd
     package var clicks: UInt64 = 0
     package var credits: Int64 = 0
+    fileprivate var sum = MetricSum()
   }
 
   /// Ads that are read at once.
@@ -89,7 +94,10 @@ package struct TopPage: Sendable {
   package init(_ query: TopQuery, of ads: [SelectedAd], over tables: ShardTables) throws {
     self.query = query
     self.ads = ads.count
-    let reading = try tables.reading(of: ads.map(\.key), from: query.series.from, to: query.series.to)
+    let plan = query.series.plan
+    var all = MetricSum()
+    let reading = try tables.reading(
+      of: ads.map(\.key), from: query.series.from, to: query.series.to, details: !plan.isEmpty)
     var sums: [String: Row] = [:]
     for start in stride(from: 0, to: ads.count, by: Self.stretch) {
       let indices = start..<min(start + Self.stretch, ads.count)
@@ -97,9 +105,20 @@ package struct TopPage: Sendable {
         try query.series.check(parts.map(\.series))
         let name = query.grouping.name(of: ads[i])
         for part in parts { add(part, to: &sums[name, default: Row(name: name, ad: ads[i])]) }
+        guard !plan.isEmpty else { continue }
+        for details in try reading.details(i, plan) {
+          var found = MetricSums()
+          found.add(details, query.grid)
+          for sum in found.buckets.values {
+            sums[name]?.sum.add(sum)
+            all.add(sum)
+          }
+        }
       }
     }
-    let found = sums.values.filter { $0.clicks > 0 || $0.credits != 0 }
+    metrics = all.values(plan, clicks: total)
+    if plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(plan.verdicts) }
+    let found = sums.values.filter { $0.clicks > 0 || $0.credits != 0 || $0.sum != MetricSum() }
     let order = found.sorted { $0.clicks != $1.clicks ? $0.clicks > $1.clicks : $0.name < $1.name }
     rows = Array(order.prefix(query.limit))
   }
@@ -135,6 +154,8 @@ package struct TopPage: Sendable {
     text += ",\"reconciledThrough\":\(quoted(Self.text(reconciledThrough))),\"asOf\":\"\(asOfText)\"".utf8
     text += ",\"total\":\(total)".utf8
     if credits != 0 { text += ",\"credits\":\(credits)".utf8 }
+    let plan = query.series.plan
+    plan.append(metrics, verdictsIncomplete, to: &text)
     text += ",\"top\":[".utf8
     for (index, row) in rows.enumerated() {
       if index > 0 { text.append(UInt8(ascii: ",")) }
@@ -143,6 +164,9 @@ package struct TopPage: Sendable {
       text += "\"advertiserId\":\(quoted(row.ad.advertiserID)),\"campaignId\":\(quoted(row.ad.campaignID))".utf8
       text += ",\"clicks\":\(row.clicks)".utf8
       if row.credits != 0 { text += ",\"credits\":\(row.credits)".utf8 }
+      for (metric, value) in zip(plan.metrics, row.sum.values(plan, clicks: row.clicks)) {
+        text += ",\"\(metric.name)\":\(value)".utf8
+      }
       text.append(UInt8(ascii: "}"))
     }
     text += "]}\n".utf8

@@ -126,6 +126,7 @@ package struct ServeSettings: Sendable {
     var options = ShardOptions()
     options.budget = .serving
     options.mergesWhenIdle = true
+    options.keepsVerdicts = true
     return options
   }()
 }

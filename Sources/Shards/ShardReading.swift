@@ -11,7 +11,7 @@ package final class ShardReading {
   /// For each ad and each shard that can hold it, the ad's index there.
   private var places: [[(shard: Int, index: Int)]]
 
-  init(_ tables: ShardTables, _ ads: [AdKey], from: Minute, to: Minute) throws {
+  init(_ tables: ShardTables, _ ads: [AdKey], from: Minute, to: Minute, details: Bool) throws {
     self.ads = ads
     table = tables.routes?.table
     places = Array(repeating: [], count: ads.count)
@@ -24,7 +24,7 @@ package final class ShardReading {
       }
     }
     readings = asked.indices.map { shard in
-      asked[shard].isEmpty ? nil : tables.tables[shard].reading(of: asked[shard], from: from, to: to)
+      asked[shard].isEmpty ? nil : tables.tables[shard].reading(of: asked[shard], from: from, to: to, details: details)
     }
   }
 
@@ -47,6 +47,16 @@ package final class ShardReading {
       }
     }
     return found
+  }
+
+  /// What the ad at `index` met beside its clicks, for each shard that can hold it.
+  package func details(_ index: Int, _ verdicts: [Verdict], corrected: Bool) throws -> [TableReading.Details] {
+    try places[index].map { try readings[$0.shard]!.details($0.index, verdicts, corrected: corrected) }
+  }
+
+  /// Whether some of these verdicts were lost in a shard that can hold one of the ads.
+  package func isIncomplete(_ verdicts: [Verdict]) throws -> Bool {
+    try readings.contains { try $0?.isIncomplete(verdicts) ?? false }
   }
 
   private func part(

@@ -45,8 +45,11 @@ package struct ShardTables: Sendable {
   }
 
   /// Several ads, each shard at one batch boundary. Throws where a shard that can hold one of them cannot be read.
-  package func reading(of ads: [AdKey], from: Minute, to: Minute) throws -> ShardReading {
-    try ShardReading(self, ads, from: from, to: to)
+  /// With `details` also what they met beside their clicks.
+  package func reading(
+    of ads: [AdKey], from: Minute, to: Minute, details: Bool = false
+  ) throws -> ShardReading {
+    try ShardReading(self, ads, from: from, to: to, details: details)
   }
 
   /// Why a shard cannot be read; nil where it can.

@@ -7,6 +7,7 @@ extension OpenAPI {
       "AdvertiserId":{"name":"advertiserId","in":"query","description":"Ads of this advertiser alone. The default of a token that is bound to one.","schema":{"$ref":"#/components/schemas/Name"}},
       "CampaignId":{"name":"campaignId","in":"query","description":"Ads of this campaign alone.","schema":{"$ref":"#/components/schemas/Name"}},
       "AdIds":{"name":"adId","in":"query","description":"These ads alone, with commas between them.","schema":{"type":"string"},"example":"42,43"},
+      "Metrics":{"name":"metrics","in":"query","description":"What is told beside clicks, with commas between: verdicts that count no click, corrected (what recounts took away or added), and gross, which is clicks less corrected and all verdicts but unknown. Verdicts are counted in memory: no invoice may rest on them.","schema":{"type":"array","items":{"enum":["clicks","duplicate","expired","bot","prefetch","head","bad-signature","paused","unrecorded","unknown","corrected","gross"]}},"style":"form","explode":false,"example":["duplicate","corrected","gross"]},
       "Cursor":{"name":"cursor","in":"query","description":"next of the page before; the query must be the same otherwise, but for limit and format.","schema":{"type":"string"}},
       "IfNoneMatch":{"name":"If-None-Match","in":"header","schema":{"type":"string"}}},
     "responses":{
@@ -65,12 +66,16 @@ extension OpenAPI {
         "asOf":{"type":"string","description":"The position of each shard that the answer reflects.","examples":["0:8812345,1:8790021"]},
         "total":{"type":"integer","description":"Clicks of the whole range, not of this page alone, with the status that was asked for; without credits."},
         "credits":{"type":"integer","description":"Credits of the same range; left out where they come to 0."},
+        "metrics":{"type":"object","description":"What metrics asked for, of the whole range; absent without it.","additionalProperties":{"type":"integer"}},
+        "notBillingGrade":{"type":"array","description":"Those of the metrics that no invoice may rest on.","items":{"type":"string"}},
+        "verdictsIncomplete":{"type":"boolean","description":"Some verdicts of the range were lost with a process that ended, or are told of no ad since strangers named too many."},
         "next":{"type":["string","null"],"description":"The cursor of the next page."},
         "series":{"type":"array","items":{"$ref":"#/components/schemas/Point"}}}},
       "Point":{"type":"object","description":"The time is named after the granularity.","required":["clicks","status"],"properties":{
           "minute":{"type":"string","format":"date-time"},"hour":{"type":"string","format":"date-time"},
           "day":{"type":"string","format":"date-time"},"week":{"type":"string","format":"date-time"},
           "month":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
+          "duplicate":{"type":"integer"},"expired":{"type":"integer"},"bot":{"type":"integer"},"prefetch":{"type":"integer"},"head":{"type":"integer"},"bad-signature":{"type":"integer"},"paused":{"type":"integer"},"unrecorded":{"type":"integer"},"unknown":{"type":"integer"},"corrected":{"type":"integer"},"gross":{"type":"integer"},
           "status":{"enum":["provisional","closed","reconciled","sealed"],"description":"The lowest of its minutes. A reconciled point that a later click changes is closed again until the next recount. A sealed one never changes."},
           "credits":{"type":"integer","description":"What counts beside the clicks since the month was sealed, below zero where it takes some away; left out where it is 0."}}},
       "GroupedSeries":{"type":"object","required":["advertiserId","campaignId","groupBy","ads","from","to","granularity","completeThrough","reconciledThrough","asOf","total","next","series"],"properties":{
@@ -83,6 +88,9 @@ extension OpenAPI {
         "asOf":{"type":"string","examples":["0:8812345,1:8790021"]},
         "total":{"type":"integer","description":"Clicks of all groups and pages, without credits."},
         "credits":{"type":"integer","description":"Credits of the same; left out where they come to 0."},
+        "metrics":{"type":"object","description":"What metrics asked for, of the whole range; absent without it.","additionalProperties":{"type":"integer"}},
+        "notBillingGrade":{"type":"array","description":"Those of the metrics that no invoice may rest on.","items":{"type":"string"}},
+        "verdictsIncomplete":{"type":"boolean","description":"Some verdicts of the range were lost with a process that ended, or are told of no ad since strangers named too many."},
         "next":{"type":["string","null"],"description":"The cursor of the next page."},
         "series":{"type":"array","items":{"allOf":[{"$ref":"#/components/schemas/Point"},{"type":"object","description":"adId by ad; advertiserId and campaignId by campaign.","properties":{
           "adId":{"type":["string","null"]},"advertiserId":{"type":["string","null"]},"campaignId":{"type":["string","null"]}}}]}}}},
@@ -94,11 +102,14 @@ extension OpenAPI {
         "asOf":{"type":"string","examples":["0:8812345,1:8790021"]},
         "total":{"type":"integer","description":"Clicks of all ads that were asked for, without credits."},
         "credits":{"type":"integer","description":"Credits of the same; left out where they come to 0."},
+        "metrics":{"type":"object","description":"What metrics asked for, of the whole range; absent without it.","additionalProperties":{"type":"integer"}},
+        "notBillingGrade":{"type":"array","description":"Those of the metrics that no invoice may rest on.","items":{"type":"string"}},
+        "verdictsIncomplete":{"type":"boolean","description":"Some verdicts of the range were lost with a process that ended, or are told of no ad since strangers named too many."},
         "top":{"type":"array","items":{"type":"object","required":["advertiserId","campaignId","clicks"],"properties":{
           "adId":{"type":["string","null"],"description":"Where ads are told; null for one that the catalog does not know."},
           "adKey":{"type":"string","description":"The beginning of the SHA-256 of adId."},
           "advertiserId":{"type":["string","null"]},"campaignId":{"type":["string","null"]},
-          "clicks":{"type":"integer"},"credits":{"type":"integer","description":"Left out where it is 0."}}}}}},
+          "clicks":{"type":"integer"},"credits":{"type":"integer","description":"Left out where it is 0."}},"additionalProperties":{"type":"integer","description":"What metrics asked for."}}}}},
       "Statement":{"type":"object","required":["month","advertiserId","sealedAt","clicks","credits","total","digest","ads"],"properties":{
         "month":{"type":"string"},"advertiserId":{"type":["string","null"],"description":"null: ads that the catalog does not know."},
         "sealedAt":{"type":"string","format":"date-time"},"clicks":{"type":"integer","description":"As they were sealed."},

@@ -18,7 +18,7 @@ package final class ShardCore: Sendable {
   /// Running time when the store was opened, ms.
   let recoveredRunning: UInt64
   /// Verdicts on their way into their tables, from any thread.
-  package let verdicts = VerdictCounts()
+  package var verdicts: VerdictCounts { live.verdicts }
   /// How far event time has come.
   package let watermark: Watermark
   /// Whether clicks are recorded, from any thread.

@@ -17,6 +17,8 @@ package struct ShardOptions: Sendable {
   /// Clicks of segments that an opening takes back into the dedup index, at most; those of the horizon that are older are
   /// looked up in the segments until the horizon has passed them.
   package var recallLimit = 2 << 20
+  /// Verdicts are told to this process, so an opening marks the minutes whose verdicts went with the one before.
+  package var keepsVerdicts = false
   /// False: the shard is opened for its maintenance alone, without a dedup index; nothing may be committed.
   package var takesClicks = true
   /// The dedup index never takes more; clicks beyond it are refused as unrecorded.

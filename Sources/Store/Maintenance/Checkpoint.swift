@@ -29,7 +29,7 @@ struct Checkpoint {
     let before = core.manifest.state
     let closed = max(before.closedThrough, core.closable)
     let verdicts = core.verdicts.take(before: closed)
-    _ = core.live.assign(verdicts.map(\.key.ad), firstCode: context.codes)
+    _ = core.live.assign(verdicts.ads, firstCode: context.codes)
     let frozen = core.live.freeze(before: Minute(index: closed), firstCode: context.codes)
     let isIdle =
       verdicts.isEmpty && frozen.minutes.times.isEmpty && closed == before.closedThrough
@@ -51,7 +51,6 @@ struct Checkpoint {
     } catch {
       // Right also where the record became durable and only its sync failed: readers have the old version still.
       core.live.restore()
-      core.verdicts.add(Dictionary(uniqueKeysWithValues: verdicts.map { ($0.key, $0.count) }))
       throw error
     }
     context.times.checkpoint = context.now

@@ -101,9 +101,16 @@ extension LiveTable {
   package func external(_ number: UInt32, of ad: AdKey, from: Minute, to: Minute) throws -> [RunRow] {
     guard let code = code(of: ad), from < to else { return [] }
     let table = version.table(RunTableKey(kind: .external, table: number, bucketSeconds: 60))
+    return try table.externalRows(of: code, in: from.index..<to.index)
+  }
+}
+
+extension RunTable {
+  /// The rows of an external table's ad, oldest first: of each bucket the one that wins.
+  func externalRows(of code: UInt32, in buckets: Range<Int64>) throws -> [RunRow] {
     var rows: [Int64: RunRow] = [:]
-    for run in table.runs where run.window.overlaps(from.index..<to.index) {
-      try run.series(of: code, buckets: from.index..<to.index) { bucket, value, version in
+    for run in runs where run.window.overlaps(buckets) {
+      try run.series(of: code, buckets: buckets) { bucket, value, version in
         let row = RunRow(code: code, bucket: bucket, value: value, version: version)
         if let present = rows[bucket], (present.version, present.value) >= (version, value) { return }
         rows[bucket] = row

@@ -13,19 +13,26 @@ extension ShardEdit {
   /// Writes verdicts as external rows: what is there already and what came, under the checkpoint's position as their version.
   /// Returns the changes that name new tables.
   func writeVerdicts(
-    _ verdicts: [(key: VerdictCounts.Key, count: UInt64)], position: UInt64, _ state: ManifestState
+    _ verdicts: VerdictCounts.Taken, position: UInt64, _ state: ManifestState
   ) throws -> [ManifestChange] {
     var changes: [ManifestChange] = []
     var numbers = state.tables
+    func number(_ name: String) -> UInt32 {
+      if let known = numbers.first(where: { $0.value == name })?.key { return known }
+      let number = (numbers.keys.max() ?? 0) + 1
+      changes.append(.table(number: number, name: name))
+      numbers[number] = name
+      return number
+    }
+    if !verdicts.lost.isEmpty {
+      let code = core.live.code(of: VerdictCounts.other)!
+      let rows = verdicts.lost.map { RunRow(code: code, bucket: $0, value: 1, version: position) }
+      try writeExternal(rows, table: number(Verdict.lostTable), position: position)
+    }
     for verdict in Verdict.allCases {
-      let own = verdicts.filter { $0.key.verdict == verdict }
+      let own = verdicts.counts.filter { $0.key.verdict == verdict }
       guard !own.isEmpty else { continue }
-      let known = numbers.first { $0.value == verdict.table }?.key
-      let number = known ?? (numbers.keys.max() ?? 0) + 1
-      if known == nil {
-        changes.append(.table(number: number, name: verdict.table))
-        numbers[number] = verdict.table
-      }
+      let number = number(verdict.table)
       var rows: [RunRow] = []
       for (key, count) in own {
         let minute = Minute(index: key.minute)

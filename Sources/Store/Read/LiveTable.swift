@@ -57,6 +57,8 @@ package final class LiveTable: Sendable {
   }
 
   private let state: Mutex<State>
+  /// Verdicts on their way into their tables. Its lock is taken inside the table's.
+  package let verdicts = VerdictCounts()
 
   init(
     _ minutes: LiveMinutes, version: Version = Version(), closedThrough: Int64, mark: RecountMark = RecountMark(),
@@ -114,14 +116,29 @@ package final class LiveTable: Sendable {
 
   /// The ad's clicks in `from ..< to` that no run holds, and the version that holds the others, at one moment.
   func taken(of ad: AdKey, from: Minute, to: Minute) -> (live: Series, code: UInt32?, version: Version) {
-    let (entries, version) = taken(of: [ad], from: from, to: to)
-    return (entries[0].live, entries[0].code, version)
+    let taken = taken(of: [ad], from: from, to: to)
+    return (taken.entries[0].live, taken.entries[0].code, taken.version)
   }
 
-  /// The same of several ads, all at one moment.
-  func taken(of ads: [AdKey], from: Minute, to: Minute) -> (entries: [(live: Series, code: UInt32?)], version: Version)
-  {
-    state.withLock { state in (ads.map { state.taken(of: $0, from: from, to: to) }, state.version) }
+  /// The same of several ads, all at one moment; with `verdicts` also what they met.
+  func taken(
+    of ads: [AdKey], from: Minute, to: Minute, verdicts hasVerdicts: Bool = false
+  ) -> Taken {
+    state.withLock { state in
+      Taken(
+        entries: ads.map { state.taken(of: $0, from: from, to: to) }, version: state.version,
+        other: hasVerdicts ? state.minutes.ads.code(of: VerdictCounts.other) : nil,
+        verdicts: hasVerdicts && from < to ? verdicts.read(ads, from.index..<to.index) : VerdictCounts.Reading())
+    }
+  }
+
+  /// Several ads at one moment.
+  struct Taken {
+    var entries: [(live: Series, code: UInt32?)]
+    var version: Version
+    /// The code of what stands for ads that found no room.
+    var other: UInt32?
+    var verdicts: VerdictCounts.Reading
   }
 
   /// The ads' points in `from ..< to`, all at one position; an ad without clicks has none. Credits are left out.
@@ -382,6 +399,7 @@ package final class LiveTable: Sendable {
   /// Gives the frozen maps back: they could not be written.
   func restore() {
     state.withLock { state in
+      verdicts.restore()
       guard let frozen = state.frozen else { return }
       state.minutes.restore(frozen)
       state.frozen = nil
@@ -423,6 +441,7 @@ package final class LiveTable: Sendable {
       guard let closedThrough else { return }
       state.closedThrough = max(state.closedThrough, closedThrough)
       state.frozen = nil
+      verdicts.release()
     }
   }
 }

@@ -12,15 +12,19 @@ package final class TableReading {
   private let to: Minute
   private let entries: [(live: LiveTable.Series, code: UInt32?)]
   private let tables: WideTables
+  private let ads: [AdKey]
+  private let other: UInt32?
+  private let verdicts: VerdictCounts.Reading
   private var version: Version { tables.version }
 
-  fileprivate init(
-    from: Minute, to: Minute, _ entries: [(live: LiveTable.Series, code: UInt32?)], _ version: Version
-  ) {
+  fileprivate init(_ ads: [AdKey], from: Minute, to: Minute, _ taken: LiveTable.Taken) {
+    self.ads = ads
     self.from = from
     self.to = to
-    self.entries = entries
-    tables = WideTables(version)
+    entries = taken.entries
+    other = taken.other
+    verdicts = taken.verdicts
+    tables = WideTables(taken.version)
   }
 
   /// The number of an ad in the shard's files, by which rows are sorted; nil for one without clicks.
@@ -38,12 +42,53 @@ package final class TableReading {
     series.points = LiveTable.sum(LiveTable.summed(rows.points, in: grid), series.points)
     return series
   }
+
+  /// What the ad met beside its clicks, and what recounts changed, in minutes and in no order.
+  package struct Details: Sendable {
+    package var verdicts: [(minute: Minute, verdict: Verdict, count: UInt64)] = []
+    /// What recounts took away from minute rows or added to them; credits are left out.
+    package var corrected: [(minute: Minute, change: Int64)] = []
+
+    package init() {}
+  }
+
+  /// The details of the ad at `index`: of these verdicts, and with `corrected` of recounts.
+  package func details(_ index: Int, _ wanted: [Verdict], corrected: Bool) throws -> Details {
+    var details = Details()
+    for found in verdicts.found[ads[index]] ?? [] where wanted.contains(found.verdict) {
+      details.verdicts.append((Minute(index: found.minute), found.verdict, found.count))
+    }
+    guard let code = entries[index].code, from < to else { return details }
+    let range = from.index..<to.index
+    for verdict in wanted {
+      for row in try version.external(named: verdict.table).externalRows(of: code, in: range) {
+        details.verdicts.append((Minute(index: row.bucket), verdict, row.value))
+      }
+    }
+    guard corrected else { return details }
+    for file in version.corrections {
+      try file.forEachRow(of: code) { row in
+        guard row.bucketSeconds == 60, !row.isCredit, range.contains(row.bucket) else { return }
+        details.corrected.append((Minute(index: row.bucket), row.change))
+      }
+    }
+    return details
+  }
+
+  /// Whether some of these verdicts in the range were lost with a process, or are told of no ad.
+  package func isIncomplete(_ wanted: [Verdict]) throws -> Bool {
+    if verdicts.isIncomplete { return true }
+    guard let other, from < to else { return false }
+    for name in wanted.map(\.table) + [Verdict.lostTable] {
+      if try !version.external(named: name).externalRows(of: other, in: from.index..<to.index).isEmpty { return true }
+    }
+    return false
+  }
 }
 
 extension LiveTable {
-  /// The ads at one moment, for their clicks in `from ..< to`.
-  package func reading(of ads: [AdKey], from: Minute, to: Minute) -> TableReading {
-    let (entries, version) = taken(of: ads, from: from, to: to)
-    return TableReading(from: from, to: to, entries, version)
+  /// The ads at one moment, for their clicks in `from ..< to`; with `details` also for what they met beside.
+  package func reading(of ads: [AdKey], from: Minute, to: Minute, details: Bool = false) -> TableReading {
+    TableReading(ads, from: from, to: to, taken(of: ads, from: from, to: to, verdicts: details))
   }
 }

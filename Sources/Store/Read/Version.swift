@@ -18,11 +18,14 @@ package final class Version: Sendable {
   package let rolledUp: Int64
   /// Minute rows of the minutes before this one have retired. `.min`: none have.
   package let minutesFrom: Int64
+  /// The numbers of external tables by their names.
+  private let externals: [String: UInt32]
 
   init(
     tables: [RunTableKey: RunTable] = [:], segments: [Segment] = [], corrections: [CorrectionFile] = [],
-    rolledUp: Int64 = .min, minutesFrom: Int64 = .min
+    rolledUp: Int64 = .min, minutesFrom: Int64 = .min, externals: [UInt32: String] = [:]
   ) {
+    self.externals = Dictionary(uniqueKeysWithValues: externals.map { ($0.value, $0.key) })
     self.tables = tables
     self.segments = segments
     self.corrections = corrections
@@ -45,6 +48,11 @@ package final class Version: Sendable {
 
   /// The runs of a table.
   package func table(_ key: RunTableKey) -> RunTable { tables[key] ?? RunTable() }
+
+  /// The runs of an external table; none where there is no table of that name.
+  func external(named name: String) -> RunTable {
+    externals[name].map { table(RunTableKey(kind: .external, table: $0, bucketSeconds: 60)) } ?? RunTable()
+  }
 
   /// The segment that holds `position`.
   package func segment(at position: UInt64) -> Segment? {
@@ -89,7 +97,7 @@ package final class Version: Sendable {
     let corrections = corrections.filter { !numbers.contains($0.reference.number) } + added.corrections
     return Version(
       tables: tables, segments: segments, corrections: corrections, rolledUp: state.rolledUp,
-      minutesFrom: state.minutesFrom)
+      minutesFrom: state.minutesFrom, externals: state.tables)
   }
 
   /// What a change brings.

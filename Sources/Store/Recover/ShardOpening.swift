@@ -67,6 +67,7 @@ extension Shard {
         changed: recovery.changed, seals: SealedMonths(state.seals)), slots: slots,
       recoveredRunning: recovery.runningTime, watermark: recovery.watermark,
       sources: recovery.sources)
+    if options.keepsVerdicts { core.verdicts.markLost(recovery.lostVerdicts(now: clock.now())) }
     let index = opening.index
     let damaged = recovery.damaged
     let shard = Shard(recovery, core: core, writer: opening.writer, index: index)

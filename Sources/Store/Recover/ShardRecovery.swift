@@ -69,10 +69,20 @@ package struct ShardRecovery: ~Copyable {
 
   /// What readers would see of the shard, for queries on a directory that no server holds.
   package var live: LiveTable {
-    LiveTable(
+    let live = LiveTable(
       minutes, version: version, closedThrough: manifest?.state.closedThrough ?? .min,
       mark: manifest?.state.recounted ?? RecountMark(), changed: changed,
       seals: SealedMonths(manifest?.state.seals ?? []))
+    live.verdicts.markLost(lostVerdicts(now: logicalTime))
+    return live
+  }
+
+  /// The minutes whose verdicts went with the process that wrote the shard: those that were open at its end, which may have been
+  /// any time up to `now`.
+  func lostVerdicts(now: Int64) -> Range<Int64> {
+    let closed = manifest?.state.closedThrough ?? .min
+    guard let first = closed > .min ? closed : minutes.oldest?.index else { return 0..<0 }
+    return first..<max(first, Minute(containing: now).index + 1)
   }
 
   /// Reads the shard in `directory`; without `identities` for readers alone, who need no dedup index. Throws `FormatError` where acknowledged data is damaged or foreign, `SystemError` where

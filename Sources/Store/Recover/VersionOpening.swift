@@ -58,7 +58,7 @@ extension Version {
     return Opened(
       version: Version(
         tables: tables, segments: segments, corrections: corrections, rolledUp: state.rolledUp,
-        minutesFrom: state.minutesFrom),
+        minutesFrom: state.minutesFrom, externals: state.tables),
       ads: try codes(parts, directory), dictionaries: parts.map(\.part), damaged: damaged)
   }
 
