@@ -131,6 +131,27 @@ private final class EventSource {
     }
   }
 
+  @Test func aStreamGoesOnFromAnAnswer() throws {
+    let service = try TestService()
+    let now = KernelTime().wall()
+    let late = (1...5).map { TestService.line("active", Self.untimed(), time: "\(now - Int64($0) * 60_000)") }
+    #expect(try service.post(late).number("accepted") == 5)
+    let asOf = try service.series().asOf
+    // Nothing has changed: nothing is said, except that minutes have closed.
+    let first = try EventSource(service, target + "?from=-2h&since=\(asOf)")
+    first.read(0.8) { _ in false }
+    #expect(first.points.values.allSatisfy { $0.status == "closed" })
+    #expect(try service.click().verdict == "valid")
+    #expect(first.read { $0.points.values.contains { $0.status == "provisional" && $0.clicks == 1 } })
+    // Behind another answer everything is said again, as totals.
+    let second = try EventSource(service, target + "?from=-2h&since=\(asOf)")
+    #expect(second.read { $0.total == 6 })
+    for text in ["", "0", "0:", ":1", "0:1,", "0:-1", "a:b", "0:1:2"] {
+      let answer = try service.api("GET", target + "?since=\(text)")
+      #expect(answer.status == 400 && answer.text.contains("since"), "\(text)")
+    }
+  }
+
   @Test func aResumedStreamSendsWhatMayHaveChanged() throws {
     let service = try TestService()
     let now = KernelTime().wall()

@@ -5,10 +5,13 @@ import Query
 extension API {
   /// The live points of one ad: who may see them is as for its series.
   func stream(_ name: String, _ request: APIRequest, _ grant: Grant) throws(Problem) -> LiveQuery {
-    let values = try request.values(["from"])
+    let values = try request.values(["from", "since"])
     let now = clock()
     let last = Minute(containing: now)
-    let seen = request.lastEventID.flatMap { LiveMark($0) }
+    var seen = request.lastEventID.flatMap { LiveMark($0) }
+    if let since = values["since"], !LiveMark.isPositions(since) {
+      throw .invalid([("since", "must be the asOf of an answer, such as 0:8812345,1:8790021")])
+    }
     var from = Minute(index: max(0, last.index + 1 - LiveQuery.defaultMinutes))
     if let text = values["from"] {
       do throws(TimeText.Failure) { from = Minute(containing: try TimeText.parse(text, now: now)) } catch {
@@ -20,6 +23,8 @@ extension API {
       }
     }
     let (id, key) = try visibleAd(name, grant)
+    // Who has the counts of an answer has these, under statuses that nobody knows.
+    if seen == nil, let since = values["since"] { seen = LiveMark(from: from, closed: Minute(index: 0), asOf: since) }
     // Who comes back goes on with the window it had.
     if let seen { from = max(seen.from, Minute(index: last.index - LiveQuery.maximumMinutes)) }
     return LiveQuery(adID: id, ad: key, from: min(from, last), seen: seen)

@@ -62,6 +62,7 @@ extension OpenAPI {
         "description":"Scope read. Each event point carries a point of the series by minute, a total that replaces what was said of its minute before, within a second of the click's answer. A stream that is resumed with Last-Event-ID sends what may have changed since. Comments keep the connection alive; it ends after 15 minutes and when the service stops, and clients come back.",
         "parameters":[
           {"name":"from","in":"query","description":"The first minute that is watched, at most 48 hours back; without it the last 60 minutes. As in the series.","schema":{"type":"string"}},
+          {"name":"since","in":"query","description":"asOf of an answer about these minutes: what the client has from there is not sent again, unless anything has changed since.","schema":{"type":"string","pattern":"^[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*$"}},
           {"name":"Last-Event-ID","in":"header","schema":{"type":"string"}}],
         "responses":{
           "200":{"description":"The events.","content":{"text/event-stream":{"schema":{"type":"string"}}}},

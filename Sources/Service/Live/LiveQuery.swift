@@ -4,6 +4,7 @@ import Query
 // What a client of a stream asks for:
 //
 //   from             the first minute that is watched; without it the sixty minutes up to now
+//   since            ASOF of an answer that it has, which was about these minutes
 //   Last-Event-ID    FROM;CLOSED;ASOF of the last whole round it has seen, three things of that moment: the first minute
 //                    watched, the minute before which all were closed, the positions of the shards
 //
@@ -46,6 +47,15 @@ package struct LiveMark: Hashable, Sendable {
       0...(1 << 40) ~= from, 0...(1 << 40) ~= closed
     else { return nil }
     self.init(from: Minute(index: from), closed: Minute(index: closed), asOf: String(parts[2]))
+  }
+
+  /// Whether a text is one that `Series.asOfText` may write.
+  static func isPositions(_ text: String) -> Bool {
+    text.utf8.count <= 4_096
+      && text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { part in
+        let sides = part.split(separator: ":", omittingEmptySubsequences: false)
+        return sides.count == 2 && sides.allSatisfy { UInt64($0) != nil }
+      }
   }
 
   package var text: String { "\(from.index);\(closed.index);\(asOf)" }
