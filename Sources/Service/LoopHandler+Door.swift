@@ -68,7 +68,9 @@ extension LoopHandler {
     if let id = AdID(name), case .ad(let ad) = cache.lookUp(AdKey(id, by: hasher)) { known = ad }
     let entry = QueryQueue.Entry(
       ticket: ticket,
-      compute: { [self, known] in send(context.desk.answer(route, name, call, grant, ad: known), exchange, loop) },
+      compute: { [self, known] in
+        send(context.desk.answer(route, name, call, grant, ad: known).packed(for: call), exchange, loop)
+      },
       refuse: { [self] in send(Problem.overloaded.response(requestID: call.requestID), exchange, loop) })
     if !context.queries.submit(grant.owner, entry) {
       respond(Problem.overloaded.response(requestID: call.requestID), exchange, loop)
@@ -86,7 +88,7 @@ extension LoopHandler {
       // Nobody waits for what only reads.
       if isRead, ticket.hasLeft { return }
       switch state.api.answer(call) {
-      case .done(let response): send(response, exchange, loop)
+      case .done(let response): send(isRead ? response.packed(for: call) : response, exchange, loop)
       case .stream(let query, let grant):
         loop.submit { [self] loop in openStream(query, grant, call.requestID, exchange, loop) }
       case .summaries(let grant):
@@ -94,7 +96,7 @@ extension LoopHandler {
       case .steps(let work): advance(work, charge, exchange, loop, call.requestID)
       case .query(let query):
         let entry = QueryQueue.Entry(
-          ticket: ticket, compute: { [self] in send(query(), exchange, loop) },
+          ticket: ticket, compute: { [self] in send(query().packed(for: call), exchange, loop) },
           refuse: { [self] in send(Problem.overloaded.response(requestID: call.requestID), exchange, loop) })
         if !context.queries.submit(token, entry) { entry.refuse() }
       }

@@ -2,10 +2,11 @@ import Clicks
 import FoundationEssentials
 import HTTP
 import Platform
+import Records
 import Service
 import Testing
 
-/// Counts from gross to net, over real sockets.
+/// Counts from gross to net, and answers as gzip, over real sockets.
 @Suite struct FunnelTests {
   private struct Answer: Decodable {
     var total: Int
@@ -40,5 +41,39 @@ import Testing
     #expect(
       try service.api("GET", "/api/v1/ads/active/aggregates?from=-1h&metrics=corrected").text.contains("Incomplete")
         == false)
+  }
+
+  @Test func answersAreGzipWhereThatIsTaken() throws {
+    let service = try TestService()
+    _ = try service.click()
+    let target = "/api/v1/ads/active/aggregates?from=2026-01-01&to=2026-01-02&fill=zero"
+    func get(_ target: String, _ headers: [(String, String)]) throws -> Response {
+      try service.request("GET", target, [("Authorization", "Bearer \(service.token)")] + headers)
+    }
+    for target in [target, "/openapi.json"] {
+      let plain = try get(target, [])
+      #expect(plain.header("Content-Encoding") == nil && plain.header("Vary")?.contains("Accept-Encoding") == true)
+      let packed = try get(target, [("Accept-Encoding", "br, gzip;q=0.5")])
+      #expect(packed.header("Content-Encoding") == "gzip" && packed.body.count * 3 < plain.body.count)
+      var text: [UInt8] = []
+      let front = TextFront(limit: 1 << 24, mustBeGzip: true)
+      try unsafe packed.body.withUnsafeBytes { unsafe try front.feed($0) { unsafe text.append(contentsOf: $0) } }
+      try unsafe front.finish { unsafe text.append(contentsOf: $0) }
+      #expect(text == plain.body)
+      // Either validator holds for either form.
+      for tag in [plain.header("ETag"), packed.header("ETag")] {
+        let again = try get(target, [("Accept-Encoding", "gzip"), ("If-None-Match", try #require(tag))])
+        #expect(again.status == 304 && again.body.isEmpty && again.header("Content-Encoding") == nil)
+      }
+    }
+    for field in ["identity", "gzip;q=0", "gzip;q=0.000", "*;q=0", "br"] {
+      #expect(try get(target, [("Accept-Encoding", field)]).header("Content-Encoding") == nil, "\(field)")
+    }
+    for field in ["*", "x-gzip", "GZIP", "deflate;q=1, gzip ; q=0.1"] {
+      #expect(try get(target, [("Accept-Encoding", field)]).header("Content-Encoding") == "gzip", "\(field)")
+    }
+    // A short answer stays as it is, and so does a problem.
+    #expect(try get("/api/v1/top", [("Accept-Encoding", "gzip")]).header("Content-Encoding") == nil)
+    #expect(try get("/api/v1/ads/none/aggregates", [("Accept-Encoding", "gzip")]).header("Content-Encoding") == nil)
   }
 }

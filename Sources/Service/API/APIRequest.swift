@@ -12,6 +12,7 @@ package struct APIRequest: Sendable {
   package var contentType: String?
   package var contentEncoding: String?
   package var accept: String?
+  package var acceptEncoding: String?
   package var ifNoneMatch: String?
   /// Where a stream of events broke off.
   package var lastEventID: String?
@@ -55,6 +56,7 @@ package struct APIRequest: Sendable {
     contentType = request.headerText("Content-Type")
     contentEncoding = request.headerText("Content-Encoding")
     accept = request.headerText("Accept")
+    acceptEncoding = request.headerText("Accept-Encoding")
     ifNoneMatch = request.headerText("If-None-Match")
     lastEventID = request.headerText("Last-Event-ID")
     body = unsafe Array(request.body)
