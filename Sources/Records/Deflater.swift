@@ -2,15 +2,24 @@ import CZlib
 
 /// Packs whole texts as gzip (RFC 1952), by zlib.
 package enum Deflater {
-  /// The bytes as one gzip member. Level 1: a series shrinks to a tenth at any level, and the thread has others to answer.
-  package static func gzip(_ bytes: [UInt8]) -> [UInt8] {
+  /// How hard zlib tries.
+  package enum Effort: Int32, Sendable {
+    /// For what is sent once: a series shrinks to a tenth at any level, and the thread has others to answer.
+    case fast = 1
+    /// For what is packed once and sent again and again.
+    case best = 9
+  }
+
+  /// The bytes as one gzip member.
+  package static func gzip(_ bytes: [UInt8], _ effort: Effort = .fast) -> [UInt8] {
     // zlib remembers where its stream stands.
     let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
     defer { unsafe stream.deallocate() }
     // 15: the largest window; + 16: gzip. 8: the usual memory.
     let result = unsafe deflateInit2_(
-      stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+      stream, effort.rawValue, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+      Int32(MemoryLayout<z_stream>.size))
     precondition(result == Z_OK, "zlib cannot be used")
     defer { unsafe deflateEnd(stream) }
     precondition(bytes.count <= UInt32.max, "an answer of more than 4 GiB")

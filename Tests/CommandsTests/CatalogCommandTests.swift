@@ -180,7 +180,7 @@ import Testing
     #expect(session.run("query 42 --data-dir DATA --plot").lines.last?.hasSuffix(", 70 clicks") == true)
     #expect(session.run("query 43 --data-dir DATA").status == .failed)
     #expect(session.run("query 42 --from yesterday --data-dir DATA").status == .usage)
-    #expect(session.run("query 42 --granularity week --data-dir DATA").status == .usage)
+    #expect(session.run("query 42 --granularity fortnight --data-dir DATA").status == .usage)
     let hours = session.run("query 42 --granularity hour --data-dir DATA --format csv").lines
     #expect(hours.first == "hour,clicks,status,credits")
     #expect(hours.dropFirst().compactMap { Int($0.split(separator: ",")[1]) }.reduce(0, +) == 70)

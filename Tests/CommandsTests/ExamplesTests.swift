@@ -32,6 +32,7 @@ import Testing
   private static let runs = [
     Run(page: "README.md", isServed: false), Run(page: "docs/architecture.md", isServed: true),
     Run(page: "docs/clicks.md", isServed: true), Run(page: "docs/counts.md", isServed: true),
+    Run(page: "docs/dashboard.md", isServed: true),
     Run(page: "docs/import.md", isServed: false), Run(page: "docs/import.md", isServed: true),
     Run(page: "docs/operations.md", isServed: true), Run(page: "docs/queries.md", isServed: true),
   ]

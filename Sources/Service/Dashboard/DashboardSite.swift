@@ -25,7 +25,7 @@ package final class DashboardSite: Sendable {
     init(_ mediaType: String, _ bytes: [UInt8]) {
       self.mediaType = mediaType
       plain = bytes
-      packed = Gzip.pack(bytes)
+      packed = Deflater.gzip(bytes, .best)
     }
   }
 
