@@ -11,7 +11,7 @@ def instants(days=0, hours=0, ago=180):
     """A range that has ended, so that no click comes in between: its parameters."""
     end = datetime.now(timezone.utc).replace(second=0, microsecond=0) - timedelta(minutes=ago)
     start = end - timedelta(days=days, hours=hours)
-    return "&".join(f"{name}={moment:%Y-%m-%dT%H:%MZ}" for name, moment in (("from", start), ("to", end)))
+    return "&".join(f"{name}={moment:%Y-%m-%dT%H:%M:00Z}" for name, moment in (("from", start), ("to", end)))
 
 
 def same(browser, results):
