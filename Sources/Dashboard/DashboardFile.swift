@@ -9,6 +9,6 @@ package struct DashboardFile: Sendable {
   /// What `Content-Type` says of it.
   package let mediaType: String
   /// Its bytes, UTF-8. `index.html` has places to be filled in: `{{assets}}`, the path of the other files, and
-  /// `{{library}}`, the path of the chart library, empty where there is none.
+  /// `{{dygraphs}}`, the path of the chart library, empty where there is none.
   package let text: StaticString
 }

@@ -842,7 +842,7 @@ private let canvasJS: StaticString = #"""
   /** Loads the library once; false where the server has none or it does not come. */
   export function loadLibrary() {
     loading ??= new Promise((resolve) => {
-      const source = document.documentElement.dataset.library;
+      const source = document.documentElement.dataset.dygraphs;
       if (!source) return resolve(false);
       const script = document.createElement("script");
       script.src = source;
@@ -2025,7 +2025,7 @@ private let iconSVG: StaticString = #"""
 
 private let indexHTML: StaticString = #"""
   <!doctype html>
-  <html lang="en" data-assets="{{assets}}" data-library="{{library}}">
+  <html lang="en" data-assets="{{assets}}" data-dygraphs="{{dygraphs}}">
   <head>
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">

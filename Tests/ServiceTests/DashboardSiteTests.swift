@@ -12,7 +12,8 @@ import Testing
     DashboardSite.File(name: "app.js", mediaType: "text/javascript; charset=utf-8", bytes: Array("let a = 1;\n".utf8)),
     DashboardSite.File(
       name: "index.html", mediaType: "text/html; charset=utf-8",
-      bytes: Array(#"<html data-assets="{{assets}}" data-library="{{library}}"><script src="{{assets}}/app.js">"#.utf8)),
+      bytes: Array(
+        #"<html data-assets="{{assets}}" data-dygraphs="{{dygraphs}}"><script src="{{assets}}/app.js">"#.utf8)),
   ]
 
   private func get(_ site: DashboardSite, _ path: String, _ match: String? = nil, _ encoding: String? = nil)
@@ -27,10 +28,10 @@ import Testing
   }
 
   @Test func everyPageIsTheOneWithTheHashFilledIn() throws {
-    let site = DashboardSite(Self.files, library: nil)
+    let site = DashboardSite(Self.files, dygraphs: nil)
     let page = try #require(get(site, "/"))
     let base = attribute("data-assets", page)
-    #expect(base.wholeMatch(of: #//assets/[0-9a-f]{16}/#) != nil && attribute("data-library", page).isEmpty)
+    #expect(base.wholeMatch(of: #//assets/[0-9a-f]{16}/#) != nil && attribute("data-dygraphs", page).isEmpty)
     #expect(page.text.contains("src=\"\(base)/app.js\"") && !page.text.contains("{{"))
     for path in [
       "/", "/campaigns", "/campaigns/winter-2026", "/ads/42", "/ads/a%2Cb", "/method", "/ops", "/s/k3f7q2wxyz",
@@ -46,24 +47,24 @@ import Testing
   }
 
   @Test func itsFilesAreKeptForEverAndAnOldHashIsGone() throws {
-    let site = DashboardSite(Self.files, library: Array("lib".utf8))
+    let site = DashboardSite(Self.files, dygraphs: Array("lib".utf8))
     let page = get(site, "/")
-    let (base, library) = (attribute("data-assets", page), attribute("data-library", page))
+    let (base, dygraphs) = (attribute("data-assets", page), attribute("data-dygraphs", page))
     let script = try #require(get(site, "\(base)/app.js"))
     #expect(script.text == "let a = 1;\n" && script.header("Content-Type") == "text/javascript; charset=utf-8")
     #expect(script.header("Cache-Control") == "public, max-age=31536000, immutable")
-    #expect(get(site, library)?.text == "lib" && library.hasSuffix("/dygraph.min.js") && site.hasLibrary)
+    #expect(get(site, dygraphs)?.text == "lib" && dygraphs.hasSuffix("/dygraph.min.js") && site.hasDygraphs)
     var changed = Self.files
     changed[0].bytes += Array("//\n".utf8)
-    let next = DashboardSite(changed, library: Array("lib2".utf8))
+    let next = DashboardSite(changed, dygraphs: Array("lib2".utf8))
     #expect(attribute("data-assets", get(next, "/")) != base)
-    #expect(get(next, "\(base)/app.js") == nil && get(next, library) == nil)
+    #expect(get(next, "\(base)/app.js") == nil && get(next, dygraphs) == nil)
     // The same files have the same address after a restart.
-    #expect(get(DashboardSite(Self.files, library: Array("lib".utf8)), "/")?.body == page?.body)
+    #expect(get(DashboardSite(Self.files, dygraphs: Array("lib".utf8)), "/")?.body == page?.body)
   }
 
   @Test func thePageIsAskedForAnewAndNotSentTwice() throws {
-    let site = DashboardSite(Self.files, library: nil)
+    let site = DashboardSite(Self.files, dygraphs: nil)
     let page = try #require(get(site, "/"))
     let tag = try #require(page.header("ETag"))
     #expect(tag.hasPrefix("\"") && page.header("Cache-Control") == "no-cache")
@@ -75,7 +76,7 @@ import Testing
   }
 
   @Test func scriptsOfOthersAreKeptAway() {
-    let site = DashboardSite(Self.files, library: nil)
+    let site = DashboardSite(Self.files, dygraphs: nil)
     let page = get(site, "/")
     for answer in [page, get(site, "/", page?.header("ETag")), get(site, "\(attribute("data-assets", page))/app.js")] {
       #expect(
@@ -91,7 +92,7 @@ import Testing
   @Test func gzipIsSentToWhomTakesIt() throws {
     let bytes = (0..<50_000).map { UInt8(0x20 + $0 &* $0 >> 7 & 63) }
     for text in [[], [0x41], bytes] {
-      let site = DashboardSite([Self.files[1], .init(name: "a.js", mediaType: "x", bytes: text)], library: nil)
+      let site = DashboardSite([Self.files[1], .init(name: "a.js", mediaType: "x", bytes: text)], dygraphs: nil)
       let path = "\(attribute("data-assets", get(site, "/")))/a.js"
       for (field, isPacked) in [
         (nil, false), ("", false), ("identity", false), ("gzip", true), ("br, gzip;q=0.5", true), ("gzip;q=0", false),
@@ -157,7 +158,7 @@ import Testing
       let file = try files.open("\(path)/\(name)", .create)
       try file.writeAll(Array(text.utf8), at: 0)
     }
-    try write("index.html", "<p>{{library}}")
+    try write("index.html", "<p>{{dygraphs}}")
     let service = try TestService {
       $0.dashboardDirectory = path
       $0.dygraphsDirectory = path

@@ -63,6 +63,8 @@ import Testing
       // Either validator holds for either form.
       for tag in [plain.header("ETag"), packed.header("ETag")] {
         let again = try get(target, [("Accept-Encoding", "gzip"), ("If-None-Match", try #require(tag))])
+        // A minute may have closed meanwhile: then the answer is another one.
+        if again.status == 200, try get(target, []).header("ETag") != plain.header("ETag") { continue }
         #expect(again.status == 304 && again.body.isEmpty && again.header("Content-Encoding") == nil)
       }
     }

@@ -11,7 +11,7 @@ let loading = null;
 /** Loads the library once; false where the server has none or it does not come. */
 export function loadLibrary() {
   loading ??= new Promise((resolve) => {
-    const source = document.documentElement.dataset.library;
+    const source = document.documentElement.dataset.dygraphs;
     if (!source) return resolve(false);
     const script = document.createElement("script");
     script.src = source;

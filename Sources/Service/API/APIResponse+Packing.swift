@@ -28,7 +28,7 @@ extension APIResponse {
     return answer
   }
 
-  /// Whether a value of `Accept-Encoding` takes gzip: named or by `*`, and not with the weight 0.
+  /// Whether a value of `Accept-Encoding` takes gzip (RFC 9110, 12.5.3): named, or else by `*`, and not with the weight 0.
   static func takesGzip(_ field: String?) -> Bool {
     var any = false
     for member in (field ?? "").lowercased().split(separator: ",") {

@@ -45,8 +45,8 @@ package final class DashboardSite: Sendable {
   /// The file that every page is.
   private static let index = "index.html"
   /// The one file of the chart library that is used.
-  package static let libraryName = "dygraph.min.js"
-  private static let largestLibrary: UInt64 = 4 << 20
+  package static let dygraphsName = "dygraph.min.js"
+  private static let largestFile: UInt64 = 4 << 20
 
   private let page: Item
   /// Strong ones: the packed page is another one than the plain.
@@ -56,7 +56,7 @@ package final class DashboardSite: Sendable {
   private let assets: [String: Item]
 
   /// A site of these files, `index.html` among them, and of the chart library's text.
-  package init(_ files: [File], library: [UInt8]?) {
+  package init(_ files: [File], dygraphs: [UInt8]?) {
     let hasher = SHA256()
     var whole: [UInt8] = []
     for file in files { whole += Array(file.name.utf8) + [0] + hasher.digest(file.bytes) }
@@ -65,54 +65,54 @@ package final class DashboardSite: Sendable {
     for file in files where file.name != Self.index {
       assets["\(base)/\(file.name)"] = Item(file.mediaType, file.bytes)
     }
-    var libraryPath = ""
-    if let library {
-      libraryPath = "/assets/lib/\(Self.shown(hasher.digest(library)))/\(Self.libraryName)"
-      assets[libraryPath] = Item("text/javascript; charset=utf-8", library)
+    var dygraphsPath = ""
+    if let dygraphs {
+      dygraphsPath = "/assets/lib/\(Self.shown(hasher.digest(dygraphs)))/\(Self.dygraphsName)"
+      assets[dygraphsPath] = Item("text/javascript; charset=utf-8", dygraphs)
     }
     self.assets = assets
     let text = files.first { $0.name == Self.index }.map { String(decoding: $0.bytes, as: UTF8.self) } ?? ""
     page = Item(
       "text/html; charset=utf-8",
-      Array(text.replacing("{{assets}}", with: base).replacing("{{library}}", with: libraryPath).utf8))
+      Array(text.replacing("{{assets}}", with: base).replacing("{{dygraphs}}", with: dygraphsPath).utf8))
     let hash = Self.shown(hasher.digest(page.plain))
     pageTag = EntityTag(text: hash, isWeak: false)
     packedPageTag = EntityTag(text: hash + "gz", isWeak: false)
   }
 
-  /// The page that is inside the program; the library is looked for in `libraryDirectory`.
-  package convenience init(libraryDirectory: String, _ files: any FileSystem) {
+  /// The page that is inside the program; the library is looked for in `dygraphsDirectory`.
+  package convenience init(dygraphsDirectory: String, _ files: any FileSystem) {
     self.init(
       DashboardFiles.all.map { file in
         let text = file.text
         return File(
           name: file.name, mediaType: file.mediaType,
           bytes: unsafe Array(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)))
-      }, library: Self.library(in: libraryDirectory, files))
+      }, dygraphs: Self.dygraphs(in: dygraphsDirectory, files))
   }
 
   /// The page as it stands in `directory`, for work on it.
-  package convenience init(directory: String, libraryDirectory: String, _ files: any FileSystem) throws(SystemError) {
+  package convenience init(directory: String, dygraphsDirectory: String, _ files: any FileSystem) throws(SystemError) {
     var found: [File] = []
     for name in try files.list(directory).sorted() {
       guard let type = Self.mediaType(of: name) else { continue }
       found.append(File(name: name, mediaType: type, bytes: try Self.read("\(directory)/\(name)", files)))
     }
-    self.init(found, library: Self.library(in: libraryDirectory, files))
+    self.init(found, dygraphs: Self.dygraphs(in: dygraphsDirectory, files))
   }
 
   /// Whether the chart library is there.
-  package var hasLibrary: Bool { assets.keys.contains { $0.hasSuffix("/\(Self.libraryName)") } }
+  package var hasDygraphs: Bool { assets.keys.contains { $0.hasSuffix("/\(Self.dygraphsName)") } }
 
-  private static func library(in directory: String, _ files: any FileSystem) -> [UInt8]? {
-    let path = "\(directory)/\(libraryName)"
+  private static func dygraphs(in directory: String, _ files: any FileSystem) -> [UInt8]? {
+    let path = "\(directory)/\(dygraphsName)"
     guard files.exists(path) else { return nil }
     return try? read(path, files)
   }
 
   private static func read(_ path: String, _ files: any FileSystem) throws(SystemError) -> [UInt8] {
     let file = try files.open(path, .read)
-    return try file.bytes(at: 0, count: Int(min(try file.size(), largestLibrary)))
+    return try file.bytes(at: 0, count: Int(min(try file.size(), largestFile)))
   }
 
   private static func mediaType(of name: String) -> String? {
@@ -131,7 +131,7 @@ package final class DashboardSite: Sendable {
 
   /// The answer to a GET of `path`, as it stands in the request; nil where the dashboard has nothing there.
   package func answer(_ path: String, ifNoneMatch: String?, acceptEncoding: String?) -> APIResponse? {
-    let isPacked = Self.takesGzip(acceptEncoding)
+    let isPacked = APIResponse.takesGzip(acceptEncoding)
     let item: Item
     var fields: [(name: StaticString, value: String)]
     if Self.isPage(path) {
@@ -172,18 +172,5 @@ package final class DashboardSite: Sendable {
           && !path.utf8.dropFirst(prefix.utf8.count).contains(0x2F)
       }
     }
-  }
-
-  /// Whether `Accept-Encoding` takes gzip (RFC 9110, 12.5.3): what it names comes before `*`.
-  static func takesGzip(_ field: String?) -> Bool {
-    var any = false
-    for member in (field ?? "").lowercased().split(separator: ",") {
-      let parts = member.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
-      guard let coding = parts.first else { continue }
-      let weight = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
-      if coding == "gzip" || coding == "x-gzip" { return weight > 0 }
-      if coding == "*" { any = weight > 0 }
-    }
-    return any
   }
 }

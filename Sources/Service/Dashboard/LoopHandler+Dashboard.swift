@@ -23,7 +23,7 @@ package final class DashboardSource: Sendable {
   private let place: ServeSettings.DashboardPlace
   /// A directory that is read anew at each request, for work on the page; nil for what was made at the start.
   private let directory: String?
-  private let libraryDirectory: String
+  private let dygraphsDirectory: String
   private let files: any FileSystem
 
   /// Nil where the settings say that it is not served. Throws where its directory cannot be read.
@@ -31,21 +31,21 @@ package final class DashboardSource: Sendable {
     guard settings.dashboard != .off else { return nil }
     place = settings.dashboard
     directory = settings.dashboardDirectory
-    libraryDirectory = settings.dygraphsDirectory
+    dygraphsDirectory = settings.dygraphsDirectory
     self.files = files
     made =
       if let directory = settings.dashboardDirectory {
-        try DashboardSite(directory: directory, libraryDirectory: settings.dygraphsDirectory, files)
+        try DashboardSite(directory: directory, dygraphsDirectory: settings.dygraphsDirectory, files)
       } else {
-        DashboardSite(libraryDirectory: settings.dygraphsDirectory, files)
+        DashboardSite(dygraphsDirectory: settings.dygraphsDirectory, files)
       }
   }
 
   /// What an operator should know of it; nil where all is there.
   var note: String? {
-    if made.hasLibrary { return nil }
+    if made.hasDygraphs { return nil }
     return
-      "\(libraryDirectory) has no \(DashboardSite.libraryName) (Debian: libjs-dygraphs): the dashboard draws plainer charts"
+      "\(dygraphsDirectory) has no \(DashboardSite.dygraphsName) (Debian: libjs-dygraphs): the dashboard draws plainer charts"
   }
 
   /// Whether the listener has it.
@@ -54,6 +54,6 @@ package final class DashboardSource: Sendable {
   /// What is served now; nil where the directory cannot be read.
   func site() -> DashboardSite? {
     guard let directory else { return made }
-    return try? DashboardSite(directory: directory, libraryDirectory: libraryDirectory, files)
+    return try? DashboardSite(directory: directory, dygraphsDirectory: dygraphsDirectory, files)
   }
 }
