@@ -122,6 +122,19 @@ import Platform
     return insert(hash, position: position)
   }
 
+  /// Looks for an identity among the live positions, as `put` does, and takes nothing in.
+  @inlinable
+  package mutating func find<E: Error>(
+    _ hash: UInt64, isSame: (_ position: UInt64) throws(E) -> Bool
+  ) throws(E) -> UInt64? {
+    var search = begin(hash)
+    while let candidate = nextCandidate(&search) {
+      let same = try isSame(candidate)
+      if settle(same) { return candidate }
+    }
+    return nil
+  }
+
   /// Positions below `watermark` leave the horizon. A lower watermark than the last one changes nothing.
   package mutating func expire(below target: UInt64) {
     if target > watermark, target - watermark > Self.widestHorizon {

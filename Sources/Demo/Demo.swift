@@ -1,7 +1,9 @@
 import Bytes
 import Catalog
 import Clicks
+import FoundationEssentials
 import Glibc
+import HTTP
 import Platform
 import Store
 import Synchronization
@@ -65,6 +67,9 @@ package final class Demo {
   private let print: (String) -> Void
   private let isInterrupted: () -> Bool
 
+  private static let advertiser = "demo"
+  private static let campaigns = ["always-on", "spring", "winter"]
+
   /// Somebody wants it to end.
   package struct Interrupted: Error, CustomStringConvertible {
     package var description: String { "interrupted" }
@@ -74,6 +79,8 @@ package final class Demo {
   package let server: ServerProcess
   /// The admin token's text, once the server is up.
   package private(set) var token = ""
+  /// A link that shows the advertiser's ads to whoever opens it, without a token, as long as the demo runs.
+  package private(set) var dashboardLink = ""
 
   /// Prepares a directory with a signing key and the ads in its catalog. `print` gets one line at a time;
   /// `isInterrupted` is asked while the traffic runs.
@@ -100,8 +107,8 @@ package final class Demo {
       AdRow(
         line: index + 1,
         fields: AdFields(
-          adID: ad.id.text, redirectURL: ad.redirectURL, advertiserID: "demo", status: ad.isPaused ? "paused" : "active"
-        ))
+          adID: ad.id.text, redirectURL: ad.redirectURL, advertiserID: Self.advertiser,
+          campaignID: Self.campaigns[index % Self.campaigns.count], status: ad.isPaused ? "paused" : "active"))
     }
     _ = try catalog.importAds(rows) { _ in false }
   }
@@ -116,6 +123,8 @@ package final class Demo {
     token = secret.reveal()
     print("server process \(server.processID ?? 0) on http://\(server.listen)")
     print("data in \(server.dataDirectory)")
+    dashboardLink = try makeDashboardLink()
+    print("counts in a browser: \(dashboardLink)")
     let count = options.hot ? "" : NumberText.grouped(options.clicks) + " "
     print(
       "\(count)scripted requests from \(NumberText.of(options.connections, "connection")), seed \(options.seed)")
@@ -140,6 +149,20 @@ package final class Demo {
     try check(&result, batches.finish(), from: began)
     return result
   }
+
+  /// Makes `dashboardLink`.
+  private func makeDashboardLink() throws -> String {
+    let answer = try HTTPClient(server.listen).request(
+      "POST", "/api/v1/shares",
+      headers: [("Authorization", "Bearer \(token)"), ("Content-Type", "application/json")],
+      body: Array(#"{"advertiserId":"\#(Self.advertiser)","expires":"1d"}"#.utf8))
+    guard answer.status == 201, let share = try? JSONDecoder().decode(Share.self, from: Data(answer.body)) else {
+      throw ServerProcess.Failure(description: "no link to the dashboard: \(answer.status) \(answer.text)")
+    }
+    return share.url
+  }
+
+  private struct Share: Decodable { var url: String }
 
   /// Shows the traffic until it ends, and kills the server on the way.
   private func watch(

@@ -19,6 +19,7 @@ package final class Committer: Sendable {
   private let routes: RouteBoard
   private let hot: HotReports?
   private let policy: HotPolicy
+  private let inquiries = Inquiries()
   private let handedBack = Atomic<UInt64>(0)
   private let undecided = Atomic<UInt64>(0)
   /// Rung by a loop that has published.
@@ -53,6 +54,12 @@ package final class Committer: Sendable {
 
   /// Commits what is published, closes the shard in good order and ends the thread. The loops have ended before.
   package func stop() { thread.stop() }
+
+  /// What the shard would answer to a click now, which it neither writes nor remembers; nil where it does not say so within
+  /// `nanoseconds`. Blocks the calling thread.
+  package func ask(_ request: ClickRequest, nanoseconds: Int64) -> ClickAnswer? {
+    inquiries.ask(request, nanoseconds: nanoseconds, by: thread.bell)
+  }
 
   private func run(_ shard: Shard) {
     Thread.runSoon()
@@ -106,6 +113,7 @@ package final class Committer: Sendable {
         if end > taken[i] { parts.append((i, end)) }
       }
       meter?.turn(shard.environment.time.monotonic() / 1_000_000)
+      if inquiries.areWaiting { inquiries.answer { shard.judge($0) } }
       if parts.isEmpty {
         if thread.isStopping { break }
         shard.maintain()
@@ -135,7 +143,7 @@ package final class Committer: Sendable {
 
   private func hasWork(_ taken: [Int]) -> Bool {
     for i in rings.indices where rings[i].publishedEnd > taken[i] { return true }
-    return false
+    return inquiries.areWaiting
   }
 }
 

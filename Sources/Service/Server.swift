@@ -166,7 +166,8 @@ package final class Server {
       hotAds: hotAds, bots: bots, catalog: Worker("catalog"), reader: CatalogReader(catalog),
       tokens: TokenBoard(try catalog.tokenView(), in: environment),
       dashboard: try makeDashboard(),
-      budget: BufferBudget(limit: settings.maxBuffered), descriptors: plan, report: report)
+      budget: BufferBudget(limit: settings.maxBuffered), descriptors: plan,
+      storeCreated: store.identity.created, report: report)
     self.context = context
 
     let (door, live) = openDoors(context, Array(zip(batchRings, bells)), keys)

@@ -49,6 +49,8 @@ package final class ServiceContext: Sendable {
   let requestPrefix: String
   /// Wall time of the start, ms.
   package let started: Int64
+  /// Wall time when the store was made, ms.
+  let storeCreated: Int64
 
   private let isRecovering = Atomic<Bool>(true)
   private let isDraining = Atomic<Bool>(false)
@@ -63,9 +65,11 @@ package final class ServiceContext: Sendable {
     catalog: Worker<CatalogState>, reader: CatalogReader, tokens: TokenBoard, dashboard: DashboardSource?,
     budget: BufferBudget,
     descriptors: DescriptorPlan?,
+    storeCreated: Int64,
     report: @escaping @Sendable (String) -> Void
   ) {
     self.settings = settings
+    self.storeCreated = storeCreated
     self.environment = environment
     self.clock = clock
     self.committers = committers
@@ -139,6 +143,12 @@ package final class ServiceContext: Sendable {
     var reasons: [String] = []
     if isRecovering.load(ordering: .acquiring) { reasons.append("the log is being replayed") }
     if isDraining.load(ordering: .acquiring) { reasons.append("the server is shutting down") }
+    return reasons + failures
+  }
+
+  /// Those of `unreadiness` that no start or stop explains.
+  var failures: [String] {
+    var reasons: [String] = []
     if let failure = catalogHealth.failure { reasons.append("the catalog cannot be used: \(failure)") }
     for (shard, condition) in conditions.enumerated() {
       switch condition.state {

@@ -1,9 +1,12 @@
+import Bytes
 import Catalog
 import Clicks
 import HTTP
 import Platform
 import Service
+import Simulation
 import Testing
+import Traffic
 
 /// Links that the service makes, links that it looks at, and keys that are for one advertiser alone.
 @Suite struct MintTests {
@@ -83,9 +86,41 @@ import Testing
     }
     #expect(try service.total() == 0)
     #expect(try service.request("GET", link).verdict == "valid")
+    #expect(try check(service, link) == "duplicate")
     for wrong in ["", "?url=", "?url=x", "?url=https%3A%2F%2Fx%2F", "?url=%2Fclick"] {
       #expect(try service.api("GET", "/api/v1/check\(wrong)").status == 400, "\(wrong)")
     }
+  }
+
+  /// What the check says of an impression is what the click after it is told: of ids with and without a minting time, of clicks in
+  /// the log and in segments, before and after a start.
+  @Test(arguments: Seeds.list(3)) func theCheckForetellsTheClick(_ seed: Seed) throws {
+    var generator = SplitMix64(seed: seed.value)
+    let service = try TestService()
+    let ids = (0..<40).map { i in
+      i % 2 == 0 ? "\(TestService.impression())" : Hex.encode((0..<16).map { _ in UInt8(generator.below(256)) })
+    }
+    var counted: Set<Int> = []
+    for step in 0..<300 {
+      switch generator.below(40) {
+      case 0: try service.restart()
+      case 1:
+        for verb in ["flush", "seal-log"] {
+          #expect(try service.api("POST", "/admin/v1/\(verb)", "{}", admin: true).status == 202)
+        }
+      default: break
+      }
+      let i = generator.below(ids.count)
+      let signature = SigningKey(id: "second", secret: Array(TestService.secret(of: "second").utf8)).sign(
+        ad: "active", impression: ids[i])
+      let link = "/click?adId=active&impressionId=\(ids[i])&signature=\(signature)"
+      let foretold = try check(service, link)
+      #expect(foretold == (counted.contains(i) ? "duplicate" : "valid"), "\(seed), step \(step), \(ids[i])")
+      guard generator.below(3) > 0 else { continue }
+      #expect(try service.request("GET", link).verdict == foretold, "\(seed), step \(step), \(ids[i])")
+      counted.insert(i)
+    }
+    #expect(try service.total() == counted.count)
   }
 
   /// A bound key signs for its advertiser's ads, and for no other's: at /click, in batches, and where links are checked.

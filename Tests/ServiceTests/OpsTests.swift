@@ -1,6 +1,9 @@
 import Catalog
+import Clicks
+import Glibc
 import HTTP
 import Service
+import Store
 import Testing
 
 /// The summary of the operations page: what it says, and who gets it.
@@ -35,6 +38,96 @@ import Testing
     guard case .array(let shards)? = now["shards"] else { return #expect(Bool(false)) }
     #expect(shards.count == 2 && shards.allSatisfy { number($0["logBytes"]) >= 0 && number($0["files"]) >= 0 })
     #expect(shards.reduce(0) { $0 + number($1["logBytes"]) } > 0)
+  }
+
+  private func list(_ value: JSONValue?) -> [JSONValue] { if case .array(let values)? = value { values } else { [] } }
+
+  private func text(_ value: JSONValue?) -> String { if case .string(let text)? = value { text } else { "" } }
+
+  @Test func itTellsOfBooksFilesAndCommits() throws {
+    let service = try TestService()
+    let made = try #require(Timestamp.parse(text(try summary(service)["countingSince"])))
+    for _ in 0..<30 { #expect(try service.click().verdict == "valid") }
+    for verb in ["flush", "seal-log"] {
+      #expect(try service.api("POST", "/admin/v1/\(verb)", "{}", admin: true).status == 202)
+    }
+    let seen = try eventually(40) {
+      let now = try summary(service)
+      return number(now["balance"]?["answered"]) == 30 && number(now["balance"]?["difference"]) == 0
+        && list(now["commitHistory"]).contains { number($0) > 0 }
+        && list(now["files"]).contains {
+          text($0["kind"]) == "segment" && text($0["age"]) == "under a day" && number($0["bytes"]) > 0
+        }
+    }
+    #expect(seen)
+    try service.restart()
+    let now = try summary(service)
+    #expect(Timestamp.parse(text(now["countingSince"])) == made && list(now["alarms"]).isEmpty, "\(now)")
+  }
+
+  /// What is wrong is told with the time when it began, as long as it lasts.
+  @Test func alarmsStandUntilTheirCauseIsGone() throws {
+    let disk = FaultyFileSystem()
+    let service = try TestService(files: disk) { $0.shards = 2 }
+    defer { disk.faults = .init() }
+    #expect(try service.click().verdict == "valid")
+    usleep(150_000)
+    disk.faults.sync = EIO
+    let failed = try eventually(20) { try service.click().verdict != "valid" }
+    #expect(failed)
+    disk.faults = .init()
+    _ = try service.click()
+    var since: String?
+    let told = try eventually(20) {
+      let alarms = list(try summary(service)["alarms"])
+      let stopped = alarms.first { text($0["text"]).contains("has stopped recording until a restart") }
+      since = stopped.map { text($0["since"]) }
+      return stopped != nil && alarms.contains { text($0["text"]).contains("redirected without being counted") }
+    }
+    #expect(told)
+    usleep(1_200_000)
+    let still = list(try summary(service)["alarms"]).first {
+      text($0["text"]).contains("has stopped recording until a restart")
+    }
+    #expect(still.map { text($0["since"]) } == since)
+    try service.restart()
+    let isGone = try eventually(20) { list(try summary(service)["alarms"]).isEmpty }
+    #expect(isGone)
+  }
+
+  @Test func filesAreToldByKindAndAge() {
+    let day: Int64 = 86_400_000
+    let now = 20_000 * day
+    let rows = FileAges(
+      [
+        (.segment, now, 1), (.segment, now - day / 2, 2), (.segment, now - 3 * day, 4), (.segment, now - 40 * day, 8),
+        (.run, now - 8 * day, 10), (.run, now - 30 * day, 10), (.run, now + day, 10), (.dictionary, nil, 5),
+      ], now: now
+    ).rows
+    #expect(
+      rows == [
+        .init(kind: .segment, age: .day, files: 2, bytes: 3), .init(kind: .segment, age: .week, files: 1, bytes: 4),
+        .init(kind: .segment, age: .older, files: 1, bytes: 8), .init(kind: .run, age: .day, files: 1, bytes: 10),
+        .init(kind: .run, age: .month, files: 2, bytes: 20), .init(kind: .dictionary, age: .every, files: 1, bytes: 5),
+      ])
+  }
+
+  @Test func aDiskThatFillsIsForeseen() {
+    var forecast = DiskForecast()
+    #expect(forecast.free == nil && forecast.secondsLeft(reserve: 0) == nil)
+    // A megabyte a second, looked at more often than is kept.
+    for second in stride(from: Int64(0), through: 1_790, by: 10) {
+      forecast.note(10_000_000_000 - UInt64(second) * 1_000_000, at: second)
+    }
+    #expect(forecast.secondsLeft(reserve: 0) == nil)
+    forecast.note(8_200_000_000, at: 1_800)
+    #expect(forecast.secondsLeft(reserve: 200_000_000) == 8_000)
+    #expect(forecast.secondsLeft(reserve: 9_000_000_000) == 0)
+    // Looks of six hours count; space that returns ends it.
+    for minute in Int64(31)...600 { forecast.note(8_200_000_000 - UInt64(minute) * 600, at: minute * 60) }
+    #expect(forecast.secondsLeft(reserve: 200_000_000)! > 10_000_000)
+    forecast.note(9_000_000_000, at: 40_000)
+    #expect(forecast.secondsLeft(reserve: 0) == nil && forecast.free == 9_000_000_000)
   }
 
   @Test func onlyAdministratorsGetIt() throws {

@@ -8,9 +8,8 @@ package enum CheckCommand {
   package static let command = Command(
     "check", "says the verdict of a link without counting it",
     discussion: """
-      The steps of /click in their order: parameters, signature, ad, pause, lifetime. What depends on who clicks is left out, and \
-      whether the impression has counted already: a link whose verdict is valid counts unless it has. The exit status is 0 for \
-      valid and 1 for any other verdict.
+      The steps of /click in their order: parameters, signature, ad, pause, lifetime, and where a server runs whether the impression \
+      has counted already. What depends on who clicks is left out. The exit status is 0 for valid and 1 for any other verdict.
       """,
     operands: [url.declaration], options: [Option<String>.format.declaration] + Target.options,
     examples: ["tally check \"https://go.example/click?adId=42&impressionId=ID&signature=SIGNATURE\""]

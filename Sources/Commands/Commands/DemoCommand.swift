@@ -29,7 +29,8 @@ package enum DemoCommand {
       and unknown ads, HEAD and prefetch, one viral ad; beside them batches of clicks that are up to a day late, some sent \
       twice. The server is killed with SIGKILL and started again. Then every \
       count per ad and minute is compared with the browsers' own ledger; the exit status is 3 where one differs. \
-      On a terminal the server then stays up until Ctrl-C, elsewhere the demo ends. Nothing is left behind.
+      A link that it prints shows the counts in a browser meanwhile. On a terminal the server then stays up until Ctrl-C, \
+      elsewhere the demo ends. Nothing is left behind.
       """,
     options: [
       clicks.declaration, rate.declaration, connections.declaration, kills.declaration, seed.declaration,
@@ -89,7 +90,11 @@ package enum DemoCommand {
 
   private static func linger(_ demo: Demo, _ console: Console) {
     console.note("")
-    console.note("The server stays up until Ctrl-C. The viral ad's series, and the metrics:")
+    console.note("The server stays up until Ctrl-C. The counts in a browser, without signing in:")
+    console.note("  \(demo.dashboardLink)")
+    console.note("All of it, operations too, at http://\(demo.server.listen)/ with this token:")
+    console.note("  cat \(demo.server.dataDirectory)/\(AdminToken.fileName)")
+    console.note("The viral ad's series, and the metrics:")
     console.note("  token=$(cat \(demo.server.dataDirectory)/\(AdminToken.fileName))")
     console.note("  curl -H \"Authorization: Bearer $token\" \\")
     console.note("    'http://\(demo.server.listen)/api/v1/ads/ad-viral/aggregates?from=-10m'")

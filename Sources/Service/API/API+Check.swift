@@ -1,14 +1,15 @@
 import Catalog
 import Clicks
 import HTTP
+import Store
 
 // What /click would say to a link, without counting anything: for whoever has built links into an ad server and wants to know why
-// they do not count. Steps and order are those of /click; what depends on who asks (robots, prefetch, rates) is left out, and
-// whether this impression has counted already is for the log alone to say.
+// they do not count. Steps and order are those of /click; what depends on who asks (robots, prefetch, rates) is left out. Whether
+// this impression has counted already is for the committers to say, where a service runs.
 
 extension API {
   /// The verdict of a link.
-  func check(_ request: APIRequest, _ grant: Grant) throws(Problem) -> APIResponse {
+  func check(_ request: APIRequest, _ grant: Grant) throws(Problem) -> Outcome {
     let values = try request.values(["url"])
     guard let url = values["url"] else { throw .invalid([("url", "is missing")]) }
     guard let query = Self.query(ofClick: url) else {
@@ -19,7 +20,8 @@ extension API {
     }
     let link: LinkReader
     do throws(ClickFault) { link = try read.get() } catch {
-      return answer(.malformed, detail: error.faults.map { "\($0.parameter) \($0.detail)" }.joined(separator: "; "))
+      return .done(
+        Self.answer(.malformed, detail: error.faults.map { "\($0.parameter) \($0.detail)" }.joined(separator: "; ")))
     }
     let id = AdID(String(decoding: link.ad, as: UTF8.self))
     let (ad, keys) = try inCatalog { () throws(CatalogError) -> (Ad?, [ActiveKey]) in
@@ -29,22 +31,36 @@ extension API {
     let signed = Self.signed(link, KeyRing(keys))
     let reached = ad.flatMap { grant.reaches($0) ? $0 : nil }
     guard reached.map({ signed.covers($0.advertiserID) }) ?? signed.isMade else {
-      return answer(
-        .badSignature, link,
-        detail: signed.isMade
-          ? "the key that made it is bound to another advertiser"
-          : "no active key has made the signature of these texts")
+      return .done(
+        Self.answer(
+          .badSignature, link,
+          detail: signed.isMade
+            ? "the key that made it is bound to another advertiser"
+            : "no active key has made the signature of these texts"))
     }
-    guard let reached else { return answer(.unknownAd, link, detail: "the catalog has no such ad in reach") }
-    if reached.status == .paused { return answer(.paused, link, reached, detail: "the ad is paused") }
+    guard let reached else {
+      return .done(Self.answer(.unknownAd, link, detail: "the catalog has no such ad in reach"))
+    }
+    if reached.status == .paused { return .done(Self.answer(.paused, link, reached, detail: "the ad is paused")) }
     let text = String(decoding: link.impression, as: UTF8.self)
     let now = clock()
-    if let minted = ImpressionID(text)?.claimedMinting(characters: text.utf8.count),
+    guard let impression = ImpressionID(text) else {
+      preconditionFailure("a link was read whose impression id is none")
+    }
+    if let minted = impression.claimedMinting(characters: text.utf8.count),
       eventTimes.judge(eventTime: now, minted: minted, now: now) == .expired
     {
-      return answer(.expired, link, reached, detail: "the impression was minted at \(Timestamp.format(minted))")
+      return .done(
+        Self.answer(.expired, link, reached, detail: "the impression was minted at \(Timestamp.format(minted))"))
     }
-    return answer(.valid, link, reached, detail: "it counts, unless this impression has counted already")
+    guard let context = operations?.context else {
+      return .done(
+        Self.answer(.valid, link, reached, detail: "it counts, unless this impression has counted already"))
+    }
+    return .query {
+      let (verdict, detail) = context.judge(ClickIdentity(ad: reached.key, impression: impression))
+      return Self.answer(verdict, link, reached, detail: detail)
+    }
   }
 
   /// What stands behind the `?` of a link whose path ends in `/click`.
@@ -77,7 +93,9 @@ extension API {
     return bare.count == kid.count ? .byNobody : ask(bare.isEmpty ? nil : bare)
   }
 
-  private func answer(_ verdict: Verdict, _ link: LinkReader? = nil, _ ad: Ad? = nil, detail: String) -> APIResponse {
+  private static func answer(_ verdict: Verdict, _ link: LinkReader? = nil, _ ad: Ad? = nil, detail: String)
+    -> APIResponse
+  {
     let target = ad.flatMap { ad -> [UInt8]? in
       let cached = CachedAd(ad)
       guard ad.status == .active || ad.fallbackURL != nil, let link else { return nil }
@@ -94,5 +112,25 @@ extension API {
         "impressionId": .optional(link.map { String(decoding: $0.impression, as: UTF8.self) }),
         "location": .optional(target.map { String(decoding: $0, as: UTF8.self) }),
       ]))
+  }
+}
+
+extension ServiceContext {
+  /// How long a committer may take to say what it would answer, ns.
+  private static let patience: Int64 = 1_000_000_000
+
+  /// What the shards would answer to a click, and why; nothing is counted. Blocks the calling thread.
+  fileprivate func judge(_ identity: ClickIdentity) -> (Verdict, detail: String) {
+    for shard in routes.table.shards(holding: identity.ad) {
+      let answer = committers[shard].ask(ClickRequest(identity: identity), nanoseconds: Self.patience)
+      switch answer?.verdict {
+      case .valid: continue
+      case .duplicate:
+        let time = answer.flatMap { $0.eventTime > 0 ? Timestamp.format($0.eventTime) : nil }
+        return (.duplicate, "this impression has counted already" + (time.map { ", at \($0)" } ?? ""))
+      default: return (.valid, "it counts, unless this impression has counted already: that cannot be told now")
+      }
+    }
+    return (.valid, "it counts")
   }
 }

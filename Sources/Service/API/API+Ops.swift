@@ -28,15 +28,22 @@ extension API {
     let operations = try running()
     let context = operations.context
     let rates = context.operationsBoard?.rates ?? OpsRates([], smoothing: 0)
+    let around = context.operationsBoard?.surroundings ?? OpsBoard.Surroundings()
     let reasons = context.unreadiness
     var members: [JSONValue.Member] = [
       .init("ready", .bool(reasons.isEmpty)), .init("reasons", .array(reasons.map { .string($0) })),
       .init("version", .string(tallyVersion)), .init("startedAt", .string(Timestamp.format(context.started))),
-      .init("alarms", .array(context.warnings.map { .object(["text": .string($0)]) })),
+      .init("countingSince", .string(Timestamp.format(context.storeCreated))),
+      .init("alarms", around.alarms.json),
       .init("clicksPerSecond", .integer(rates.clicks)),
       .init("rates", .array(rates.history.map { .integer($0) })),
     ]
     if let commit = rates.commitP99() { members.append(.init("commitP99Seconds", Self.seconds(commit))) }
+    members += [
+      .init("commitHistory", .array(rates.commitHistory.map { Self.seconds($0) })),
+      .init("balance", Self.balance(context)),
+      .init("files", around.files.json),
+    ]
     let shards = context.cores.indices.map { shard in
       Self.figures(shard, context, rates)
     }
@@ -83,6 +90,15 @@ extension API {
       ]
     }
     return .object(members)
+  }
+
+  /// Double entry of all shards: what was accepted, and by how many clicks the other side differs.
+  private static func balance(_ context: ServiceContext) -> JSONValue {
+    let books = context.conditions.map(\.maintenance.books)
+    return .object([
+      "answered": .integer(books.reduce(0) { $0 + $1.accepted }),
+      "difference": .integer(books.reduce(0) { $0 + Int64(clamping: $1.drift.magnitude &+ $1.baseDrift.magnitude) }),
+    ])
   }
 
   /// How far event time is behind the clock, ms.

@@ -160,7 +160,7 @@ package final class API {
     case .opsSummary: .done(try opsSummary(request))
     case .opsStream: try opsStream(request, grant)
     case .mint: .query(try mint(name, request, grant))
-    case .check: .done(try check(request, grant))
+    case .check: try check(request, grant)
     }
   }
 

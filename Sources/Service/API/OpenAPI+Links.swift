@@ -12,11 +12,11 @@ extension OpenAPI {
           "409":{"$ref":"#/components/responses/Conflict"}}}},
     "/api/v1/check":{
       "get":{"operationId":"check","tags":["clicks"],"summary":"What /click would say to a link, without counting it",
-        "description":"Scope read, ads or mint. The steps of /click in their order. What depends on who clicks is left out, and whether the impression has counted already: a link whose verdict is valid counts unless it has.",
+        "description":"Scope read, ads or mint. The steps of /click in their order. What depends on who clicks is left out. Whether the impression has counted already is told as far as /click would know it.",
         "parameters":[{"name":"url","in":"query","required":true,"description":"The link, as a browser would ask for it.","schema":{"type":"string"}}],
         "responses":{
           "200":{"description":"The verdict.","content":{"application/json":{"schema":{"type":"object","required":["verdict","detail","adId","impressionId","location"],"properties":{
-            "verdict":{"enum":["malformed","bad-signature","unknown-ad","paused","expired","valid"]},"detail":{"type":"string"},
+            "verdict":{"enum":["malformed","bad-signature","unknown-ad","paused","expired","duplicate","valid"]},"detail":{"type":"string"},
             "adId":{"type":["string","null"],"description":"As the link says it."},"impressionId":{"type":["string","null"]},
             "location":{"type":["string","null"],"description":"Where it leads, without passQuery's parameters."}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},

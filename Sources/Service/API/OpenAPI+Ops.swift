@@ -18,13 +18,19 @@ extension OpenAPI {
     """#
 
   static let opsSchemas = #"""
-    "OpsSummary":{"type":"object","required":["ready","reasons","version","startedAt","alarms","clicksPerSecond","rates","shards","jobs","hotAds","answers"],"properties":{
+    "OpsSummary":{"type":"object","required":["ready","reasons","version","startedAt","countingSince","alarms","commitHistory","balance","files","clicksPerSecond","rates","shards","jobs","hotAds","answers"],"properties":{
       "ready":{"type":"boolean"},"reasons":{"type":"array","items":{"type":"string"},"description":"Why it is not ready."},
       "version":{"type":"string"},"startedAt":{"type":"string","format":"date-time"},
-      "alarms":{"type":"array","items":{"type":"object","required":["text"],"properties":{"text":{"type":"string"}}}},
+      "countingSince":{"type":"string","format":"date-time","description":"When the store was made."},
+      "alarms":{"type":"array","description":"What an operator has to look at.","items":{"type":"object","required":["text","since"],"properties":{"text":{"type":"string"},"since":{"type":"string","format":"date-time"}}}},
       "clicksPerSecond":{"type":"integer","description":"That became durable, over ten seconds."},
       "rates":{"type":"array","items":{"type":"integer"},"description":"The same of each second of the last minute, the oldest first."},
       "commitP99Seconds":{"type":"number","description":"99 of 100 commits of the last minute took no longer; the upper end of a power of two."},
+      "commitHistory":{"type":"array","items":{"type":"number"},"description":"The same of each second of the last minute, the oldest first; 0 where there was no commit."},
+      "balance":{"type":"object","description":"Double entry, at the last change of files.","required":["answered","difference"],"properties":{
+        "answered":{"type":"integer","description":"Clicks that were accepted."},"difference":{"type":"integer","description":"Clicks that the tables have too many or too few; 0 where the books balance."}}},
+      "files":{"type":"array","description":"Files by what they hold and how old that is.","items":{"type":"object","required":["kind","age","files","bytes"],"properties":{
+        "kind":{"type":"string"},"age":{"enum":["under a day","under a week","under a month","older","every age"]},"files":{"type":"integer"},"bytes":{"type":"integer"}}}},
       "behindSeconds":{"type":"number","description":"How far event time is behind the clock."},
       "closesAfterSeconds":{"type":"integer","description":"A minute closes so long after its end."},
       "shards":{"type":"array","items":{"type":"object","required":["shard","clicksPerSecond","logBytes","behindSeconds","commitP99Seconds"],"properties":{

@@ -4,7 +4,8 @@ import Store
 import Synchronization
 
 // What the operations page shows of rates. Counters are looked at once a second, and a minute of them is kept: a rate is what two
-// looks differ by. Nothing here is on anybody's way.
+// looks differ by. Alarms are looked for in the same round, files every ten seconds, the disk every minute. Nothing here is on
+// anybody's way.
 
 /// The last minute of a running service, by the second. Any thread may use it.
 final class OpsBoard: Sendable {
@@ -27,6 +28,15 @@ final class OpsBoard: Sendable {
 
   private let context: ServiceContext
   private let looks = Mutex<[Look]>([])
+
+  /// What is looked at more seldom.
+  struct Surroundings: Sendable {
+    var alarms = OpsAlarms()
+    var files = FileAges()
+    var disk = DiskForecast()
+  }
+
+  private let around = Mutex(Surroundings())
   private let thread = BackgroundThread()
   let streams: OpsStreams
 
@@ -37,8 +47,10 @@ final class OpsBoard: Sendable {
 
   func start() throws(SystemError) {
     try thread.start("operations") { [self] in
+      var rounds = 0
       while !thread.isStopping {
         look()
+        lookAround(&rounds)
         streams.serve()
         thread.sleep(nanoseconds: Self.interval) { [isStopping = context.isStopping] in context.isStopping != isStopping
         }
@@ -67,6 +79,27 @@ final class OpsBoard: Sendable {
       if looks.count > Self.kept { looks.removeFirst(looks.count - Self.kept) }
     }
   }
+
+  /// Rounds between two looks at the files.
+  private static let filesInterval = 10
+
+  private func lookAround(_ rounds: inout Int) {
+    var now = around.withLock { $0 }
+    let seconds = context.environment.time.monotonic() / 1_000_000_000
+    if now.disk.isDue(at: seconds),
+      let free = try? context.environment.files.availableSpace(at: context.settings.dataDirectory)
+    {
+      now.disk.note(free, at: seconds)
+    }
+    if rounds % Self.filesInterval == 0 { now.files = FileAges(context.cores, now: context.clock.now()) }
+    now.alarms.take(
+      context.alarms(now.disk, unrecorded: rates.sum(of: .unrecorded)), at: context.environment.time.wall())
+    rounds += 1
+    around.withLock { [now] in $0 = now }
+  }
+
+  /// Alarms, files and the disk as they were found last.
+  var surroundings: Surroundings { around.withLock { $0 } }
 
   /// What the looks of the last minute come to.
   var rates: OpsRates { OpsRates(looks.withLock { $0 }, smoothing: Self.smoothing) }
@@ -108,10 +141,25 @@ struct OpsRates {
     Verdict.allCases.map { verdict in (verdict, now { $0.verdicts[Int(verdict.rawValue)] }) }.filter { $0.rate > 0 }
   }
 
+  /// Requests of the last minute with this verdict.
+  func sum(of verdict: Verdict) -> UInt64 {
+    guard let first = looks.first, let last = looks.last, let place = Verdict.allCases.firstIndex(of: verdict) else {
+      return 0
+    }
+    return last.verdicts[place] - min(first.verdicts[place], last.verdicts[place])
+  }
+
   /// Nanoseconds within which 99 of 100 commits of the last minute were done, of one shard or all; nil where there was none. The
   /// upper end of a power of two.
   func commitP99(_ shard: Int? = nil) -> Int64? {
     guard let first = looks.first, let last = looks.last else { return nil }
+    return Self.commitP99(first, last, shard)
+  }
+
+  /// The same of all shards for each second of the last minute, the oldest first; 0 where there was none.
+  var commitHistory: [Int64] { zip(looks, looks.dropFirst()).map { Self.commitP99($0, $1, nil) ?? 0 } }
+
+  private static func commitP99(_ first: OpsBoard.Look, _ last: OpsBoard.Look, _ shard: Int?) -> Int64? {
     var counts = [UInt64](repeating: 0, count: DurationBuckets.bounds.count + 1)
     for index in last.commits.indices where shard == nil || shard == index {
       for bucket in counts.indices { counts[bucket] += last.commits[index][bucket] - first.commits[index][bucket] }

@@ -162,6 +162,41 @@ package final class Shard {
     for i in 0..<batch.count { answer(i, decided[i]) }
   }
 
+  /// What `commit` would answer to this click now, `valid` or `duplicate`; nothing is written or remembered. `unrecorded`: what
+  /// would have to be read for it cannot be.
+  package func judge(_ request: ClickRequest) -> ClickAnswer {
+    let version = live.version
+    let horizonEnd = expire(at: runningTime, version)
+    let batch = [request]
+    lookup.run(
+      batch.span, live, version, known: dedup.watermark, knownTime: receipts.latest(before: dedup.watermark),
+      now: clock.now())
+    horizonLookup.clear()
+    if horizonEnd < dedup.watermark {
+      horizonLookup.run(batch.span, live, version.segments, in: horizonEnd..<dedup.watermark) { lookup.isPlain($0) }
+    }
+    switch earlier(0) {
+    case .counted(let time): return ClickAnswer(.duplicate, eventTime: time)
+    case .unreadable: return ClickAnswer(.unrecorded)
+    case .none: break
+    }
+    let hash = hashed(request.identity)
+    let end = lookup.isPlain(request) ? horizonEnd : 0
+    var first: Click?
+    do {
+      let found = try dedup.find(hash) { candidate throws -> Bool in
+        if candidate < end { return false }
+        first = try recall(candidate, hash, request.identity)
+        return first != nil
+      }
+      return found == nil ? ClickAnswer(.valid) : ClickAnswer(.duplicate, eventTime: first?.eventTime ?? 0)
+    } catch {
+      counters.readErrors += 1
+      condition.note(readError: error)
+      return ClickAnswer(.unrecorded)
+    }
+  }
+
   /// Whether a batch can be written; goes to the next slot where this one is full.
   private func ready(for count: Int, annex: Int) -> Bool {
     if case .failed = condition.state { return false }
