@@ -193,6 +193,11 @@ extension Catalog {
     }
   }
 
+  /// A number that differs from the one before once another connection has changed the file.
+  package func changeNumber() throws(CatalogError) -> Int64 {
+    try database.query("PRAGMA data_version", [], doing: "asking for changes") { $0.integer(0) }[0]
+  }
+
   /// How many live ads there are, of one advertiser or in all.
   package func countAds(advertiserID: String? = nil) throws(CatalogError) -> Int {
     let filter = advertiserID == nil ? "" : "advertiser_id = ?1 AND"

@@ -77,6 +77,49 @@ package enum Grouping: String, Sendable, CaseIterable {
   }
 }
 
+/// Ads in the order of their groups, and the groups in the order of their names.
+struct GroupedAds {
+  private(set) var ads: [SelectedAd] = []
+  private(set) var names: [String] = []
+  /// Where each group begins, and where the last one ends.
+  private var starts: [Int] = [0]
+
+  init(_ ads: [SelectedAd], by grouping: Grouping) {
+    switch grouping {
+    case .none:
+      self.ads = ads
+      if !ads.isEmpty { close("") }
+    case .ad:
+      // A catalog lists them so.
+      let names = ads.map { grouping.name(of: $0) }
+      let isInOrder = zip(names, names.dropFirst()).allSatisfy { $0 < $1 }
+      let order = isInOrder ? Array(ads.indices) : ads.indices.sorted { names[$0] < names[$1] }
+      for i in order {
+        self.ads.append(ads[i])
+        close(names[i])
+      }
+    case .campaign:
+      var members: [String: [Int]] = [:]
+      for i in ads.indices { members[grouping.name(of: ads[i]), default: []].append(i) }
+      for name in members.keys.sorted() {
+        self.ads += members[name]!.map { ads[$0] }
+        close(name)
+      }
+    }
+  }
+
+  private mutating func close(_ name: String) {
+    names.append(name)
+    starts.append(ads.count)
+  }
+
+  /// The place of a group's first ad; of what follows the last group, the number of ads.
+  func start(of group: Int) -> Int { starts[group] }
+
+  /// The places of a group's ads.
+  func range(of group: Int) -> Range<Int> { starts[group]..<starts[group + 1] }
+}
+
 /// A checked query for the series of several ads.
 package struct GroupedQuery: Hashable, Sendable {
   package var selection: AdSelection

@@ -2,45 +2,50 @@ import Clicks
 import Shards
 import Store
 
-/// The sum of several ads' parts, bucket by bucket, and what holds of all of them.
+/// The sum of several ads, bucket by bucket, and what holds of all of them.
 struct CountSum {
-  private var clicks: [Minute: UInt64] = [:]
+  /// Buckets with clicks, oldest first.
+  private var clicks: [(minute: Minute, clicks: UInt64)] = []
   private var change: [Minute: Int64] = [:]
-  private var sums = MetricSums()
-  private var recounts: [(through: Minute, changed: [Minute], isUnknown: Bool)] = []
+  /// What else was asked for, by bucket.
+  private(set) var metrics: [Minute: MetricSum] = [:]
+  private var leastRecounted: Minute?
+  private var changed: [Minute] = []
+  private var isChangeUnknown = false
   private var sealed: [Int: SealedMonths] = [:]
   /// Minutes before this one are closed, of all ads; nil where there is none.
   private(set) var closedThrough: Minute?
 
-  /// Adds what one shard says of one ad.
-  mutating func add(_ part: ShardTables.Part) {
-    let series = part.series
-    for point in series.points { clicks[point.minute, default: 0] += point.clicks }
-    for credit in series.credits {
-      change[credit.minute, default: 0] += credit.change
-      clicks[credit.minute, default: 0] += 0
-    }
-    // Most ads say the same.
-    if let last = recounts.last, series.changed.isEmpty, last.through == series.recountedThrough,
-      last.isUnknown == series.isChangeUnknown
-    {
-    } else {
-      recounts.append((series.recountedThrough, series.changed, series.isChangeUnknown))
-    }
-    sealed[part.shard] = series.sealed
-    closedThrough = closedThrough.map { min($0, series.closedThrough) } ?? series.closedThrough
+  /// Takes the clicks of all ads, a cell for each of `buckets`.
+  mutating func take(_ cells: ArraySlice<UInt64>, at buckets: [Minute]) {
+    for (minute, clicks) in zip(buckets, cells) where clicks > 0 { self.clicks.append((minute, clicks)) }
   }
 
-  /// Adds what one ad met in one shard.
-  mutating func add(_ details: TableReading.Details, _ grid: BucketGrid) { sums.add(details, grid) }
+  /// Adds what one shard says of one ad beside its clicks.
+  mutating func add(_ state: LiveTable.Series, of shard: Int) {
+    for credit in state.credits { change[credit.minute, default: 0] += credit.change }
+    leastRecounted = leastRecounted.map { min($0, state.recountedThrough) } ?? state.recountedThrough
+    if !state.changed.isEmpty { changed += state.changed }
+    isChangeUnknown = isChangeUnknown || state.isChangeUnknown
+    closedThrough = closedThrough.map { min($0, state.closedThrough) } ?? state.closedThrough
+    if sealed[shard] == nil { sealed[shard] = state.sealed }
+  }
 
-  /// What else was asked for, by bucket.
-  var metrics: [Minute: MetricSum] { sums.buckets }
+  /// Adds what one ad met in a bucket.
+  mutating func add(_ detail: TableReading.Detail, at bucket: Minute) {
+    switch detail {
+    case .verdict(let verdict, let count): metrics[bucket, default: MetricSum()].add(verdict, count)
+    case .correction(let change): metrics[bucket, default: MetricSum()].add(correction: change)
+    }
+  }
 
   /// Each bucket once, oldest first; one with credits or metrics has a count, if of 0.
   var counts: [(minute: Minute, clicks: UInt64)] {
-    clicks.merging(sums.buckets.keys.lazy.map { ($0, 0) }, uniquingKeysWith: +)
-      .sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    if change.isEmpty, metrics.isEmpty { return clicks }
+    var counts = Dictionary(clicks.map { ($0.minute, $0.clicks) }, uniquingKeysWith: +)
+    for minute in change.keys { counts[minute, default: 0] += 0 }
+    for minute in metrics.keys { counts[minute, default: 0] += 0 }
+    return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
   /// The credits, oldest first; none of 0.
@@ -48,5 +53,58 @@ struct CountSum {
     change.filter { $0.value != 0 }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  var recounted: Recounted { Recounted(of: recounts, sealed: sealed.sorted { $0.key < $1.key }.map(\.value)) }
+  /// Minutes before this one were recounted at least once, of all ads.
+  var recountedThrough: Minute { leastRecounted ?? Minute(index: .min) }
+
+  var recounted: Recounted {
+    Recounted(
+      through: recountedThrough, changed: changed, isUnknown: isChangeUnknown,
+      sealed: sealed.sorted { $0.key < $1.key }.map(\.value))
+  }
+
+  /// All clicks, credits and metrics, whatever their buckets.
+  var total: (clicks: UInt64, credits: Int64, metrics: MetricSum) {
+    var sum = MetricSum()
+    for metric in metrics.values { sum.add(metric) }
+    return (clicks.reduce(0) { $0 + $1.clicks }, change.values.reduce(0, +), sum)
+  }
+}
+
+/// The sums of groups of ads that are read together.
+struct GroupSums {
+  /// In the order of the groups.
+  private(set) var all: [CountSum]
+
+  /// The sums of `groups` of the grouped ads that `reading` has in their order. With `isTotal` each is told in one bucket. `asOf`
+  /// gets the position of each shard that can hold one of the ads. Throws as `GroupedSeries` does.
+  init(
+    _ groups: Range<Int>, of ads: GroupedAds, _ reading: ShardReading, _ series: SeriesQuery, isTotal: Bool,
+    asOf: inout [Int: UInt64]
+  ) throws {
+    all = Array(repeating: CountSum(), count: groups.count)
+    let range = ads.start(of: groups.lowerBound)..<ads.start(of: groups.upperBound)
+    var owners: [Int32] = []
+    owners.reserveCapacity(range.count)
+    for (number, group) in groups.enumerated() {
+      for _ in ads.range(of: group) { owners.append(Int32(number)) }
+    }
+    let grid = isTotal ? BucketGrid(.month) : series.grid
+    var last = -1
+    try reading.forEachState(range, in: grid) { i, shard, state in
+      all[Int(owners[i - range.lowerBound])].add(state, of: shard)
+      if shard != last || asOf[shard] == nil { asOf[shard] = state.asOf }
+      last = shard
+    }
+    guard series.from < series.to else { return }
+    let times = series.from..<series.to
+    var cells =
+      isTotal ? SumCells(groups: groups.count, of: times) : SumCells(groups: groups.count, of: times, in: grid)
+    try series.check(exactFrom: try reading.addClicks(of: owners, from: range.lowerBound, to: &cells))
+    for i in all.indices { all[i].take(cells.clicks(of: i), at: cells.buckets) }
+    guard !series.plan.isEmpty else { return }
+    let plan = series.plan
+    try reading.addDetails(of: owners, from: range.lowerBound, plan.verdicts, corrected: plan.isCorrected) {
+      all[$0].add($2, at: cells.buckets[cells.bucket(of: $1)])
+    }
+  }
 }

@@ -7,7 +7,12 @@ import Store
 extension SeriesQuery {
   /// Throws `range-not-exact` where a shard needed minute rows that have retired.
   func check(_ parts: [LiveTable.Series]) throws(QueryRefusal) {
-    guard let exactFrom = parts.compactMap(\.exactFrom).max() else { return }
+    try check(exactFrom: parts.compactMap(\.exactFrom).max())
+  }
+
+  /// The same where minute rows begin at `exactFrom`; nil: none were needed that have retired.
+  func check(exactFrom: Minute?) throws(QueryRefusal) {
+    guard let exactFrom else { return }
     let rest = "minute rows before \(exactFrom) have retired"
     if granularity == .minute {
       throw refusal("from", "lies before \(exactFrom), and \(rest); ask for hours, or from=\(exactFrom) on")

@@ -1,4 +1,3 @@
-import Bytes
 import Clicks
 
 // A page of groups as text: that of one series, and before the time of each point whose it is.
@@ -54,11 +53,24 @@ extension GroupedSeries {
 
   /// 32 hex digits that change whenever what the page says of the ads does; positions of shards are left out.
   package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
+    var print = Fingerprint()
+    let selection = query.selection
+    for text in [
+      "\(query.series.granularity)", "\(query.series.format)", query.grouping.rawValue, selection.advertiserID ?? "-",
+      selection.campaignID ?? "-", next ?? "-",
+    ] { print.add(text) }
     let complete = completeThrough.map { max(query.series.from, min(query.series.to, $0)) }
-    let head =
-      "\(query.grouping.rawValue) \(query.selection.advertiserID ?? "-") \(query.selection.campaignID ?? "-") \(ads) "
-      + "\(complete.map { "\($0)" } ?? "-") \(total) \(credits) \(next ?? "-") \(metrics) \(verdictsIncomplete)"
-    let parts = groups.map { "\(query.grouping.name(of: $0.ad)) \($0.series.fingerprint(by: hasher))" }
-    return Hex.encode(hasher.digest(Array(([head] + parts).joined(separator: "\n").utf8)).prefix(16))
+    for minute in [query.series.from, query.series.to, complete ?? Minute(index: -1)] { print.add(minute.index) }
+    print.add(UInt64(ads))
+    print.add(total)
+    print.add(credits)
+    for metric in query.series.plan.metrics { print.add(metric.name) }
+    for metric in metrics { print.add(metric) }
+    print.add(verdictsIncomplete ? 1 : UInt64(0))
+    for group in groups {
+      print.add(query.grouping.name(of: group.ad))
+      print.add(group.series.points)
+    }
+    return print.text(by: hasher)
   }
 }

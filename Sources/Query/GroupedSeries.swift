@@ -2,13 +2,16 @@ import Clicks
 import Shards
 import Store
 
-// Several ads as one page. The groups come in the order of their names, and the ads of a group one behind the other, so that
-// no more than one group's sums and the page are in memory, however many ads there are:
+// Several ads as one page. The groups come in the order of their names, and the ads of a group one behind the other. As many groups
+// as have room for all their buckets in the cells are summed at once, so that no more than these and the page are in memory, however
+// many ads there are:
 //
-//   ads by group ─▶ one moment of each shard ─▶ a stretch of ads, read in the order of their rows ─▶ sum of the group ─▶ page
+//   ads by group ─▶ one moment of each shard ─▶ a stretch of groups ─▶ cells ─▶ page
 //
-//   group before the cursor's │ the cursor's │ behind it, while the page has room │ behind that
-//   total alone               │ from there   │ whole                              │ total alone
+//   groups before the cursor's │ from the cursor's, while the page has room │ behind that
+//   total alone: one cell each │ a cell for each bucket                     │ total alone
+//
+// Where only final buckets count, a total takes all buckets.
 
 /// One page of the series of several ads, and what it reflects.
 package struct GroupedSeries: Sendable {
@@ -24,6 +27,8 @@ package struct GroupedSeries: Sendable {
   /// What else was asked for, of all groups, in that order.
   package var metrics: [Int64] = []
   private var sum = MetricSum()
+  /// Points of this page so far.
+  private var points = 0
   /// Some verdicts of the range were lost.
   package var verdictsIncomplete = false
   /// Where the next page begins; nil on the last.
@@ -42,9 +47,8 @@ package struct GroupedSeries: Sendable {
     package var series: Series
   }
 
-  /// Points of ads that are in memory on the way to their group.
-  private static let pointsAtOnce: Int64 = 1 << 20
-  private static let adsAtOnce: Int64 = 4_096
+  /// Cells that are in memory at once.
+  private static let cellsAtOnce = 1 << 20
   /// The most buckets of all ads together.
   private static let maximumBuckets: Int64 = 100_000_000
 
@@ -64,50 +68,63 @@ package struct GroupedSeries: Sendable {
         + "\(grid.unit.rawValue)s of so many"
       throw QueryRefusal(code: .rangeTooLong, faults: [ParameterFault("from", detail)])
     }
-    let named = ads.map { (name: query.grouping.name(of: $0), ad: $0) }.sorted {
-      ($0.name, $0.ad.id?.text ?? "~", $0.ad.key.rawValue) < ($1.name, $1.ad.id?.text ?? "~", $1.ad.key.rawValue)
-    }
+    let grouped = GroupedAds(ads, by: query.grouping)
     let reading = try tables.reading(
-      of: named.map(\.ad.key), from: series.from, to: series.to, details: !series.plan.isEmpty)
-    let stretch = Int(max(1, min(Self.adsAtOnce, Self.pointsAtOnce / buckets)))
-    var sum = CountSum()
-    for start in stride(from: 0, to: named.count, by: stretch) {
-      let indices = start..<min(start + stretch, named.count)
-      for (i, parts) in zip(indices, try reading.series(indices, in: grid)) {
-        try series.check(parts.map(\.series))
-        for part in parts {
-          sum.add(part)
-          asOf[part.shard] = part.series.asOf
-        }
-        if !series.plan.isEmpty {
-          for details in try reading.details(i, series.plan) { sum.add(details, grid) }
-        }
-        guard i + 1 == named.count || named[i + 1].name != named[i].name else { continue }
-        add(named[i].name, named[i].ad, sum)
-        sum = CountSum()
+      of: grouped.ads.map(\.key), from: series.from, to: series.to, details: !series.plan.isEmpty)
+    let count = grouped.names.count
+    /// Whether nothing but the total is told of a group.
+    func isTotal(_ group: Int) -> Bool { series.status == .any && !isOnPage(grouped.names[group]) }
+    var group = 0
+    while group < count {
+      let areTotals = isTotal(group)
+      let room = areTotals ? Self.cellsAtOnce : max(1, Self.cellsAtOnce / Int(buckets))
+      var end = group + 1
+      while end < count, end - group < room, isTotal(end) == areTotals { end += 1 }
+      let sums = try GroupSums(group..<end, of: grouped, reading, series, isTotal: areTotals, asOf: &asOf)
+      for (i, sum) in sums.all.enumerated() {
+        let name = grouped.names[group + i]
+        if isTotal(group + i) { add(sum) } else { add(sum, name, grouped.ads[grouped.start(of: group + i)]) }
       }
+      group = end
     }
     metrics = self.sum.values(series.plan, clicks: total)
     if series.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(series.plan.verdicts) }
   }
 
+  /// Whether points of a group stand on this page, as far as it is full now.
+  private func isOnPage(_ name: String) -> Bool { next == nil && name >= query.series.group }
+
+  /// Adds a group of which only the totals are told.
+  private mutating func add(_ sum: CountSum) {
+    let all = sum.total
+    total += all.clicks
+    credits += all.credits
+    self.sum.add(all.metrics)
+    note(sum)
+  }
+
   /// Adds a group whose ads are all summed up.
-  private mutating func add(_ name: String, _ ad: SelectedAd, _ sum: CountSum) {
+  private mutating func add(_ sum: CountSum, _ name: String, _ ad: SelectedAd) {
     var page = query.series
     page.group = name
-    let isOnPage = next == nil && name >= query.series.group
+    let isOnPage = isOnPage(name)
     if name != query.series.group { page.start = page.from }
-    page.limit = isOnPage ? page.limit - groups.reduce(0) { $0 + $1.series.points.count } : 0
-    let recounted = sum.recounted
+    page.limit = isOnPage ? page.limit - points : 0
     let series = Series(
       page, counts: sum.counts, credits: sum.credits, completeThrough: sum.closedThrough ?? Minute(index: 0),
-      recounted: recounted, asOf: [], metrics: sum.metrics)
+      recounted: sum.recounted, asOf: [], metrics: sum.metrics)
     self.sum.add(series.sum)
     total += series.total
     credits += series.credits
     if isOnPage { next = series.next }
-    completeThrough = completeThrough.map { min($0, series.completeThrough) } ?? series.completeThrough
-    reconciledThrough = reconciledThrough.map { min($0, recounted.through) } ?? recounted.through
+    note(sum)
+    points += series.points.count
     if !series.points.isEmpty { groups.append(Group(ad: ad, series: series)) }
+  }
+
+  private mutating func note(_ sum: CountSum) {
+    let (closed, recounted) = (sum.closedThrough ?? Minute(index: 0), sum.recountedThrough)
+    completeThrough = completeThrough.map { min($0, closed) } ?? closed
+    reconciledThrough = reconciledThrough.map { min($0, recounted) } ?? recounted
   }
 }

@@ -232,16 +232,11 @@ package struct Recounted: Sendable {
     sealed = parts.map(\.sealed)
   }
 
-  /// What holds of all of several ads, whose parts were read at one moment.
-  init(of ads: some Sequence<(through: Minute, changed: [Minute], isUnknown: Bool)>, sealed: [SealedMonths]) {
-    var least: Minute?
-    for ad in ads {
-      least = least.map { min($0, ad.through) } ?? ad.through
-      changed += ad.changed
-      isUnknown = isUnknown || ad.isUnknown
-    }
-    through = least ?? through
-    changed.sort()
+  /// What holds of all of several ads: minutes before `through` were recounted at least once, and `changed`, in no order, since.
+  init(through: Minute, changed: [Minute], isUnknown: Bool, sealed: [SealedMonths]) {
+    self.through = through
+    self.changed = changed.sorted()
+    self.isUnknown = isUnknown
     self.sealed = sealed
   }
 

@@ -51,24 +51,15 @@ extension Series {
   /// 32 hex digits that change whenever the points, their total or the completeness of the range do. Positions of shards
   /// are left out: a click on another ad changes nothing here.
   package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
-    let complete = max(query.from, min(query.to, completeThrough))
-    let granularity = query.granularity == .minute ? "" : "\(query.granularity) "
-    let head =
-      granularity
-      + "\(query.format) \(query.adID?.text ?? "") \(query.from) \(query.to) \(complete) \(total) \(next ?? "-")"
-    let more = query.plan.isEmpty ? "" : " \(query.plan.metrics.map(\.name)) \(metrics) \(verdictsIncomplete)"
-    var bytes = Array((head + more).utf8)
-    bytes.reserveCapacity(bytes.count + points.count * 17)
-    for point in points {
-      bytes.append(UInt8(PointStatus.allCases.firstIndex(of: point.status)!))
-      let credits = UInt64(bitPattern: point.credits)
-      for word in [UInt64(bitPattern: point.minute.index), point.clicks] + (credits == 0 ? [] : [credits])
-        + point.metrics.map({ UInt64(bitPattern: $0) })
-      {
-        for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift))) }
-      }
-    }
-    return Hex.encode(hasher.digest(bytes).prefix(16))
+    var print = Fingerprint()
+    for text in ["\(query.granularity)", "\(query.format)", query.adID?.text ?? "", next ?? "-"] { print.add(text) }
+    for minute in [query.from, query.to, max(query.from, min(query.to, completeThrough))] { print.add(minute.index) }
+    print.add(total)
+    for metric in query.plan.metrics { print.add(metric.name) }
+    for metric in metrics { print.add(metric) }
+    print.add(verdictsIncomplete ? 1 : UInt64(0))
+    print.add(points)
+    return print.text(by: hasher)
   }
 
   /// Appends one point of the series as JSON.

@@ -1,10 +1,9 @@
-import Bytes
 import Clicks
 import Shards
 import Store
 
-// The heaviest ads or campaigns of a range, and what all of them come to. Each ad's clicks are read from the widest rows that
-// the range allows and summed at once, so that memory holds one number for each group.
+// The heaviest ads or campaigns of a range, and what all of them come to. Clicks are read from the widest rows that the range allows,
+// into one number for each group.
 
 /// A checked query for the heaviest ads.
 package struct TopQuery: Hashable, Sendable {
@@ -50,9 +49,6 @@ package struct TopQuery: Hashable, Sendable {
     try faults.check()
     if values["from"] == nil { series.from = Minute(index: max(0, series.to.index - 1_440)) }
   }
-
-  /// Buckets that let every row be read that lies in the range: nothing but their sum is told.
-  fileprivate var grid: BucketGrid { BucketGrid(.month) }
 }
 
 /// The heaviest ads or campaigns, and what they reflect.
@@ -87,53 +83,36 @@ package struct TopPage: Sendable {
     fileprivate var sum = MetricSum()
   }
 
-  /// Ads that are read at once.
-  private static let stretch = 4_096
-
   /// The heaviest of `ads` by what the shards hold now, each shard seen at one batch boundary; throws as `GroupedSeries` does.
   package init(_ query: TopQuery, of ads: [SelectedAd], over tables: ShardTables) throws {
     self.query = query
     self.ads = ads.count
     let plan = query.series.plan
-    var all = MetricSum()
+    let grouped = GroupedAds(ads, by: query.grouping)
     let reading = try tables.reading(
-      of: ads.map(\.key), from: query.series.from, to: query.series.to, details: !plan.isEmpty)
-    var sums: [String: Row] = [:]
-    for start in stride(from: 0, to: ads.count, by: Self.stretch) {
-      let indices = start..<min(start + Self.stretch, ads.count)
-      for (i, parts) in zip(indices, try reading.series(indices, in: query.grid)) {
-        try query.series.check(parts.map(\.series))
-        let name = query.grouping.name(of: ads[i])
-        for part in parts { add(part, to: &sums[name, default: Row(name: name, ad: ads[i])]) }
-        guard !plan.isEmpty else { continue }
-        for details in try reading.details(i, plan) {
-          var found = MetricSums()
-          found.add(details, query.grid)
-          for sum in found.buckets.values {
-            sums[name]?.sum.add(sum)
-            all.add(sum)
-          }
-        }
-      }
+      of: grouped.ads.map(\.key), from: query.series.from, to: query.series.to, details: !plan.isEmpty)
+    let sums = try GroupSums(
+      grouped.names.indices, of: grouped, reading, query.series, isTotal: true, asOf: &asOf)
+    var all = MetricSum()
+    for (group, sum) in sums.all.enumerated() {
+      let found = sum.total
+      total += found.clicks
+      credits += found.credits
+      if !plan.isEmpty { all.add(found.metrics) }
+      let (closed, recounted) = (sum.closedThrough ?? Minute(index: 0), sum.recountedThrough)
+      completeThrough = completeThrough.map { min($0, closed) } ?? closed
+      reconciledThrough = reconciledThrough.map { min($0, recounted) } ?? recounted
+      guard found.clicks > 0 || found.credits != 0 || found.metrics != MetricSum() else { continue }
+      rows.append(
+        Row(
+          name: grouped.names[group], ad: grouped.ads[grouped.start(of: group)], clicks: found.clicks,
+          credits: found.credits, sum: found.metrics))
     }
     metrics = all.values(plan, clicks: total)
     if plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(plan.verdicts) }
-    let found = sums.values.filter { $0.clicks > 0 || $0.credits != 0 || $0.sum != MetricSum() }
-    let order = found.sorted { $0.clicks != $1.clicks ? $0.clicks > $1.clicks : $0.name < $1.name }
-    rows = Array(order.prefix(query.limit))
-  }
-
-  private mutating func add(_ part: ShardTables.Part, to row: inout Row) {
-    let series = part.series
-    let clicks = series.points.reduce(0) { $0 + $1.clicks }
-    let credits = series.credits.reduce(0) { $0 + $1.change }
-    row.clicks += clicks
-    row.credits += credits
-    total += clicks
-    self.credits += credits
-    completeThrough = completeThrough.map { min($0, series.closedThrough) } ?? series.closedThrough
-    reconciledThrough = reconciledThrough.map { min($0, series.recountedThrough) } ?? series.recountedThrough
-    asOf[part.shard] = series.asOf
+    // Names ascend already.
+    let order = rows.indices.sorted { rows[$0].clicks != rows[$1].clicks ? rows[$0].clicks > rows[$1].clicks : $0 < $1 }
+    rows = order.prefix(query.limit).map { rows[$0] }
   }
 
   /// `completeThrough` as it is written; nil where no minute was ever closed.
@@ -157,15 +136,26 @@ package struct TopPage: Sendable {
     let plan = query.series.plan
     plan.append(metrics, verdictsIncomplete, to: &text)
     text += ",\"top\":[".utf8
+    text.reserveCapacity(text.count + rows.count * (112 + 20 * plan.metrics.count))
     for (index, row) in rows.enumerated() {
       if index > 0 { text.append(UInt8(ascii: ",")) }
       text.append(UInt8(ascii: "{"))
-      if query.grouping == .ad { text += "\"adId\":\(quoted(row.ad.id?.text)),\"adKey\":\"\(row.ad.key)\",".utf8 }
-      text += "\"advertiserId\":\(quoted(row.ad.advertiserID)),\"campaignId\":\(quoted(row.ad.campaignID))".utf8
-      text += ",\"clicks\":\(row.clicks)".utf8
+      if query.grouping == .ad {
+        Self.member("adId", row.ad.id?.text, to: &text)
+        text += "\"adKey\":\"".utf8
+        text += row.ad.key.description.utf8
+        text += "\",".utf8
+      }
+      Self.member("advertiserId", row.ad.advertiserID, to: &text)
+      Self.member("campaignId", row.ad.campaignID, to: &text)
+      text += "\"clicks\":".utf8
+      text += String(row.clicks).utf8
       if row.credits != 0 { text += ",\"credits\":\(row.credits)".utf8 }
       for (metric, value) in zip(plan.metrics, row.sum.values(plan, clicks: row.clicks)) {
-        text += ",\"\(metric.name)\":\(value)".utf8
+        text += ",\"".utf8
+        text += metric.name.utf8
+        text += "\":".utf8
+        text += String(value).utf8
       }
       text.append(UInt8(ascii: "}"))
     }
@@ -173,12 +163,43 @@ package struct TopPage: Sendable {
     return text
   }
 
+  /// `"name":"text",`; null where there is no text. Ids need no escape.
+  private static func member(_ name: StaticString, _ text: String?, to bytes: inout [UInt8]) {
+    bytes.append(UInt8(ascii: "\""))
+    bytes += "\(name)".utf8
+    bytes += "\":".utf8
+    if let text {
+      bytes.append(UInt8(ascii: "\""))
+      bytes += text.utf8
+      bytes += "\",".utf8
+    } else {
+      bytes += "null,".utf8
+    }
+  }
+
   /// 32 hex digits that change whenever what the page says of the ads does; positions of shards are left out.
   package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
-    var page = self
-    page.asOf = [:]
-    page.completeThrough = completeThrough.map { max(query.series.from, min(query.series.to, $0)) }
-    page.reconciledThrough = reconciledThrough.map { max(query.series.from, min(query.series.to, $0)) }
-    return Hex.encode(hasher.digest(page.rendered()).prefix(16))
+    var print = Fingerprint()
+    let selection = query.selection
+    for text in [
+      query.order.rawValue, query.grouping.rawValue, selection.advertiserID ?? "-", selection.campaignID ?? "-",
+    ] { print.add(text) }
+    for minute in [completeThrough, reconciledThrough] {
+      print.add(minute.map { max(query.series.from, min(query.series.to, $0)).index } ?? -1)
+    }
+    for minute in [query.series.from, query.series.to] { print.add(minute.index) }
+    print.add(UInt64(ads))
+    print.add(total)
+    print.add(credits)
+    for metric in query.series.plan.metrics { print.add(metric.name) }
+    for metric in metrics { print.add(metric) }
+    print.add(verdictsIncomplete ? 1 : UInt64(0))
+    for row in rows {
+      print.add(row.name)
+      print.add(row.clicks)
+      print.add(row.credits)
+      for metric in row.sum.values(query.series.plan, clicks: row.clicks) { print.add(metric) }
+    }
+    return print.text(by: hasher)
   }
 }

@@ -33,20 +33,60 @@ package final class ShardReading {
     try places[index].map { try part(index, $0, grid) }
   }
 
-  /// The same of the ads at `indices`, read in the order in which their rows stand.
-  package func series(_ indices: Range<Int>, in grid: BucketGrid) throws -> [[ShardTables.Part]] {
-    var found = [[ShardTables.Part]](repeating: [], count: indices.count)
-    for shard in readings.indices {
-      guard let reading = readings[shard] else { continue }
-      var own: [(index: Int, place: (shard: Int, index: Int), code: UInt32)] = []
-      for i in indices {
-        for place in places[i] where place.shard == shard { own.append((i, place, reading.code(place.index) ?? .max)) }
-      }
-      for (i, place, _) in own.sorted(by: { $0.code < $1.code }) {
-        found[i - indices.lowerBound].append(try part(i, place, grid))
+  /// Adds the clicks of the ads from `first` on, as many as there are groups, to the groups that `groups` says. Returns where minute
+  /// rows begin, if some that an ad needs have retired.
+  package func addClicks(of groups: [Int32], from first: Int, to cells: inout SumCells) throws -> Minute? {
+    var exactFrom: Minute?
+    try forEachShard(groups, from: first) { reading, own, start in
+      if let minute = try reading.addClicks(of: own, from: start, to: &cells) {
+        exactFrom = max(exactFrom ?? minute, minute)
       }
     }
-    return found
+    return exactFrom
+  }
+
+  /// Hands what these ads met beside their clicks to `add`.
+  package func addDetails(
+    of groups: [Int32], from first: Int, _ verdicts: [Verdict], corrected: Bool,
+    _ add: (_ group: Int, Minute, TableReading.Detail) -> Void
+  ) throws {
+    try forEachShard(groups, from: first) { reading, own, start in
+      try reading.addDetails(of: own, from: start, verdicts, corrected: corrected, add)
+    }
+  }
+
+  /// What each shard says of the ads at `indices` that it can hold beside their clicks, shard by shard, with their credits in the
+  /// buckets of `grid`.
+  package func forEachState(
+    _ indices: Range<Int>, in grid: BucketGrid, _ body: (_ index: Int, _ shard: Int, LiveTable.Series) -> Void
+  ) throws {
+    for shard in readings.indices {
+      guard let reading = readings[shard] else { continue }
+      for i in indices {
+        for place in places[i] where place.shard == shard {
+          body(i, shard, joined(try reading.state(place.index, in: grid), ads[i], shard))
+        }
+      }
+    }
+  }
+
+  /// Calls `body` for each shard with the groups of its ads and the place of the first of them there: ads that follow each other do
+  /// so in each shard.
+  private func forEachShard(
+    _ groups: [Int32], from first: Int, _ body: (TableReading, [Int32], _ start: Int) throws -> Void
+  ) throws {
+    for shard in readings.indices {
+      guard let reading = readings[shard] else { continue }
+      var own: [Int32] = []
+      var start = 0
+      for (i, group) in groups.enumerated() {
+        for place in places[first + i] where place.shard == shard {
+          if own.isEmpty { start = place.index }
+          own.append(group)
+        }
+      }
+      if !own.isEmpty { try body(reading, own, start) }
+    }
   }
 
   /// What the ad at `index` met beside its clicks, for each shard that can hold it.
@@ -62,14 +102,18 @@ package final class ShardReading {
   private func part(
     _ index: Int, _ place: (shard: Int, index: Int), _ grid: BucketGrid
   ) throws -> ShardTables.Part {
-    var series = try readings[place.shard]!.series(place.index, in: grid)
-    let ad = ads[index]
+    let series = try readings[place.shard]!.series(place.index, in: grid)
+    return ShardTables.Part(shard: place.shard, series: joined(series, ads[index], place.shard))
+  }
+
+  private func joined(_ series: LiveTable.Series, _ ad: AdKey, _ shard: Int) -> LiveTable.Series {
+    var series = series
     // A shard that an ad was spread over has none of its clicks from before.
-    if let table, place.shard != table.home(of: ad), let spread = table.spreadFrom(ad) {
+    if let table, shard != table.home(of: ad), let spread = table.spreadFrom(ad) {
       let minute = Minute(containing: spread)
       series.closedThrough = max(series.closedThrough, minute)
       series.recountedThrough = max(series.recountedThrough, minute)
     }
-    return ShardTables.Part(shard: place.shard, series: series)
+    return series
   }
 }

@@ -179,6 +179,12 @@ import Testing
     #expect(csv.first == "minute,clicks,status,credits" && csv.count >= 2)
     #expect(session.run("query 42 --data-dir DATA --plot").lines.last?.hasSuffix(", 70 clicks") == true)
     #expect(session.run("query 43 --data-dir DATA").status == .failed)
+    let net = session.run("query 42 --from -10m --data-dir DATA --format csv --metrics duplicate,corrected,gross").lines
+    #expect(net[0] == "minute,clicks,status,credits,duplicate,corrected,gross", "\(net)")
+    #expect(net.dropFirst().allSatisfy { $0.split(separator: ",").count == 7 } && net.count > 1, "\(net)")
+    let shown = session.run("query 42 --granularity day --data-dir DATA --metrics gross").lines
+    #expect(shown.first?.hasSuffix("GROSS") == true && shown.last?.hasSuffix("70") == true, "\(shown)")
+    #expect(session.run("query 42 --metrics costs --data-dir DATA").status == .usage)
     #expect(session.run("query 42 --from yesterday --data-dir DATA").status == .usage)
     #expect(session.run("query 42 --granularity fortnight --data-dir DATA").status == .usage)
     let hours = session.run("query 42 --granularity hour --data-dir DATA --format csv").lines

@@ -58,6 +58,13 @@ import Testing
     for ad in redirects {
       #expect(try json(session, "ads get \(ad.name)").shown("redirectUrl") == expected["redirects"]?.shown(ad.name))
     }
+    if !isRecounted, case .object(let metrics)? = expected["metrics"] {
+      for ad in metrics {
+        let line = "query \(ad.name) --from 2026-08-01T00:00:00Z --to 2027-01-01T00:00:00Z --granularity month"
+        let answer = try json(session, line + " --metrics duplicate,bot,corrected,gross")
+        #expect(answer["metrics"] == ad.value, "\(ad.name)")
+      }
+    }
     guard !isRecounted, case .object(let corrections)? = expected["corrections"] else { return }
     for ad in corrections {
       let answer = try json(session, "corrections \(ad.name) --limit 10000")

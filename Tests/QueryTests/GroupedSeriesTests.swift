@@ -158,9 +158,30 @@ private struct Row: Equatable {
           }
         )
       }
+      try expectWaysToAgree(
+        many, chosen, Minute(index: from)..<Minute(index: now / 60_000 + 1), first.series.grid, seed)
       let heaviest = sums.filter { $0.1 > 0 }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.prefix(5)
       #expect(top.rows.map { $0.ad.id!.text } == heaviest.map(\.0), "\(seed)")
       #expect(top.rows.map(\.clicks) == heaviest.map(\.1) && top.total == sums.reduce(0) { $0 + $1.1 }, "\(seed)")
+    }
+  }
+
+  /// Looking ads up and going through all rows come to the same cells.
+  private func expectWaysToAgree(
+    _ many: ManyAds, _ ads: [SelectedAd], _ range: Range<Minute>, _ grid: BucketGrid, _ seed: Seed
+  ) throws {
+    let groups = ads.indices.map { Int32($0 % 3) }
+    for table in many.tables.tables {
+      let sums = try TableReading.Way.allCases.map { way in
+        let reading = table.reading(of: ads.map(\.key), from: range.lowerBound, to: range.upperBound)
+        var (cells, totals) = (SumCells(groups: 3, of: range, in: grid), SumCells(groups: 3, of: range))
+        let exactFrom = try reading.addClicks(of: groups, from: 0, to: &cells, way: way)
+        let totalsFrom = try reading.addClicks(of: groups, from: 0, to: &totals, way: way)
+        #expect(exactFrom == nil && totalsFrom == nil)
+        #expect((0..<3).allSatisfy { cells.clicks(of: $0).reduce(0, +) == totals.clicks(of: $0).reduce(0, +) })
+        return cells.clicks
+      }
+      #expect(sums[0] == sums[1], "\(seed)")
     }
   }
 

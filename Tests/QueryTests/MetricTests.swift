@@ -143,6 +143,18 @@ private struct Funnel {
     let now = funnel.store.clock.now()
     let metrics = Array(Metric.all.dropFirst())
     let names = "metrics=" + metrics.map(\.name).joined(separator: ",")
+    for table in funnel.tables.tables {
+      let found = try TableReading.Way.allCases.map { way in
+        let (from, to) = (Minute(index: now / 60_000 - 1_000), Minute(index: now / 60_000 + 1))
+        let reading = table.reading(of: Funnel.ads.map(\.key), from: from, to: to, details: true)
+        var details: [String] = []
+        try reading.addDetails(of: [0, 1, 1, 2], from: 0, Metric.verdicts, corrected: true, way: way) {
+          details.append("\($0) \($1) \($2)")
+        }
+        return details.sorted()
+      }
+      #expect(found[0] == found[1], "\(seed)")
+    }
     for unit in BucketGrid.Unit.allCases {
       let cuts = [
         now / 60_000 - 2 * 1_440, now / 60_000 - Int64(funnel.generator.small(in: 0...2_000)), now / 60_000 + 1,

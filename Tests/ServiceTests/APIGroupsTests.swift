@@ -33,6 +33,17 @@ import Testing
     }
   }
 
+  /// The list of an advertiser's ads is kept, and not beyond a change of the catalog.
+  @Test func changesOfTheCatalogAreSeen() throws {
+    #expect(series("?advertiserId=acme&groupBy=ad", harness.read).count == 3)
+    harness.put("a4")
+    try harness.click("a4", 7, shard: 0)
+    #expect(series("?advertiserId=acme", harness.read) == ["17"])
+    harness.put("a2", json: #""campaignId":"winter""#)
+    #expect(series("?campaignId=spring", harness.bound) == ["2"])
+    #expect(series("?campaignId=winter", harness.bound) == ["5"])
+  }
+
   @Test func groupsAreAdsOrCampaignsOfAdvertisers() {
     #expect(series("?advertiserId=acme", harness.read) == ["10"])
     #expect(series("?advertiserId=acme&groupBy=ad", harness.read) == ["a1 3", "a2 5", "a3 2"])

@@ -21,6 +21,10 @@ package enum QueryCommand {
     "tz", .text("ZONE"),
     "whose days, weeks, months and dates: UTC, a time zone such as Europe/Berlin, or an offset such as +05:45",
     standard: "UTC")
+  private static let metrics = Option<String>(
+    "metrics", .text("NAME,…"),
+    "what is told beside clicks: duplicate, expired, bot, prefetch, head, bad-signature, paused, unrecorded, unknown, "
+      + "corrected, gross")
   private static let format = Option<String>(
     "format", .choice(["table", "json", "csv", "ndjson"]), "how the series is printed", standard: "table")
   private static let plot = Option(toggle: "plot", "draws the series instead")
@@ -42,18 +46,20 @@ package enum QueryCommand {
     operands: [ad.declaration],
     options: [
       from.declaration, to.declaration, granularity.declaration, fill.declaration, format.declaration,
-      plot.declaration, zone.declaration,
+      plot.declaration, zone.declaration, metrics.declaration,
     ] + Target.options,
     examples: [
       "tally query 42 --from -24h", "tally query 42 --from 2026-11-23 --to now --format csv",
       "tally query 42 --from today-30d --granularity day --plot",
       "tally query 42 --from 2026-01-01 --granularity month --tz Europe/Berlin",
+      "tally query 42 --granularity day --metrics duplicate,bot,corrected,gross",
     ]
   ) { arguments, console in
     let answer = try series(arguments, console)
     let points = answer["series"]?.elements ?? []
     let time = arguments[granularity] ?? "minute"
     let columns = [time, "clicks", "status"]
+    let more = answer["metrics"]?.members.map(\.name) ?? []
     let hasCredits = points.contains { $0["credits"] != nil }
     if arguments[toggle: plot] {
       let zone = WallZone.find(arguments[zone] ?? "UTC", console.environment.files) ?? .utc
@@ -64,16 +70,18 @@ package enum QueryCommand {
     case "json": console.print(answer)
     case "ndjson": points.forEach { console.print($0) }
     case "csv":
-      console.print((columns + ["credits"]).joined(separator: ","))
+      console.print((columns + ["credits"] + more).joined(separator: ","))
       for point in points {
         let credits = point["credits"] == nil ? "0" : point.shown("credits")
-        console.print((columns.map { point.shown($0) } + [credits]).joined(separator: ","))
+        console.print(
+          (columns.map { point.shown($0) } + [credits] + more.map { point.shown($0) }).joined(separator: ","))
       }
     default:
       var table = Table(
-        [(time.uppercased(), .left), ("CLICKS", .right), ("STATUS", .left)] + (hasCredits ? [("CREDITS", .right)] : []))
+        [(time.uppercased(), .left), ("CLICKS", .right), ("STATUS", .left)] + (hasCredits ? [("CREDITS", .right)] : [])
+          + more.map { ($0.uppercased(), .right) })
       for point in points {
-        table.add((columns + (hasCredits ? ["credits"] : [])).map { point[$0] == nil ? "" : point.shown($0) })
+        table.add((columns + (hasCredits ? ["credits"] : []) + more).map { point[$0] == nil ? "" : point.shown($0) })
       }
       table.lines.forEach { console.print($0) }
       let credits = answer["credits"] == nil ? "" : " and \(NumberText.of(answer.shown("credits"), "credit"))"
@@ -92,6 +100,7 @@ package enum QueryCommand {
       (name: "granularity", value: arguments[granularity] ?? "minute"), ("fill", arguments[fill] ?? "none"),
       ("limit", "\(SeriesQuery.maximumLimit)"),
     ]
+    if let metrics = arguments[metrics] { parameters.append(("metrics", metrics)) }
     if let zone = arguments[zone], zone != "UTC" { parameters.append(("tz", zone)) }
     if let from = arguments[from] { parameters.append(("from", from)) }
     if let to = arguments[to] { parameters.append(("to", to)) }

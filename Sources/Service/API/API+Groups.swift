@@ -65,12 +65,12 @@ extension QueryDesk {
       }
       return try allClicked()
     }
-    let rows = try inCatalog { catalog throws(CatalogError) in
-      try catalog.allAds(
+    let ads = try fromCatalog { () throws(CatalogError) in
+      try catalog.ads(
         advertiserID: wanted.advertiserID, campaignID: wanted.campaignID, limit: AdSelection.maximumAds)
     }
-    guard let rows else { throw Self.tooMany }
-    return rows.map { SelectedAd($0) }
+    guard let ads else { throw Self.tooMany }
+    return ads
   }
 
   private static let names = AdSelection.parameters.joined(separator: ", ")

@@ -1,4 +1,5 @@
 import Catalog
+import Query
 import Synchronization
 
 /// The catalog for threads that only look something up: a connection of their own, opened when it is first needed. Changes are
@@ -10,6 +11,7 @@ package final class CatalogReader: Sendable {
   private struct Opened: ~Copyable {
     var catalog: Catalog?
     var found: (@Sendable (DamagedRow) -> Void)?
+    var lists = AdLists()
   }
 
   /// Reads the file of `catalog`, which has checked it.
@@ -20,14 +22,27 @@ package final class CatalogReader: Sendable {
 
   /// What `body` gets from the catalog; one thread at a time.
   func read<T: Sendable>(_ body: (Catalog) throws(CatalogError) -> T) throws(CatalogError) -> T {
+    try withLists { (catalog, _) throws(CatalogError) in try body(catalog) }
+  }
+
+  /// The ads of an advertiser, of a campaign, or of both, by their ids; nil where there are more than `limit`.
+  func ads(advertiserID: String?, campaignID: String?, limit: Int) throws(CatalogError) -> [SelectedAd]? {
+    let key = AdLists.Key(advertiserID: advertiserID, campaignID: campaignID)
+    return try withLists { (catalog, lists) throws(CatalogError) in try lists.list(key, in: catalog, limit: limit) }
+  }
+
+  private func withLists<T: Sendable>(
+    _ body: (Catalog, inout AdLists) throws(CatalogError) -> T
+  ) throws(CatalogError) -> T {
     let result = opened.withLock { opened -> Result<T, CatalogError> in
       do throws(CatalogError) {
         if opened.catalog == nil {
           let catalog = try open()
           catalog.found = opened.found
           opened.catalog = catalog
+          opened.lists = AdLists()
         }
-        return .success(try body(opened.catalog!))
+        return .success(try body(opened.catalog!, &opened.lists))
       } catch {
         // Another try begins anew: the file may have been exchanged.
         opened.catalog = nil

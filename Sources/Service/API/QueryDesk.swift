@@ -61,7 +61,12 @@ package final class QueryDesk: Sendable {
 
   /// What `body` gets from the catalog; its refusals become problems, its failures are reported.
   func inCatalog<T: Sendable>(_ body: (Catalog) throws(CatalogError) -> T) throws(Problem) -> T {
-    do throws(CatalogError) { return try catalog.read(body) } catch {
+    try fromCatalog { () throws(CatalogError) in try catalog.read(body) }
+  }
+
+  /// What `body` gets from `catalog`; its refusals become problems, its failures are reported.
+  func fromCatalog<T: Sendable>(_ body: () throws(CatalogError) -> T) throws(Problem) -> T {
+    do throws(CatalogError) { return try body() } catch {
       let problem = Problem(error)
       if problem.status >= 500 { failed("catalog: \(error)") }
       throw problem

@@ -61,86 +61,37 @@ struct WideTables {
   }
 }
 
-/// Rows of one ad on disk, each read from the widest rows that its range and the grid allow.
+/// Rows of one ad on disk, each of the width that a plan says.
 struct WideRows {
   private let tables: WideTables
   private let code: UInt32
-  private let grid: BucketGrid
   private var version: Version { tables.version }
   /// What was read, ascending, under the first minute of each row.
   private(set) var points: [(minute: Minute, clicks: UInt64)] = []
   /// No minute row that the range needs has retired.
   private(set) var isExact = true
 
-  init(_ tables: WideTables, _ code: UInt32, _ grid: BucketGrid) {
+  init(_ tables: WideTables, _ code: UInt32) {
     self.tables = tables
     self.code = code
-    self.grid = grid
   }
 
-  mutating func read(_ range: Range<Int64>) throws {
-    // The end of what is rolled up; days are so few that no product overflows once there is one.
-    let border = version.rolledUp > .min ? version.rolledUp * 1_440 : .min
-    let middle = min(max(range.lowerBound, border), range.upperBound)
-    let rolledUp = range.lowerBound..<middle
-    // Nothing is rolled up of minutes, and every hour and day of UTC is a whole row.
-    let widths = [1_440, 60].filter { $0 <= grid.minutes }
-    let isAligned = grid.unit == .hour || grid.zone == .utc
-    let bounds =
-      widths.isEmpty || isAligned
-      ? [] : grid.starts(in: Minute(index: range.lowerBound)..<Minute(index: middle)).map(\.index)
-    try read(rolledUp, widths[...], bounds[...])
-    try narrow(middle..<range.upperBound)
-  }
-
-  /// Reads the whole rows of the widest width that lie inside and have none of `bounds` inside them, and the rest from narrower
-  /// ones. Rows of one width that lie side by side are read together.
-  private mutating func read(_ range: Range<Int64>, _ widths: ArraySlice<Int64>, _ bounds: ArraySlice<Int64>) throws {
-    guard !range.isEmpty else { return }
-    guard let width = widths.first else { return try narrow(range) }
-    let narrower = widths.dropFirst()
-    var inside = bounds
-    inside.removeFirst(Self.first(inside, notBelow: range.lowerBound) - inside.startIndex)
-    inside.removeLast(inside.endIndex - Self.first(inside, notBelow: range.upperBound))
-    var done = range.lowerBound
-    func step(_ whole: Range<Int64>) throws {
-      try read(done..<whole.lowerBound, narrower, inside)
-      let rows = try (width == 60 ? tables.hours : tables.days).series(
-        of: code, in: whole.lowerBound / width..<whole.upperBound / width)
-      points += rows.map { (Minute(index: $0.bucket * width), $0.count) }
-      done = whole.upperBound
-    }
-    var whole: Range<Int64>?
-    var start = range.lowerBound
-    for end in inside.filter({ $0 % width != 0 }) + [range.upperBound] {
-      let (first, last) = (start.dividedUp(by: width) * width, end.dividedDown(by: width) * width)
-      start = end
-      guard first < last else { continue }
-      if let before = whole, before.upperBound == first {
-        whole = before.lowerBound..<last
-      } else {
-        if let before = whole { try step(before) }
-        whole = first..<last
+  mutating func read(_ plan: WidePlan) throws {
+    for piece in plan.pieces {
+      switch piece.width {
+      case 1: try narrow(piece.rows)
+      case 60: add(try tables.hours.series(of: code, in: piece.rows), width: 60)
+      default: add(try tables.days.series(of: code, in: piece.rows), width: piece.width)
       }
     }
-    if let whole { try step(whole) }
-    try read(done..<range.upperBound, narrower, inside)
   }
 
-  /// The index of the first of ascending numbers that is not below `bound`.
-  private static func first(_ numbers: ArraySlice<Int64>, notBelow bound: Int64) -> Int {
-    var (low, end) = (numbers.startIndex, numbers.endIndex)
-    while low < end {
-      let middle = (low + end) / 2
-      if numbers[middle] < bound { low = middle + 1 } else { end = middle }
-    }
-    return low
+  private mutating func add(_ rows: [BucketCount], width: Int64) {
+    points += rows.map { (Minute(index: $0.bucket * width), $0.count) }
   }
 
   private mutating func narrow(_ range: Range<Int64>) throws {
-    guard !range.isEmpty else { return }
-    let rows = try tables.minutes.series(of: code, in: range)
-    points += rows.map { (Minute(index: $0.bucket), $0.count) }
+    add(try tables.minutes.series(of: code, in: range), width: 1)
     let retired = min(range.upperBound, version.minutesFrom)
     guard range.lowerBound < retired else { return }
     // Minutes of which some have retired do not come to what their hours say.

@@ -8,14 +8,16 @@ import Clicks
 
 /// What a shard holds of several ads, all at one position. Belongs to one thread.
 package final class TableReading {
-  private let from: Minute
-  private let to: Minute
-  private let entries: [(live: LiveTable.Series, code: UInt32?)]
-  private let tables: WideTables
-  private let ads: [AdKey]
+  let from: Minute
+  let to: Minute
+  let entries: [(live: LiveTable.Series, code: UInt32?)]
+  let tables: WideTables
+  let ads: [AdKey]
   private let other: UInt32?
-  private let verdicts: VerdictCounts.Reading
-  private var version: Version { tables.version }
+  let verdicts: VerdictCounts.Reading
+  /// The plan that was asked for last: all ads have the same.
+  private var known: (grid: BucketGrid, plan: WidePlan)?
+  var version: Version { tables.version }
 
   fileprivate init(_ ads: [AdKey], from: Minute, to: Minute, _ taken: LiveTable.Taken) {
     self.ads = ads
@@ -36,11 +38,27 @@ package final class TableReading {
     series.points = LiveTable.summed(series.points, in: grid)
     guard let code, from < to else { return series }
     try series.addCredits(of: code, version, in: from.index..<to.index, grid)
-    var rows = WideRows(tables, code, grid)
-    try rows.read(from.index..<to.index)
+    var rows = WideRows(tables, code)
+    try rows.read(plan(grid))
     if !rows.isExact { series.exactFrom = Minute(index: version.minutesFrom) }
     series.points = LiveTable.sum(LiveTable.summed(rows.points, in: grid), series.points)
     return series
+  }
+
+  /// What is said of the ad at `index` beside its clicks, of which there are none here, with its credits in the buckets of `grid`.
+  package func state(_ index: Int, in grid: BucketGrid) throws -> LiveTable.Series {
+    var (series, code) = entries[index]
+    series.points = []
+    if let code, from < to { try series.addCredits(of: code, version, in: from.index..<to.index, grid) }
+    return series
+  }
+
+  /// Which rows answer the range in the buckets of `grid`.
+  func plan(_ grid: BucketGrid) -> WidePlan {
+    if let known, known.grid == grid { return known.plan }
+    let plan = WidePlan(from.index..<to.index, grid, version)
+    known = (grid, plan)
+    return plan
   }
 
   /// What the ad met beside its clicks, and what recounts changed, in minutes and in no order.

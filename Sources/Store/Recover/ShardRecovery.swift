@@ -54,6 +54,9 @@ package struct ShardRecovery: ~Copyable {
   private(set) var sourceGeneration: UInt64 = 0
   /// Newest event time in the log that is replayed, each capped by its receive time.
   private var newestEvent = Int64.min
+  /// Clicks on their way into the index; at most `fetched`.
+  private var waiting: [(hash: UInt64, position: UInt64)] = []
+  private static let fetched = 32
   let hasher: SipHash
   var dictionaries: [DictionaryPart] = []
   private let options: ShardOptions
@@ -183,19 +186,36 @@ package struct ShardRecovery: ~Copyable {
     dedup.expire(below: recalled.first?.summary.positions.lowerBound ?? state.sealed)
     runningTime = max(runningTime, newest)
     for segment in recalled {
-      var failure: ShardError?
       try segment.forEachInLogOrder { row in
-        guard failure == nil else { return }
         let position = row.position
         let running = Int64(row.runningTime)
         horizon.note(position..<(position + 1), at: running)
-        if position & 63 == 0 { dedup.expire(below: horizon.watermark(at: running)) }
+        if position & 63 == 0 {
+          try putWaiting()
+          dedup.expire(below: horizon.watermark(at: running))
+        }
         let hash = hasher.hash(minutes.ads.key(row.code).rawValue, row.impression.high, row.impression.low)
-        let outcome = dedup.put(hash, position: position) { _ in false }
-        if case .refused(let refusal) = outcome { failure = .dedupTooSmall("\(refusal)") }
+        try put(hash, at: position)
       }
-      if let failure { throw failure }
+      try putWaiting()
     }
+  }
+
+  /// Takes a click into the index with those after it, so that what the index touches for it is near by then. Every click was new
+  /// when it was written: nothing needs comparing.
+  private mutating func put(_ hash: UInt64, at position: UInt64) throws(ShardError) {
+    dedup.prefetch(hash)
+    waiting.append((hash, position))
+    if waiting.count == Self.fetched { try putWaiting() }
+  }
+
+  /// Takes the clicks that wait for it into the index, which forgets nothing before that.
+  private mutating func putWaiting() throws(ShardError) {
+    for (hash, position) in waiting {
+      let outcome = dedup.put(hash, position: position) { _ in false }
+      if case .refused(let refusal) = outcome { throw .dedupTooSmall("\(refusal)") }
+    }
+    waiting.removeAll(keepingCapacity: true)
   }
 
   /// Lets the horizon know when the clicks of a segment came.
@@ -232,6 +252,7 @@ package struct ShardRecovery: ~Copyable {
           offset: frame.offset, file: readFile)
       }
     }
+    try putWaiting()
     let end = try reader.judge(tail, of: extent)
     if extent.end == nil, !tail.closed, tail.offset < Int(reader.header.slotBytes) {
       notes.append("\(path): the log ends at byte \(tail.offset), position \(tail.nextPosition) (\(tail.reason))")
@@ -265,7 +286,11 @@ package struct ShardRecovery: ~Copyable {
     let unsealed = positions.clamped(to: state.sealed..<UInt64.max)
     if !unsealed.isEmpty {
       horizon.note(unsealed, at: running)
-      dedup.expire(below: min(horizon.watermark(at: running), state.sealed))
+      let watermark = min(horizon.watermark(at: running), state.sealed)
+      if watermark > dedup.watermark {
+        try putWaiting()
+        dedup.expire(below: watermark)
+      }
     }
     try frame.forEachClick { position, click in
       if EarlyClick.isEarly(click.impression, received: click.receiveTime) {
@@ -289,10 +314,7 @@ package struct ShardRecovery: ~Copyable {
         minutes.apply(ad: click.ad, minute: click.minute)
       }
       guard identities, position >= state.sealed else { return }
-      // Every click in the log was new when it was written: nothing needs comparing.
-      let hash = hasher.hash(click.ad.rawValue, click.impression.high, click.impression.low)
-      let outcome = dedup.put(hash, position: position) { _ in false }
-      if case .refused(let refusal) = outcome { throw ShardError.dedupTooSmall("\(refusal)") }
+      try put(hasher.hash(click.ad.rawValue, click.impression.high, click.impression.low), at: position)
     }
   }
 
