@@ -43,13 +43,15 @@ package struct LiveMinutes {
   /// The lowest position whose click is in a map here; `position` where there is none.
   package var floor: UInt64 { firstPositions.min() ?? position }
 
-  /// Counts one click, the one at `position`.
-  package mutating func apply(ad: AdKey, minute: Minute) {
+  /// Counts one click, the one at `position`. Returns the code of its ad.
+  @discardableResult
+  package mutating func apply(ad: AdKey, minute: Minute) -> UInt32 {
     let code = ads.assign(ad)
     let i = index(of: minute)
     minutes[i].add(code)
     position += 1
     total += 1
+    return code
   }
 
   /// Passes over the click at `position`, which a run counts already.

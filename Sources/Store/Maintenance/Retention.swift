@@ -132,7 +132,7 @@ struct Retention {
     try ShardEdit.perform(context) { edit in
       try edit.install(
         removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, closing: runs.map(\.file),
-        [.minutesFrom(minute: end), .dropped(clicks: UInt64(max(0, dropped)))])
+        isRevised: true, [.minutesFrom(minute: end), .dropped(clicks: UInt64(max(0, dropped)))])
     }
   }
 }
