@@ -2406,6 +2406,8 @@ private let liveJS: StaticString = #"""
   const HIDDEN = 30_000;
   /** Shorter interruptions are not worth a word. */
   const PATIENCE = 3_000;
+  /** Reasons of an `end` after which another connection is no use. */
+  const GONE = new Set(["token", "session", "share"]);
   const REFUSALS = new Set([400, 403, 404, 405]);
 
   export class Live {
@@ -2529,8 +2531,12 @@ private let liveJS: StaticString = #"""
         else if (field === "id") id = value;
         else if (field === "data") data.push(value);
       }
-      if (name === "end") this.ended();
-      else if (data.length > 0) this.handlers.event(name, JSON.parse(data.join("\n")), id);
+      const text = data.join("\n");
+      if (name === "end") {
+        // Of the other reasons the connection ends too, and another one is opened.
+        const { reason } = JSON.parse(text || "{}");
+        if (GONE.has(reason)) this.ended();
+      } else if (data.length > 0) this.handlers.event(name, JSON.parse(text), id);
     }
   }
 

@@ -54,10 +54,12 @@ extension GroupedSeries {
 
   /// 32 hex digits that change whenever what the page says of the ads does; positions of shards are left out.
   package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
-    let complete = completeThrough.map { max(query.series.from, min(query.series.to, $0)) }
+    let ends = [completeThrough, reconciledThrough].map { end in
+      end.map { "\(max(query.series.from, min(query.series.to, $0)))" } ?? "-"
+    }
     let head =
       "\(query.grouping.rawValue) \(query.selection.advertiserID ?? "-") \(query.selection.campaignID ?? "-") \(ads) "
-      + "\(complete.map { "\($0)" } ?? "-") \(total) \(credits) \(next ?? "-") \(metrics) \(verdictsIncomplete)"
+      + "\(ends.joined(separator: " ")) \(total) \(credits) \(next ?? "-") \(metrics) \(verdictsIncomplete)"
     let parts = groups.map { "\(query.grouping.name(of: $0.ad)) \($0.series.fingerprint(by: hasher))" }
     return Hex.encode(hasher.digest(Array(([head] + parts).joined(separator: "\n").utf8)).prefix(16))
   }

@@ -48,14 +48,15 @@ extension Series {
   /// `asOf` as it is written: `0:8812345,1:8790021`.
   package var asOfText: String { zip(shards, asOf).map { "\($0):\($1)" }.joined(separator: ",") }
 
-  /// 32 hex digits that change whenever the points, their total or the completeness of the range do. Positions of shards
-  /// are left out: a click on another ad changes nothing here.
+  /// 32 hex digits that change whenever the points, their total, or how far the range is closed and recounted do. Positions
+  /// of shards are left out: a click on another ad changes nothing here.
   package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
     let complete = max(query.from, min(query.to, completeThrough))
+    let reconciled = max(query.from, min(query.to, reconciledThrough))
     let granularity = query.granularity == .minute ? "" : "\(query.granularity) "
     let head =
       granularity
-      + "\(query.format) \(query.adID?.text ?? "") \(query.from) \(query.to) \(complete) \(total) \(next ?? "-")"
+      + "\(query.format) \(query.adID?.text ?? "") \(query.from) \(query.to) \(complete) \(reconciled) \(total) \(next ?? "-")"
     let more = query.plan.isEmpty ? "" : " \(query.plan.metrics.map(\.name)) \(metrics) \(verdictsIncomplete)"
     var bytes = Array((head + more).utf8)
     bytes.reserveCapacity(bytes.count + points.count * 17)

@@ -102,7 +102,7 @@ final class APIHarness {
     case .done(let response): return response
     case .query(let compute): return compute()
     case .steps(let work): return work.finish()
-    case .stream, .summaries: return APIResponse(status: 200)
+    case .stream, .watch, .summaries: return APIResponse(status: 200)
     }
   }
 

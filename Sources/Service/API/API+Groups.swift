@@ -46,7 +46,7 @@ extension QueryDesk {
 
   /// The ads of a selection that the bearer of `grant` may see, which becomes that of its advertiser. Without any selection all
   /// ads are meant where `mayBeAll` says so.
-  private func selected(
+  func selected(
     _ selection: inout AdSelection, _ grant: Grant, mayBeAll: Bool = false
   ) throws(Problem) -> [SelectedAd] {
     if let own = grant.advertiserID {
@@ -65,6 +65,27 @@ extension QueryDesk {
       }
       return try allClicked()
     }
+    return try catalogued(wanted)
+  }
+
+  /// The ads of a selection that somebody was allowed to make, as the catalog has them now.
+  func ads(of selection: AdSelection) throws(Problem) -> [SelectedAd] {
+    guard !selection.adIDs.isEmpty else { return try catalogued(selection) }
+    let hasher = SHA256()
+    return try inCatalog { catalog throws(CatalogError) in
+      var ads: [SelectedAd] = []
+      for id in selection.adIDs {
+        let key = AdKey(id, by: hasher)
+        let row = try VisibleAds.row(of: key, Grant(tokenID: "", scopes: [], advertiserID: nil), in: catalog)
+        guard selection.admits(advertiserID: row?.advertiserID, campaignID: row?.campaignID) else { continue }
+        ads.append(SelectedAd(id: id, key: key, advertiserID: row?.advertiserID, campaignID: row?.campaignID))
+      }
+      return ads
+    }
+  }
+
+  /// The ads of an advertiser or a campaign.
+  private func catalogued(_ wanted: AdSelection) throws(Problem) -> [SelectedAd] {
     let rows = try inCatalog { catalog throws(CatalogError) in
       try catalog.allAds(
         advertiserID: wanted.advertiserID, campaignID: wanted.campaignID, limit: AdSelection.maximumAds)
@@ -90,10 +111,7 @@ extension QueryDesk {
     for (i, id) in selection.adIDs.enumerated() {
       do throws(Problem) {
         let row = try VisibleAds.admit(id, keys[i], rows[i], grant, tables)
-        let isMeant =
-          (selection.advertiserID == nil || row?.advertiserID == selection.advertiserID)
-          && (selection.campaignID == nil || row?.campaignID == selection.campaignID)
-        guard isMeant else { continue }
+        guard selection.admits(advertiserID: row?.advertiserID, campaignID: row?.campaignID) else { continue }
         ads.append(
           SelectedAd(id: id, key: keys[i], advertiserID: row?.advertiserID, campaignID: row?.campaignID))
       } catch { missing.append(id) }

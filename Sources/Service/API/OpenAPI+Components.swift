@@ -181,6 +181,16 @@ extension OpenAPI {
         "change":{"type":"integer"},"reason":{"enum":["missing","phantom","damage","late-repeat","late"]},
         "credit":{"type":"boolean","description":"It stands beside a row of a sealed month, which stays as it is."},"run":{"type":"integer"},"position":{"type":"integer"},
         "time":{"type":"string","format":"date-time"}}},
+      "StreamCorrection":{"allOf":[{"$ref":"#/components/schemas/Correction"},{"type":"object","required":["adId"],"properties":{"adId":{"type":"string"}}}]},
+      "StreamPoints":{"type":"object","required":["completeThrough","reconciledThrough","asOf","points"],"properties":{
+        "completeThrough":{"type":["string","null"],"format":"date-time","description":"Points before it are closed."},
+        "reconciledThrough":{"type":["string","null"],"format":"date-time","description":"Points before it are recounted, but for those that later events call closed."},
+        "asOf":{"type":"string","description":"The positions that are reflected, of all shards."},
+        "points":{"type":"array","items":{"type":"object","required":["minute","clicks","status"],"properties":{
+          "adId":{"type":"string"},"advertiserId":{"type":["string","null"]},"campaignId":{"type":["string","null"]},
+          "minute":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
+          "status":{"enum":["provisional","closed","reconciled","sealed"]},"credits":{"type":"integer"}}}}}},
+      "StreamReason":{"type":"object","required":["reason"],"properties":{"reason":{"enum":["since","recount","selection","slow","too-much","token","session","share","lifetime","stopping","failed"]}}},
       "Schedule":{"type":"object","required":["kind","cron","timeZone","next","last"],"properties":{
         "kind":{"type":"string"},"cron":{"type":"string"},"timeZone":{"type":"string"},
         "next":{"type":"string","format":"date-time"},"last":{"type":["string","null"],"format":"date-time"}}},

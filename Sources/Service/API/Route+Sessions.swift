@@ -15,7 +15,7 @@ extension Route {
 
   /// Routes that a share link of a campaign opens: those that look at `Grant.campaignID`.
   static let forCampaigns: Set<Route> = [
-    .listAds, .getAd, .aggregates, .manyAggregates, .top, .stream, .corrections,
+    .listAds, .getAd, .aggregates, .manyAggregates, .top, .stream, .manyStream, .corrections, .manyCorrections,
   ]
 
   /// Whether a session that allows `grant` opens this route.
