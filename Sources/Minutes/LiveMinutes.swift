@@ -104,6 +104,11 @@ package struct LiveMinutes {
     return points
   }
 
+  /// The maps of the minutes in `from ..< to`. They share memory with those here, which costs the next click of each minute a copy.
+  package func maps(from: Minute, to: Minute) -> [(minute: Int64, map: MinuteMap)] {
+    (firstIndex(notBefore: from)..<times.count).prefix { times[$0] < to }.map { (times[$0].index, minutes[$0]) }
+  }
+
   /// Every row, minute by minute, ads in no particular order.
   package func forEachRow(_ body: (AdKey, Minute, UInt64) -> Void) {
     for i in times.indices { minutes[i].forEach { body(ads.key($0), times[i], UInt64($1)) } }
@@ -173,6 +178,11 @@ package final class FrozenMinutes: Sendable {
       i += 1
     }
     return points
+  }
+
+  /// The maps of the minutes in `from ..< to`.
+  package func maps(from: Minute, to: Minute) -> [(minute: Int64, map: MinuteMap)] {
+    times.indices.filter { times[$0] >= from && times[$0] < to }.map { (times[$0].index, minutes[$0]) }
   }
 
   /// The rows of the minutes in `range` (indices of `times`), sorted by ad code and minute.

@@ -4,7 +4,8 @@ import Shards
 import Store
 
 // The heaviest ads or campaigns of a range, and what all of them come to. Each ad's clicks are read from the widest rows that
-// the range allows and summed at once, so that memory holds one number for each group.
+// the range allows and summed at once, so that memory holds one number for each group. Of all ads there are, which may be millions,
+// a scan finds the heaviest: see HeaviestAds.swift.
 
 /// A checked query for the heaviest ads.
 package struct TopQuery: Hashable, Sendable {
@@ -50,6 +51,9 @@ package struct TopQuery: Hashable, Sendable {
     try faults.check()
     if values["from"] == nil { series.from = Minute(index: max(0, series.to.index - 1_440)) }
   }
+
+  /// Whether it is about every ad there is, each for itself, and about clicks alone: then it may be answered by a scan.
+  package var isScan: Bool { !selection.isNamed && grouping == .ad && series.plan.isEmpty }
 
   /// Buckets that let every row be read that lies in the range: nothing but their sum is told.
   fileprivate var grid: BucketGrid { BucketGrid(.month) }
@@ -121,6 +125,21 @@ package struct TopPage: Sendable {
     let found = sums.values.filter { $0.clicks > 0 || $0.credits != 0 || $0.sum != MetricSum() }
     let order = found.sorted { $0.clicks != $1.clicks ? $0.clicks > $1.clicks : $0.name < $1.name }
     rows = Array(order.prefix(query.limit))
+  }
+
+  /// The heaviest of all ads there are, as a scan found them; `ads` are those of its entries, in their order. Throws where minute rows
+  /// that the range needs have retired.
+  package init(_ query: TopQuery, _ found: HeaviestAds, ads: [SelectedAd]) throws(QueryRefusal) {
+    self.query = query
+    self.ads = found.count
+    var sums = LiveTable.Series(points: [], asOf: 0, closedThrough: Minute(index: 0))
+    sums.exactFrom = found.exactFrom
+    try query.series.check([sums])
+    (total, credits, asOf) = (found.total, found.credits, found.asOf)
+    (completeThrough, reconciledThrough) = (found.closedThrough, found.recountedThrough)
+    rows = zip(found.ads, ads).map { entry, ad in
+      Row(name: query.grouping.name(of: ad), ad: ad, clicks: entry.clicks, credits: entry.credits)
+    }
   }
 
   private mutating func add(_ part: ShardTables.Part, to row: inout Row) {

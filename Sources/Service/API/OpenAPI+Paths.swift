@@ -123,7 +123,7 @@ extension OpenAPI {
           "401":{"$ref":"#/components/responses/Unauthorized"},"403":{"$ref":"#/components/responses/Forbidden"},
           "404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Conflict"}}}},
     "/api/v1/top":{"get":{"operationId":"top","tags":["query"],"summary":"The heaviest ads or campaigns",
-      "description":"Scope read. Of the ads that advertiserId, campaignId and adId name together, or of all; a token that is bound to an advertiser means its ads. Ads without clicks are left out. Errors as for several ads.",
+      "description":"Scope read. Of the ads that advertiserId, campaignId and adId name together, or of all; a token that is bound to an advertiser means its ads. Ads without clicks are left out. Of all ads, however many, clicks by ad are told; with metrics or groupBy=campaign at most 50,000 ads. Errors as for several ads.",
       "parameters":[
           {"name":"by","in":"query","schema":{"enum":["clicks"],"default":"clicks"}},
           {"name":"from","in":"query","description":"The first moment; the default is 24 hours before to. The forms of aggregates.","schema":{"type":"string"},"example":"-24h"},
