@@ -80,7 +80,7 @@ package struct GroupedSeries: Sendable {
           asOf[part.shard] = part.series.asOf
         }
         if !series.plan.isEmpty {
-          for details in try reading.details(i, series.plan) { sum.add(details, grid) }
+          for details in try reading.details(i, series.plan, grid) { sum.add(details, grid) }
         }
         guard i + 1 == named.count || named[i + 1].name != named[i].name else { continue }
         add(named[i].name, named[i].ad, sum)
@@ -88,7 +88,7 @@ package struct GroupedSeries: Sendable {
       }
     }
     metrics = self.sum.values(series.plan, clicks: total)
-    if series.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(series.plan.verdicts) }
+    if series.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(series.plan, grid) }
   }
 
   /// Adds a group whose ads are all summed up.

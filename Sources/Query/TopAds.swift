@@ -110,7 +110,7 @@ package struct TopPage: Sendable {
         let name = query.grouping.name(of: ads[i])
         for part in parts { add(part, to: &sums[name, default: Row(name: name, ad: ads[i])]) }
         guard !plan.isEmpty else { continue }
-        for details in try reading.details(i, plan) {
+        for details in try reading.details(i, plan, query.grid) {
           var found = MetricSums()
           found.add(details, query.grid)
           for sum in found.buckets.values {
@@ -121,7 +121,7 @@ package struct TopPage: Sendable {
       }
     }
     metrics = all.values(plan, clicks: total)
-    if plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(plan.verdicts) }
+    if plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(plan, query.grid) }
     let found = sums.values.filter { $0.clicks > 0 || $0.credits != 0 || $0.sum != MetricSum() }
     let order = found.sorted { $0.clicks != $1.clicks ? $0.clicks > $1.clicks : $0.name < $1.name }
     rows = Array(order.prefix(query.limit))
