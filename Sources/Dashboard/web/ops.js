@@ -16,7 +16,7 @@ import { bytes, count, day, duration, many, moment, share, short, signed } from 
 import { Live } from "./live.js";
 import { apology, command, panel, whileLoading } from "./parts.js";
 import { path } from "./state.js";
-import { sparkline } from "./svg.js";
+import { sparkline } from "./spark.js";
 import { zone } from "./zone.js";
 
 /** A commit is fast while it is under so many seconds, and the log is kept up with. */
@@ -61,6 +61,7 @@ export class OpsPage {
     this.draw();
     this.live ??= new Live({
       address: () => "/api/v1/ops/stream", reopened: () => this.load(), state: this.context.live, over: this.context.over,
+      refused: () => this.context.live("off"),
       event: (name, summary) => {
         if (name !== "summary") return;
         this.summary = summary;
@@ -90,6 +91,9 @@ export class OpsPage {
     renew(this.figures, gauges(this.summary));
     renew(this.left, [shards(this.summary), hotAds(this.summary), recount(this.summary, at, here), files(this.summary)]);
     renew(this.right, [jobs(this.summary, at), answers(this.summary), this.commands ??= commands()]);
+    // An address may name a panel.
+    if (!this.isPlaced) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+    this.isPlaced = true;
   }
 
   destroy() {
