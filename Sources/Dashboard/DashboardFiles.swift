@@ -602,6 +602,7 @@ private let appCSS: StaticString = #"""
   .pill.failing { background: var(--bad-soft); color: var(--bad); }
 
   /* Notes */
+  .note, .problem, .empty { overflow-wrap: anywhere; }
   .note, .problem { padding: 10px 16px; border-radius: 8px; background: var(--warn-soft); color: var(--warn); }
   .problem { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; margin-bottom: 16px; background: var(--bad-soft); color: var(--bad); }
   .problem .quiet { color: inherit; }
@@ -790,10 +791,13 @@ private let appJS: StaticString = #"""
     const name = nameOf(state);
     if (name !== shown || !page) {
       let open;
+      main.setAttribute("aria-busy", "true");
       try {
         open = await make(state);
       } catch {
         return missing();
+      } finally {
+        main.removeAttribute("aria-busy");
       }
       // Meanwhile the reader may have gone on, or signed out.
       if (name !== nameOf(state) || (!who && state.page !== "method")) return;
@@ -841,6 +845,9 @@ private let appJS: StaticString = #"""
       if (state.page === "share") who = await (await part("signIn")).openShare(state.id, secret);
       else if (state.page !== "method") who = await session();
       else who = await session().catch(() => null);
+      // Whoever was lent a page is nobody on the others.
+      if (who?.share && state.page !== "share") who = null;
+      if (!who && state.page !== "method") return askToSignIn("");
     } catch (error) {
       return refused(error);
     }
@@ -883,7 +890,8 @@ private let appJS: StaticString = #"""
   function over() {
     clear();
     who = null;
-    if (state.page === "share") return refused({ status: 401 });
+    // A server that was started anew has forgotten its sessions; a link that still holds opens another one.
+    if (state.page === "share") return secret ? start() : refused({ status: 401 });
     frame.show(state, null, serverNow());
     // Nothing of the page stays, whether the form comes or not.
     fill(main);
@@ -1214,7 +1222,7 @@ private let chartCSS: StaticString = #"""
     .waterfall { grid-template-columns: 158px minmax(0, 1fr) minmax(60px, max-content) 48px; }
     .fall .name label { min-height: 32px; }
     .corrections button { grid-template-columns: 92px minmax(0, 1fr) auto; }
-    .wide table { min-width: 480px; }
+    #shards table { min-width: 480px; }
   }
 
   @media (max-width: 360px) { .waterfall { grid-template-columns: 122px minmax(0, 1fr) max-content 46px; } }
@@ -1741,6 +1749,10 @@ private let countsJS: StaticString = #"""
         // Points of single ads say nothing whole about their sum.
         const points = news.points ?? news.series ?? [];
         const isWhole = this.source.about !== null || !points.some((point) => "adId" in point);
+        if (points.some((point) => this.series.isNewlyRecounted(point))) {
+          this.isWholeOld = true;
+          this.events.corrected();
+        }
         if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: points });
         else this.isTailOld = true;
         // A recount changes points that no event names one by one.
@@ -1817,7 +1829,10 @@ private let countsJS: StaticString = #"""
       await this.quietly(async (signal) => {
         const whole = await this.fetchSeries(this.series.from, this.series.to, signal);
         if (isBefore(whole.asOf, this.series.asOf)) this.isWholeOld = true;
-        else this.series = whole;
+        else {
+          if (whole.totalCredits !== this.series.totalCredits) this.events.corrected();
+          this.series = whole;
+        }
       });
       await this.fetchVerdicts();
     }
@@ -3034,28 +3049,31 @@ private let membersJS: StaticString = #"""
 
 private let methodHTML: StaticString = #"""
   <h1 tabindex="-1">How we count</h1>
-  <p>A click is one person following one signed link once. This page says what is counted, when a number is final, and what may change it
-  afterwards, so that an invoice can be checked.</p>
+  <p>A click is one signed link, followed once. This page says what is counted, when a number is final, and what may change it afterwards,
+  so that an invoice can be checked.</p>
 
   <h2>What counts</h2>
-  <p>Every link carries the ad, an impression’s own number and a signature over both. A request to it ends in exactly one verdict. Only the
-  first is a click that is paid:</p>
+  <p>Every link carries the ad, an impression’s own number and a signature over both. Whoever has no key can make no link that counts. A
+  request ends in exactly one verdict, and only the first of these is a click that is paid:</p>
   <table>
   <thead><tr><th scope="col">Verdict</th><th scope="col">What happened</th></tr></thead>
   <tbody>
-  <tr><th scope="row">Click</th><td>The signature is right, the impression was not clicked before, and the click was on disk before the answer left.</td></tr>
-  <tr><th scope="row">Repeat of a click</th><td>The same ad and impression came again: a double click, a reload, a retry. The reader is sent on all the same.</td></tr>
-  <tr><th scope="row">Robot</th><td>A robot or a link previewer that says so in its name.</td></tr>
-  <tr><th scope="row">Expired link</th><td>The impression was made too long ago, a day unless it is set otherwise.</td></tr>
-  <tr><th scope="row">Prefetch by the browser</th><td>The browser looked ahead; if the person follows the link, it comes again and counts then.</td></tr>
-  <tr><th scope="row">Forged or damaged link</th><td>The signature does not fit. Such a request names the ad that it claims, and is counted nowhere else.</td></tr>
+  <tr><th scope="row">Click</th><td>The signature is right, the impression was not clicked before, and the click was on disk before the answer left. A click whose answer could not wait for the disk is told apart, since it may be among the clicks.</td></tr>
+  <tr><th scope="row">Repeat of a click</th><td>The same ad and impression came again: a double click, a reload, a retry. The reader is sent on all the same. A repeat so late that the live check has forgotten the first is found by the next recount.</td></tr>
+  <tr><th scope="row">Robot</th><td>A robot or a link previewer that says so in its name. A person who follows the link after it counts.</td></tr>
+  <tr><th scope="row">Expired link</th><td>The impression says when it was made, and that is too long ago: a day unless it is set otherwise.</td></tr>
+  <tr><th scope="row">Prefetch by the browser</th><td>The browser looked ahead, and was refused; if the person follows the link, it comes again and counts then.</td></tr>
+  <tr><th scope="row">Forged or damaged link</th><td>The signature does not fit the ad and the impression. It never counts.</td></tr>
   <tr><th scope="row">Link check (HEAD)</th><td>A program asked where the link leads, without following it.</td></tr>
-  <tr><th scope="row">While the ad was paused</th><td>The ad was paused; the reader was sent to its other address.</td></tr>
+  <tr><th scope="row">While the ad was paused</th><td>The ad was paused; the reader was sent to its other address, where it has one.</td></tr>
   <tr><th scope="row">Not recorded by a fault</th><td>The click could not be written. It is not counted, and an alarm rises.</td></tr>
   </tbody>
   </table>
   <p><b>All requests</b> are the clicks, without what recounts changed, and all verdicts together. The clicks are exact. The other verdicts
-  are counted with care but not for billing: a crash may lose a few seconds of them, and the page says where that happened.</p>
+  are not for billing: those of its last minutes go with a server that ends, and the page says where that happened; and what is refused
+  before the ad is looked up, prefetches and forged links among them, need not be told of any ad.</p>
+  <p>Clicks that other systems bring in, as batches or as files, count by the same rules under the time that they name: once, however often
+  they are sent. Whether they have to be signed is agreed with each of these systems.</p>
 
   <h2>When a number is final</h2>
   <p>Each minute goes through four states, and each number on these pages shows the lowest state of the minutes in it:</p>
@@ -3133,7 +3151,7 @@ private let opsCSS: StaticString = #"""
 
   .alarms:not(:empty) { display: grid; gap: 8px; margin: 12px 0; }
   .alarm { display: flex; justify-content: space-between; gap: 16px; padding: 10px 16px; border-radius: 8px; background: var(--warn-soft); color: var(--warn); }
-  .alarm b { font-weight: 500; }
+  .alarm b { font-weight: 500; overflow-wrap: anywhere; }
   .alarm b::before { content: "! "; font-weight: 700; }
   .alarm span { font-size: 13px; white-space: nowrap; }
   .gauges { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 16px; margin-top: 12px; }
@@ -3149,7 +3167,8 @@ private let opsCSS: StaticString = #"""
   progress::-webkit-progress-bar { background: var(--sunken); }
   progress::-webkit-progress-value { background: var(--accent); }
   progress::-moz-progress-bar { background: var(--accent); }
-  #jobs td:nth-child(2), #jobs thead th:nth-child(2) { text-align: left; }
+  #hot th[scope="row"] { overflow-wrap: anywhere; }
+  #jobs td:nth-child(2):not(:last-child), #jobs thead th:nth-child(2):not(:last-child) { text-align: left; overflow-wrap: anywhere; }
   .verb { margin-top: 8px; }
   .verb .command { max-width: none; }
 
@@ -3169,7 +3188,7 @@ private let opsJS: StaticString = #"""
   // `GET /api/v1/ops/summary`, and the same document as event `summary` of `…/ops/stream`. Every member may be left out; its panel
   // is left out then. Times are RFC 3339, durations seconds, sizes bytes, rates a second:
   //
-  //     ready, reasons[], version, startedAt, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
+  //     ready, reasons[], version, startedAt, countingSince, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
   //     commitHistory[], behindSeconds, closesAfterSeconds, balance{answered, difference},
   //     shards[{shard, clicksPerSecond, logBytes, behindSeconds, commitP99Seconds, files, bytes}],
   //     jobs[{id, kind, state, detail, progress, secondsLeft, ended}], hotAds[{adId, clicksPerSecond, hot}],
@@ -3268,9 +3287,10 @@ private let opsJS: StaticString = #"""
     }
   }
 
-  function lead({ ready, reasons = [], startedAt, version }, now) {
+  function lead({ ready, reasons = [], startedAt, countingSince, version }, now) {
     if (!ready) return [el("b", {}, "Not ready."), el("span", {}, ` ${reasons.join("; ")}`)];
-    const since = startedAt ? `Running for ${duration((now - Date.parse(startedAt)) / 1_000)}; version` : "Version";
+    const [does, from, how] = countingSince ? ["Counting", countingSince, " without a gap"] : ["Running", startedAt, ""];
+    const since = from ? `${does} for ${duration((now - Date.parse(from)) / 1_000)}${how}; version` : "Version";
     return [el("b", {}, "Ready."), el("span", {}, ` ${since} ${version}.`)];
   }
 
@@ -3320,6 +3340,7 @@ private let opsJS: StaticString = #"""
   }
 
   function hotAds({ hotAds: list }) {
+    if (list?.length === 0) return none("Heaviest ads now", "hot", "No ad is clicked.");
     return list && table("Heaviest ads now", "hot", ["Ad", "Clicks/s", "Spread"], list.map((ad) => [
       ad.adId ? el("a", { href: path("ad", ad.adId) }, ad.adId) : "unknown", count(ad.clicksPerSecond), ad.hot ? "over all shards" : "one shard"]));
   }
@@ -3342,10 +3363,15 @@ private let opsJS: StaticString = #"""
 
   function jobs({ jobs: list }, at) {
     if (!list) return null;
-    const rows = list.map((job) => [job.kind, job.detail ?? "", progress(job, at)]);
-    if (rows.length > 0) return table("Jobs", "jobs", ["Job", "What", "Progress"], rows);
-    const part = panel("Jobs", el("p", { class: "quiet" }, "None has run since the start."));
-    part.element.id = "jobs";
+    if (list.length === 0) return none("Jobs", "jobs", "None has run since the start.");
+    const hasDetails = list.some((job) => job.detail);
+    return table("Jobs", "jobs", ["Job", hasDetails ? "What" : null, "Progress"].filter(Boolean),
+      list.map((job) => [job.kind, hasDetails ? job.detail ?? "" : null, progress(job, at)].filter((cell) => cell !== null)));
+  }
+
+  function none(title, id, words) {
+    const part = panel(title, el("p", { class: "quiet" }, words));
+    part.element.id = id;
     return part.element;
   }
 
@@ -3362,6 +3388,7 @@ private let opsJS: StaticString = #"""
   function answers({ answers: rates }) {
     if (!rates) return null;
     const part = panel("Answers a second");
+    if (Object.keys(rates).length === 0) return none("Answers a second", "answers", "None now.");
     const all = Object.values(rates).reduce((sum, rate) => sum + rate, 0);
     const most = Math.max(...Object.values(rates), 1);
     part.fill(el("div", { class: "waterfall" }, Object.entries(rates).sort((a, b) => b[1] - a[1]).map(([verdict, rate]) => {
@@ -3875,6 +3902,13 @@ private let seriesJS: StaticString = #"""
         // Events carry clicks alone; what was known of the rest stays until it is fetched again.
         list.splice(i, replaced, point[name] ?? (replaced ? list[i] : 0));
       }
+    }
+
+    /** Whether a recount has looked at a minute since it was put in. */
+    isNewlyRecounted({ minute, status }) {
+      if (STATUSES.indexOf(status) < 2) return false;
+      const i = this.place(Date.parse(minute) + 1) - 1;
+      return i >= 0 && this.status[i] < 2;
     }
 
     /** Takes in the points of a later answer over a part of the range. */
@@ -4788,7 +4822,7 @@ private let wordsCSS: StaticString = #"""
   /* Pages and dialogs of words: signing in, how we count, the keys. */
 
   .narrow { max-width: 440px; }
-  .sign-in { display: grid; gap: 8px; margin-top: 48px; padding: 24px; background: var(--surface); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); }
+  .sign-in { display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; margin-top: 48px; padding: 24px; background: var(--surface); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); }
   .sign-in label { margin-top: 8px; font-weight: 500; }
   .sign-in .bad:empty { display: none; }
   .sign-in summary { padding: 6px 0; color: var(--text-2); cursor: pointer; }

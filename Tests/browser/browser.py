@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import sync_playwright
 
 # An answer that refuses, or none, is noted by the browser itself; the page has to show it, and tests of refusals look at that.
-REFUSED = re.compile(r"Failed to load resource: (the server responded with a status of (401|403|404|503)|net::ERR_FAILED)")
+REFUSED = re.compile(r"Failed to load resource: (the server responded with a status of (401|403|404|500|503)|net::ERR_(FAILED|CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE))")
 
 
 class Results:
@@ -39,6 +39,8 @@ class Browser:
     def __init__(self, arguments, token, results):
         self.base, self.ad, self.pictures, self.token, self.results = (
             arguments.base.rstrip("/"), arguments.ad, arguments.pictures, token, results)
+        # The store and the server under test where they are this run's own; else None, and nobody stops the server.
+        self.sample = arguments.sample
 
     def __enter__(self):
         self.playwright = sync_playwright().start()
@@ -49,6 +51,7 @@ class Browser:
 
     def __exit__(self, *_):
         for context in self.contexts:
+            context.unroute_all(behavior="ignoreErrors")
             context.close()
         self.chromium.close()
         self.playwright.stop()

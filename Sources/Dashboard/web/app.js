@@ -116,10 +116,13 @@ async function render() {
   const name = nameOf(state);
   if (name !== shown || !page) {
     let open;
+    main.setAttribute("aria-busy", "true");
     try {
       open = await make(state);
     } catch {
       return missing();
+    } finally {
+      main.removeAttribute("aria-busy");
     }
     // Meanwhile the reader may have gone on, or signed out.
     if (name !== nameOf(state) || (!who && state.page !== "method")) return;
@@ -167,6 +170,9 @@ async function start() {
     if (state.page === "share") who = await (await part("signIn")).openShare(state.id, secret);
     else if (state.page !== "method") who = await session();
     else who = await session().catch(() => null);
+    // Whoever was lent a page is nobody on the others.
+    if (who?.share && state.page !== "share") who = null;
+    if (!who && state.page !== "method") return askToSignIn("");
   } catch (error) {
     return refused(error);
   }
@@ -209,7 +215,8 @@ async function askToSignIn(note) {
 function over() {
   clear();
   who = null;
-  if (state.page === "share") return refused({ status: 401 });
+  // A server that was started anew has forgotten its sessions; a link that still holds opens another one.
+  if (state.page === "share") return secret ? start() : refused({ status: 401 });
   frame.show(state, null, serverNow());
   // Nothing of the page stays, whether the form comes or not.
   fill(main);

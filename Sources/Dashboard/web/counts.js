@@ -161,6 +161,10 @@ export class Counts {
       // Points of single ads say nothing whole about their sum.
       const points = news.points ?? news.series ?? [];
       const isWhole = this.source.about !== null || !points.some((point) => "adId" in point);
+      if (points.some((point) => this.series.isNewlyRecounted(point))) {
+        this.isWholeOld = true;
+        this.events.corrected();
+      }
       if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: points });
       else this.isTailOld = true;
       // A recount changes points that no event names one by one.
@@ -237,7 +241,10 @@ export class Counts {
     await this.quietly(async (signal) => {
       const whole = await this.fetchSeries(this.series.from, this.series.to, signal);
       if (isBefore(whole.asOf, this.series.asOf)) this.isWholeOld = true;
-      else this.series = whole;
+      else {
+        if (whole.totalCredits !== this.series.totalCredits) this.events.corrected();
+        this.series = whole;
+      }
     });
     await this.fetchVerdicts();
   }
