@@ -521,7 +521,7 @@ private let appCSS: StaticString = #"""
 
   /* The frame */
   .frame {
-    display: flex; align-items: center; gap: 4px; height: 52px; padding: 0 24px;
+    display: flex; align-items: center; gap: 4px; height: 52px; padding: 0 max(24px, calc(50% - 596px));
     background: var(--surface); border-bottom: 1px solid var(--line);
   }
   .brand { display: flex; align-items: center; gap: 8px; margin-right: 16px; color: var(--text); font-size: 16px; font-weight: 620; text-decoration: none; }
@@ -655,7 +655,7 @@ private let appCSS: StaticString = #"""
     body { background: #fff; font-size: 10px; line-height: 14px; }
     .frame { height: auto; padding: 0 0 6px; border-bottom: 2px solid var(--text); }
     .pages, .live, #theme, .who, .skip, .tools, #connection { display: none !important; }
-    .zone { margin-left: auto; }
+    .frame .zone { margin-left: auto !important; }
     .quiet, .crumbs, caption { font-size: 9px; line-height: 13px; }
     h2 { font-size: 11px; line-height: 15px; }
     #zone::after { display: none; }
@@ -1153,6 +1153,7 @@ private let chartCSS: StaticString = #"""
   tbody tr:last-child > * { border-bottom: 0; }
   .points thead th { position: sticky; top: 0; background: var(--surface); box-shadow: 0 1px var(--line); }
   .points td, .points th { padding-top: 5px; padding-bottom: 5px; }
+  .points th span { white-space: nowrap; }
   .pager { display: flex; align-items: center; justify-content: space-between; padding-top: 12px; }
   .wide { overflow-x: auto; }
 
@@ -1225,12 +1226,17 @@ private let chartCSS: StaticString = #"""
     #shards table { min-width: 480px; }
   }
 
-  @media (max-width: 360px) { .waterfall { grid-template-columns: 122px minmax(0, 1fr) max-content 46px; } }
+  @media (max-width: 360px) {
+    .waterfall { grid-template-columns: 122px minmax(0, 1fr) max-content 46px; }
+    .points { font-size: 12px; }
+    .points th, .points td { padding-left: 8px; }
+  }
 
   @media print {
     .hint, .marks, .pager, .foot a { display: none !important; }
     .reading, .legend, .legend span { font-size: 9px; line-height: 13px; }
     .reading b { font-size: 11px; }
+    .foot code { padding: 0; font-size: 9px; }
     .chart .plot, .chart .ribbons { display: none; }
     .chart .paper { display: block; }
     .paper svg { position: static; display: block; width: 100%; height: auto; }
@@ -1562,6 +1568,7 @@ private let chartJS: StaticString = #"""
       const geometry = new Drawing(this.paper).draw(current, PAPER);
       const strip = ribbon(this.view.series, current.low, current.high, geometry);
       strip.setAttribute("viewBox", `0 0 ${PAPER.width} 10`);
+      strip.setAttribute("preserveAspectRatio", "none");
       this.paper.append(strip);
       this.read(null);
       addEventListener("afterprint", () => this.paper.replaceChildren(), { once: true });
@@ -2281,9 +2288,9 @@ private let indexHTML: StaticString = #"""
     <span class="shared" hidden></span>
     <span class="live" hidden><i></i><span></span></span>
     <div class="zone">
-      <button type="button" class="plain" id="zone" aria-haspopup="dialog" aria-expanded="false"></button>
+      <button type="button" class="plain" id="zone" aria-label="Time zone" aria-haspopup="dialog" aria-expanded="false"></button>
     </div>
-    <button type="button" class="plain icon" id="theme"><svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11a5.5 5.5 0 0 0 0-11"/></svg></button>
+    <button type="button" class="plain icon" id="theme" aria-label="Colours"><svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11a5.5 5.5 0 0 0 0-11"/></svg></button>
     <details class="who" hidden>
       <summary></summary>
       <div class="menu">
@@ -2403,8 +2410,14 @@ private let listCSS: StaticString = #"""
     /* Paper does not scroll: rows follow one another. */
     .list { break-inside: auto; }
     .rows { height: auto !important; }
-    .rows .row { position: static; transform: none !important; break-inside: avoid; height: 34px; }
-    .segments { display: none; }
+    .row { grid-template-columns: minmax(0, 1fr) 90px 80px 80px; height: 30px; font-size: 10px; }
+    .rows .row { position: static; transform: none !important; break-inside: avoid; }
+    /* Only rows that were in view have their small lines. */
+    .row .cell:nth-child(2), .segments { display: none; }
+    .heads, .cell.name .under, .figures dt, .figures dd span { font-size: 9px; line-height: 12px; }
+    .figures { margin-bottom: 10px; }
+    .figures > div { min-height: 0; padding: 8px 12px; }
+    .figures b { min-height: 0; font-size: 16px; line-height: 22px; }
   }
 
   """#
@@ -3413,7 +3426,7 @@ private let panelsJS: StaticString = #"""
   // Beside a chart: from all requests to the clicks that are paid, and what was changed later, with the reason.
 
   import { el } from "./dom.js";
-  import { count, listed, share, signed } from "./fmt.js";
+  import { count, listed, many, share, signed } from "./fmt.js";
   import { panel } from "./parts.js";
   import { MOST_EXTRAS } from "./state.js";
   import { INCOMPLETE, NOT_RECOUNTED, NO_CORRECTIONS, SELDOM, VERDICTS, VERDICT_COLOURS, reason } from "./words.js";
@@ -3474,7 +3487,8 @@ private let panelsJS: StaticString = #"""
     const notes = [];
     if (sums.isIncomplete) notes.push(INCOMPLETE);
     if (sums.unknown > 0) {
-      notes.push(`${count(sums.unknown)} more were answered before it was known whether they are on disk; they may be among the clicks.`);
+      const [were, they] = sums.unknown === 1 ? ["was", "it is"] : ["were", "they are"];
+      notes.push(`${many(sums.unknown, "more request")} ${were} answered before it was known whether ${they} on disk, and may be among the clicks.`);
     }
     return [el("div", { class: "waterfall" }, list), ...notes.map((note) => el("p", { class: "quiet note" }, note))];
   }
@@ -4540,7 +4554,9 @@ private let tableJS: StaticString = #"""
 
     row(i, hasCredits) {
       const { series, zone, extras } = this.view;
-      return el("tr", {}, el("th", { scope: "row" }, bucket(series.times[i], series.granularity, zone)),
+      // On a phone the time stands below the day, and neither is broken.
+      const [day, time] = bucket(series.times[i], series.granularity, zone).split(", ");
+      return el("tr", {}, el("th", { scope: "row" }, el("span", {}, time ? `${day},` : day), time ? " " : null, time ? el("span", {}, time) : null),
         el("td", {}, count(series.clicks[i])), hasCredits ? el("td", {}, series.credits[i] === 0 ? "" : signed(series.credits[i])) : null,
         extras.map(({ values }) => el("td", {}, count(values[i]))), el("td", {}, pill(series.status[i])));
     }

@@ -1,8 +1,9 @@
 """A Chromium with the page in it. Every page notes what goes wrong on its console; a group ends with none of it."""
+import contextlib
 import json
 import re
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 # An answer that refuses, or none, is noted by the browser itself; the page has to show it, and tests of refusals look at that.
 REFUSED = re.compile(r"Failed to load resource: (the server responded with a status of (401|403|404|500|503)|net::ERR_(FAILED|CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE))")
@@ -51,8 +52,10 @@ class Browser:
 
     def __exit__(self, *_):
         for context in self.contexts:
-            context.unroute_all(behavior="ignoreErrors")
-            context.close()
+            # A group may have closed it.
+            with contextlib.suppress(Error):
+                context.unroute_all(behavior="ignoreErrors")
+                context.close()
         self.chromium.close()
         self.playwright.stop()
 

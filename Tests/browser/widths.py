@@ -8,6 +8,9 @@ def views(browser):
     yield "hour", f"/ads/{browser.ad}?range=1h&cmp=prev"
     yield "long", f"/ads/{browser.ad}?range=400d&m=duplicate,bot,expired"
     yield "table", f"/ads/{browser.ad}?range=7d&view=table"
+    campaign = browser.api(f"/api/v1/ads/{browser.ad}", browser.context())["campaignId"]
+    if campaign:
+        yield "campaign", f"/campaigns/{campaign}"
     yield "ops", "/ops"
     yield "method", "/method"
     yield "missing", "/ads/there-is-no-such-ad-at-all-in-this-place"

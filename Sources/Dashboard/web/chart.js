@@ -312,6 +312,7 @@ export class Chart {
     const geometry = new Drawing(this.paper).draw(current, PAPER);
     const strip = ribbon(this.view.series, current.low, current.high, geometry);
     strip.setAttribute("viewBox", `0 0 ${PAPER.width} 10`);
+    strip.setAttribute("preserveAspectRatio", "none");
     this.paper.append(strip);
     this.read(null);
     addEventListener("afterprint", () => this.paper.replaceChildren(), { once: true });

@@ -1,7 +1,7 @@
 // Beside a chart: from all requests to the clicks that are paid, and what was changed later, with the reason.
 
 import { el } from "./dom.js";
-import { count, listed, share, signed } from "./fmt.js";
+import { count, listed, many, share, signed } from "./fmt.js";
 import { panel } from "./parts.js";
 import { MOST_EXTRAS } from "./state.js";
 import { INCOMPLETE, NOT_RECOUNTED, NO_CORRECTIONS, SELDOM, VERDICTS, VERDICT_COLOURS, reason } from "./words.js";
@@ -62,7 +62,8 @@ function rows(sums, chosen, toggle) {
   const notes = [];
   if (sums.isIncomplete) notes.push(INCOMPLETE);
   if (sums.unknown > 0) {
-    notes.push(`${count(sums.unknown)} more were answered before it was known whether they are on disk; they may be among the clicks.`);
+    const [were, they] = sums.unknown === 1 ? ["was", "it is"] : ["were", "they are"];
+    notes.push(`${many(sums.unknown, "more request")} ${were} answered before it was known whether ${they} on disk, and may be among the clicks.`);
   }
   return [el("div", { class: "waterfall" }, list), ...notes.map((note) => el("p", { class: "quiet note" }, note))];
 }
