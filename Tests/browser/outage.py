@@ -14,6 +14,7 @@ def body(browser, results):
     if sample is None:
         return results.skip("a server that stops (--program)")
     revoked(browser, results, sample)
+    expired(browser, results, sample)
     cut_off(browser, results, sample)
     stopped(browser, results, sample)
     killed(browser, results, sample)
@@ -32,6 +33,17 @@ def revoked(browser, results, sample):
     results.check("has ended" in page.inner_text(".sign-in"), "a revoked token ends the page that it opened")
     results.equal(page.locator(".chart, .panels, .list").count(), 0, "parts of the page that are left")
     results.check(AD not in page.inner_text("main"), "nothing of the old page in the document")
+
+
+def expired(browser, results, sample):
+    made = json.loads(sample.tally("tokens", "create", "--scopes", "read", "--advertiser", "acme", "--expires", "8s", "--format", "json"))
+    page = browser.page(f"/ads/{AD}?range=1h", context=browser.context(token=made["token"]))
+    page.wait_for_selector(".sign-in", timeout=40_000)
+    results.check("has ended" in page.inner_text(".sign-in"), "so does one that expires")
+    page.fill("#token", made["token"])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#token-error:not(:empty)")
+    results.check("revoked or expired" in page.inner_text("#token-error"), "and it opens nothing any more")
 
 
 def shown(page):
