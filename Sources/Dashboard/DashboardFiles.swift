@@ -93,7 +93,7 @@ private let adJS: StaticString = #"""
       const csv = el("button", { type: "button", class: "button", onclick: () => this.save() }, "CSV");
       this.tools = el("div", { class: "tools", role: "toolbar", "aria-label": "What is shown" },
         this.ranges.element, this.out, this.granularities.element, this.compare, this.comparedWith,
-        el("span", { class: "space" }), this.views.element, csv);
+        el("span", { class: "ends" }, this.views.element, csv));
       this.chart = new Chart({
         zoom: (from, to) => this.zoom(from, to), back: () => this.zoomOut(), open: (mark) => this.open(mark),
       });
@@ -1108,6 +1108,9 @@ private let canvasJS: StaticString = #"""
 private let chartCSS: StaticString = #"""
   /* Charts, tables, and the panels beside them: the page of one ad, and what others have of it. */
 
+  .counts .tools { flex-wrap: wrap; }
+  .ends { display: flex; gap: 8px; margin-left: auto; }
+
   /* Charts */
   .stage { padding: 12px 16px; }
   .stage.as-table > .chart, .stage:not(.as-table) > .points { display: none; }
@@ -1208,7 +1211,7 @@ private let chartCSS: StaticString = #"""
 
   @media (max-width: 900px) {
     .panels { grid-template-columns: minmax(0, 1fr); }
-    .counts .tools { overflow-x: auto; margin-right: -24px; padding: 2px 24px 2px 2px; }
+    .counts .tools { flex-wrap: nowrap; overflow-x: auto; margin-right: -24px; padding: 2px 24px 2px 2px; }
     .counts .tools > * { flex: none; }
   }
 
@@ -2570,13 +2573,14 @@ private let listJS: StaticString = #"""
     }
 
     take(name, data) {
-      for (const { adId } of data.series ?? []) this.sparks.age(this.kind === "ad" ? adId : this.campaigns.get(adId));
+      const points = data.points ?? data.series ?? [];
+      for (const { adId } of points) this.sparks.age(this.kind === "ad" ? adId : this.campaigns.get(adId));
       // Minutes that were closed or recounted change no sum, but how sure it is.
       if (data.completeThrough) {
         this.totals.completeThrough = Date.parse(data.completeThrough);
         this.showFinal();
       }
-      if (name !== "points" || data.series?.length > 0) this.hasNews = true;
+      if (name !== "points" || points.length > 0) this.hasNews = true;
     }
 
     tick() {
@@ -2762,7 +2766,7 @@ private let liveJS: StaticString = #"""
   // hides the status of a refusal and the comments that tell a quiet stream from a dead one.
   //
   //     connecting ─▶ open ─▶ (error, 40 s of silence) ─▶ waiting 2, 4, 8 … 60 s ± 30 % ─▶ connecting
-  //          │         └──▶ `end` ─▶ connecting at once: only the answer tells a session that is over from a server that stops
+  //          │         └──▶ `end` ─▶ connecting at once: the answer tells a session that is over from a stream that is
   //          └── 401: over, 404: refused       hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
   //
   // Each connection after the first is announced with `reopened`: what was missed meanwhile is the caller's to fetch.
@@ -2773,6 +2777,7 @@ private let liveJS: StaticString = #"""
   const HIDDEN = 30_000;
   /** Shorter interruptions are not worth a word. */
   const PATIENCE = 3_000;
+  const SHORT_LIFE = 2_000;
   const REFUSALS = new Set([400, 403, 404, 405]);
 
   export class Live {
@@ -2834,6 +2839,7 @@ private let liveJS: StaticString = #"""
     }
 
     opened() {
+      this.openedAt = Date.now();
       this.failures = 0;
       this.retryAfter = 0;
       this.lostSince = null;
@@ -2850,7 +2856,9 @@ private let liveJS: StaticString = #"""
       this.patience ??= setTimeout(() => this.handlers.state("lost", this.lostSince), PATIENCE);
       if (document.hidden) return;
       this.failures += 1;
-      const wait = this.hasEnded ? 0 : Math.max(Math.min(2 ** this.failures, 60), this.retryAfter ?? 0) * (0.7 + 0.6 * Math.random());
+      // One that ends as soon as it is open is not asked for without a rest.
+      const isAtOnce = this.hasEnded && Date.now() - this.openedAt > SHORT_LIFE;
+      const wait = isAtOnce ? 0 : Math.max(Math.min(2 ** this.failures, 60), this.retryAfter ?? 0) * (0.7 + 0.6 * Math.random());
       this.hasEnded = false;
       this.retryTimer = setTimeout(() => this.connect(), wait * 1_000);
     }
@@ -3353,7 +3361,7 @@ private let opsJS: StaticString = #"""
   }
 
   function hotAds({ hotAds: list }) {
-    if (list?.length === 0) return none("Heaviest ads now", "hot", "No ad is clicked.");
+    if (list?.length === 0) return none("Heaviest ads now", "hot", "No ad is busy enough to be listed.");
     return list && table("Heaviest ads now", "hot", ["Ad", "Clicks/s", "Spread"], list.map((ad) => [
       ad.adId ? el("a", { href: path("ad", ad.adId) }, ad.adId) : "unknown", count(ad.clicksPerSecond), ad.hot ? "over all shards" : "one shard"]));
   }

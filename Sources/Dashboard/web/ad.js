@@ -41,7 +41,7 @@ export class CountsPage {
     const csv = el("button", { type: "button", class: "button", onclick: () => this.save() }, "CSV");
     this.tools = el("div", { class: "tools", role: "toolbar", "aria-label": "What is shown" },
       this.ranges.element, this.out, this.granularities.element, this.compare, this.comparedWith,
-      el("span", { class: "space" }), this.views.element, csv);
+      el("span", { class: "ends" }, this.views.element, csv));
     this.chart = new Chart({
       zoom: (from, to) => this.zoom(from, to), back: () => this.zoomOut(), open: (mark) => this.open(mark),
     });

@@ -145,13 +145,14 @@ export class ListPage {
   }
 
   take(name, data) {
-    for (const { adId } of data.series ?? []) this.sparks.age(this.kind === "ad" ? adId : this.campaigns.get(adId));
+    const points = data.points ?? data.series ?? [];
+    for (const { adId } of points) this.sparks.age(this.kind === "ad" ? adId : this.campaigns.get(adId));
     // Minutes that were closed or recounted change no sum, but how sure it is.
     if (data.completeThrough) {
       this.totals.completeThrough = Date.parse(data.completeThrough);
       this.showFinal();
     }
-    if (name !== "points" || data.series?.length > 0) this.hasNews = true;
+    if (name !== "points" || points.length > 0) this.hasNews = true;
   }
 
   tick() {

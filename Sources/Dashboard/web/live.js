@@ -2,7 +2,7 @@
 // hides the status of a refusal and the comments that tell a quiet stream from a dead one.
 //
 //     connecting ─▶ open ─▶ (error, 40 s of silence) ─▶ waiting 2, 4, 8 … 60 s ± 30 % ─▶ connecting
-//          │         └──▶ `end` ─▶ connecting at once: only the answer tells a session that is over from a server that stops
+//          │         └──▶ `end` ─▶ connecting at once: the answer tells a session that is over from a stream that is
 //          └── 401: over, 404: refused       hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
 //
 // Each connection after the first is announced with `reopened`: what was missed meanwhile is the caller's to fetch.
@@ -13,6 +13,7 @@ const SILENCE = 40_000;
 const HIDDEN = 30_000;
 /** Shorter interruptions are not worth a word. */
 const PATIENCE = 3_000;
+const SHORT_LIFE = 2_000;
 const REFUSALS = new Set([400, 403, 404, 405]);
 
 export class Live {
@@ -74,6 +75,7 @@ export class Live {
   }
 
   opened() {
+    this.openedAt = Date.now();
     this.failures = 0;
     this.retryAfter = 0;
     this.lostSince = null;
@@ -90,7 +92,9 @@ export class Live {
     this.patience ??= setTimeout(() => this.handlers.state("lost", this.lostSince), PATIENCE);
     if (document.hidden) return;
     this.failures += 1;
-    const wait = this.hasEnded ? 0 : Math.max(Math.min(2 ** this.failures, 60), this.retryAfter ?? 0) * (0.7 + 0.6 * Math.random());
+    // One that ends as soon as it is open is not asked for without a rest.
+    const isAtOnce = this.hasEnded && Date.now() - this.openedAt > SHORT_LIFE;
+    const wait = isAtOnce ? 0 : Math.max(Math.min(2 ** this.failures, 60), this.retryAfter ?? 0) * (0.7 + 0.6 * Math.random());
     this.hasEnded = false;
     this.retryTimer = setTimeout(() => this.connect(), wait * 1_000);
   }

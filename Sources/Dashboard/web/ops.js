@@ -156,7 +156,7 @@ function shards({ shards: list }) {
 }
 
 function hotAds({ hotAds: list }) {
-  if (list?.length === 0) return none("Heaviest ads now", "hot", "No ad is clicked.");
+  if (list?.length === 0) return none("Heaviest ads now", "hot", "No ad is busy enough to be listed.");
   return list && table("Heaviest ads now", "hot", ["Ad", "Clicks/s", "Spread"], list.map((ad) => [
     ad.adId ? el("a", { href: path("ad", ad.adId) }, ad.adId) : "unknown", count(ad.clicksPerSecond), ad.hot ? "over all shards" : "one shard"]));
 }
