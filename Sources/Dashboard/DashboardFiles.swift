@@ -1232,7 +1232,7 @@ private let chartCSS: StaticString = #"""
   @media (max-width: 360px) {
     .waterfall { grid-template-columns: 122px minmax(0, 1fr) max-content 46px; }
     .points { font-size: 12px; }
-    .points th, .points td { padding-left: 8px; }
+    .points :is(th, td):not(:first-child) { padding-left: 8px; }
   }
 
   @media print {
