@@ -1,6 +1,7 @@
 import Clicks
 import Glibc
 import HTTP
+import OtherPrograms
 import Platform
 import Testing
 
@@ -65,8 +66,9 @@ import Testing
     let service = try TestService()
     _ = try service.click()
     let text = try HTTPClient(service.server.adminAddress).request("GET", "/metrics").text
-    let tool = ["/usr/bin/promtool", "/usr/local/bin/promtool"].first { KernelFileSystem().exists($0) }
-    guard let tool else { return print("promtool is not installed: the page was read by our own rules alone") }
+    guard let tool = try OtherPrograms.path("promtool") else {
+      return OtherPrograms.leaveOut("the page of metrics as Prometheus reads it", without: "promtool")
+    }
     let page = "\(service.directory.path)/page"
     let log = "\(service.directory.path)/promtool"
     try KernelFileSystem().open(page, .create).writeAll(Array(text.utf8), at: 0)

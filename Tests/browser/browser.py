@@ -39,6 +39,7 @@ class Browser:
     def __init__(self, arguments, token, results):
         self.base, self.ad, self.pictures, self.token, self.results = (
             arguments.base.rstrip("/"), arguments.ad, arguments.pictures, token, results)
+        self.admin = arguments.admin and arguments.admin.rstrip("/")
 
     def __enter__(self):
         self.playwright = sync_playwright().start()
