@@ -31,7 +31,7 @@ class Links:
     def mint(self):
         """The path and query of a fresh link."""
         url = self.ask(f"/api/v1/ads/{self.ad}/impressions", "POST")["clickUrl"]
-        return "/click" + url.partition("/click")[2]
+        return "/click?" + url.partition("/click?")[2]
 
     def open(self, body, own=False):
         """A page with this body, of the publisher's site or (`own`) of the links' origin."""

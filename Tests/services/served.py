@@ -35,6 +35,7 @@ class Served:
         self.data = f"{self.directory}/data"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TALLY_")}
         self.environment |= {"TALLY_LOG_SLOT_SIZE": "1MiB", "TALLY_DISK_RESERVE": "0", "SWIFT_BACKTRACE": "enable=no"}
+        self.log, self.said = f"{self.directory}/log", ""
         self.process = self.load = None
         try:
             self.fill()
@@ -103,7 +104,6 @@ class Served:
     # The server.
 
     def start(self, options):
-        self.log = f"{self.directory}/log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [self.binary, "serve", "--data-dir", self.data, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
@@ -125,10 +125,11 @@ class Served:
             self.token = file.read().strip()
 
     def words(self):
+        """The end of what the server has said."""
         with contextlib.suppress(OSError):
             with open(self.log, errors="replace") as file:
-                return file.read()[-2000:]
-        return ""
+                self.said = file.read()[-2000:]
+        return self.said
 
     def get(self, path, method="GET", body=None, token=None, admin=False, fields=(), timeout=20):
         """Status, fields and body of one answer; `body` is sent as JSON unless it is bytes."""
@@ -158,7 +159,7 @@ class Served:
 
     def mint(self, ad=AD):
         """The path of a fresh link."""
-        return "/click" + self.ask(f"/api/v1/ads/{ad}/impressions", "POST")["clickUrl"].partition("/click")[2]
+        return "/click?" + self.ask(f"/api/v1/ads/{ad}/impressions", "POST")["clickUrl"].partition("/click?")[2]
 
     def clicks(self, ad=AD):
         """The clicks of the last days."""
@@ -221,5 +222,6 @@ class Served:
                 process.kill()
                 status = process.wait()
         self.load = self.process = None
+        self.words()
         shutil.rmtree(self.directory, ignore_errors=True)
         return status

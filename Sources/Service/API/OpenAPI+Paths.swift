@@ -61,7 +61,7 @@ extension OpenAPI {
       "get":{"operationId":"stream","tags":["query"],"summary":"New and changed points of one ad as server-sent events",
         "description":"Scope read. Each event point carries a point of the series by minute, a total that replaces what was said of its minute before, within a second of the click's answer. A stream that is resumed with Last-Event-ID sends what may have changed since. Comments keep the connection alive; it ends after 15 minutes and when the service stops, and clients come back.",
         "parameters":[
-          {"name":"from","in":"query","description":"The first minute that is watched, at most 48 hours back; without it the last 60 minutes. As in the series.","schema":{"type":"string"}},
+          {"name":"from","in":"query","description":"The first minute that is watched, at most 48 hours back; without it the last 60 minutes. As in the series.","schema":{"$ref":"#/components/schemas/Moment"}},
           {"name":"since","in":"query","description":"asOf of an answer about these minutes: what the client has from there is not sent again, unless anything has changed since.","schema":{"type":"string","pattern":"^[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*$"}},
           {"name":"Last-Event-ID","in":"header","schema":{"type":"string"}}],
         "responses":{
@@ -73,10 +73,10 @@ extension OpenAPI {
       "get":{"operationId":"aggregates","tags":["query"],"summary":"Clicks of one ad by minute, hour, day, week or month",
         "description":"Everything that is committed is counted, up to the position in asOf. The range is half-open and exact to the minute whatever the granularity: an hour or day that from or to cuts has the clicks inside alone, so that neighbouring ranges add up. Where minute rows have retired, a range that cuts an hour with clicks is 400 range-not-exact, and the nearest exact bounds are named. By minute at most 400 days from from to to, by hour 4,000, else 40,000.",
         "parameters":[
-          {"name":"from","in":"query","description":"The first moment; one inside a minute is the minute's beginning. The default gives 60 minutes, 24 hours, 30 days, 12 weeks or 12 months, the last of them cut by to. RFC 3339, a date (midnight of tz), seconds since 1970, milliseconds from 100000000000 on, or relative: now, -24h, now-90m, today, today-7d (s, m, h, d, w; behind today d and w are days and weeks of the calendar).","schema":{"type":"string"},"example":"-24h"},
-          {"name":"to","in":"query","description":"The moment after the last one; one inside a minute is the minute's beginning, and now, the default, is the end of the current minute. The same forms.","schema":{"type":"string"},"example":"now"},
+          {"name":"from","in":"query","description":"The first moment; one inside a minute is the minute's beginning. The default gives 60 minutes, 24 hours, 30 days, 12 weeks or 12 months, the last of them cut by to. RFC 3339, a date (midnight of tz), seconds since 1970, milliseconds from 100000000000 on, or relative: now, -24h, now-90m, today, today-7d (s, m, h, d, w; behind today d and w are days and weeks of the calendar).","schema":{"$ref":"#/components/schemas/Moment"},"example":"-24h"},
+          {"name":"to","in":"query","description":"The moment after the last one; one inside a minute is the minute's beginning, and now, the default, is the end of the current minute. The same forms.","schema":{"$ref":"#/components/schemas/Moment"},"example":"now"},
           {"name":"granularity","in":"query","description":"What a point stands for, and the name of its time. Weeks begin on Monday.","schema":{"enum":["minute","hour","day","week","month"],"default":"minute"}},
-          {"name":"tz","in":"query","description":"Whose days, weeks, months, dates and today: UTC, a time zone of the IANA database, or an offset from UTC of up to 18 hours in whole minutes. Clocks that change make days of 23 or 25 hours. Hours are those of UTC in every zone.","schema":{"type":"string","maxLength":64,"default":"UTC"},"example":"Europe/Berlin"},
+          {"name":"tz","in":"query","description":"Whose days, weeks, months, dates and today: UTC, a time zone of the IANA database, or an offset from UTC of up to 18 hours in whole minutes. Clocks that change make days of 23 or 25 hours. Hours are those of UTC in every zone.","schema":{"type":"string","pattern":"^[A-Za-z0-9_+:/-]{1,64}$","default":"UTC"},"example":"Europe/Berlin"},
           {"$ref":"#/components/parameters/Metrics"},
           {"name":"fill","in":"query","description":"What becomes of buckets without a click: left out, or 0.","schema":{"enum":["none","zero"],"default":"none"}},
           {"name":"status","in":"query","description":"All points, or those alone that are no longer provisional.","schema":{"enum":["any","final"],"default":"any"}},
@@ -100,10 +100,10 @@ extension OpenAPI {
       "parameters":[
           {"$ref":"#/components/parameters/AdvertiserId"},{"$ref":"#/components/parameters/CampaignId"},{"$ref":"#/components/parameters/AdIds"},
           {"name":"groupBy","in":"query","description":"What has points of its own. A campaign is one of an advertiser; ads without one are one more.","schema":{"enum":["none","ad","campaign"],"default":"none"}},
-          {"name":"from","in":"query","description":"The first moment; one inside a minute is the minute's beginning. The default gives 60 minutes, 24 hours, 30 days, 12 weeks or 12 months, the last of them cut by to. RFC 3339, a date (midnight of tz), seconds since 1970, milliseconds from 100000000000 on, or relative: now, -24h, now-90m, today, today-7d (s, m, h, d, w; behind today d and w are days and weeks of the calendar).","schema":{"type":"string"},"example":"-24h"},
-          {"name":"to","in":"query","description":"The moment after the last one; one inside a minute is the minute's beginning, and now, the default, is the end of the current minute. The same forms.","schema":{"type":"string"},"example":"now"},
+          {"name":"from","in":"query","description":"The first moment; one inside a minute is the minute's beginning. The default gives 60 minutes, 24 hours, 30 days, 12 weeks or 12 months, the last of them cut by to. RFC 3339, a date (midnight of tz), seconds since 1970, milliseconds from 100000000000 on, or relative: now, -24h, now-90m, today, today-7d (s, m, h, d, w; behind today d and w are days and weeks of the calendar).","schema":{"$ref":"#/components/schemas/Moment"},"example":"-24h"},
+          {"name":"to","in":"query","description":"The moment after the last one; one inside a minute is the minute's beginning, and now, the default, is the end of the current minute. The same forms.","schema":{"$ref":"#/components/schemas/Moment"},"example":"now"},
           {"name":"granularity","in":"query","description":"What a point stands for, and the name of its time. Weeks begin on Monday.","schema":{"enum":["minute","hour","day","week","month"],"default":"minute"}},
-          {"name":"tz","in":"query","description":"Whose days, weeks, months, dates and today: UTC, a time zone of the IANA database, or an offset from UTC of up to 18 hours in whole minutes. Clocks that change make days of 23 or 25 hours. Hours are those of UTC in every zone.","schema":{"type":"string","maxLength":64,"default":"UTC"},"example":"Europe/Berlin"},
+          {"name":"tz","in":"query","description":"Whose days, weeks, months, dates and today: UTC, a time zone of the IANA database, or an offset from UTC of up to 18 hours in whole minutes. Clocks that change make days of 23 or 25 hours. Hours are those of UTC in every zone.","schema":{"type":"string","pattern":"^[A-Za-z0-9_+:/-]{1,64}$","default":"UTC"},"example":"Europe/Berlin"},
           {"$ref":"#/components/parameters/Metrics"},
           {"name":"fill","in":"query","description":"What becomes of buckets without a click: left out, or 0.","schema":{"enum":["none","zero"],"default":"none"}},
           {"name":"status","in":"query","description":"All points, or those alone that are no longer provisional.","schema":{"enum":["any","final"],"default":"any"}},
@@ -126,9 +126,9 @@ extension OpenAPI {
       "description":"Scope read. Of the ads that advertiserId, campaignId and adId name together, or of all; a token that is bound to an advertiser means its ads. Ads without clicks are left out. Errors as for several ads.",
       "parameters":[
           {"name":"by","in":"query","schema":{"enum":["clicks"],"default":"clicks"}},
-          {"name":"from","in":"query","description":"The first moment; the default is 24 hours before to. The forms of aggregates.","schema":{"type":"string"},"example":"-24h"},
-          {"name":"to","in":"query","description":"The moment after the last one; the default is now.","schema":{"type":"string"},"example":"now"},
-          {"name":"tz","in":"query","description":"Whose dates and today. The forms of aggregates.","schema":{"type":"string","maxLength":64,"default":"UTC"},"example":"Europe/Berlin"},
+          {"name":"from","in":"query","description":"The first moment; the default is 24 hours before to. The forms of aggregates.","schema":{"$ref":"#/components/schemas/Moment"},"example":"-24h"},
+          {"name":"to","in":"query","description":"The moment after the last one; the default is now.","schema":{"$ref":"#/components/schemas/Moment"},"example":"now"},
+          {"name":"tz","in":"query","description":"Whose dates and today. The forms of aggregates.","schema":{"type":"string","pattern":"^[A-Za-z0-9_+:/-]{1,64}$","default":"UTC"},"example":"Europe/Berlin"},
           {"$ref":"#/components/parameters/Metrics"},
           {"name":"limit","in":"query","schema":{"type":"integer","minimum":1,"maximum":10000,"default":10}},
           {"$ref":"#/components/parameters/AdvertiserId"},{"$ref":"#/components/parameters/CampaignId"},{"$ref":"#/components/parameters/AdIds"},
@@ -143,8 +143,8 @@ extension OpenAPI {
       "get":{"operationId":"corrections","tags":["query"],"summary":"What recounts changed in the counts of an ad",
         "description":"Every change of a row, the oldest first; of more than limit the latest.",
         "parameters":[
-          {"name":"from","in":"query","description":"Rows from this minute on; the default is all. The forms of aggregates.","schema":{"type":"string"},"example":"-24h"},
-          {"name":"to","in":"query","description":"The moment after the last one; the default is now.","schema":{"type":"string"},"example":"now"},
+          {"name":"from","in":"query","description":"Rows from this minute on; the default is all. The forms of aggregates.","schema":{"$ref":"#/components/schemas/Moment"},"example":"-24h"},
+          {"name":"to","in":"query","description":"The moment after the last one; the default is now.","schema":{"$ref":"#/components/schemas/Moment"},"example":"now"},
           {"name":"limit","in":"query","schema":{"type":"integer","minimum":1,"maximum":10000,"default":1000}}],
         "responses":{
           "200":{"description":"The corrections.","content":{"application/json":{"schema":{"type":"object","required":["adId","from","to","total","change","corrections"],"properties":{
@@ -155,11 +155,11 @@ extension OpenAPI {
             "corrections":{"type":"array","items":{"$ref":"#/components/schemas/Correction"}}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"}}}},
-    "/api/v1/statements/{month}":{"parameters":[{"name":"month","in":"path","required":true,"description":"A month of UTC.","schema":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}$"},"example":"2026-10"}],
+    "/api/v1/statements/{month}":{"parameters":[{"name":"month","in":"path","required":true,"description":"A month of UTC.","schema":{"$ref":"#/components/schemas/Month"},"example":"2026-10"}],
       "get":{"operationId":"statement","tags":["query"],"summary":"What a sealed month comes to for an advertiser",
         "description":"Scope read; a token bound to an advertiser reads its own statement. Clicks of each ad and day as they were sealed, the credits that came since, and both together. The digest is the SHA-256 of the sealed clicks in a documented form, and never changes. Without an advertiser the answer lists all of them with their totals and digests, as JSON. 409 not-sealed where the month is not sealed.",
         "parameters":[
-          {"name":"advertiserId","in":"query","description":"~unknown stands for the ads that the catalog does not know. The default is the token's own.","schema":{"type":"string"}},
+          {"name":"advertiserId","in":"query","description":"~unknown stands for the ads that the catalog does not know. The default is the token's own.","schema":{"type":"string","pattern":"^(~unknown|[A-Za-z0-9_.-]{1,64})$"}},
           {"name":"format","in":"query","description":"Without it the Accept field decides.","schema":{"enum":["json","csv"],"default":"json"}},
           {"$ref":"#/components/parameters/IfNoneMatch"}],
         "responses":{
@@ -178,7 +178,7 @@ extension OpenAPI {
           "403":{"$ref":"#/components/responses/Forbidden"}}},
       "post":{"operationId":"addKey","tags":["admin"],"summary":"Add a signing key",
         "description":"What is left out is generated. The secret is shown this once.",
-        "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string","minLength":16,"maxLength":4096},"advertiserId":{"$ref":"#/components/schemas/Name","description":"Binds the key: it verifies links of this advertiser's ads alone."}}}}}},
+        "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{"kid":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}]},"secret":{"type":["string","null"],"minLength":16,"maxLength":4096},"advertiserId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}],"description":"Binds the key: it verifies links of this advertiser's ads alone."}}}}}},
         "responses":{
           "201":{"description":"Added.","content":{"application/json":{"schema":{"type":"object","required":["kid","secret","createdAt","advertiserId"],"properties":{"kid":{"$ref":"#/components/schemas/Name"},"secret":{"type":"string"},"createdAt":{"type":"string","format":"date-time"},"advertiserId":{"type":["string","null"]}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
@@ -196,7 +196,7 @@ extension OpenAPI {
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"}}},
       "post":{"operationId":"createToken","tags":["admin"],"summary":"Create a token","description":"Its text is shown this once.",
-        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["scopes"],"properties":{"scopes":{"$ref":"#/components/schemas/Scopes"},"advertiserId":{"$ref":"#/components/schemas/Name"},"label":{"type":"string","maxLength":128},"expires":{"type":"string","description":"Until when it works: RFC 3339, or a time from now, as 90d. Without it for ever.","examples":["90d","2027-01-31T00:00:00Z"]}}}}}},
+        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["scopes"],"properties":{"scopes":{"$ref":"#/components/schemas/Scopes"},"advertiserId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}]},"label":{"type":["string","null"],"maxLength":128},"expires":{"anyOf":[{"$ref":"#/components/schemas/Expiry"},{"type":"null"}],"description":"Until when it works. Without it for ever."}}}}}},
         "responses":{
           "201":{"description":"Created.","content":{"application/json":{"schema":{"allOf":[{"$ref":"#/components/schemas/Token"},{"type":"object","required":["token"],"properties":{"token":{"type":"string"}}}]}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
@@ -271,7 +271,7 @@ extension OpenAPI {
     "/admin/v1/reconcile":{"post":{"operationId":"reconcile","tags":["admin"],"summary":"Recount the raw clicks and correct every row that differs",
       "description":"Without times all minutes that raw clicks are kept of, and their hours and days. Keeps to the background's budget.",
       "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{
-        "from":{"type":["string","null"],"description":"The first moment. The forms of aggregates."},"to":{"type":["string","null"],"description":"The moment after the last."},
+        "from":{"anyOf":[{"$ref":"#/components/schemas/Moment"},{"type":"null"}],"description":"The first moment. The forms of aggregates."},"to":{"anyOf":[{"$ref":"#/components/schemas/Moment"},{"type":"null"}],"description":"The moment after the last."},
         "dryRun":{"type":["boolean","null"],"description":"Only say what would be changed."},
         "changes":{"type":["boolean","null"],"description":"Only what clicks have changed since the last recount."}}}}}},
       "responses":{"202":{"$ref":"#/components/responses/Job"},
@@ -281,7 +281,7 @@ extension OpenAPI {
     "/admin/v1/seal":{"post":{"operationId":"seal","tags":["admin"],"summary":"Freeze the counts of a month",
       "description":"From then on they never change; what would have changed them becomes credits beside them. The job fails, with the reasons in its result, until the month and the maximum lateness behind it are over and all its days are reconciled in every shard, and where the month has no clicks and `empty` is not true. A month that is sealed already is told with the same digest; one that is half sealed is completed.",
       "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["month"],"properties":{
-        "month":{"type":"string","pattern":"^[0-9]{4}-[0-9]{2}$","examples":["2026-10"]},
+        "month":{"$ref":"#/components/schemas/Month"},
         "dryRun":{"type":["boolean","null"],"description":"Only say what would be sealed."},
         "empty":{"type":["boolean","null"],"description":"Seal the month even if it has no clicks; what is imported later can be nothing but credits."}}}}}},
       "responses":{"202":{"$ref":"#/components/responses/Job"},

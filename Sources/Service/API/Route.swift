@@ -133,7 +133,8 @@ package enum Route: Sendable, CaseIterable {
       )
     })
 
-  /// The route of a request and the text that `{name}` stands for. Throws 404, or 405 with what is allowed.
+  /// The route of a request and the text that `{name}` stands for. Throws 404, or 405 with what is allowed, which it knows of
+  /// health and metrics too.
   static func find(_ request: APIRequest) throws(Problem) -> (route: Route, name: String) {
     try find(request.method, request.segments, isAdmin: request.isAdmin)
   }
@@ -155,6 +156,8 @@ package enum Route: Sendable, CaseIterable {
       case .head, .options, .patch, .other: break
       }
     }
+    let isReadByAll = segments == ["-", "healthy"] || segments == ["-", "ready"] || isAdmin && segments == ["metrics"]
+    if isReadByAll, method != .get { allowed = ["GET", "HEAD"] }
     throw allowed.isEmpty ? .notFound() : .methodNotAllowed(allowed.joined(separator: ", "))
   }
 
