@@ -59,7 +59,7 @@ class Browser:
         context = self.chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", timezone_id=zone,
             locale="en-GB", **more)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         self.contexts.append(context)
         if token is not None:
             answer = context.request.post(f"{self.base}/session", data=json.dumps({"token": token or self.token}),
