@@ -16,7 +16,7 @@ extension OpenAPI {
         "403":{"$ref":"#/components/responses/Forbidden"},"408":{"$ref":"#/components/responses/Problem"},
         "413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"},
         "503":{"description":"The batch could not begin, or not go on: batch-stopped says with the members of the report which lines were settled; unsettled ones count 0 or 1 times. Send the whole batch again.","headers":{"Retry-After":{"schema":{"type":"integer"}}},"content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}}}},
-    "/api/v1/ads":{"get":{"operationId":"listAds","tags":["ads"],"summary":"Ads in the order of their ids","description":"Scope read or ads. An ad whose entry in the catalog is damaged is left out; /-/ready names it.",
+    "/api/v1/ads":{"get":{"operationId":"listAds","tags":["ads"],"security":[{"token":[]},{"session":[]},{"share":[]}],"summary":"Ads in the order of their ids","description":"Scope read or ads. An ad whose entry in the catalog is damaged is left out; /-/ready names it.",
       "parameters":[
         {"name":"advertiserId","in":"query","description":"Ads of this advertiser alone.","schema":{"$ref":"#/components/schemas/Name"}},
         {"name":"campaignId","in":"query","description":"Ads of this campaign alone.","schema":{"$ref":"#/components/schemas/Name"}},
@@ -35,7 +35,7 @@ extension OpenAPI {
         "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},
         "415":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/ads/{adId}":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
-      "get":{"operationId":"getAd","tags":["ads"],"summary":"One ad","description":"Scope read or ads. 409 row-damaged where its entry in the catalog is not what was written.",
+      "get":{"operationId":"getAd","tags":["ads"],"security":[{"token":[]},{"session":[]},{"share":[]}],"summary":"One ad","description":"Scope read or ads. 409 row-damaged where its entry in the catalog is not what was written.",
         "parameters":[{"$ref":"#/components/parameters/IfNoneMatch"}],
         "responses":{
           "200":{"description":"The ad.","headers":{"ETag":{"$ref":"#/components/headers/ETag"}},"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Ad"}}}},
@@ -58,19 +58,19 @@ extension OpenAPI {
           "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"},
           "409":{"$ref":"#/components/responses/Conflict"}}}},
     "/api/v1/ads/{adId}/stream":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
-      "get":{"operationId":"stream","tags":["query"],"summary":"New and changed points of one ad as server-sent events",
+      "get":{"operationId":"stream","tags":["query"],"security":[{"token":[]},{"session":[]},{"share":[]}],"summary":"New and changed points of one ad as server-sent events",
         "description":"Scope read. Each event point carries a point of the series by minute, a total that replaces what was said of its minute before, within a second of the click's answer. A stream that is resumed with Last-Event-ID sends what may have changed since. Comments keep the connection alive; it ends after 15 minutes and when the service stops, and clients come back.",
         "parameters":[
           {"name":"from","in":"query","description":"The first minute that is watched, at most 48 hours back; without it the last 60 minutes. As in the series.","schema":{"$ref":"#/components/schemas/Moment"}},
           {"name":"since","in":"query","description":"asOf of an answer about these minutes: what the client has from there is not sent again, unless anything has changed since.","schema":{"type":"string","pattern":"^[0-9]+:[0-9]+(,[0-9]+:[0-9]+)*$"}},
           {"name":"Last-Event-ID","in":"header","schema":{"type":"string"}}],
         "responses":{
-          "200":{"description":"The events.","content":{"text/event-stream":{"schema":{"type":"string"}}}},
+          "200":{"description":"The events.","content":{"text/event-stream":{"schema":{"type":"object","description":"Of each event.","required":["event","data"],"properties":{"event":{"const":"point"},"id":{"type":"string","description":"For Last-Event-ID."},"data":{"type":"string","contentMediaType":"application/json","contentSchema":{"$ref":"#/components/schemas/Point"}}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"},
           "503":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/ads/{adId}/aggregates":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
-      "get":{"operationId":"aggregates","tags":["query"],"summary":"Clicks of one ad by minute, hour, day, week or month",
+      "get":{"operationId":"aggregates","tags":["query"],"security":[{"token":[]},{"session":[]},{"share":[]}],"summary":"Clicks of one ad by minute, hour, day, week or month",
         "description":"Everything that is committed is counted, up to the position in asOf. The range is half-open and exact to the minute whatever the granularity: an hour or day that from or to cuts has the clicks inside alone, so that neighbouring ranges add up. Where minute rows have retired, a range that cuts an hour with clicks is 400 range-not-exact, and the nearest exact bounds are named. By minute at most 400 days from from to to, by hour 4,000, else 40,000.",
         "parameters":[
           {"name":"from","in":"query","description":"The first moment; one inside a minute is the minute's beginning. The default gives 60 minutes, 24 hours, 30 days, 12 weeks or 12 months, the last of them cut by to. RFC 3339, a date (midnight of tz), seconds since 1970, milliseconds from 100000000000 on, or relative: now, -24h, now-90m, today, today-7d (s, m, h, d, w; behind today d and w are days and weeks of the calendar).","schema":{"$ref":"#/components/schemas/Moment"},"example":"-24h"},
@@ -95,7 +95,7 @@ extension OpenAPI {
           "304":{"$ref":"#/components/responses/NotModified"},"400":{"$ref":"#/components/responses/Problem"},
           "401":{"$ref":"#/components/responses/Unauthorized"},"403":{"$ref":"#/components/responses/Forbidden"},
           "404":{"$ref":"#/components/responses/Problem"}}}},
-    "/api/v1/aggregates":{"get":{"operationId":"manyAggregates","tags":["query"],"summary":"Clicks of several ads, together, by ad or by campaign",
+    "/api/v1/aggregates":{"get":{"operationId":"manyAggregates","tags":["query"],"security":[{"token":[]},{"session":[]},{"share":[]}],"summary":"Clicks of several ads, together, by ad or by campaign",
       "description":"Scope read. As for one ad, over those that advertiserId, campaignId and adId name together; a token that is bound to an advertiser means its ads and may name none of these. Points come in the order of groups, each with the ids of its group. Deleted ads count. 404 unknown-ad where one of adId does not exist or is another advertiser's; 400 too-many-ads beyond 50,000 ads, range-too-long beyond 100,000,000 buckets of all ads, empty ones counted.",
       "parameters":[
           {"$ref":"#/components/parameters/AdvertiserId"},{"$ref":"#/components/parameters/CampaignId"},{"$ref":"#/components/parameters/AdIds"},
@@ -122,7 +122,7 @@ extension OpenAPI {
           "304":{"$ref":"#/components/responses/NotModified"},"400":{"$ref":"#/components/responses/Problem"},
           "401":{"$ref":"#/components/responses/Unauthorized"},"403":{"$ref":"#/components/responses/Forbidden"},
           "404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Conflict"}}}},
-    "/api/v1/top":{"get":{"operationId":"top","tags":["query"],"summary":"The heaviest ads or campaigns",
+    "/api/v1/top":{"get":{"operationId":"top","tags":["query"],"security":[{"token":[]},{"session":[]},{"share":[]}],"summary":"The heaviest ads or campaigns",
       "description":"Scope read. Of the ads that advertiserId, campaignId and adId name together, or of all; a token that is bound to an advertiser means its ads. Ads without clicks are left out. Errors as for several ads.",
       "parameters":[
           {"name":"by","in":"query","schema":{"enum":["clicks"],"default":"clicks"}},
@@ -140,7 +140,7 @@ extension OpenAPI {
           "401":{"$ref":"#/components/responses/Unauthorized"},"403":{"$ref":"#/components/responses/Forbidden"},
           "404":{"$ref":"#/components/responses/Problem"},"409":{"$ref":"#/components/responses/Conflict"}}}},
     "/api/v1/ads/{adId}/corrections":{"parameters":[{"$ref":"#/components/parameters/AdId"}],
-      "get":{"operationId":"corrections","tags":["query"],"summary":"What recounts changed in the counts of an ad",
+      "get":{"operationId":"corrections","tags":["query"],"security":[{"token":[]},{"session":[]},{"share":[]}],"summary":"What recounts changed in the counts of an ad",
         "description":"Every change of a row, the oldest first; of more than limit the latest.",
         "parameters":[
           {"name":"from","in":"query","description":"Rows from this minute on; the default is all. The forms of aggregates.","schema":{"$ref":"#/components/schemas/Moment"},"example":"-24h"},
@@ -156,7 +156,7 @@ extension OpenAPI {
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"404":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/statements/{month}":{"parameters":[{"name":"month","in":"path","required":true,"description":"A month of UTC.","schema":{"$ref":"#/components/schemas/Month"},"example":"2026-10"}],
-      "get":{"operationId":"statement","tags":["query"],"summary":"What a sealed month comes to for an advertiser",
+      "get":{"operationId":"statement","tags":["query"],"security":[{"token":[]},{"session":[]},{"share":[]}],"summary":"What a sealed month comes to for an advertiser",
         "description":"Scope read; a token bound to an advertiser reads its own statement. Clicks of each ad and day as they were sealed, the credits that came since, and both together. The digest is the SHA-256 of the sealed clicks in a documented form, and never changes. Without an advertiser the answer lists all of them with their totals and digests, as JSON. 409 not-sealed where the month is not sealed.",
         "parameters":[
           {"name":"advertiserId","in":"query","description":"~unknown stands for the ads that the catalog does not know. The default is the token's own.","schema":{"type":"string","pattern":"^(~unknown|[A-Za-z0-9_.-]{1,64})$"}},
@@ -196,7 +196,7 @@ extension OpenAPI {
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"}}},
       "post":{"operationId":"createToken","tags":["admin"],"summary":"Create a token","description":"Its text is shown this once.",
-        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["scopes"],"properties":{"scopes":{"$ref":"#/components/schemas/Scopes"},"advertiserId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}]},"label":{"type":["string","null"],"maxLength":128},"expires":{"anyOf":[{"$ref":"#/components/schemas/Expiry"},{"type":"null"}],"description":"Until when it works. Without it for ever."}}}}}},
+        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["scopes"],"properties":{"scopes":{"$ref":"#/components/schemas/Scopes"},"advertiserId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}]},"label":{"type":["string","null"],"maxLength":128,"pattern":"^[^\\u0000-\\u001f\\u007f]*$","description":"At most 128 bytes."},"expires":{"anyOf":[{"$ref":"#/components/schemas/Expiry"},{"type":"null"}],"description":"Until when it works. Without it for ever."}}}}}},
         "responses":{
           "201":{"description":"Created.","content":{"application/json":{"schema":{"allOf":[{"$ref":"#/components/schemas/Token"},{"type":"object","required":["token"],"properties":{"token":{"type":"string"}}}]}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
@@ -220,7 +220,7 @@ extension OpenAPI {
     "/admin/v1/catalog/damaged:decide":{
       "post":{"operationId":"decideRow","tags":["admin"],"summary":"Say what becomes of a damaged row",
         "description":"accept signs it as it stands, restore puts the one bit back that flipped, drop removes it. The token says that it is the row that was shown.",
-        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["kind","row","token","decision"],"properties":{"kind":{"enum":["ad","key","token","job","schedule","share"]},"row":{"type":"string"},"token":{"type":"string"},"decision":{"enum":["accept","restore","drop"]}}}}}},
+        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"required":["kind","row","token","decision"],"properties":{"kind":{"enum":["ad","key","token","job","schedule","share"]},"row":{"type":"string","pattern":"^-?[0-9]{1,18}$"},"token":{"type":"string"},"decision":{"enum":["accept","restore","drop"]}}}}}},
         "responses":{"204":{"description":"Done, and in use from now on."},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"413":{"$ref":"#/components/responses/Problem"},

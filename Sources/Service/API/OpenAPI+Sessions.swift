@@ -27,16 +27,16 @@ extension OpenAPI {
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},
           "403":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/shares":{
-      "get":{"operationId":"listShares","tags":["sessions"],"summary":"Share links, oldest first, without their secrets",
+      "get":{"operationId":"listShares","tags":["sessions"],"security":[{"token":[]},{"session":[]}],"summary":"Share links, oldest first, without their secrets",
         "description":"Scope read. Those of the token's advertiser.",
         "responses":{
           "200":{"description":"The links, those that have ended among them.","content":{"application/json":{"schema":{"type":"object","required":["shares"],"properties":{"shares":{"type":"array","items":{"$ref":"#/components/schemas/Share"}}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"}}},
-      "post":{"operationId":"createShare","tags":["sessions"],"summary":"Make a link that shows a campaign, or all of an advertiser",
+      "post":{"operationId":"createShare","tags":["sessions"],"security":[{"token":[]},{"session":[]}],"summary":"Make a link that shows a campaign, or all of an advertiser",
         "description":"Scope read. The URL is shown this once; its secret stands behind #, which browsers send to nobody. Whoever opens it sees counts, and changes nothing. It ends when it expires, when it is revoked, and with the token that made it.",
         "parameters":[{"$ref":"#/components/parameters/CSRF"}],
-        "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{
+        "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{
           "advertiserId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}],"description":"Needed from a token for all advertisers."},
           "campaignId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}],"description":"Without it all campaigns are shown."},
           "expires":{"anyOf":[{"$ref":"#/components/schemas/Expiry"},{"type":"null"}],"default":"90d"}}}}}},
@@ -46,7 +46,7 @@ extension OpenAPI {
           "403":{"$ref":"#/components/responses/Forbidden"},"409":{"$ref":"#/components/responses/Conflict"},
           "413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/shares/{id}":{"parameters":[{"name":"id","in":"path","required":true,"schema":{"$ref":"#/components/schemas/Name"}}],
-      "delete":{"operationId":"revokeShare","tags":["sessions"],"summary":"End a share link","description":"Scope read. Its sessions and their streams end.",
+      "delete":{"operationId":"revokeShare","tags":["sessions"],"security":[{"token":[]},{"session":[]}],"summary":"End a share link","description":"Scope read. Its sessions and their streams end.",
         "parameters":[{"$ref":"#/components/parameters/CSRF"}],
         "responses":{"204":{"description":"Ended."},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
