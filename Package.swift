@@ -146,7 +146,7 @@ let package = Package(
       .testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: settings),
       // The built program beside browsers and gateways.
       .testTarget(
-        name: "OutsideTests", dependencies: ["Platform", "Demo", "ProcessHarness", "OtherPrograms", "tally"],
+        name: "OutsideTests", dependencies: ["Platform", "HTTP", "Demo", "ProcessHarness", "OtherPrograms", "tally"],
         swiftSettings: settings),
     ]
     + tests.map {

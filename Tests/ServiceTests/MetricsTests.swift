@@ -77,23 +77,6 @@ import Testing
     #expect(status == 0, "\(String(decoding: (try? KernelFileSystem().contents(log)) ?? [], as: UTF8.self))")
   }
 
-  /// The alarms are rules of Prometheus, and look at figures that there are.
-  @Test func alarmsLookAtWhatThereIs() throws {
-    let service = try TestService()
-    let text = try HTTPClient(service.server.adminAddress).request("GET", "/metrics").text
-    let rules = "\(OtherPrograms.root)/Monitoring/tally.rules.yml"
-    let words = String(decoding: try KernelFileSystem().contents(rules), as: UTF8.self)
-    let names = Set(words.matches(of: /tally_[a-z0-9_]+/).map { String($0.output) })
-    #expect(names.count > 10)
-    for name in names { #expect(text.contains("\n# TYPE \(name) "), "\(name) is no figure of /metrics") }
-    guard let tool = try OtherPrograms.path("promtool") else {
-      return OtherPrograms.leaveOut("the alarms as Prometheus reads them", without: "promtool")
-    }
-    let log = "\(service.directory.path)/rules"
-    let status = try ChildProcess(tool, ["check", "rules", rules], log: log, follows: true).wait()
-    #expect(status == 0, "\(String(decoding: (try? KernelFileSystem().contents(log)) ?? [], as: UTF8.self))")
-  }
-
   @Test func aStrictReaderRefusesWhatIsWrong() {
     let good = "# HELP tally_a_total Some.\n# TYPE tally_a_total counter\ntally_a_total{x=\"1\"} 2\n"
     #expect(throws: Never.self) { try MetricsPage(good) }

@@ -85,7 +85,7 @@ def before_call(context, case, kwargs):
             case.body.pop("adId", None)
             case.body.pop("passQuery", None)
         case "POST /api/v1/shares":
-            case.body |= {"advertiserId": "acme", "expires": "1d"}
+            case.body = (case.body if isinstance(case.body, dict) else {}) | {"advertiserId": "acme", "expires": "1d"}
         case "GET /api/v1/ads/{adId}/aggregates" | "GET /api/v1/aggregates" | "GET /api/v1/top" | "GET /api/v1/ads/{adId}/corrections":
             for name in ("cursor", "to", "tz"):
                 case.query.pop(name, None)
@@ -109,4 +109,6 @@ def filter_failure(context, failure, case, response):
     if problem["code"] == "malformed-body" and case.media_type in BODIES:
         return False
     faults = [fault["parameter"] for fault in problem.get("errors", [])]
-    return not faults or not set(faults) <= set(BEYOND)
+    # A preflight takes whatever /click can read, so its schema says nothing of a signature; that may be too long.
+    beyond = set(BEYOND) | ({"signature"} if case.operation.label == "OPTIONS /click" else set())
+    return not faults or not set(faults) <= beyond
