@@ -188,10 +188,10 @@ class Served:
 
     def wait_for_corrections(self):
         """A recount takes away what was counted twice, once its minute is over."""
-        end = time.monotonic() + 120
+        end = time.monotonic() + 240
         while self.ask(f"/api/v1/ads/{AD}/corrections?from=-1d")["change"] == 0:
             if time.monotonic() > end:
-                raise RuntimeError("no recount has corrected anything in two minutes")
+                raise RuntimeError("no recount has corrected anything in four minutes")
             time.sleep(0.5)
 
     def untimed(self, ad=AD):
