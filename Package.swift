@@ -73,7 +73,11 @@ let modules: [(name: String, imports: [String])] = [
 /// Each module has a test target of the same name with `Tests` appended; these see the simulated machine as well.
 /// The service is tested as a whole, with the browsers' links and the real process.
 let tests: [(name: String, imports: [String])] = modules.map {
-  let more = ["Service": ["Traffic", "Demo"], "Demo": ["ProcessHarness"], "Dashboard": ["Platform"]][$0.name] ?? []
+  let more =
+    [
+      "Query": ["OtherPrograms"], "Service": ["Traffic", "Demo", "OtherPrograms"], "Demo": ["ProcessHarness"],
+      "Dashboard": ["Platform"], "Commands": ["OtherPrograms"],
+    ][$0.name] ?? []
   return ($0.name + "Tests", [$0.name] + $0.imports + more)
 }
 
@@ -121,6 +125,9 @@ let package = Package(
         name: "ProcessHarness",
         dependencies: ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Store", "Catalog", "Traffic", "Demo"],
         path: "Tests/ProcessHarness", swiftSettings: settings),
+      // What tests need of other programs.
+      .target(
+        name: "OtherPrograms", dependencies: ["Platform"], path: "Tests/OtherPrograms", swiftSettings: settings),
     ]
     // The fuzzer has no main of its own, so it is there only when `Tests/fuzz` asks for it.
     + (Context.environment["TALLY_FUZZ"] == nil
@@ -135,7 +142,13 @@ let package = Package(
           path: "Tests/Fuzz", swiftSettings: settings)
       ])
     + [.target(name: "CAllocations", path: "Tests/CAllocations")]
-    + [.testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: settings)]
+    + [
+      .testTarget(name: "TidyTests", dependencies: ["Platform"], swiftSettings: settings),
+      // The built program beside browsers and gateways.
+      .testTarget(
+        name: "OutsideTests", dependencies: ["Platform", "HTTP", "Demo", "ProcessHarness", "OtherPrograms", "tally"],
+        swiftSettings: settings),
+    ]
     + tests.map {
       .testTarget(
         name: $0.name,

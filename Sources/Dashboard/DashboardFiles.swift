@@ -15,17 +15,20 @@ package enum DashboardFiles {
     DashboardFile(name: "dom.js", mediaType: "text/javascript; charset=utf-8", text: domJS),
     DashboardFile(name: "fmt.js", mediaType: "text/javascript; charset=utf-8", text: fmtJS),
     DashboardFile(name: "frame.js", mediaType: "text/javascript; charset=utf-8", text: frameJS),
+    DashboardFile(name: "help.js", mediaType: "text/javascript; charset=utf-8", text: helpJS),
     DashboardFile(name: "icon.svg", mediaType: "image/svg+xml", text: iconSVG),
     DashboardFile(name: "index.html", mediaType: "text/html; charset=utf-8", text: indexHTML),
     DashboardFile(name: "keys.js", mediaType: "text/javascript; charset=utf-8", text: keysJS),
+    DashboardFile(name: "list.css", mediaType: "text/css; charset=utf-8", text: listCSS),
     DashboardFile(name: "list.js", mediaType: "text/javascript; charset=utf-8", text: listJS),
     DashboardFile(name: "live.js", mediaType: "text/javascript; charset=utf-8", text: liveJS),
+    DashboardFile(name: "load.js", mediaType: "text/javascript; charset=utf-8", text: loadJS),
     DashboardFile(name: "marks.js", mediaType: "text/javascript; charset=utf-8", text: marksJS),
     DashboardFile(name: "members.js", mediaType: "text/javascript; charset=utf-8", text: membersJS),
     DashboardFile(name: "method.html", mediaType: "text/html; charset=utf-8", text: methodHTML),
     DashboardFile(name: "method.js", mediaType: "text/javascript; charset=utf-8", text: methodJS),
+    DashboardFile(name: "ops.css", mediaType: "text/css; charset=utf-8", text: opsCSS),
     DashboardFile(name: "ops.js", mediaType: "text/javascript; charset=utf-8", text: opsJS),
-    DashboardFile(name: "pages.css", mediaType: "text/css; charset=utf-8", text: pagesCSS),
     DashboardFile(name: "panels.js", mediaType: "text/javascript; charset=utf-8", text: panelsJS),
     DashboardFile(name: "parts.js", mediaType: "text/javascript; charset=utf-8", text: partsJS),
     DashboardFile(name: "reading.js", mediaType: "text/javascript; charset=utf-8", text: readingJS),
@@ -33,11 +36,13 @@ package enum DashboardFiles {
     DashboardFile(name: "series.js", mediaType: "text/javascript; charset=utf-8", text: seriesJS),
     DashboardFile(name: "shapes.js", mediaType: "text/javascript; charset=utf-8", text: shapesJS),
     DashboardFile(name: "signin.js", mediaType: "text/javascript; charset=utf-8", text: signinJS),
+    DashboardFile(name: "spark.js", mediaType: "text/javascript; charset=utf-8", text: sparkJS),
     DashboardFile(name: "state.js", mediaType: "text/javascript; charset=utf-8", text: stateJS),
     DashboardFile(name: "svg.js", mediaType: "text/javascript; charset=utf-8", text: svgJS),
     DashboardFile(name: "table.js", mediaType: "text/javascript; charset=utf-8", text: tableJS),
     DashboardFile(name: "ticks.js", mediaType: "text/javascript; charset=utf-8", text: ticksJS),
     DashboardFile(name: "totals.js", mediaType: "text/javascript; charset=utf-8", text: totalsJS),
+    DashboardFile(name: "words.css", mediaType: "text/css; charset=utf-8", text: wordsCSS),
     DashboardFile(name: "words.js", mediaType: "text/javascript; charset=utf-8", text: wordsJS),
     DashboardFile(name: "zone.js", mediaType: "text/javascript; charset=utf-8", text: zoneJS),
     DashboardFile(name: "zonemenu.js", mediaType: "text/javascript; charset=utf-8", text: zonemenuJS),
@@ -69,7 +74,7 @@ private let adJS: StaticString = #"""
       Object.assign(this, { context, kind, id, marks: [] });
       this.source = subject(kind, id);
       this.counts = new Counts(this.source, {
-        changed: () => this.draw(), corrected: () => this.loadCorrections(), live: context.live, over: context.over,
+        changed: () => this.draw(), corrected: () => this.corrected(), live: context.live, over: context.over,
       });
       this.build();
     }
@@ -88,20 +93,20 @@ private let adJS: StaticString = #"""
       const csv = el("button", { type: "button", class: "button", onclick: () => this.save() }, "CSV");
       this.tools = el("div", { class: "tools", role: "toolbar", "aria-label": "What is shown" },
         this.ranges.element, this.out, this.granularities.element, this.compare, this.comparedWith,
-        el("span", { class: "space" }), this.views.element, csv);
+        el("span", { class: "ends" }, this.views.element, csv));
       this.chart = new Chart({
         zoom: (from, to) => this.zoom(from, to), back: () => this.zoomOut(), open: (mark) => this.open(mark),
       });
       this.table = new PointTable();
       this.gross = grossPanel((name) => this.toggleVerdict(name));
-      this.corrections = this.source.corrections ? correctionsPanel((mark) => this.open(mark)) : null;
-      this.members = this.corrections ? null : adsOfPanel(this.context, this.source.parameters);
+      this.corrections = correctionsPanel((mark) => this.open(mark));
+      this.members = this.kind === "ad" ? null : adsOfPanel(this.context, this.source.whose);
       this.note = el("div", {});
       this.instead = el("div", {});
       this.stage = el("section", { class: "stage", "aria-label": "Counts" }, this.chart.element, this.table.element);
       this.foot = el("p", { class: "foot quiet" });
       this.body = el("div", { class: "body" }, this.tools, this.stage,
-        el("div", { class: "panels" }, this.gross.element, (this.corrections ?? this.members).element), this.foot);
+        el("div", { class: "panels" }, this.gross.element, this.corrections.element, this.members?.element), this.foot);
       this.title = el("h1", { tabIndex: -1 }, this.kind === "advertiser" ? "All ads" : this.id);
       this.element = el("div", { class: "page counts" }, this.note,
         el("div", { class: "head" }, this.crumbs, el("div", { class: "title" }, this.title, this.flag), this.final.element), this.instead, this.body);
@@ -146,8 +151,8 @@ private let adJS: StaticString = #"""
     /** What does not hang on the range: the ad itself, and its corrections. */
     async loadAbout() {
       this.isKnown = true;
-      if (!this.source.about) return;
       this.loadCorrections();
+      if (!this.source.about) return;
       const ad = await get(this.source.about).catch(() => null);
       if (!ad || this.isDestroyed) return;
       this.showCrumbs(ad.campaignId);
@@ -155,11 +160,21 @@ private let adJS: StaticString = #"""
     }
 
     async loadCorrections() {
-      if (!this.source.corrections) return;
-      const answer = await get(this.source.corrections, { from: "-400d", limit: 1_000 }).catch(() => null);
-      if (!answer || this.isDestroyed) return;
-      this.marks = marksOf(answer.corrections);
-      if (this.counts.series) this.draw();
+      try {
+        const answer = await get(this.source.corrections, { ...this.source.whose, from: "-400d", limit: 1_000 });
+        this.marks = marksOf(answer.corrections);
+        this.hasCorrections = true;
+        if (this.counts.series) this.draw();
+      } catch {
+        // Those that are shown already stay; the page itself says what is wrong with the connection.
+        if (!this.hasCorrections) this.corrections.fail();
+      }
+    }
+
+    /** A recount may tell of hundreds at once: they are fetched together. */
+    corrected() {
+      clearTimeout(this.correcting);
+      this.correcting = setTimeout(() => this.loadCorrections(), 500);
     }
 
     // MARK: Drawing
@@ -190,7 +205,7 @@ private let adJS: StaticString = #"""
       if (this.state.view === "table") this.table.show(view);
       else this.chart.show(view);
       this.gross.show(this.counts.sums, this.state.m);
-      this.corrections?.show(this.marks, this.state.at, now, here);
+      if (this.hasCorrections) this.corrections.show(this.marks, this.state.at, now, here, Boolean(series.reconciledThrough));
       this.members?.show(this.state, series.from, series.to);
       this.showFoot(series, now, here);
     }
@@ -246,7 +261,7 @@ private let adJS: StaticString = #"""
     open(mark) {
       const isOpen = this.state.at === mark.time;
       this.context.go({ at: isOpen ? null : mark.time }, { replace: true });
-      if (!isOpen) this.corrections?.focus(mark);
+      if (!isOpen) this.corrections.focus(mark);
     }
 
     save() {
@@ -274,6 +289,7 @@ private let adJS: StaticString = #"""
     destroy() {
       this.isDestroyed = true;
       clearTimeout(this.retry);
+      clearTimeout(this.correcting);
       this.counts.stop();
       this.chart.destroy();
       this.members?.destroy();
@@ -317,6 +333,11 @@ private let apiJS: StaticString = #"""
     }
   }
 
+  /** What is shown where there was no answer at all. */
+  export function unreachable() {
+    return new ApiError(0);
+  }
+
   let clockAhead = 0;
   let csrfToken = "";
   /** The share that this page shows; its cookie speaks then, not that of the reader's own session. */
@@ -347,7 +368,7 @@ private let apiJS: StaticString = #"""
       answer = await fetch(path, { ...options, headers: requestHeaders(options.headers), cache: "no-cache" });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new ApiError(0);
+      throw unreachable();
     }
     takeTime(answer);
     if (!answer.ok) throw await failure(answer);
@@ -431,7 +452,8 @@ private let apiJS: StaticString = #"""
   """#
 
 private let appCSS: StaticString = #"""
-  /* Tokens, the frame and what all pages share. Dark tokens hold on screens alone, so that paper is always light. */
+  /* Tokens, the frame and what all pages share; each page adds its own sheet. Dark tokens hold on screens alone, so that paper is
+     always light. */
 
   :root {
     --bg: #f6f7f9; --surface: #ffffff; --sunken: #eff1f4; --line: #e2e5ea; --line-2: #868e9a;
@@ -499,7 +521,7 @@ private let appCSS: StaticString = #"""
 
   /* The frame */
   .frame {
-    display: flex; align-items: center; gap: 4px; height: 52px; padding: 0 24px;
+    display: flex; align-items: center; gap: 4px; height: 52px; padding: 0 max(24px, calc(50% - 596px));
     background: var(--surface); border-bottom: 1px solid var(--line);
   }
   .brand { display: flex; align-items: center; gap: 8px; margin-right: 16px; color: var(--text); font-size: 16px; font-weight: 620; text-decoration: none; }
@@ -580,6 +602,7 @@ private let appCSS: StaticString = #"""
   .pill.failing { background: var(--bad-soft); color: var(--bad); }
 
   /* Notes */
+  .note, .problem, .empty { overflow-wrap: anywhere; }
   .note, .problem { padding: 10px 16px; border-radius: 8px; background: var(--warn-soft); color: var(--warn); }
   .problem { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 12px; margin-bottom: 16px; background: var(--bad-soft); color: var(--bad); }
   .problem .quiet { color: inherit; }
@@ -589,6 +612,18 @@ private let appCSS: StaticString = #"""
   .empty p { max-width: 60ch; margin: 4px auto 12px; }
   .command { display: flex; align-items: center; gap: 8px; justify-content: space-between; max-width: 640px; margin: 4px auto; padding: 6px 6px 6px 12px; border-radius: 8px; background: var(--sunken); text-align: left; }
   .command code { flex: 1; min-width: 0; overflow-x: auto; white-space: nowrap; }
+
+  /* What every page has */
+  .page { max-width: 1240px; margin: 0 auto; padding: 24px 24px 48px; }
+  .head { min-height: 52px; }
+  .head.beside { display: flex; align-items: flex-end; justify-content: space-between; gap: 16px; flex-wrap: wrap; margin-bottom: 16px; }
+  .title { display: flex; align-items: center; gap: 12px; }
+  .crumbs:empty { display: none; }
+  .crumbs { min-height: 21px; font-size: 13px; color: var(--text-2); overflow-wrap: anywhere; }
+  .final { min-height: 26px; line-height: 26px; color: var(--text-2); }
+  .final b { color: var(--text); font-weight: 600; }
+  .panel, .stage, .figures, .list, .gauge { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); }
+  .spark { display: block; width: 100%; height: 30px; }
 
   @media (max-width: 680px) {
     .frame { flex-wrap: wrap; height: auto; padding: 0 10px; }
@@ -602,6 +637,10 @@ private let appCSS: StaticString = #"""
     #zone { max-width: 44vw; overflow: hidden; text-overflow: ellipsis; }
     .zones { right: -44px; }
     #connection .note { margin: 10px 10px -4px; }
+    .page { padding: 12px 10px 32px; }
+    .head.beside { margin-bottom: 12px; }
+    .segments { max-width: 100%; overflow-x: auto; }
+    .segments button { padding: 0 9px; }
   }
 
   @media (max-width: 360px) {
@@ -611,24 +650,40 @@ private let appCSS: StaticString = #"""
     .who summary { max-width: 76px; }
   }
 
+  @media print {
+    @page { size: A4; margin: 14mm; }
+    body { background: #fff; font-size: 10px; line-height: 14px; }
+    .frame { height: auto; padding: 0 0 6px; border-bottom: 2px solid var(--text); }
+    .pages, .live, #theme, .who, .skip, .tools, #connection { display: none !important; }
+    .frame .zone { margin-left: auto !important; }
+    .quiet, .crumbs, caption { font-size: 9px; line-height: 13px; }
+    h2 { font-size: 11px; line-height: 15px; }
+    #zone::after { display: none; }
+    .page { max-width: none; padding: 10px 0 0; }
+    h1 { font-size: 16px; line-height: 22px; }
+    .stage, .panel, .figures, .list, .gauge { box-shadow: none; break-inside: avoid; }
+    * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  }
+
+  @media (forced-colors: active) {
+    .bar i, .ribbon, .swatch, .spark, .drawing, .over, progress { forced-color-adjust: none; }
+    .segments button[aria-pressed="true"], .toggle[aria-pressed="true"], .pages a[aria-current] { outline: 2px solid Highlight; outline-offset: -2px; }
+  }
+
   """#
 
 private let appJS: StaticString = #"""
   // The frame around the pages: who is signed in, which page an address names, and what the keys do. A page is an object with
   // `element`, `show(state)`, `key(letter)` and `destroy()`; it stays while the address names the same thing, and is told the
-  // new state.
+  // new state. The code of a page comes with its first visit (load.js).
 
-  import { session, signOut, serverNow } from "./api.js";
+  import { session, signOut, serverNow, unreachable } from "./api.js";
   import { announce, el, fill } from "./dom.js";
   import { Frame } from "./frame.js";
   import { Letters } from "./keys.js";
-  import { CountsPage } from "./ad.js";
-  import { ListPage } from "./list.js";
-  import { MethodPage } from "./method.js";
-  import { OpsPage } from "./ops.js";
+  import { part, reloadIfOld } from "./load.js";
   import { apology, empty } from "./parts.js";
   import { address, parse, path, remember } from "./state.js";
-  import { openShare, signInForm } from "./signin.js";
   import { NOT_ADMIN, SESSION_OVER, SHARE_OVER, lostSince } from "./words.js";
   import { zone } from "./zone.js";
 
@@ -660,12 +715,12 @@ private let appJS: StaticString = #"""
     arrive(true);
   }
 
-  function arrive(isVisit) {
+  async function arrive(isVisit) {
     const before = shown;
     state = parse(location);
     const corrected = address(state);
     if (corrected !== location.pathname + location.search) history.replaceState(history.state, "", corrected + location.hash);
-    render();
+    await render();
     if (isVisit) scrollTo(0, 0);
     // Those who cannot see that the page has changed are told by its title.
     if (shown !== before) main.querySelector("h1")?.focus({ preventScroll: true });
@@ -696,40 +751,75 @@ private let appJS: StaticString = #"""
     return { session: who, go, over, live: showLive };
   }
 
-  function make() {
-    switch (state.page) {
-      case "ads": return new ListPage(context(), "ad");
-      case "campaigns": return new ListPage(context(), "campaign");
-      case "campaign": return new CountsPage(context(), "campaign", state.id);
-      case "ad": return new CountsPage(context(), "ad", state.id);
-      case "method": return new MethodPage();
-      case "ops": return who.isAdmin ? new OpsPage(context()) : words("Operations", NOT_ADMIN);
-      case "share": return who.share.campaignId
-        ? new CountsPage(context(), "campaign", who.share.campaignId) : new CountsPage(context(), "advertiser", who.share.advertiserId);
-      default: return words("There is no such page", "The address may be mistyped.");
+  /** The part of the program that a page is in. */
+  function partOf({ page: name }) {
+    return { ads: "list", campaigns: "list", ad: "counts", campaign: "counts", share: "counts", ops: "ops", method: "method" }[name] ?? null;
+  }
+
+  async function make({ page: name, id }) {
+    if (name === "ops" && !who.isAdmin) return words("Operations", NOT_ADMIN);
+    if (!partOf({ page: name })) return words("There is no such page", "The address may be mistyped.");
+    const { ListPage, CountsPage, MethodPage, OpsPage } = await part(partOf({ page: name }));
+    switch (name) {
+      case "ads": return () => new ListPage(context(), "ad");
+      case "campaigns": return () => new ListPage(context(), "campaign");
+      case "campaign":
+      case "ad": return () => new CountsPage(context(), name, id);
+      case "method": return () => new MethodPage();
+      case "ops": return () => new OpsPage(context());
+      default: return who.share.campaignId
+        ? () => new CountsPage(context(), "campaign", who.share.campaignId) : () => new CountsPage(context(), "advertiser", who.share.advertiserId);
     }
   }
 
   /** A page of words alone. */
   function words(title, text) {
-    return {
+    return () => ({
       element: el("div", { class: "page" }, el("h1", { tabIndex: -1 }, title), empty(text, "", el("p", {}, el("a", { href: "/" }, "All ads")))),
       show() {}, destroy() {},
-    };
+    });
   }
 
-  function render() {
+  function nameOf(place) {
+    return `${place.page} ${place.id}`;
+  }
+
+  async function render() {
     frame.show(state, who, serverNow());
     document.title = title();
     if (!who && state.page !== "method") return start();
-    const key = `${state.page} ${state.id}`;
-    if (key !== shown || !page) {
-      clear();
-      page = make();
-      shown = key;
-      fill(main, page.element);
+    const name = nameOf(state);
+    if (name !== shown || !page) {
+      let open;
+      main.setAttribute("aria-busy", "true");
+      try {
+        open = await make(state);
+      } catch {
+        return missing();
+      } finally {
+        main.removeAttribute("aria-busy");
+      }
+      // Meanwhile the reader may have gone on, or signed out.
+      if (name !== nameOf(state) || (!who && state.page !== "method")) return;
+      if (name !== shown || !page) {
+        clear();
+        page = open();
+        shown = name;
+        fill(main, page.element);
+      }
     }
     page.show(state);
+  }
+
+  /** A part of the program did not come: the server is gone, or has another version. */
+  async function missing() {
+    clear();
+    apologize(unreachable(), render);
+    await reloadIfOld();
+  }
+
+  function apologize(error, again) {
+    fill(main, el("div", { class: "page" }, el("h1", { tabIndex: -1 }, "Tally"), apology(error, again)));
   }
 
   function title() {
@@ -749,10 +839,15 @@ private let appJS: StaticString = #"""
   /** Finds out who is signed in; without anybody the sign-in stands in place of the page, so the address survives. */
   async function start() {
     arriveAtShare();
+    // Both come at once: who it is, and what will be shown to them.
+    part(partOf(state) ?? "list").catch(() => {});
     try {
-      if (state.page === "share") who = await openShare(state.id, secret);
+      if (state.page === "share") who = await (await part("signIn")).openShare(state.id, secret);
       else if (state.page !== "method") who = await session();
       else who = await session().catch(() => null);
+      // Whoever was lent a page is nobody on the others.
+      if (who?.share && state.page !== "share") who = null;
+      if (!who && state.page !== "method") return askToSignIn("");
     } catch (error) {
       return refused(error);
     }
@@ -775,15 +870,17 @@ private let appJS: StaticString = #"""
       return fill(main, el("div", { class: "page" }, el("h1", { tabIndex: -1 }, "Shared counts"), empty(SHARE_OVER)));
     }
     if (error.status === 401) return askToSignIn("");
-    fill(main, el("div", { class: "page" }, el("h1", { tabIndex: -1 }, "Tally"), apology(error, start)));
+    apologize(error, start);
     if (error.status === 503) setTimeout(start, Math.max(error.retryAfter, 2) * 1_000);
   }
 
-  function askToSignIn(note) {
-    fill(main, signInForm(note, (session) => {
+  async function askToSignIn(note) {
+    const { signInForm } = await part("signIn").catch(() => ({}));
+    if (!signInForm) return missing();
+    fill(main, signInForm(note, async (session) => {
       who = session;
       announce("Signed in.");
-      render();
+      await render();
       main.querySelector("h1")?.focus();
     }));
     main.querySelector("input")?.focus();
@@ -793,8 +890,11 @@ private let appJS: StaticString = #"""
   function over() {
     clear();
     who = null;
-    if (state.page === "share") return refused({ status: 401 });
+    // A server that was started anew has forgotten its sessions; a link that still holds opens another one.
+    if (state.page === "share") return secret ? start() : refused({ status: 401 });
     frame.show(state, null, serverNow());
+    // Nothing of the page stays, whether the form comes or not.
+    fill(main);
     askToSignIn(SESSION_OVER);
   }
 
@@ -805,6 +905,7 @@ private let appJS: StaticString = #"""
     history.replaceState(null, "", path("ads"));
     state = parse(location);
     frame.show(state, null, serverNow());
+    fill(main);
     askToSignIn("");
   }
 
@@ -833,9 +934,20 @@ private let canvasJS: StaticString = #"""
   // it cannot dash a part of one and smears many points (shapes.js).
   //
   // The content security policy lets no `style` attribute and no `data:` image through. Of the library's plug-ins only Axes
-  // and Grid keep to that, so the others are taken out before the first chart.
+  // and Grid keep to that, so the others are taken out before the first chart. Axes makes markup of its labels, which the policy
+  // refuses too but where the page's own says otherwise: it lets through what our tickers make, and nothing else.
 
   import { LEFT, BELOW } from "./svg.js";
+
+  /** A label of an axis: a count, a time or a date, in bold or not; or nothing. */
+  const LABEL = /^(<b>)?[\w :.,−]{0,24}(<\/b>)?$/;
+
+  function allowLabels(source) {
+    window.trustedTypes?.createPolicy("default", {
+      createHTML: (text) => (LABEL.test(text) ? text : null),
+      createScriptURL: (address) => (address === source ? address : null),
+    });
+  }
 
   let loading = null;
 
@@ -844,6 +956,7 @@ private let canvasJS: StaticString = #"""
     loading ??= new Promise((resolve) => {
       const source = document.documentElement.dataset.dygraphs;
       if (!source) return resolve(false);
+      allowLabels(source);
       const script = document.createElement("script");
       script.src = source;
       const missing = () => {
@@ -875,16 +988,18 @@ private let canvasJS: StaticString = #"""
       this.scene = null;
     }
 
-    /** Draws a scene `{low, high, top, times, values, open, clockChanges, rows, shapes}` and tells where it has drawn. */
+    /** Draws a scene `{low, high, top, times, values, open, clockChanges, shapes}` and tells where it has drawn. */
     draw(scene) {
       this.scene = scene;
       const colour = colours();
+      // The lines are ours, the library's own data only its frame.
+      const frame = [[scene.low, 0], [scene.high, 0]];
       const options = {
-        file: scene.rows, dateWindow: [scene.low, scene.high], valueRange: [0, scene.top],
+        file: frame, dateWindow: [scene.low, scene.high], valueRange: [0, scene.top],
         gridLineColor: colour("--c-grid"), axisLineColor: "transparent",
       };
       if (this.graph) this.graph.updateOptions(options);
-      else this.graph = new window.Dygraph(this.host, scene.rows, { ...options, file: undefined, ...this.fixedOptions() });
+      else this.graph = new window.Dygraph(this.host, frame, { ...options, file: undefined, ...this.fixedOptions() });
       const area = this.graph.getArea();
       return { area, x: (time) => this.graph.toDomXCoord(time), y: (value) => this.graph.toDomYCoord(value) };
     }
@@ -991,7 +1106,10 @@ private let canvasJS: StaticString = #"""
   """#
 
 private let chartCSS: StaticString = #"""
-  /* Charts, tables, and the panels beside them. */
+  /* Charts, tables, and the panels beside them: the page of one ad, and what others have of it. */
+
+  .counts .tools { flex-wrap: wrap; }
+  .ends { display: flex; gap: 8px; margin-left: auto; }
 
   /* Charts */
   .stage { padding: 12px 16px; }
@@ -1038,11 +1156,14 @@ private let chartCSS: StaticString = #"""
   tbody tr:last-child > * { border-bottom: 0; }
   .points thead th { position: sticky; top: 0; background: var(--surface); box-shadow: 0 1px var(--line); }
   .points td, .points th { padding-top: 5px; padding-bottom: 5px; }
+  .points th span { white-space: nowrap; }
   .pager { display: flex; align-items: center; justify-content: space-between; padding-top: 12px; }
   .wide { overflow-x: auto; }
 
   /* Panels */
   .panels { display: grid; grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 16px; margin-top: 16px; align-items: stretch; }
+  /* With corrections beside the way to the clicks, the ads of a campaign stand below. */
+  .panels > .panel:nth-child(3) { grid-column: 1 / -1; }
   .panel { padding: 16px; }
   .panel > header { display: flex; align-items: baseline; justify-content: space-between; flex-wrap: wrap; gap: 0 8px; margin-bottom: 10px; }
   .waterfall { display: grid; grid-template-columns: 164px minmax(0, 1fr) minmax(72px, max-content) 56px; }
@@ -1076,12 +1197,62 @@ private let chartCSS: StaticString = #"""
   .corrections button:focus-visible { outline-offset: -2px; border-radius: 4px; }
   .corrections [aria-current] { background: var(--warn-soft); }
   .corrections time, .why, .more { color: var(--text-2); }
+  .whose { font-weight: 500; }
   .corrections b { padding-left: 12px; font-weight: 600; }
   /* Words of the server that run from right to left stay in their place. */
   .what > span { display: block; overflow-wrap: anywhere; unicode-bidi: isolate; }
   .foot { display: flex; flex-wrap: wrap; gap: 4px 24px; margin-top: 16px; }
   .foot code { padding: 1px 6px; border-radius: 4px; background: var(--sunken); overflow-wrap: anywhere; }
   .printed { display: none; }
+
+  /* Loading */
+  .loading .plot, .loading .waterfall:empty, .loading .panel-body:empty { background: var(--sunken); border-radius: 8px; }
+  .loading .panel-body:empty { min-height: 180px; }
+
+  @media (max-width: 900px) {
+    .panels { grid-template-columns: minmax(0, 1fr); }
+    .counts .tools { flex-wrap: nowrap; overflow-x: auto; margin-right: -24px; padding: 2px 24px 2px 2px; }
+    .counts .tools > * { flex: none; }
+  }
+
+  @media (max-width: 680px) {
+    .counts .tools { margin-right: -10px; }
+    .counts .segments { max-width: none; }
+    .points { font-size: 13px; }
+    .stage, .panel { padding: 10px; }
+    .plot { height: 240px; }
+    .reading { min-height: 66px; align-content: flex-start; }
+    .hint { display: none; }
+    .waterfall { grid-template-columns: 158px minmax(0, 1fr) minmax(60px, max-content) 48px; }
+    .fall .name label { min-height: 32px; }
+    .corrections button { grid-template-columns: 92px minmax(0, 1fr) auto; }
+    #shards table { min-width: 480px; }
+  }
+
+  @media (max-width: 360px) {
+    .waterfall { grid-template-columns: 122px minmax(0, 1fr) max-content 46px; }
+    .points { font-size: 12px; }
+    .points :is(th, td):not(:first-child) { padding-left: 8px; }
+  }
+
+  @media print {
+    .hint, .marks, .pager, .foot a { display: none !important; }
+    .reading, .legend, .legend span { font-size: 9px; line-height: 13px; }
+    .reading b { font-size: 11px; }
+    .foot code { padding: 0; font-size: 9px; }
+    .chart .plot, .chart .ribbons { display: none; }
+    .chart .paper { display: block; }
+    .paper svg { position: static; display: block; width: 100%; height: auto; }
+    .paper .ribbon { height: 10px; }
+    .waterfall { grid-template-columns: 120px minmax(0, 1fr) minmax(56px, max-content) 44px; }
+    .fall { min-height: 15px; font-size: 9px; }
+    .fall.sum, .fall.sum .share { min-height: 18px; font-size: 10px; }
+    .fall .name label { min-height: 0; }
+    .corrections { max-height: none; overflow: visible; }
+    .corrections button { padding: 4px 0; font-size: 9px; grid-template-columns: 70px minmax(0, 1fr) auto; }
+    .printed { display: inline; }
+    .panels { grid-template-columns: 1fr 1fr; gap: 8px; margin-top: 8px; }
+  }
 
   """#
 
@@ -1167,12 +1338,13 @@ private let chartJS: StaticString = #"""
         values: valueTicks(top * (1 - 8 / height), height),
         open: first < series.length ? Math.max(series.times[first], series.from) : null,
         clockChanges: zone.changesIn(series.from, series.to).map(({ at, minutes }) => ({ at, words: changeWords(minutes, series) })),
-        rows: series.length > 0 ? series.times.map((time, i) => [time, series.clicks[i]]) : [[series.from, 0]],
       };
     }
 
     draw() {
       if (!this.view || !this.painter || this.isDestroyed || this.plot.clientWidth === 0) return;
+      // What is being dragged over stands still.
+      if (this.drag?.isWide) return;
       const { series } = this.view;
       const current = this.scene(this.plot.clientWidth - LEFT, this.plot.clientHeight - 22);
       this.merged = current.merged;
@@ -1373,6 +1545,7 @@ private let chartJS: StaticString = #"""
     release(event) {
       const drag = this.drag;
       this.drag = null;
+      this.redraw();
       if (drag?.isWide) {
         const [from, to] = [drag.from, drag.to].sort((a, b) => a - b);
         this.zoomTo(this.time(from), this.time(to));
@@ -1398,6 +1571,7 @@ private let chartJS: StaticString = #"""
       const geometry = new Drawing(this.paper).draw(current, PAPER);
       const strip = ribbon(this.view.series, current.low, current.high, geometry);
       strip.setAttribute("viewBox", `0 0 ${PAPER.width} 10`);
+      strip.setAttribute("preserveAspectRatio", "none");
       this.paper.append(strip);
       this.read(null);
       addEventListener("afterprint", () => this.paper.replaceChildren(), { once: true });
@@ -1436,16 +1610,19 @@ private let countsJS: StaticString = #"""
 
   /** More points are not kept current: to draw them would take too long each second. */
   const MOST_LIVE = 45_000;
+  /** Seconds between two questions for what no stream tells. */
+  const POLL = 15;
   const ALL_METRICS = ["clicks", ...VERDICTS.map(([name]) => name), "unknown", "corrected"].join(",");
 
   /** Where the query answers for a subject. */
   export function subject(kind, id) {
     if (kind === "ad") {
       const base = `/api/v1/ads/${encodeURIComponent(id)}`;
-      return { aggregates: `${base}/aggregates`, stream: `${base}/stream`, corrections: `${base}/corrections`, about: base, parameters: {} };
+      return { aggregates: `${base}/aggregates`, stream: `${base}/stream`, corrections: `${base}/corrections`, about: base, parameters: {}, whose: {} };
     }
-    const parameters = { [kind === "campaign" ? "campaignId" : "advertiserId"]: id, groupBy: "none" };
-    return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: null, about: null, parameters };
+    const whose = { [kind === "campaign" ? "campaignId" : "advertiserId"]: id };
+    const parameters = { ...whose, groupBy: "none" };
+    return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: "/api/v1/corrections", about: null, parameters, whose };
   }
 
   /** Clicks come by themselves; what else is wanted is named. */
@@ -1558,11 +1735,16 @@ private let countsJS: StaticString = #"""
     start() {
       const { granularity } = this.shape;
       this.live = new Live({
-        address: () => this.source.stream + query({ ...this.source.parameters, groupBy: null, since: this.series.asOf }),
+        address: () => this.source.stream + query({ ...this.source.parameters, since: this.series.asOf }),
         event: (name, data, id) => this.take(name, data, id),
         reopened: () => this.fetchTail(),
         state: this.events.live, over: this.events.over,
+        refused: () => {
+          this.isPolled = true;
+          this.events.live("polled");
+        },
       });
+      this.isPolled = false;
       this.minute = Math.floor(serverNow() / 60_000);
       this.clock = setInterval(() => this.tick(granularity), 1_000);
     }
@@ -1577,15 +1759,26 @@ private let countsJS: StaticString = #"""
         // Points of single ads say nothing whole about their sum.
         const points = news.points ?? news.series ?? [];
         const isWhole = this.source.about !== null || !points.some((point) => "adId" in point);
+        if (points.some((point) => this.series.isNewlyRecounted(point))) {
+          this.isWholeOld = true;
+          this.events.corrected();
+        }
         if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: points });
         else this.isTailOld = true;
         // A recount changes points that no event names one by one.
-        if (news.reconciledThrough && Date.parse(news.reconciledThrough) !== reconciled) this.isWholeOld = true;
+        if (news.reconciledThrough && Date.parse(news.reconciledThrough) !== reconciled) {
+          this.isWholeOld = true;
+          this.events.corrected();
+        }
         this.isNew = true;
       } else if (name === "correction" || name === "credit") {
         this.isWholeOld = true;
         this.events.corrected();
-      } else if (name === "reset") this.isWholeOld = true;
+      } else if (name === "reset") {
+        // The positions are of another log: they say nothing of what comes.
+        this.series.asOf = undefined;
+        this.isWholeOld = true;
+      }
     }
 
     /** Once a second: a new minute begins, what has come is shown, what is old is asked for again. */
@@ -1603,9 +1796,10 @@ private let countsJS: StaticString = #"""
         if (granularity !== "minute") this.fetchHead();
         if (this.previous) this.fetchBefore();
       }
+      if (this.isPolled && this.seconds % POLL === 0) this.isTailOld = true;
       if (this.isWholeOld) this.fetchAgain();
       else if (this.isTailOld && this.seconds % 2 === 0) this.fetchTail();
-      if (this.seconds % 15 === 0) this.fetchVerdicts();
+      if (this.seconds % POLL === 0) this.fetchVerdicts();
       if (!this.isNew) return;
       this.isNew = false;
       this.events.changed();
@@ -1645,7 +1839,10 @@ private let countsJS: StaticString = #"""
       await this.quietly(async (signal) => {
         const whole = await this.fetchSeries(this.series.from, this.series.to, signal);
         if (isBefore(whole.asOf, this.series.asOf)) this.isWholeOld = true;
-        else this.series = whole;
+        else {
+          if (whole.totalCredits !== this.series.totalCredits) this.events.corrected();
+          this.series = whole;
+        }
       });
       await this.fetchVerdicts();
     }
@@ -1920,7 +2117,7 @@ private let frameJS: StaticString = #"""
   // The bar at the top: where one is, how fresh the numbers are, whose time is shown, light or dark, who is signed in.
 
   import { announce, fill, setText } from "./dom.js";
-  import { ZoneMenu } from "./zonemenu.js";
+  import { part } from "./load.js";
   import { remember, remembered } from "./state.js";
   import { day } from "./fmt.js";
   import { zone } from "./zone.js";
@@ -1934,9 +2131,9 @@ private let frameJS: StaticString = #"""
       this.status = document.querySelector(".live");
       this.shared = document.querySelector(".shared");
       this.who = document.querySelector(".who");
-      this.zone = new ZoneMenu(document.getElementById("zone"), actions.zone);
+      this.zone = document.getElementById("zone");
+      this.zone.addEventListener("click", () => this.openZones(actions.zone));
       this.theme = document.getElementById("theme");
-      this.theme.append(icon());
       this.theme.addEventListener("click", () => this.nextTheme());
       document.getElementById("sign-out").addEventListener("click", actions.signOut);
       document.getElementById("keys").addEventListener("click", actions.keys);
@@ -1962,9 +2159,17 @@ private let frameJS: StaticString = #"""
         else link.removeAttribute("aria-current");
       }
       const here = zone(state.tz);
-      this.zone.show(here, now);
+      Object.assign(this, { here, now });
+      setText(this.zone, here.label(now));
+      this.zone.setAttribute("aria-label", `Time zone: ${here.label(now)}`);
       this.showWho(who, isShare);
       this.showShare(who?.share, here);
+    }
+
+    async openZones(choose) {
+      const { ZoneMenu } = await part("zones");
+      this.zones ??= new ZoneMenu(this.zone, choose);
+      this.zones.toggle(this.here, this.now);
     }
 
     showWho(who, isShare) {
@@ -2004,15 +2209,40 @@ private let frameJS: StaticString = #"""
     }
   }
 
-  function icon() {
-    const parser = new DOMParser().parseFromString(
-      `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11a5.5 5.5 0 0 0 0-11"/></svg>`,
-      "image/svg+xml");
-    return document.importNode(parser.documentElement, true);
-  }
-
   // Colours follow the system while nothing else is chosen; what is drawn on a canvas has to be told.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("tally:theme")));
+
+  """#
+
+private let helpJS: StaticString = #"""
+  // The list of the keys, as a dialog, where single letters can be switched off.
+
+  import { el } from "./dom.js";
+  import { remember } from "./state.js";
+
+  const LIST = [
+    ["/", "find"], ["1 … 5", "range: hour to 400 days"], ["t", "chart or table"], ["c", "compare"],
+    ["g, then m h d w", "granularity"], ["?", "this list"], ["In a list: ↑ ↓ PgUp PgDn Home End, Enter", "move, open"],
+    ["In a chart: ← →, with Shift ten at a time, PgUp PgDn Home End", "read points"], ["+ −, 0 or Esc", "zoom, whole range"],
+    ["n p, Enter", "next, previous mark; open it"],
+  ];
+
+  /** Shows the list; `letters` (keys.js) is what the box in it switches. */
+  export function showKeys(letters) {
+    const isOn = el("input", {
+      type: "checkbox", checked: letters.isOn, onchange: () => {
+        letters.isOn = isOn.checked;
+        remember("tally.letters", letters.isOn ? "on" : "off");
+      },
+    });
+    const dialog = el("dialog", { class: "keys", "aria-labelledby": "keys-title", onclose: () => dialog.remove() },
+      el("h2", { id: "keys-title" }, "Keys"),
+      el("dl", {}, LIST.map(([keys, does]) => el("div", {}, el("dt", {}, keys), el("dd", {}, does)))),
+      el("label", {}, isOn, " Single letters act"),
+      el("form", { method: "dialog" }, el("button", { class: "button" }, "Close")));
+    document.body.append(dialog);
+    dialog.showModal();
+  }
 
   """#
 
@@ -2034,11 +2264,16 @@ private let indexHTML: StaticString = #"""
   <title>Tally</title>
   <link rel="icon" href="{{assets}}/icon.svg" type="image/svg+xml">
   <link rel="stylesheet" href="{{assets}}/app.css">
-  <link rel="stylesheet" href="{{assets}}/chart.css">
-  <link rel="stylesheet" href="{{assets}}/pages.css">
-  <link rel="modulepreload" href="{{assets}}/ad.js">
-  <link rel="modulepreload" href="{{assets}}/list.js">
-  <link rel="modulepreload" href="{{assets}}/chart.js">
+  <link rel="modulepreload" href="{{assets}}/api.js">
+  <link rel="modulepreload" href="{{assets}}/dom.js">
+  <link rel="modulepreload" href="{{assets}}/fmt.js">
+  <link rel="modulepreload" href="{{assets}}/frame.js">
+  <link rel="modulepreload" href="{{assets}}/keys.js">
+  <link rel="modulepreload" href="{{assets}}/load.js">
+  <link rel="modulepreload" href="{{assets}}/parts.js">
+  <link rel="modulepreload" href="{{assets}}/state.js">
+  <link rel="modulepreload" href="{{assets}}/words.js">
+  <link rel="modulepreload" href="{{assets}}/zone.js">
   <script type="module" src="{{assets}}/app.js"></script>
   </head>
   <body>
@@ -2056,9 +2291,9 @@ private let indexHTML: StaticString = #"""
     <span class="shared" hidden></span>
     <span class="live" hidden><i></i><span></span></span>
     <div class="zone">
-      <button type="button" class="plain" id="zone" aria-haspopup="dialog" aria-expanded="false"></button>
+      <button type="button" class="plain" id="zone" aria-label="Time zone" aria-haspopup="dialog" aria-expanded="false"></button>
     </div>
-    <button type="button" class="plain icon" id="theme"></button>
+    <button type="button" class="plain icon" id="theme" aria-label="Colours"><svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11a5.5 5.5 0 0 0 0-11"/></svg></button>
     <details class="who" hidden>
       <summary></summary>
       <div class="menu">
@@ -2083,15 +2318,9 @@ private let keysJS: StaticString = #"""
   // Single letters, which act outside fields and without modifiers. They can be switched off, for those who speak their input
   // (WCAG 2.1.4).
 
-  import { el } from "./dom.js";
-  import { remember, remembered } from "./state.js";
+  import { part } from "./load.js";
+  import { remembered } from "./state.js";
 
-  const LIST = [
-    ["/", "find"], ["1 … 5", "range: hour to 400 days"], ["t", "chart or table"], ["c", "compare"],
-    ["g, then m h d w", "granularity"], ["?", "this list"], ["In a list: ↑ ↓ PgUp PgDn Home End, Enter", "move, open"],
-    ["In a chart: ← →, with Shift ten at a time, PgUp PgDn Home End", "read points"], ["+ −, 0 or Esc", "zoom, whole range"],
-    ["n p, Enter", "next, previous mark; open it"],
-  ];
   /** How long a second letter is waited for. */
   const PATIENCE = 1_500;
 
@@ -2119,41 +2348,104 @@ private let keysJS: StaticString = #"""
       event.preventDefault();
     }
 
-    /** The list of the keys, as a dialog. */
-    help() {
-      const isOn = el("input", {
-        type: "checkbox", checked: this.isOn, onchange: () => {
-          this.isOn = isOn.checked;
-          remember("tally.letters", this.isOn ? "on" : "off");
-        },
-      });
-      const dialog = el("dialog", { class: "keys", "aria-labelledby": "keys-title", onclose: () => dialog.remove() },
-        el("h2", { id: "keys-title" }, "Keys"),
-        el("dl", {}, LIST.map(([keys, does]) => el("div", {}, el("dt", {}, keys), el("dd", {}, does)))),
-        el("label", {}, isOn, " Single letters act"),
-        el("form", { method: "dialog" }, el("button", { class: "button" }, "Close")));
-      document.body.append(dialog);
-      dialog.showModal();
+    /** The list of the keys. */
+    async help() {
+      const { showKeys } = await part("keys");
+      showKeys(this);
     }
   }
 
   """#
 
+private let listCSS: StaticString = #"""
+  /* The lists of ads and campaigns. */
+
+  .figures { display: grid; grid-template-columns: repeat(4, 1fr); overflow: hidden; }
+  .figures > div { min-height: 102px; padding: 12px 16px; }
+  .figures > div + div { border-left: 1px solid var(--line); }
+  .figures dt { font-size: 13px; color: var(--text-2); }
+  .figures b { display: block; min-height: 34px; font-size: 26px; line-height: 34px; font-weight: 600; letter-spacing: -0.01em; }
+  .figures dd span { font-size: 13px; color: var(--text-3); }
+  .find { width: 298px; }
+  .list { --row: 52px; font-variant-numeric: tabular-nums; }
+  .rows { position: relative; min-height: 52px; }
+  .row {
+    display: grid; grid-template-columns: minmax(0, 1fr) 178px 138px 108px 120px; align-items: center; height: var(--row);
+    padding: 0 16px; border-bottom: 1px solid var(--line);
+  }
+  .rows .row { position: absolute; left: 0; right: 0; top: 0; }
+  .row:hover { background: color-mix(in srgb, var(--sunken) 45%, var(--surface)); }
+  .heads { height: 40px; font-size: 13px; color: var(--text-2); border-radius: 12px 12px 0 0; }
+  .heads:hover { background: none; }
+  .heads button { padding: 4px 0; border: 0; background: none; color: inherit; font: inherit; font-weight: 500; cursor: pointer; white-space: nowrap; }
+  .heads button:hover { color: var(--text); text-decoration: underline; }
+  .heads [aria-sort="ascending"] button, .heads [aria-sort="descending"] button { color: var(--text); }
+  .heads [aria-sort="descending"] button::before { content: "↓ "; }
+  .heads [aria-sort="ascending"] button::after { content: " ↑"; }
+  .cell { text-align: right; }
+  .cell:first-child, .heads .cell:nth-child(2) { text-align: left; }
+  .cell.name { min-width: 0; padding-right: 16px; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
+  .cell.name a { color: var(--text); font-weight: 500; text-decoration: none; }
+  .cell.name a::after { content: ""; position: absolute; inset: 0; }
+  .cell.name a:focus-visible { outline: none; }
+  .cell.name a:focus-visible::after { outline: 2px solid var(--accent); outline-offset: -2px; border-radius: 4px; }
+  .cell.name .flag { margin-left: 8px; font-size: 11px; line-height: 16px; }
+  .cell.name .under { display: block; overflow: hidden; text-overflow: ellipsis; font-size: 13px; line-height: 18px; color: var(--text-3); }
+  .cell.line { height: 30px; }
+  .loading .rows:empty { height: 520px !important; background: repeating-linear-gradient(var(--surface) 0 18px, var(--sunken) 18px 34px, var(--surface) 34px 52px); background-size: calc(100% - 32px); background-position: 16px 0; background-repeat: no-repeat; }
+  .loading .figures b:empty { background: var(--sunken); border-radius: 4px; }
+
+  @media (max-width: 1000px) { .row { grid-template-columns: minmax(0, 1fr) 120px 110px 90px 104px; } }
+
+  @media (max-width: 680px) {
+    .lists .tools { flex-wrap: wrap; }
+    .find { width: 100%; }
+    .figures { grid-template-columns: 1fr 1fr; }
+    .figures > div:nth-child(3) { border-left: 0; }
+    .figures > div:nth-child(n + 3) { border-top: 1px solid var(--line); }
+    .list { --row: 56px; }
+    .row { grid-template-columns: minmax(0, 1fr) 64px minmax(88px, max-content); gap: 0 8px; padding: 0 12px; }
+    .row .cell:nth-child(n + 4) { display: none; }
+    .heads .cell:nth-child(2) { visibility: hidden; }
+  }
+
+  @media print {
+    /* Paper does not scroll: rows follow one another. */
+    .list { break-inside: auto; }
+    .rows { height: auto !important; }
+    .row { grid-template-columns: minmax(0, 1fr) 90px 80px 80px; height: 30px; font-size: 10px; }
+    .rows .row { position: static; transform: none !important; break-inside: avoid; }
+    /* Only rows that were in view have their small lines. */
+    .row .cell:nth-child(2), .segments { display: none; }
+    .heads, .cell.name .under, .figures dt, .figures dd span { font-size: 9px; line-height: 12px; }
+    .figures { margin-bottom: 10px; }
+    .figures > div { min-height: 0; padding: 8px 12px; }
+    .figures b { min-height: 0; font-size: 16px; line-height: 22px; }
+  }
+
+  """#
+
 private let listJS: StaticString = #"""
-  // The pages of all ads and of all campaigns: four figures, a field to find one, and the list.
+  // The pages of all ads and of all campaigns: four figures, a field to find one, and the list. One stream says which ads have new
+  // clicks; their sums are asked for again then, so that no sum is ever added up here.
 
   import { announce, csvField, download, el, fill, setText } from "./dom.js";
-  import { allAds, serverNow } from "./api.js";
+  import { allAds, query, serverNow } from "./api.js";
   import { change, count, many, share, signed } from "./fmt.js";
+  import { Live } from "./live.js";
   import { apology, command, empty, finalLine, problem, rangeButtons, whileLoading } from "./parts.js";
   import { Rows } from "./rows.js";
   import { path } from "./state.js";
-  import { sparkline } from "./svg.js";
-  import { Sparks, adRows, arranged, campaignRows, loadTotals, sumOf } from "./totals.js";
+  import { sparkline } from "./spark.js";
+  import { Sparks, adRows, arranged, campaignRows, loadTotals } from "./totals.js";
   import { RANGES } from "./words.js";
   import { zone } from "./zone.js";
 
+  /** Milliseconds after which sums are asked for again: without news, and with news at the earliest. An answer over many ads is not
+   *  asked for more often than a tenth of the time. */
   const REFRESH = 15_000;
+  const NEWS = 2_000;
+  const SHARE_OF_TIME = 10;
 
   export class ListPage {
     /** `kind` is `ad` or `campaign`. */
@@ -2162,7 +2454,9 @@ private let listJS: StaticString = #"""
       this.request = new AbortController();
       this.sparks = new Sparks(kind, () => this.drawSparks());
       this.build();
-      this.timer = setInterval(() => this.refresh(), REFRESH);
+      this.timer = setInterval(() => this.tick(), 1_000);
+      this.asked = { at: 0, took: 0 };
+      this.sparked = this.aged = Date.now();
     }
 
     build() {
@@ -2209,8 +2503,7 @@ private let listJS: StaticString = #"""
       const before = this.state;
       this.state = state;
       this.showTools();
-      const isOther = !before || ["range", "from", "to", "tz"].some((name) => before[name] !== state[name]);
-      if (!isOther) return this.arrange();
+      if (before && rangeOf(before) === rangeOf(state)) return this.arrange();
       await this.load();
     }
 
@@ -2230,19 +2523,70 @@ private let listJS: StaticString = #"""
     }
 
     async load() {
+      const { state } = this;
       try {
-        const totals = loadTotals(this.state, {}, this.request.signal);
-        const loading = this.ads ? totals : Promise.all([totals, this.loadAds(totals)]).then(([first]) => first);
-        this.totals = await (this.ads ? loading : whileLoading(this.element, loading));
+        const asked = this.ask();
+        const loading = this.ads ? asked : Promise.all([asked, this.loadAds(asked)]).then(([first]) => first);
+        const totals = await (this.ads ? loading : whileLoading(this.element, loading));
+        // The reader has chosen another range meanwhile.
+        if (rangeOf(state) !== rangeOf(this.state)) return;
+        this.totals = totals;
         fill(this.note);
         fill(this.instead);
         if (!this.body.isConnected) this.element.append(this.body);
         this.makeRows();
         this.arrange();
-        this.context.live("polled");
+        this.listen();
       } catch (error) {
         this.failed(error, () => this.load());
       }
+    }
+
+    async ask() {
+      const began = performance.now();
+      this.asked.at = Date.now();
+      const totals = await loadTotals(this.state, this.totals, this.request.signal);
+      this.asked.took = performance.now() - began;
+      return totals;
+    }
+
+    /** The one stream of the page: over the reader's advertiser, or the only one there is. */
+    listen() {
+      if (this.live || this.isPolled) return;
+      const others = new Set(this.ads.map((ad) => ad.advertiserId));
+      const advertiserId = this.context.session.advertiser ?? (others.size === 1 ? [...others][0] : null);
+      const polled = () => {
+        this.isPolled = true;
+        this.context.live("polled");
+      };
+      if (advertiserId === null) return polled();
+      this.live = new Live({
+        address: () => `/api/v1/stream${query({ advertiserId, groupBy: "ad", since: this.totals.asOf })}`,
+        event: (name, data) => this.take(name, data),
+        reopened: () => { this.hasNews = true; },
+        state: (...given) => {
+          this.isLost = given[0] === "lost";
+          this.context.live(...given);
+        },
+        over: this.context.over, refused: polled,
+      });
+    }
+
+    take(name, data) {
+      const points = data.points ?? data.series ?? [];
+      for (const { adId } of points) this.sparks.age(this.kind === "ad" ? adId : this.campaigns.get(adId));
+      // Minutes that were closed or recounted change no sum, but how sure it is.
+      if (data.completeThrough) {
+        this.totals.completeThrough = Date.parse(data.completeThrough);
+        this.showFinal();
+      }
+      if (name !== "points" || points.length > 0) this.hasNews = true;
+    }
+
+    tick() {
+      const rest = Date.now() - this.asked.at;
+      const isDue = rest >= REFRESH || (this.hasNews && rest >= Math.max(NEWS, this.asked.took * SHARE_OF_TIME));
+      if (isDue && !this.isLost) this.refresh();
     }
 
     /** The catalog's ads: the first page is shown before the others have come. */
@@ -2268,17 +2612,25 @@ private let listJS: StaticString = #"""
 
     /** Totals move on while the page is seen; the order waits for the reader, so that no row jumps from under a pointer. */
     async refresh() {
-      if (document.hidden || !this.totals || !this.ads) return;
+      if (document.hidden || !this.totals || !this.ads || this.isAsking) return;
+      this.isAsking = true;
+      this.hasNews = false;
+      const { state } = this;
       try {
-        this.totals = await loadTotals(this.state, {}, this.request.signal);
+        const totals = await this.ask();
+        if (rangeOf(state) !== rangeOf(this.state)) return;
+        this.totals = totals;
       } catch (error) {
         if (this.isDestroyed || error.name === "AbortError") return;
         if (error.status === 401) return this.context.over();
+        // Where there is a stream, it tells of a loss.
         this.lostSince ??= Date.now();
-        return this.context.live("lost", this.lostSince);
+        return this.isPolled ? this.context.live("lost", this.lostSince) : undefined;
+      } finally {
+        this.isAsking = false;
       }
       this.lostSince = null;
-      this.context.live("polled");
+      if (this.isPolled) this.context.live("polled");
       this.makeRows();
       const order = arranged(this.rows, this.state);
       const [from, to] = this.list.range;
@@ -2287,11 +2639,20 @@ private let listJS: StaticString = #"""
       this.shown = this.shown.map((row) => byId.get(row.id) ?? row);
       this.list.setCount(this.shown.length);
       this.drawFigures();
+      this.showFinal();
+      if (Date.now() - this.sparked < REFRESH) return;
+      this.sparked = Date.now();
+      // Without a stream nobody says whose line is old; and a range that moves has moved on for all.
+      if (this.isPolled || Date.now() - this.aged > 4 * REFRESH) {
+        this.aged = Date.now();
+        this.sparks.ageAll();
+      }
+      this.wantSparks(...this.list.range);
     }
 
     makeRows() {
       const rows = adRows(this.ads ?? [], this.totals);
-      this.allRows = rows;
+      this.campaigns = new Map(rows.map((row) => [row.id, row.campaign]));
       this.rows = this.kind === "ad" ? rows : campaignRows(rows);
     }
 
@@ -2306,9 +2667,13 @@ private let listJS: StaticString = #"""
       this.list.element.hidden = this.shown.length === 0;
       fill(this.nothing, this.shown.length > 0 ? null : this.emptyWords());
       this.list.setCount(this.shown.length);
-      const now = serverNow();
-      this.final.show(this.totals.completeThrough, this.totals.from, this.totals.to, now, zone(this.state.tz));
+      this.showFinal();
       this.drawFigures();
+    }
+
+    showFinal() {
+      const { completeThrough, from, to } = this.totals;
+      this.final.show(completeThrough, from, to, serverNow(), zone(this.state.tz));
     }
 
     emptyWords() {
@@ -2323,7 +2688,7 @@ private let listJS: StaticString = #"""
     }
 
     drawFigures() {
-      const sum = this.totals ? sumOf(this.allRows ?? this.rows) : null;
+      const sum = this.totals?.sum ?? null;
       const figure = (label, value, words) => el("div", {}, el("dt", {}, label), el("dd", {}, el("b", {}, value), el("span", {}, words)));
       const lost = sum ? sum.gross - sum.clicks : 0;
       const clicked = this.rows.filter((row) => row.clicks > 0).length;
@@ -2355,7 +2720,7 @@ private let listJS: StaticString = #"""
     }
 
     drawSparks() {
-      for (const cell of this.list.space.querySelectorAll(".line")) if (!cell.hasChildNodes()) this.drawSpark(cell, cell.dataset.id);
+      for (const cell of this.list.space.querySelectorAll(".line")) this.drawSpark(cell, cell.dataset.id);
     }
 
     drawSpark(cell, id) {
@@ -2382,11 +2747,16 @@ private let listJS: StaticString = #"""
     destroy() {
       this.isDestroyed = true;
       this.request.abort();
+      this.live?.close();
       clearInterval(this.timer);
       clearTimeout(this.retry);
       this.list.destroy();
-      this.context.live("off");
     }
+  }
+
+  /** What totals are asked for. */
+  function rangeOf({ from, to, range, tz }) {
+    return `${from ?? range} ${to} ${tz}`;
   }
 
   """#
@@ -2395,8 +2765,9 @@ private let liveJS: StaticString = #"""
   // A stream of server-sent events, kept open while somebody looks. It is read by `fetch` and not by `EventSource`: that one
   // hides the status of a refusal and the comments that tell a quiet stream from a dead one.
   //
-  //     connecting ─▶ open ─▶ (end, error, 40 s of silence) ─▶ waiting 2, 4, 8 … 60 s ± 30 % ─▶ connecting
-  //          └── 401: over, 404: none         hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
+  //     connecting ─▶ open ─▶ (error, 40 s of silence) ─▶ waiting 2, 4, 8 … 60 s ± 30 % ─▶ connecting
+  //          │         └──▶ `end` ─▶ connecting at once: the answer tells a session that is over from a stream that is
+  //          └── 401: over, 404: refused       hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
   //
   // Each connection after the first is announced with `reopened`: what was missed meanwhile is the caller's to fetch.
 
@@ -2406,13 +2777,15 @@ private let liveJS: StaticString = #"""
   const HIDDEN = 30_000;
   /** Shorter interruptions are not worth a word. */
   const PATIENCE = 3_000;
+  const SHORT_LIFE = 2_000;
   const REFUSALS = new Set([400, 403, 404, 405]);
 
   export class Live {
     /** `address()` gives path and query of the next connection, `event(name, data, id)` takes an event, `reopened()` follows
-     *  each connection but the first, `state("live" | "lost" | "off", since)` tells what to show, `over()` the session's end. */
-    constructor({ address, event, reopened, state, over }) {
-      this.handlers = { address, event, reopened, state, over };
+     *  each connection but the first, `state("live" | "lost", since)` tells what to show, `refused()` that there is no such stream
+     *  and none will be asked for again, `over()` the session's end. */
+    constructor(handlers) {
+      this.handlers = handlers;
       this.connection = null;
       this.failures = 0;
       this.hasBeenOpen = false;
@@ -2466,6 +2839,7 @@ private let liveJS: StaticString = #"""
     }
 
     opened() {
+      this.openedAt = Date.now();
       this.failures = 0;
       this.retryAfter = 0;
       this.lostSince = null;
@@ -2482,7 +2856,10 @@ private let liveJS: StaticString = #"""
       this.patience ??= setTimeout(() => this.handlers.state("lost", this.lostSince), PATIENCE);
       if (document.hidden) return;
       this.failures += 1;
-      const wait = Math.max(Math.min(2 ** this.failures, 60), this.retryAfter) * (0.7 + 0.6 * Math.random());
+      // One that ends as soon as it is open is not asked for without a rest.
+      const isAtOnce = this.hasEnded && Date.now() - this.openedAt > SHORT_LIFE;
+      const wait = isAtOnce ? 0 : Math.max(Math.min(2 ** this.failures, 60), this.retryAfter ?? 0) * (0.7 + 0.6 * Math.random());
+      this.hasEnded = false;
       this.retryTimer = setTimeout(() => this.connect(), wait * 1_000);
     }
 
@@ -2494,7 +2871,7 @@ private let liveJS: StaticString = #"""
     /** There is no such stream: to ask again is no use, and nothing is lost. */
     refused() {
       this.close();
-      this.handlers.state("off");
+      this.handlers.refused();
     }
 
     /** Starts to wait for the next sign of life. */
@@ -2529,9 +2906,58 @@ private let liveJS: StaticString = #"""
         else if (field === "id") id = value;
         else if (field === "data") data.push(value);
       }
-      if (name === "end") this.ended();
+      if (name === "end") this.hasEnded = true;
       else if (data.length > 0) this.handlers.event(name, JSON.parse(data.join("\n")), id);
     }
+  }
+
+  """#
+
+private let loadJS: StaticString = #"""
+  // Parts of the page that are fetched when they are wanted first, with their style sheets: a list needs no chart, and nobody reads
+  // all pages. All have the address of one version of the program; a newer one has others.
+
+  import { el } from "./dom.js";
+
+  const base = document.documentElement.dataset.assets;
+
+  const PARTS = {
+    list: [() => import("./list.js"), "list.css"],
+    counts: [() => import("./ad.js"), "chart.css"],
+    ops: [() => import("./ops.js"), "chart.css", "ops.css"],
+    method: [() => import("./method.js"), "chart.css", "words.css"],
+    signIn: [() => import("./signin.js"), "words.css"],
+    keys: [() => import("./help.js"), "words.css"],
+    zones: [() => import("./zonemenu.js")],
+  };
+
+  const sheets = new Map();
+
+  function sheet(name) {
+    if (!sheets.has(name)) {
+      sheets.set(name, new Promise((resolve, reject) => {
+        const link = el("link", { rel: "stylesheet", href: `${base}/${name}`, onload: resolve, onerror: () => {
+          link.remove();
+          sheets.delete(name);
+          reject(new TypeError(`${name} did not come`));
+        } });
+        document.head.append(link);
+      }));
+    }
+    return sheets.get(name);
+  }
+
+  /** The module of a part, once its style sheets are there too: what is shown earlier would jump. */
+  export async function part(name) {
+    const [module, ...names] = PARTS[name];
+    const [loaded] = await Promise.all([module(), ...names.map(sheet)]);
+    return loaded;
+  }
+
+  /** After a part did not come: where the server has another version of the page by now, this one's files are gone. */
+  export async function reloadIfOld() {
+    const answer = await fetch(location.pathname, { cache: "no-cache" }).catch(() => null);
+    if (answer?.ok && !(await answer.text()).includes(`"${base}"`)) location.reload();
   }
 
   """#
@@ -2599,13 +3025,13 @@ private let membersJS: StaticString = #"""
   /** Milliseconds between two questions for the same range. */
   const REST = 15_000;
 
-  export function adsOfPanel(context, parameters) {
+  /** `whose` names the campaign or the advertiser. */
+  export function adsOfPanel(context, whose) {
     const part = panel("Ads");
     const request = new AbortController();
     let asked = { key: "", at: 0 };
 
     async function load(from, to) {
-      const { groupBy, ...whose } = parameters;
       try {
         const answer = await get("/api/v1/top", { ...whose, by: "clicks", from: instant(from), to: instant(to), limit: 10_000 }, request.signal);
         draw(answer.top.filter((row) => !whose.campaignId || row.campaignId === whose.campaignId));
@@ -2624,8 +3050,8 @@ private let membersJS: StaticString = #"""
         el("tbody", {}, rows.slice(0, SHOWN).map((row) => el("tr", {},
           el("th", { scope: "row" }, name(row.adId)), el("td", {}, count(row.clicks)), el("td", { class: "quiet" }, share(row.clicks, sum)))))),
         rows.length === 0 ? el("p", { class: "quiet" }, "No clicks in this time.") : null,
-        rows.length > SHOWN && !context.session.share && parameters.campaignId
-          ? el("p", {}, el("a", { href: `/?campaign=${encodeURIComponent(parameters.campaignId)}` }, `All ${count(rows.length)} ads`)) : null);
+        rows.length > SHOWN && !context.session.share && whose.campaignId
+          ? el("p", {}, el("a", { href: `/?campaign=${encodeURIComponent(whose.campaignId)}` }, `All ${count(rows.length)} ads`)) : null);
     }
 
     return {
@@ -2644,28 +3070,31 @@ private let membersJS: StaticString = #"""
 
 private let methodHTML: StaticString = #"""
   <h1 tabindex="-1">How we count</h1>
-  <p>A click is one person following one signed link once. This page says what is counted, when a number is final, and what may change it
-  afterwards, so that an invoice can be checked.</p>
+  <p>A click is one signed link, followed once. This page says what is counted, when a number is final, and what may change it afterwards,
+  so that an invoice can be checked.</p>
 
   <h2>What counts</h2>
-  <p>Every link carries the ad, an impression’s own number and a signature over both. A request to it ends in exactly one verdict. Only the
-  first is a click that is paid:</p>
+  <p>Every link carries the ad, an impression’s own number and a signature over both. Whoever has no key can make no link that counts. A
+  request ends in exactly one verdict, and only the first of these is a click that is paid:</p>
   <table>
   <thead><tr><th scope="col">Verdict</th><th scope="col">What happened</th></tr></thead>
   <tbody>
-  <tr><th scope="row">Click</th><td>The signature is right, the impression was not clicked before, and the click was on disk before the answer left.</td></tr>
-  <tr><th scope="row">Repeat of a click</th><td>The same ad and impression came again: a double click, a reload, a retry. The reader is sent on all the same.</td></tr>
-  <tr><th scope="row">Robot</th><td>A robot or a link previewer that says so in its name.</td></tr>
-  <tr><th scope="row">Expired link</th><td>The impression was made too long ago, a day unless it is set otherwise.</td></tr>
-  <tr><th scope="row">Prefetch by the browser</th><td>The browser looked ahead; if the person follows the link, it comes again and counts then.</td></tr>
-  <tr><th scope="row">Forged or damaged link</th><td>The signature does not fit. Such a request names the ad that it claims, and is counted nowhere else.</td></tr>
+  <tr><th scope="row">Click</th><td>The signature is right, the impression was not clicked before, and the click was on disk before the answer left. A click whose answer could not wait for the disk is told apart, since it may be among the clicks.</td></tr>
+  <tr><th scope="row">Repeat of a click</th><td>The same ad and impression came again: a double click, a reload, a retry. The reader is sent on all the same. A repeat so late that the live check has forgotten the first is found by the next recount.</td></tr>
+  <tr><th scope="row">Robot</th><td>A robot or a link previewer that says so in its name. A person who follows the link after it counts.</td></tr>
+  <tr><th scope="row">Expired link</th><td>The impression says when it was made, and that is too long ago: a day unless it is set otherwise.</td></tr>
+  <tr><th scope="row">Prefetch by the browser</th><td>The browser looked ahead, and was refused; if the person follows the link, it comes again and counts then.</td></tr>
+  <tr><th scope="row">Forged or damaged link</th><td>The signature does not fit the ad and the impression. It never counts.</td></tr>
   <tr><th scope="row">Link check (HEAD)</th><td>A program asked where the link leads, without following it.</td></tr>
-  <tr><th scope="row">While the ad was paused</th><td>The ad was paused; the reader was sent to its other address.</td></tr>
+  <tr><th scope="row">While the ad was paused</th><td>The ad was paused; the reader was sent to its other address, where it has one.</td></tr>
   <tr><th scope="row">Not recorded by a fault</th><td>The click could not be written. It is not counted, and an alarm rises.</td></tr>
   </tbody>
   </table>
   <p><b>All requests</b> are the clicks, without what recounts changed, and all verdicts together. The clicks are exact. The other verdicts
-  are counted with care but not for billing: a crash may lose a few seconds of them, and the page says where that happened.</p>
+  are not for billing: those of its last minutes go with a server that ends, and the page says where that happened; and what is refused
+  before the ad is looked up, prefetches and forged links among them, need not be told of any ad.</p>
+  <p>Clicks that other systems bring in, as batches or as files, count by the same rules under the time that they name: once, however often
+  they are sent. Whether they have to be signed is agreed with each of these systems.</p>
 
   <h2>When a number is final</h2>
   <p>Each minute goes through four states, and each number on these pages shows the lowest state of the minutes in it:</p>
@@ -2700,6 +3129,7 @@ private let methodHTML: StaticString = #"""
 private let methodJS: StaticString = #"""
   // How we count: a text for whoever audits the numbers. It is a file of ours, so its markup is taken over.
 
+  import { unreachable } from "./api.js";
   import { el, fill } from "./dom.js";
   import { apology } from "./parts.js";
 
@@ -2712,8 +3142,7 @@ private let methodJS: StaticString = #"""
       if (this.isAsked) return;
       this.isAsked = true;
       try {
-        const answer = await fetch(`${document.documentElement.dataset.assets}/method.html`);
-        const text = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const text = await fetchDocument(`${document.documentElement.dataset.assets}/method.html`);
         fill(this.element, ...text.body.children);
       } catch (error) {
         this.isAsked = false;
@@ -2724,6 +3153,53 @@ private let methodJS: StaticString = #"""
     destroy() {}
   }
 
+  /** A file as a document, read by the browser itself: the page makes no markup of text (the policy refuses it). */
+  function fetchDocument(address) {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open("GET", address);
+      request.responseType = "document";
+      request.onload = () => (request.response ? resolve(request.response) : reject(unreachable()));
+      request.onerror = () => reject(unreachable());
+      request.send();
+    });
+  }
+
+  """#
+
+private let opsCSS: StaticString = #"""
+  /* Operations. */
+
+  .alarms:not(:empty) { display: grid; gap: 8px; margin: 12px 0; }
+  .alarm { display: flex; justify-content: space-between; gap: 16px; padding: 10px 16px; border-radius: 8px; background: var(--warn-soft); color: var(--warn); }
+  .alarm b { font-weight: 500; overflow-wrap: anywhere; }
+  .alarm b::before { content: "! "; font-weight: 700; }
+  .alarm span { font-size: 13px; white-space: nowrap; }
+  .gauges { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 16px; margin-top: 12px; }
+  .gauge { min-height: 114px; padding: 12px 16px; overflow: hidden; }
+  .gauge header { display: flex; justify-content: space-between; gap: 8px; min-height: 22px; }
+  .gauge h2 { font-size: 13px; font-weight: 400; color: var(--text-2); }
+  .gauge p { color: var(--text-2); }
+  .gauge p b { font-size: 26px; line-height: 34px; font-weight: 600; color: var(--text); }
+  .gauge .spark { height: 34px; }
+  .column { display: grid; grid-template-columns: minmax(0, 1fr); gap: 16px; align-content: start; }
+  .progress { display: inline-flex; align-items: center; gap: 8px; white-space: nowrap; }
+  progress { width: 80px; height: 6px; border: 0; border-radius: 3px; background: var(--sunken); overflow: hidden; }
+  progress::-webkit-progress-bar { background: var(--sunken); }
+  progress::-webkit-progress-value { background: var(--accent); }
+  progress::-moz-progress-bar { background: var(--accent); }
+  #hot th[scope="row"] { overflow-wrap: anywhere; }
+  #jobs td:nth-child(2):not(:last-child), #jobs thead th:nth-child(2):not(:last-child) { text-align: left; overflow-wrap: anywhere; }
+  .verb { margin-top: 8px; }
+  .verb .command { max-width: none; }
+
+  .ops .waterfall { grid-template-columns: 96px minmax(0, 1fr) minmax(64px, max-content) 56px; }
+  .loading .gauge { background: var(--sunken); }
+
+  @media (max-width: 1000px) { .gauges { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+  @media (max-width: 680px) { .alarm { flex-direction: column; gap: 0; } }
+  @media (max-width: 420px) { .gauges { grid-template-columns: minmax(0, 1fr); } }
+
   """#
 
 private let opsJS: StaticString = #"""
@@ -2733,7 +3209,7 @@ private let opsJS: StaticString = #"""
   // `GET /api/v1/ops/summary`, and the same document as event `summary` of `…/ops/stream`. Every member may be left out; its panel
   // is left out then. Times are RFC 3339, durations seconds, sizes bytes, rates a second:
   //
-  //     ready, reasons[], version, startedAt, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
+  //     ready, reasons[], version, startedAt, countingSince, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
   //     commitHistory[], behindSeconds, closesAfterSeconds, balance{answered, difference},
   //     shards[{shard, clicksPerSecond, logBytes, behindSeconds, commitP99Seconds, files, bytes}],
   //     jobs[{id, kind, state, detail, progress, secondsLeft, ended}], hotAds[{adId, clicksPerSecond, hot}],
@@ -2745,7 +3221,7 @@ private let opsJS: StaticString = #"""
   import { Live } from "./live.js";
   import { apology, command, panel, whileLoading } from "./parts.js";
   import { path } from "./state.js";
-  import { sparkline } from "./svg.js";
+  import { sparkline } from "./spark.js";
   import { zone } from "./zone.js";
 
   /** A commit is fast while it is under so many seconds, and the log is kept up with. */
@@ -2790,6 +3266,7 @@ private let opsJS: StaticString = #"""
       this.draw();
       this.live ??= new Live({
         address: () => "/api/v1/ops/stream", reopened: () => this.load(), state: this.context.live, over: this.context.over,
+        refused: () => this.context.live("off"),
         event: (name, summary) => {
           if (name !== "summary") return;
           this.summary = summary;
@@ -2819,6 +3296,9 @@ private let opsJS: StaticString = #"""
       renew(this.figures, gauges(this.summary));
       renew(this.left, [shards(this.summary), hotAds(this.summary), recount(this.summary, at, here), files(this.summary)]);
       renew(this.right, [jobs(this.summary, at), answers(this.summary), this.commands ??= commands()]);
+      // An address may name a panel.
+      if (!this.isPlaced) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+      this.isPlaced = true;
     }
 
     destroy() {
@@ -2828,9 +3308,10 @@ private let opsJS: StaticString = #"""
     }
   }
 
-  function lead({ ready, reasons = [], startedAt, version }, now) {
+  function lead({ ready, reasons = [], startedAt, countingSince, version }, now) {
     if (!ready) return [el("b", {}, "Not ready."), el("span", {}, ` ${reasons.join("; ")}`)];
-    const since = startedAt ? `Running for ${duration((now - Date.parse(startedAt)) / 1_000)}; version` : "Version";
+    const [does, from, how] = countingSince ? ["Counting", countingSince, " without a gap"] : ["Running", startedAt, ""];
+    const since = from ? `${does} for ${duration((now - Date.parse(from)) / 1_000)}${how}; version` : "Version";
     return [el("b", {}, "Ready."), el("span", {}, ` ${since} ${version}.`)];
   }
 
@@ -2880,6 +3361,7 @@ private let opsJS: StaticString = #"""
   }
 
   function hotAds({ hotAds: list }) {
+    if (list?.length === 0) return none("Heaviest ads now", "hot", "No ad is busy enough to be listed.");
     return list && table("Heaviest ads now", "hot", ["Ad", "Clicks/s", "Spread"], list.map((ad) => [
       ad.adId ? el("a", { href: path("ad", ad.adId) }, ad.adId) : "unknown", count(ad.clicksPerSecond), ad.hot ? "over all shards" : "one shard"]));
   }
@@ -2902,10 +3384,15 @@ private let opsJS: StaticString = #"""
 
   function jobs({ jobs: list }, at) {
     if (!list) return null;
-    const rows = list.map((job) => [job.kind, job.detail ?? "", progress(job, at)]);
-    if (rows.length > 0) return table("Jobs", "jobs", ["Job", "What", "Progress"], rows);
-    const part = panel("Jobs", el("p", { class: "quiet" }, "None has run since the start."));
-    part.element.id = "jobs";
+    if (list.length === 0) return none("Jobs", "jobs", "None has run since the start.");
+    const hasDetails = list.some((job) => job.detail);
+    return table("Jobs", "jobs", ["Job", hasDetails ? "What" : null, "Progress"].filter(Boolean),
+      list.map((job) => [job.kind, hasDetails ? job.detail ?? "" : null, progress(job, at)].filter((cell) => cell !== null)));
+  }
+
+  function none(title, id, words) {
+    const part = panel(title, el("p", { class: "quiet" }, words));
+    part.element.id = id;
     return part.element;
   }
 
@@ -2922,6 +3409,7 @@ private let opsJS: StaticString = #"""
   function answers({ answers: rates }) {
     if (!rates) return null;
     const part = panel("Answers a second");
+    if (Object.keys(rates).length === 0) return none("Answers a second", "answers", "None now.");
     const all = Object.values(rates).reduce((sum, rate) => sum + rate, 0);
     const most = Math.max(...Object.values(rates), 1);
     part.fill(el("div", { class: "waterfall" }, Object.entries(rates).sort((a, b) => b[1] - a[1]).map(([verdict, rate]) => {
@@ -2942,189 +3430,14 @@ private let opsJS: StaticString = #"""
 
   """#
 
-private let pagesCSS: StaticString = #"""
-  /* The pages: heads, lists, operations, words; then phones, paper and forced colours. */
-
-  .page { max-width: 1240px; margin: 0 auto; padding: 24px 24px 48px; }
-  .head { min-height: 52px; }
-  .head.beside { display: flex; align-items: flex-end; justify-content: space-between; gap: 16px; flex-wrap: wrap; margin-bottom: 16px; }
-  .title { display: flex; align-items: center; gap: 12px; }
-  .crumbs { min-height: 21px; font-size: 13px; color: var(--text-2); overflow-wrap: anywhere; }
-  .final { min-height: 26px; line-height: 26px; color: var(--text-2); }
-  .final b { color: var(--text); font-weight: 600; }
-  .panel, .stage, .figures, .list, .gauge { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); }
-
-  /* Lists */
-  .figures { display: grid; grid-template-columns: repeat(4, 1fr); overflow: hidden; }
-  .figures > div { min-height: 102px; padding: 12px 16px; }
-  .figures > div + div { border-left: 1px solid var(--line); }
-  .figures dt { font-size: 13px; color: var(--text-2); }
-  .figures b { display: block; min-height: 34px; font-size: 26px; line-height: 34px; font-weight: 600; letter-spacing: -0.01em; }
-  .figures dd span { font-size: 13px; color: var(--text-3); }
-  .find { width: 298px; }
-  .list { --row: 52px; font-variant-numeric: tabular-nums; }
-  .rows { position: relative; min-height: 52px; }
-  .row {
-    display: grid; grid-template-columns: minmax(0, 1fr) 178px 138px 108px 120px; align-items: center; height: var(--row);
-    padding: 0 16px; border-bottom: 1px solid var(--line);
-  }
-  .rows .row { position: absolute; left: 0; right: 0; top: 0; }
-  .row:hover { background: color-mix(in srgb, var(--sunken) 45%, var(--surface)); }
-  .heads { height: 40px; font-size: 13px; color: var(--text-2); border-radius: 12px 12px 0 0; }
-  .heads:hover { background: none; }
-  .heads button { padding: 4px 0; border: 0; background: none; color: inherit; font: inherit; font-weight: 500; cursor: pointer; white-space: nowrap; }
-  .heads button:hover { color: var(--text); text-decoration: underline; }
-  .heads [aria-sort="ascending"] button, .heads [aria-sort="descending"] button { color: var(--text); }
-  .heads [aria-sort="descending"] button::before { content: "↓ "; }
-  .heads [aria-sort="ascending"] button::after { content: " ↑"; }
-  .cell { text-align: right; }
-  .cell:first-child, .heads .cell:nth-child(2) { text-align: left; }
-  .cell.name { min-width: 0; padding-right: 16px; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; }
-  .cell.name a { color: var(--text); font-weight: 500; text-decoration: none; }
-  .cell.name a::after { content: ""; position: absolute; inset: 0; }
-  .cell.name a:focus-visible { outline: none; }
-  .cell.name a:focus-visible::after { outline: 2px solid var(--accent); outline-offset: -2px; border-radius: 4px; }
-  .cell.name .flag { margin-left: 8px; font-size: 11px; line-height: 16px; }
-  .cell.name .under { display: block; overflow: hidden; text-overflow: ellipsis; font-size: 13px; line-height: 18px; color: var(--text-3); }
-  .cell.line { height: 30px; }
-  .spark { display: block; width: 100%; height: 30px; }
-  .loading .rows:empty { height: 520px !important; background: repeating-linear-gradient(var(--surface) 0 18px, var(--sunken) 18px 34px, var(--surface) 34px 52px); background-size: calc(100% - 32px); background-position: 16px 0; background-repeat: no-repeat; }
-  .loading .figures b:empty, .loading .gauge { background: var(--sunken); border-radius: 4px; }
-  .loading .plot, .loading .waterfall:empty, .loading .panel-body:empty { background: var(--sunken); border-radius: 8px; }
-  .loading .panel-body:empty { min-height: 180px; }
-
-  /* Operations */
-  .alarms:not(:empty) { display: grid; gap: 8px; margin: 12px 0; }
-  .alarm { display: flex; justify-content: space-between; gap: 16px; padding: 10px 16px; border-radius: 8px; background: var(--warn-soft); color: var(--warn); }
-  .alarm b { font-weight: 500; }
-  .alarm b::before { content: "! "; font-weight: 700; }
-  .alarm span { font-size: 13px; white-space: nowrap; }
-  .gauges { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 16px; margin-top: 12px; }
-  .gauge { min-height: 114px; padding: 12px 16px; overflow: hidden; }
-  .gauge header { display: flex; justify-content: space-between; gap: 8px; min-height: 22px; }
-  .gauge h2 { font-size: 13px; font-weight: 400; color: var(--text-2); }
-  .gauge p { color: var(--text-2); }
-  .gauge p b { font-size: 26px; line-height: 34px; font-weight: 600; color: var(--text); }
-  .gauge .spark { height: 34px; }
-  .column { display: grid; grid-template-columns: minmax(0, 1fr); gap: 16px; align-content: start; }
-  .progress { display: inline-flex; align-items: center; gap: 8px; white-space: nowrap; }
-  progress { width: 80px; height: 6px; border: 0; border-radius: 3px; background: var(--sunken); overflow: hidden; }
-  progress::-webkit-progress-bar { background: var(--sunken); }
-  progress::-webkit-progress-value { background: var(--accent); }
-  progress::-moz-progress-bar { background: var(--accent); }
-  #jobs td:nth-child(2), #jobs thead th:nth-child(2) { text-align: left; }
-  .verb { margin-top: 8px; }
-  .verb .command { max-width: none; }
-
-  .ops .waterfall { grid-template-columns: 96px minmax(0, 1fr) minmax(64px, max-content) 56px; }
-
-  /* Words */
-  .narrow { max-width: 440px; }
-  .sign-in { display: grid; gap: 8px; margin-top: 48px; padding: 24px; background: var(--surface); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); }
-  .sign-in label { margin-top: 8px; font-weight: 500; }
-  .sign-in .bad:empty { display: none; }
-  .sign-in summary { padding: 6px 0; color: var(--text-2); cursor: pointer; }
-  .prose { max-width: 840px; }
-  .prose h2 { margin: 24px 0 8px; font-size: 17px; }
-  .prose p, .prose table, .prose pre { margin-top: 8px; }
-  .prose th, .prose td { text-align: left; }
-  .prose tbody th { width: 190px; font-weight: 500; }
-  .prose pre { padding: 12px; border-radius: 8px; background: var(--sunken); overflow-x: auto; }
-  dialog.keys { max-width: 560px; padding: 24px; border: 1px solid var(--line-2); border-radius: 12px; background: var(--surface); color: var(--text); }
-  dialog.keys::backdrop { background: rgb(0 0 0 / 40%); }
-  dialog.keys dl > div { display: flex; justify-content: space-between; gap: 24px; padding: 5px 0; border-bottom: 1px solid var(--line); }
-  dialog.keys dd { text-align: right; color: var(--text-2); }
-  dialog.keys label { display: block; margin: 12px 0; }
-
-  @media (max-width: 1000px) {
-    .gauges { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-    .row { grid-template-columns: minmax(0, 1fr) 120px 110px 90px 104px; }
-  }
-
-  @media (max-width: 900px) {
-    .panels { grid-template-columns: minmax(0, 1fr); }
-    .counts .tools { overflow-x: auto; margin-right: -24px; padding: 2px 24px 2px 2px; }
-    .counts .tools > * { flex: none; }
-  }
-
-  @media (max-width: 680px) {
-    .page { padding: 12px 10px 32px; }
-    .counts .tools { margin-right: -10px; }
-    .lists .tools { flex-wrap: wrap; }
-    .head.beside { margin-bottom: 12px; }
-    .find { width: 100%; }
-    .figures { grid-template-columns: 1fr 1fr; }
-    .figures > div:nth-child(3) { border-left: 0; }
-    .figures > div:nth-child(n + 3) { border-top: 1px solid var(--line); }
-    .list { --row: 56px; }
-    .row { grid-template-columns: minmax(0, 1fr) 64px minmax(88px, max-content); gap: 0 8px; padding: 0 12px; }
-    .row .cell:nth-child(n + 4) { display: none; }
-    .heads .cell:nth-child(2) { visibility: hidden; }
-    .segments { max-width: 100%; overflow-x: auto; }
-    .counts .segments { max-width: none; }
-    .segments button { padding: 0 9px; }
-    .points { font-size: 13px; }
-    .stage, .panel { padding: 10px; }
-    .plot { height: 240px; }
-    .reading { min-height: 66px; align-content: flex-start; }
-    .hint { display: none; }
-    .waterfall { grid-template-columns: 158px minmax(0, 1fr) minmax(60px, max-content) 48px; }
-    .fall .name label { min-height: 32px; }
-    .corrections button { grid-template-columns: 92px minmax(0, 1fr) auto; }
-    .alarm { flex-direction: column; gap: 0; }
-    .prose tbody th { width: 110px; }
-    .wide table { min-width: 480px; }
-  }
-
-  @media (max-width: 360px) {
-    .waterfall { grid-template-columns: 122px minmax(0, 1fr) max-content 46px; }
-  }
-
-  @media (max-width: 420px) { .gauges { grid-template-columns: minmax(0, 1fr); } }
-
-  @media print {
-    @page { size: A4; margin: 14mm; }
-    body { background: #fff; font-size: 10px; line-height: 14px; }
-    .frame { height: auto; padding: 0 0 6px; border-bottom: 2px solid var(--text); }
-    .pages, .live, #theme, .who, .skip, .tools, .hint, .marks, .pager, .foot a, #connection { display: none !important; }
-    .zone { margin-left: auto; }
-    .quiet, .reading, .crumbs, .legend, .legend span, caption { font-size: 9px; line-height: 13px; }
-    .reading b { font-size: 11px; }
-    h2 { font-size: 11px; line-height: 15px; }
-    #zone::after { display: none; }
-    .page { max-width: none; padding: 10px 0 0; }
-    h1 { font-size: 16px; line-height: 22px; }
-    .stage, .panel, .figures, .list, .gauge { box-shadow: none; break-inside: avoid; }
-    .chart .plot, .chart .ribbons { display: none; }
-    .chart .paper { display: block; }
-    .paper svg { position: static; display: block; width: 100%; height: auto; }
-    .paper .ribbon { height: 10px; }
-    .waterfall { grid-template-columns: 120px minmax(0, 1fr) minmax(56px, max-content) 44px; }
-    .fall { min-height: 15px; font-size: 9px; }
-    .fall.sum, .fall.sum .share { min-height: 18px; font-size: 10px; }
-    .fall .name label { min-height: 0; }
-    .corrections { max-height: none; overflow: visible; }
-    .corrections button { padding: 4px 0; font-size: 9px; grid-template-columns: 70px minmax(0, 1fr) auto; }
-    .printed { display: inline; }
-    .panels { grid-template-columns: 1fr 1fr; gap: 8px; margin-top: 8px; }
-    * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  }
-
-  @media (forced-colors: active) {
-    .bar i, .ribbon, .swatch, .spark, .drawing, .over, progress { forced-color-adjust: none; }
-    .segments button[aria-pressed="true"], .toggle[aria-pressed="true"], .pages a[aria-current] { outline: 2px solid Highlight; outline-offset: -2px; }
-  }
-
-  """#
-
 private let panelsJS: StaticString = #"""
   // Beside a chart: from all requests to the clicks that are paid, and what was changed later, with the reason.
 
   import { el } from "./dom.js";
-  import { count, listed, share, signed } from "./fmt.js";
+  import { count, listed, many, share, signed } from "./fmt.js";
   import { panel } from "./parts.js";
   import { MOST_EXTRAS } from "./state.js";
-  import { NO_CORRECTIONS, SELDOM, VERDICTS, VERDICT_COLOURS, reason } from "./words.js";
+  import { INCOMPLETE, NOT_RECOUNTED, NO_CORRECTIONS, SELDOM, VERDICTS, VERDICT_COLOURS, reason } from "./words.js";
 
   const NAMES = new Map(VERDICTS);
 
@@ -3180,9 +3493,10 @@ private let panelsJS: StaticString = #"""
       list.push(row("To pay", null, scale, "", count(sums.clicks + sums.credits), "", "sum"));
     }
     const notes = [];
-    if (sums.isIncomplete) notes.push("A crash lost some numbers of requests that are no clicks. The clicks themselves are whole.");
+    if (sums.isIncomplete) notes.push(INCOMPLETE);
     if (sums.unknown > 0) {
-      notes.push(`${count(sums.unknown)} more were answered before it was known whether they are on disk; they may be among the clicks.`);
+      const [were, they] = sums.unknown === 1 ? ["was", "it is"] : ["were", "they are"];
+      notes.push(`${many(sums.unknown, "more request")} ${were} answered before it was known whether ${they} on disk, and may be among the clicks.`);
     }
     return [el("div", { class: "waterfall" }, list), ...notes.map((note) => el("p", { class: "quiet note" }, note))];
   }
@@ -3207,18 +3521,20 @@ private let panelsJS: StaticString = #"""
     let last = [];
     return {
       element: part.element,
-      show(marks, at, now, zone) {
-        const given = [marks, at, zone];
+      /** `isRecounted` says whether any recount has looked. */
+      show(marks, at, now, zone, isRecounted) {
+        const given = [marks, at, zone, isRecounted];
         if (given.every((value, i) => value === last[i])) return;
         last = given;
         part.say(marks.length === 0 ? "" : `${count(marks.length)} in 400 days`);
         shown = [...marks].reverse();
-        if (shown.length === 0) return part.fill(el("p", { class: "quiet" }, NO_CORRECTIONS));
+        if (shown.length === 0) return part.fill(el("p", { class: "quiet" }, isRecounted ? NO_CORRECTIONS : NOT_RECOUNTED));
         const list = el("ol", { class: "corrections" }, shown.slice(0, 200).map((mark) => entry(mark, mark.time === at, now, zone, open)));
         const had = part.body.contains(document.activeElement);
         part.fill(list, shown.length > 200 ? el("p", { class: "quiet" }, "Older ones are in the query’s answer.") : null);
         if (had) part.body.querySelector("[aria-current]")?.focus();
       },
+      fail: () => part.fill(el("p", { class: "quiet" }, "What recounts changed cannot be told now.")),
       /** Moves the focus to an entry. */
       focus(mark) {
         const button = part.body.querySelectorAll(".corrections button")[shown.findIndex(({ time }) => time === mark.time)];
@@ -3235,7 +3551,7 @@ private let panelsJS: StaticString = #"""
       ? el("span", { class: "more" }, `Recount ${correction.run}, ${listed(changed, now, zone)} ${zone.name(changed)}`) : null;
     return el("li", {}, el("button", { type: "button", "aria-current": isOpen ? "true" : null, onclick: () => open(mark) },
       el("time", { datetime: correction.minute }, listed(mark.time, now, zone)),
-      el("span", { class: "what" },
+      el("span", { class: "what" }, correction.adId ? el("span", { class: "whose" }, correction.adId) : null,
         el("span", {}, mark.isCredit ? "sealed" : `${count(correction.from)} → ${count(correction.to)}`),
         el("span", { class: "why" }, reason(correction)), more),
       el("b", {}, signed(mark.change))));
@@ -3412,6 +3728,8 @@ private let rowsJS: StaticString = #"""
 
   /** Rows beyond the edges, so that a turn of the wheel shows no gap. */
   const BEYOND = 4;
+  /** Rows on paper. The file has all. */
+  const PRINTED = 200;
 
   export class Rows {
     /** `make(i)` gives a row's element, `shown(from, to)` is called when the view has rested. */
@@ -3423,6 +3741,8 @@ private let rowsJS: StaticString = #"""
       this.redraw = onceAFrame(() => this.draw());
       addEventListener("scroll", this.redraw, { passive: true });
       addEventListener("resize", this.redraw);
+      this.onPrint = () => this.print();
+      addEventListener("beforeprint", this.onPrint);
     }
 
     /** The list has other rows, or they say something else. Their nodes stay, and with them the focus. */
@@ -3492,6 +3812,12 @@ private let rowsJS: StaticString = #"""
       this.rest = setTimeout(() => this.shown(from, to), 40);
     }
 
+    /** Paper has no view: it gets the first rows. */
+    print() {
+      for (let i = 0; i < Math.min(this.count, PRINTED); i += 1) if (!this.nodes.has(i)) this.add(i);
+      addEventListener("afterprint", this.redraw, { once: true });
+    }
+
     add(i) {
       const node = this.placed(i);
       this.nodes.set(i, node);
@@ -3531,6 +3857,7 @@ private let rowsJS: StaticString = #"""
     destroy() {
       removeEventListener("scroll", this.redraw);
       removeEventListener("resize", this.redraw);
+      removeEventListener("beforeprint", this.onPrint);
       clearTimeout(this.rest);
     }
   }
@@ -3597,6 +3924,13 @@ private let seriesJS: StaticString = #"""
         // Events carry clicks alone; what was known of the rest stays until it is fetched again.
         list.splice(i, replaced, point[name] ?? (replaced ? list[i] : 0));
       }
+    }
+
+    /** Whether a recount has looked at a minute since it was put in. */
+    isNewlyRecounted({ minute, status }) {
+      if (STATUSES.indexOf(status) < 2) return false;
+      const i = this.place(Date.parse(minute) + 1) - 1;
+      return i >= 0 && this.status[i] < 2;
     }
 
     /** Takes in the points of a later answer over a part of the range. */
@@ -3888,6 +4222,40 @@ private let signinJS: StaticString = #"""
 
   """#
 
+private let sparkJS: StaticString = #"""
+  // Small lines in lists and figures, and what larger drawings share with them.
+
+  import { svg } from "./dom.js";
+
+  /** The line through points, as the data of an SVG path. */
+  export function path(xs, ys, x, y) {
+    return xs.map((at, i) => `${i === 0 ? "M" : "L"}${x(at).toFixed(1)} ${y(ys[i]).toFixed(1)}`).join("");
+  }
+
+  /** Along the upper edge and back along the lower one. */
+  export function outline(xs, highs, lows, x, y) {
+    if (xs.length === 0) return "";
+    return `${path(xs, highs, x, y)}${path([...xs].reverse(), [...lows].reverse(), x, y).replace("M", "L")}Z`;
+  }
+
+  /** A small line of counts in a list; the last stretch is dotted where it may still grow. */
+  export function sparkline(values, { open = values.length, width = 178, height = 30 } = {}) {
+    const top = values.reduce((a, b) => Math.max(a, b), 0) || 1;
+    const x = (i) => (values.length < 2 ? 0 : (i / (values.length - 1)) * width);
+    const y = (value) => height - 1 - (value / top) * (height - 4);
+    const places = values.map((_, i) => i);
+    const solid = Math.min(open, values.length);
+    return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+      svg("path", { d: outline(places, values, values.map(() => 0), x, y), fill: "var(--c-fill)" }),
+      svg("path", { d: path(places.slice(0, solid), values, x, y), fill: "none", stroke: "var(--c-clicks)", "stroke-width": 1.5, "vector-effect": "non-scaling-stroke" }),
+      svg("path", {
+        d: path(places.slice(Math.max(solid - 1, 0)), values.slice(Math.max(solid - 1, 0)), x, y), fill: "none",
+        stroke: "var(--c-clicks)", "stroke-width": 1.5, "stroke-dasharray": "2 3", "vector-effect": "non-scaling-stroke",
+      }));
+  }
+
+  """#
+
 private let stateJS: StaticString = #"""
   // What a page shows stands in its address, both ways: address ─▶ state ─▶ address. So back, reload and a mailed link restore
   // it. What an address says wrongly falls back to the default, and the address is corrected.
@@ -4041,9 +4409,10 @@ private let stateJS: StaticString = #"""
 
 private let svgJS: StaticString = #"""
   // The chart's parts that are drawn as SVG: all of it where the chart library is missing and on paper, the ribbon below it
-  // always, and the small lines in lists. Colours are `var(--…)` in attributes, so they follow the theme.
+  // always. Colours are `var(--…)` in attributes, so they follow the theme.
 
   import { svg } from "./dom.js";
+  import { outline, path } from "./spark.js";
   import { STATUSES, STATUS_WORDS } from "./words.js";
 
   /** Room of the axes: labels of counts at the left, of times below. */
@@ -4121,16 +4490,6 @@ private let svgJS: StaticString = #"""
     }
   }
 
-  function path(xs, ys, x, y) {
-    return xs.map((at, i) => `${i === 0 ? "M" : "L"}${x(at).toFixed(1)} ${y(ys[i]).toFixed(1)}`).join("");
-  }
-
-  /** Along the upper edge and back along the lower one. */
-  function outline(xs, highs, lows, x, y) {
-    if (xs.length === 0) return "";
-    return `${path(xs, highs, x, y)}${path([...xs].reverse(), [...lows].reverse(), x, y).replace("M", "L")}Z`;
-  }
-
   /** Which part of the range is how certain: told by pattern and thickness before colour. */
   export function ribbon(series, low, high, { area }) {
     const root = svg("svg", { class: "ribbon", "aria-hidden": "true" }, hatch());
@@ -4162,22 +4521,6 @@ private let svgJS: StaticString = #"""
     const height = STATUS_HEIGHTS[status];
     return svg("svg", { class: "swatch", viewBox: "0 0 14 8", "aria-hidden": "true" }, hatch(),
       svg("rect", { y: (8 - height) / 2, width: 14, height, fill: STATUS_COLOURS[status] }));
-  }
-
-  /** A small line of counts in a list; the last stretch is dotted where it may still grow. */
-  export function sparkline(values, { open = values.length, width = 178, height = 30 } = {}) {
-    const top = values.reduce((a, b) => Math.max(a, b), 0) || 1;
-    const x = (i) => (values.length < 2 ? 0 : (i / (values.length - 1)) * width);
-    const y = (value) => height - 1 - (value / top) * (height - 4);
-    const places = values.map((_, i) => i);
-    const solid = Math.min(open, values.length);
-    return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-      svg("path", { d: outline(places, values, values.map(() => 0), x, y), fill: "var(--c-fill)" }),
-      svg("path", { d: path(places.slice(0, solid), values, x, y), fill: "none", stroke: "var(--c-clicks)", "stroke-width": 1.5, "vector-effect": "non-scaling-stroke" }),
-      svg("path", {
-        d: path(places.slice(Math.max(solid - 1, 0)), values.slice(Math.max(solid - 1, 0)), x, y), fill: "none",
-        stroke: "var(--c-clicks)", "stroke-width": 1.5, "stroke-dasharray": "2 3", "vector-effect": "non-scaling-stroke",
-      }));
   }
 
   """#
@@ -4219,7 +4562,9 @@ private let tableJS: StaticString = #"""
 
     row(i, hasCredits) {
       const { series, zone, extras } = this.view;
-      return el("tr", {}, el("th", { scope: "row" }, bucket(series.times[i], series.granularity, zone)),
+      // On a phone the time stands below the day, and neither is broken.
+      const [day, time] = bucket(series.times[i], series.granularity, zone).split(", ");
+      return el("tr", {}, el("th", { scope: "row" }, el("span", {}, time ? `${day},` : day), time ? " " : null, time ? el("span", {}, time) : null),
         el("td", {}, count(series.clicks[i])), hasCredits ? el("td", {}, series.credits[i] === 0 ? "" : signed(series.credits[i])) : null,
         extras.map(({ values }) => el("td", {}, count(values[i]))), el("td", {}, pill(series.status[i])));
     }
@@ -4334,16 +4679,28 @@ private let totalsJS: StaticString = #"""
   /** Rows of one answer of `top`. */
   const MOST = 10_000;
 
-  /** The totals of a range and of the one before, by ad: `{now, before, completeThrough, from, to}`. */
-  export async function loadTotals(state, parameters, signal) {
+  /** Milliseconds for which the range before is taken for what it was. */
+  const BEFORE_HOLDS = 60_000;
+
+  /** The totals of a range and of the one before, by ad: `{now, before, sum, completeThrough, asOf, from, to}`. Of the totals that
+   *  were asked for last, those of the range before may hold still. */
+  export async function loadTotals(state, last, signal) {
     const { from, to } = bounds(state, serverNow());
     const length = to - from;
     const ask = (start, end, metrics) => get("/api/v1/top", {
-      ...parameters, by: "clicks", groupBy: "ad", from: instant(start), to: instant(end), limit: MOST, metrics,
+      by: "clicks", groupBy: "ad", from: instant(start), to: instant(end), limit: MOST, metrics,
     }, signal);
-    const [answer, before] = await Promise.all([ask(from, to, "gross"), ask(from - length, to - length, null)]);
-    const completeThrough = answer.completeThrough ? Date.parse(answer.completeThrough) : null;
-    return { now: byAd(answer), before: byAd(before), completeThrough, from, to };
+    const holds = last && last.from === from && last.to === to && Date.now() - last.beforeAt < BEFORE_HOLDS;
+    const [answer, before] = await Promise.all([
+      ask(from, to, "gross"), holds ? last.earlier : ask(from - length, to - length, null),
+    ]);
+    const now = byAd(answer);
+    return {
+      now, before: holds ? last.before : byAd(before), earlier: before, beforeAt: holds ? last.beforeAt : Date.now(), from, to, asOf: answer.asOf,
+      completeThrough: answer.completeThrough ? Date.parse(answer.completeThrough) : null,
+      // Of all ads, also of those beyond the longest answer.
+      sum: { ...sumOf([...now.values()]), clicks: answer.total, gross: answer.metrics.gross, before: before.total },
+    };
   }
 
   function byAd(answer) {
@@ -4383,7 +4740,7 @@ private let totalsJS: StaticString = #"""
   /** The sum over rows. */
   export function sumOf(rows) {
     const sum = { clicks: 0, before: 0, gross: 0, credits: 0 };
-    for (const row of rows) for (const name of Object.keys(sum)) sum[name] += row[name];
+    for (const row of rows) for (const name of Object.keys(sum)) sum[name] += row[name] ?? 0;
     return sum;
   }
 
@@ -4420,7 +4777,16 @@ private let totalsJS: StaticString = #"""
   export class Sparks {
     /** `by` is `ad` or `campaign`; `ready()` is called when more are there. */
     constructor(by, ready) {
-      Object.assign(this, { by, ready, lines: new Map(), key: "" });
+      Object.assign(this, { by, ready, lines: new Map(), old: new Set(), key: "" });
+    }
+
+    /** The line of an id is not what it was: it is asked for again when it is wanted next. */
+    age(id) {
+      if (this.lines.has(id)) this.old.add(id);
+    }
+
+    ageAll() {
+      this.old = new Set(this.lines.keys());
     }
 
     /** The line of an id: `{values, open}`; null where it is not there yet. */
@@ -4428,15 +4794,21 @@ private let totalsJS: StaticString = #"""
       return this.lines.get(id) ?? null;
     }
 
-    /** Asks for the lines of these ids that are not there. */
+    /** Asks for the lines of these ids that are not there or old. */
     async want(ids, state, totals, signal) {
       const length = totals.to - totals.from;
       const granularity = length <= 2 * 3_600_000 ? "minute" : length <= 8 * 86_400_000 ? "hour" : length <= 60 * 86_400_000 ? "day" : "week";
       const key = `${state.from ?? state.range} ${state.to} ${state.tz}`;
-      if (key !== this.key) this.lines.clear();
+      if (key !== this.key) {
+        this.lines.clear();
+        this.old.clear();
+      }
       this.key = key;
-      const missing = ids.filter((id) => !this.lines.has(id));
-      for (const id of missing) this.lines.set(id, null);
+      const missing = ids.filter((id) => !this.lines.has(id) || this.old.has(id));
+      for (const id of missing) {
+        this.lines.set(id, this.of(id));
+        this.old.delete(id);
+      }
       // From a whole bucket on: a cut one would look like a rise.
       const from = instant(zone(state.tz).next(totals.from - 1, granularity));
       const range = { from, to: instant(totals.to), granularity, tz: state.tz, fill: "zero", limit: 100_000 };
@@ -4449,7 +4821,10 @@ private let totalsJS: StaticString = #"""
           if (this.key === key) this.take(answer, some);
         } catch {
           // A list without its small lines is a list still; they are asked for when the rows come into view again.
-          for (const id of some) this.lines.delete(id);
+          for (const id of some) {
+            if (this.lines.get(id)) this.old.add(id);
+            else this.lines.delete(id);
+          }
         }
       }
     }
@@ -4464,6 +4839,30 @@ private let totalsJS: StaticString = #"""
       this.ready();
     }
   }
+
+  """#
+
+private let wordsCSS: StaticString = #"""
+  /* Pages and dialogs of words: signing in, how we count, the keys. */
+
+  .narrow { max-width: 440px; }
+  .sign-in { display: grid; grid-template-columns: minmax(0, 1fr); gap: 8px; margin-top: 48px; padding: 24px; background: var(--surface); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); }
+  .sign-in label { margin-top: 8px; font-weight: 500; }
+  .sign-in .bad:empty { display: none; }
+  .sign-in summary { padding: 6px 0; color: var(--text-2); cursor: pointer; }
+  .prose { max-width: 840px; }
+  .prose h2 { margin: 24px 0 8px; font-size: 17px; }
+  .prose p, .prose table, .prose pre { margin-top: 8px; }
+  .prose th, .prose td { text-align: left; }
+  .prose tbody th { width: 190px; font-weight: 500; }
+  .prose pre { padding: 12px; border-radius: 8px; background: var(--sunken); overflow-x: auto; }
+  dialog.keys { max-width: 560px; padding: 24px; border: 1px solid var(--line-2); border-radius: 12px; background: var(--surface); color: var(--text); }
+  dialog.keys::backdrop { background: rgb(0 0 0 / 40%); }
+  dialog.keys dl > div { display: flex; justify-content: space-between; gap: 24px; padding: 5px 0; border-bottom: 1px solid var(--line); }
+  dialog.keys dd { text-align: right; color: var(--text-2); }
+  dialog.keys label { display: block; margin: 12px 0; }
+
+  @media (max-width: 680px) { .prose tbody th { width: 110px; } }
 
   """#
 
@@ -4519,7 +4918,8 @@ private let wordsJS: StaticString = #"""
   export function reason(correction) {
     const why = REASONS[correction.reason] ?? "Recounted";
     const text = correction.detail ? `${why}: ${correction.detail}` : why;
-    return correction.credit ? `Credit: the month is sealed, so the count stays and the difference is paid back. ${text}` : text;
+    const how = correction.change < 0 ? "paid back" : "charged beside it";
+    return correction.credit ? `Credit: the month is sealed, so the count stays and the difference is ${how}. ${text}` : text;
   }
 
   /** How sure the numbers of a page are: the bold beginning and the rest. */
@@ -4557,6 +4957,8 @@ private let wordsJS: StaticString = #"""
 
   export const NO_CLICKS = "No clicks in this time. The ad is known and its log is complete: the number is 0, not missing.";
   export const NO_CORRECTIONS = "None. Every recount agreed with the first count.";
+  export const NOT_RECOUNTED = "None. Nothing was recounted yet.";
+  export const INCOMPLETE = "Requests that are no clicks are told incompletely here: the server ended before it had written them. The clicks are whole.";
   export const BAD_TOKEN = "This token is not known. It may be mistyped, revoked or expired.";
   export const SESSION_OVER = "Your session has ended. Sign in again.";
   export const SHARE_OVER = "This link has ended. Ask whoever gave it to you for a new one.";
@@ -4767,7 +5169,7 @@ private let zonemenuJS: StaticString = #"""
   // The menu of time zones: finds the zones of the IANA data base by typing. What is chosen holds for every time on the page and
   // stands in its address.
 
-  import { announce, el, fill, setText } from "./dom.js";
+  import { announce, el, fill } from "./dom.js";
   import { allZones, ownZone, utcText, zone } from "./zone.js";
 
   /** Zones shown at once. */
@@ -4783,17 +5185,16 @@ private let zonemenuJS: StaticString = #"""
       this.options = el("ul", { id: "zones", role: "listbox", "aria-label": "Time zones" });
       this.panel = el("div", { class: "menu zones", hidden: true, role: "dialog", "aria-label": "Time zone" }, this.field, this.options);
       button.after(this.panel);
-      button.addEventListener("click", () => (this.panel.hidden ? this.open() : this.close()));
       document.addEventListener("pointerdown", (event) => {
         if (!this.panel.hidden && !this.panel.contains(event.target) && event.target !== button) this.close(false);
       });
     }
 
-    show(current, now) {
-      this.current = current;
-      this.now = now;
-      setText(this.button, current.label(now));
-      this.button.setAttribute("aria-label", `Time zone: ${current.label(now)}`);
+    /** Opens or closes it; offsets are those of `now`. */
+    toggle(current, now) {
+      Object.assign(this, { current, now });
+      if (this.panel.hidden) this.open();
+      else this.close();
     }
 
     open() {

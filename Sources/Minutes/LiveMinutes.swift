@@ -43,13 +43,15 @@ package struct LiveMinutes {
   /// The lowest position whose click is in a map here; `position` where there is none.
   package var floor: UInt64 { firstPositions.min() ?? position }
 
-  /// Counts one click, the one at `position`.
-  package mutating func apply(ad: AdKey, minute: Minute) {
+  /// Counts one click, the one at `position`. Returns the code of its ad.
+  @discardableResult
+  package mutating func apply(ad: AdKey, minute: Minute) -> UInt32 {
     let code = ads.assign(ad)
     let i = index(of: minute)
     minutes[i].add(code)
     position += 1
     total += 1
+    return code
   }
 
   /// Passes over the click at `position`, which a run counts already.
@@ -100,6 +102,11 @@ package struct LiveMinutes {
       points.append((times[i], minutes[i].total))
     }
     return points
+  }
+
+  /// The maps of the minutes in `from ..< to`. They share memory with those here, which costs the next click of each minute a copy.
+  package func maps(from: Minute, to: Minute) -> [(minute: Int64, map: MinuteMap)] {
+    (firstIndex(notBefore: from)..<times.count).prefix { times[$0] < to }.map { (times[$0].index, minutes[$0]) }
   }
 
   /// Every row, minute by minute, ads in no particular order.
@@ -171,6 +178,11 @@ package final class FrozenMinutes: Sendable {
       i += 1
     }
     return points
+  }
+
+  /// The maps of the minutes in `from ..< to`.
+  package func maps(from: Minute, to: Minute) -> [(minute: Int64, map: MinuteMap)] {
+    times.indices.filter { times[$0] >= from && times[$0] < to }.map { (times[$0].index, minutes[$0]) }
   }
 
   /// The rows of the minutes in `range` (indices of `times`), sorted by ad code and minute.

@@ -68,7 +68,7 @@ package enum Grouping: String, Sendable, CaseIterable {
   case none, ad, campaign
 
   /// The name of an ad's group; groups come in the order of their names. No id has a slash or a tilde.
-  func name(of ad: SelectedAd) -> String {
+  package func name(of ad: SelectedAd) -> String {
     switch self {
     case .none: ""
     case .ad: ad.id?.text ?? "~\(ad.key)"
@@ -128,6 +128,10 @@ package struct GroupedQuery: Hashable, Sendable {
 
   /// The parameters of the interface, in its order.
   package static let parameters = AdSelection.parameters + ["groupBy"] + SeriesQuery.parameters
+
+  init(_ selection: AdSelection, _ grouping: Grouping, _ series: SeriesQuery) {
+    (self.selection, self.grouping, self.series) = (selection, grouping, series)
+  }
 
   /// Reads the decoded pairs of a query, as `SeriesQuery` does.
   package init(

@@ -16,9 +16,16 @@ struct CountSum {
   /// Minutes before this one are closed, of all ads; nil where there is none.
   private(set) var closedThrough: Minute?
 
-  /// Takes the clicks of all ads, a cell for each of `buckets`.
-  mutating func take(_ cells: ArraySlice<UInt64>, at buckets: [Minute]) {
-    for (minute, clicks) in zip(buckets, cells) where clicks > 0 { self.clicks.append((minute, clicks)) }
+  /// Adds clicks, a cell for each of `buckets`; of more than one bucket all clicks at once.
+  mutating func add(_ cells: ArraySlice<UInt64>, at buckets: [Minute]) {
+    precondition(buckets.count == 1 || self.clicks.isEmpty)
+    for (minute, clicks) in zip(buckets, cells) where clicks > 0 {
+      if self.clicks.last?.minute == minute {
+        self.clicks[self.clicks.count - 1].clicks += clicks
+      } else {
+        self.clicks.append((minute, clicks))
+      }
+    }
   }
 
   /// Adds what one shard says of one ad beside its clicks.
@@ -75,11 +82,11 @@ struct GroupSums {
   /// In the order of the groups.
   private(set) var all: [CountSum]
 
-  /// The sums of `groups` of the grouped ads that `reading` has in their order. With `isTotal` each is told in one bucket. `asOf`
-  /// gets the position of each shard that can hold one of the ads. Throws as `GroupedSeries` does.
+  /// The sums of `groups` of the grouped ads that `reading` has in their order. With `isTotal` each is told in one bucket,
+  /// with `hours` verdicts whose minutes have gone count in their hours. `asOf` gets the position of each shard that can hold one of the ads. Throws as `GroupedSeries` does.
   init(
     _ groups: Range<Int>, of ads: GroupedAds, _ reading: ShardReading, _ series: SeriesQuery, isTotal: Bool,
-    asOf: inout [Int: UInt64]
+    hours: Bool, asOf: inout [Int: UInt64]
   ) throws {
     all = Array(repeating: CountSum(), count: groups.count)
     let range = ads.start(of: groups.lowerBound)..<ads.start(of: groups.upperBound)
@@ -100,11 +107,26 @@ struct GroupSums {
     var cells =
       isTotal ? SumCells(groups: groups.count, of: times) : SumCells(groups: groups.count, of: times, in: grid)
     try series.check(exactFrom: try reading.addClicks(of: owners, from: range.lowerBound, to: &cells))
-    for i in all.indices { all[i].take(cells.clicks(of: i), at: cells.buckets) }
+    for i in all.indices { all[i].add(cells.clicks(of: i), at: cells.buckets) }
     guard !series.plan.isEmpty else { return }
     let plan = series.plan
-    try reading.addDetails(of: owners, from: range.lowerBound, plan.verdicts, corrected: plan.isCorrected) {
+    try reading.addDetails(
+      of: owners, from: range.lowerBound, plan.verdicts, corrected: plan.isCorrected, hours: hours
+    ) {
       all[$0].add($2, at: cells.buckets[cells.bucket(of: $1)])
     }
+  }
+}
+
+extension [CountSum] {
+  /// Adds to each group what a reading has of its ads in one minute, that of `query`; `owners` are the groups of the ads in their
+  /// order.
+  mutating func add(_ owners: [Int32], of reading: ShardReading, _ query: SeriesQuery) throws {
+    try reading.forEachState(owners.indices, in: query.grid) { i, shard, state in
+      self[Int(owners[i])].add(state, of: shard)
+    }
+    var cells = SumCells(groups: count, of: query.from..<query.to, in: query.grid)
+    try query.check(exactFrom: try reading.addClicks(of: owners, from: 0, to: &cells))
+    for i in indices { self[i].add(cells.clicks(of: i), at: cells.buckets) }
   }
 }

@@ -59,8 +59,10 @@ extension GroupedSeries {
       "\(query.series.granularity)", "\(query.series.format)", query.grouping.rawValue, selection.advertiserID ?? "-",
       selection.campaignID ?? "-", next ?? "-",
     ] { print.add(text) }
-    let complete = completeThrough.map { max(query.series.from, min(query.series.to, $0)) }
-    for minute in [query.series.from, query.series.to, complete ?? Minute(index: -1)] { print.add(minute.index) }
+    for minute in [query.series.from, query.series.to] { print.add(minute.index) }
+    for minute in [completeThrough, reconciledThrough] {
+      print.add(minute.map { max(query.series.from, min(query.series.to, $0)).index } ?? -1)
+    }
     print.add(UInt64(ads))
     print.add(total)
     print.add(credits)

@@ -80,7 +80,8 @@ package struct GroupedSeries: Sendable {
       let room = areTotals ? Self.cellsAtOnce : max(1, Self.cellsAtOnce / Int(buckets))
       var end = group + 1
       while end < count, end - group < room, isTotal(end) == areTotals { end += 1 }
-      let sums = try GroupSums(group..<end, of: grouped, reading, series, isTotal: areTotals, asOf: &asOf)
+      let sums = try GroupSums(
+        group..<end, of: grouped, reading, series, isTotal: areTotals, hours: grid.unit != .minute, asOf: &asOf)
       for (i, sum) in sums.all.enumerated() {
         let name = grouped.names[group + i]
         if isTotal(group + i) { add(sum) } else { add(sum, name, grouped.ads[grouped.start(of: group + i)]) }
@@ -88,7 +89,7 @@ package struct GroupedSeries: Sendable {
       group = end
     }
     metrics = self.sum.values(series.plan, clicks: total)
-    if series.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(series.plan.verdicts) }
+    if series.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(series.plan, grid) }
   }
 
   /// Whether points of a group stand on this page, as far as it is full now.

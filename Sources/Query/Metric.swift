@@ -86,8 +86,13 @@ struct MetricPlan: Hashable, Sendable {
 
 extension ShardReading {
   /// What a plan needs of the ad at `index`, for each shard that can hold it.
-  func details(_ index: Int, _ plan: MetricPlan) throws -> [TableReading.Details] {
-    try details(index, plan.verdicts, corrected: plan.isCorrected)
+  func details(_ index: Int, _ plan: MetricPlan, _ grid: BucketGrid) throws -> [TableReading.Details] {
+    try details(index, plan.verdicts, corrected: plan.isCorrected, hours: grid.unit != .minute)
+  }
+
+  /// Whether some verdicts of a plan are not told in the buckets of `grid`.
+  func isIncomplete(_ plan: MetricPlan, _ grid: BucketGrid) throws -> Bool {
+    try isIncomplete(plan.verdicts, hours: grid.unit != .minute)
   }
 }
 

@@ -84,10 +84,10 @@ package struct Series: Sendable {
     try query.check(parts.map(\.series))
     var sums = MetricSums()
     if !query.plan.isEmpty {
-      for details in try reading.details(0, query.plan) { sums.add(details, query.grid) }
+      for details in try reading.details(0, query.plan, query.grid) { sums.add(details, query.grid) }
     }
     self.init(query, of: parts.map(\.series), sums.buckets)
-    if query.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(query.plan.verdicts) }
+    if query.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(query.plan, query.grid) }
     shards = parts.map(\.shard)
   }
 

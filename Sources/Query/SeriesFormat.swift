@@ -48,12 +48,13 @@ extension Series {
   /// `asOf` as it is written: `0:8812345,1:8790021`.
   package var asOfText: String { zip(shards, asOf).map { "\($0):\($1)" }.joined(separator: ",") }
 
-  /// 32 hex digits that change whenever the points, their total or the completeness of the range do. Positions of shards
-  /// are left out: a click on another ad changes nothing here.
+  /// 32 hex digits that change whenever the points, their total, or how far the range is closed and recounted do. Positions
+  /// of shards are left out: a click on another ad changes nothing here.
   package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
     var print = Fingerprint()
     for text in ["\(query.granularity)", "\(query.format)", query.adID?.text ?? "", next ?? "-"] { print.add(text) }
-    for minute in [query.from, query.to, max(query.from, min(query.to, completeThrough))] { print.add(minute.index) }
+    for minute in [query.from, query.to] { print.add(minute.index) }
+    for minute in [completeThrough, reconciledThrough] { print.add(max(query.from, min(query.to, minute)).index) }
     print.add(total)
     for metric in query.plan.metrics { print.add(metric.name) }
     for metric in metrics { print.add(metric) }

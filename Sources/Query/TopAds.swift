@@ -2,8 +2,9 @@ import Clicks
 import Shards
 import Store
 
-// The heaviest ads or campaigns of a range, and what all of them come to. Clicks are read from the widest rows that the range allows,
-// into one number for each group.
+// The heaviest ads or campaigns of a range, and what all of them come to. Each ad's clicks are read from the widest rows that
+// the range allows and summed at once, so that memory holds one number for each group. Of all ads there are, which may be millions,
+// a scan finds the heaviest: see HeaviestAds.swift.
 
 /// A checked query for the heaviest ads.
 package struct TopQuery: Hashable, Sendable {
@@ -49,6 +50,9 @@ package struct TopQuery: Hashable, Sendable {
     try faults.check()
     if values["from"] == nil { series.from = Minute(index: max(0, series.to.index - 1_440)) }
   }
+
+  /// Whether it is about every ad there is, each for itself, and about clicks alone: then it may be answered by a scan.
+  package var isScan: Bool { !selection.isNamed && grouping == .ad && series.plan.isEmpty }
 }
 
 /// The heaviest ads or campaigns, and what they reflect.
@@ -92,7 +96,7 @@ package struct TopPage: Sendable {
     let reading = try tables.reading(
       of: grouped.ads.map(\.key), from: query.series.from, to: query.series.to, details: !plan.isEmpty)
     let sums = try GroupSums(
-      grouped.names.indices, of: grouped, reading, query.series, isTotal: true, asOf: &asOf)
+      grouped.names.indices, of: grouped, reading, query.series, isTotal: true, hours: true, asOf: &asOf)
     var all = MetricSum()
     for (group, sum) in sums.all.enumerated() {
       let found = sum.total
@@ -109,10 +113,23 @@ package struct TopPage: Sendable {
           credits: found.credits, sum: found.metrics))
     }
     metrics = all.values(plan, clicks: total)
-    if plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(plan.verdicts) }
+    if plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(plan.verdicts, hours: true) }
     // Names ascend already.
     let order = rows.indices.sorted { rows[$0].clicks != rows[$1].clicks ? rows[$0].clicks > rows[$1].clicks : $0 < $1 }
     rows = order.prefix(query.limit).map { rows[$0] }
+  }
+
+  /// The heaviest of all ads there are, as a scan found them; `ads` are those of its entries, in their order. Throws where minute rows
+  /// that the range needs have retired.
+  package init(_ query: TopQuery, _ found: HeaviestAds, ads: [SelectedAd]) throws(QueryRefusal) {
+    self.query = query
+    self.ads = found.count
+    try query.series.check(exactFrom: found.exactFrom)
+    (total, credits, asOf) = (found.total, found.credits, found.asOf)
+    (completeThrough, reconciledThrough) = (found.closedThrough, found.recountedThrough)
+    rows = zip(found.ads, ads).map { entry, ad in
+      Row(name: query.grouping.name(of: ad), ad: ad, clicks: entry.clicks, credits: entry.credits)
+    }
   }
 
   /// `completeThrough` as it is written; nil where no minute was ever closed.

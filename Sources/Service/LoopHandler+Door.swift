@@ -91,6 +91,8 @@ extension LoopHandler {
       case .done(let response): send(isRead ? response.packed(for: call) : response, exchange, loop)
       case .stream(let query, let grant):
         loop.submit { [self] loop in openStream(query, grant, call.requestID, exchange, loop) }
+      case .watch(let start, let grant):
+        loop.submit { [self] loop in openWatch(start, grant, call.requestID, exchange, loop) }
       case .summaries(let grant):
         loop.submit { [self] loop in openSummaries(grant, call.requestID, exchange, loop) }
       case .steps(let work): advance(work, charge, exchange, loop, call.requestID)
@@ -121,7 +123,7 @@ extension LoopHandler {
   }
 
   /// Brings an answer to its loop; until it is there, its memory counts.
-  private func send(_ response: APIResponse, _ exchange: Exchange, _ loop: EventLoop) {
+  func send(_ response: APIResponse, _ exchange: Exchange, _ loop: EventLoop) {
     let charge = BufferBudget.Charge(context.budget, response.body.count)
     loop.submit { [self] loop in
       respond(response, exchange, loop)

@@ -44,7 +44,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   let live: LivePublisher
   /// Batches and streams of this loop's connections.
   var batches: [Exchange: OpenBatch] = [:]
-  var liveStreams: [Exchange: LiveStream] = [:]
+  var liveStreams: [Exchange: StreamLine] = [:]
   var opsStreams: [Exchange: OpsStream] = [:]
   /// Requests of this loop's connections that other threads answer.
   var tickets: [Exchange: Ticket] = [:]
@@ -161,7 +161,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
       let call = try APIRequest(request, isAdmin: isAdmin, requestID: id)
       let grant = try admit(call.method, call.segments, call.credentials, isAdmin: isAdmin)
       let (route, name) = try Route.find(call)
-      if route.isQuery {
+      if route == .manyStream {
+        watch(call, grant, exchange, loop)
+      } else if route.isQuery {
         query(route, name, call, grant, exchange, loop)
       } else {
         ask(call, token: grant.owner, exchange, loop)

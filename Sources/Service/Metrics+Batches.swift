@@ -20,6 +20,7 @@ extension ServiceContext {
       "tally_batch_retried_lines_total", "counter", "Lines written again since the log had no room.", counts.retried)
     writer.single("tally_sessions_open", "gauge", "Browsers that are signed in.", tokens.openSessions)
     writer.single("tally_streams_open", "gauge", "Streams of live points.", live.openStreams)
-    writer.single("tally_stream_rounds_total", "counter", "Looks at the tables for a stream.", live.sentRounds)
+    writer.single(
+      "tally_stream_rounds_total", "counter", "Times that the tables were read for streams.", live.sentRounds)
   }
 }

@@ -337,11 +337,7 @@ package final class Server {
       case .ads(let ads):
         for (handler, loop) in loops { loop.submit { _ in handler.forget(ads) } }
         door.forget(ads)
-        // A stream ends with its ad, and where the ad is no longer its token's.
-        for stream in live.streams(of: Set(ads)) {
-          let ad = try? catalog.ad(stream.query.ad)
-          if ad.map({ !stream.grant.reaches($0) }) ?? true { stream.revoke() }
-        }
+        live.noteAds(ads)
       case .keys:
         guard let keys = try? catalog.activeKeys() else {
           return context.report("catalog: the signing keys cannot be read")

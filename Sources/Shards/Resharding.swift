@@ -302,12 +302,16 @@ package struct Resharding {
     for shard in 0..<old.identity.shards {
       let recovery = try Store.read(environment, path, old.identity, shard: shard, options: options)
       let state = recovery.manifest?.state ?? ManifestState()
-      for (number, name) in state.tables.sorted(by: { $0.key < $1.key }) {
-        let runs = recovery.version.table(RunTableKey(kind: .external, table: number, bucketSeconds: 60)).runs
+      let keys = state.tables.keys.sorted().flatMap { number in
+        [UInt32(60), UInt32(3_600)].map { RunTableKey(kind: .external, table: number, bucketSeconds: $0) }
+      }
+      for key in keys {
+        let (name, width) = (state.tables[key.table]!, key.bucketSeconds)
+        let runs = recovery.version.table(key).runs
         let keepsVersions = !name.hasPrefix("verdict.")
         var rows = [[ExternalRow]](repeating: [], count: table.shards)
         func flush(_ home: Int) throws {
-          if !rows[home].isEmpty { try store.shards[home].maintenance.upsert(name, rows[home]) }
+          if !rows[home].isEmpty { try store.shards[home].maintenance.upsert(name, rows[home], bucketSeconds: width) }
           rows[home] = []
         }
         var cursor = try MergeCursor(runs)
@@ -317,7 +321,8 @@ package struct Resharding {
           let home = table.home(of: ad)
           rows[home].append(
             ExternalRow(
-              ad: ad, minute: Minute(index: row.bucket), value: row.value, version: keepsVersions ? row.version : 0))
+              ad: ad, minute: Minute(index: row.bucket * Int64(width / 60)), value: row.value,
+              version: keepsVersions ? row.version : 0))
           if rows[home].count == 1 << 18 { try flush(home) }
           try cursor.advance()
         }

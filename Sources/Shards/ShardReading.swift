@@ -47,11 +47,11 @@ package final class ShardReading {
 
   /// Hands what these ads met beside their clicks to `add`.
   package func addDetails(
-    of groups: [Int32], from first: Int, _ verdicts: [Verdict], corrected: Bool,
+    of groups: [Int32], from first: Int, _ verdicts: [Verdict], corrected: Bool, hours: Bool,
     _ add: (_ group: Int, Minute, TableReading.Detail) -> Void
   ) throws {
     try forEachShard(groups, from: first) { reading, own, start in
-      try reading.addDetails(of: own, from: start, verdicts, corrected: corrected, add)
+      try reading.addDetails(of: own, from: start, verdicts, corrected: corrected, hours: hours, add)
     }
   }
 
@@ -90,13 +90,15 @@ package final class ShardReading {
   }
 
   /// What the ad at `index` met beside its clicks, for each shard that can hold it.
-  package func details(_ index: Int, _ verdicts: [Verdict], corrected: Bool) throws -> [TableReading.Details] {
-    try places[index].map { try readings[$0.shard]!.details($0.index, verdicts, corrected: corrected) }
+  package func details(
+    _ index: Int, _ verdicts: [Verdict], corrected: Bool, hours: Bool
+  ) throws -> [TableReading.Details] {
+    try places[index].map { try readings[$0.shard]!.details($0.index, verdicts, corrected: corrected, hours: hours) }
   }
 
   /// Whether some of these verdicts were lost in a shard that can hold one of the ads.
-  package func isIncomplete(_ verdicts: [Verdict]) throws -> Bool {
-    try readings.contains { try $0?.isIncomplete(verdicts) ?? false }
+  package func isIncomplete(_ verdicts: [Verdict], hours: Bool) throws -> Bool {
+    try readings.contains { try $0?.isIncomplete(verdicts, hours: hours) ?? false }
   }
 
   private func part(

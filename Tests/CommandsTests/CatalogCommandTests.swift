@@ -194,6 +194,35 @@ import Testing
       session.run("query 42 --granularity day --data-dir DATA --plot").lines.last?.hasSuffix(", 70 clicks") == true)
   }
 
+  @Test func theHeaviestAdsOfAStoppedDirectoryAreTold() throws {
+    let session = try Session()
+    for (ad, advertiser) in [("42", "acme --campaign spring"), ("43", "bolt")] {
+      let line = "ads put \(ad) https://x.example/ --advertiser \(advertiser) --data-dir DATA"
+      #expect(session.run(line).status == .done)
+    }
+    try session.fill(30, ad: AdID("42")!)
+    try session.fill(40, ad: AdID("43")!)
+    let csv = session.run("top --data-dir DATA --format csv")
+    #expect(csv.lines.first == "adId,adKey,advertiserId,campaignId,clicks,credits", "\(csv.talk)")
+    let rows = csv.lines.dropFirst().map { $0.split(separator: ",", omittingEmptySubsequences: false).map(String.init) }
+    #expect(
+      rows.map { [$0[0], $0[2], $0[3], $0[4], $0[5]] } == [
+        ["43", "bolt", "", "40", "0"], ["42", "acme", "spring", "30", "0"],
+      ])
+    let table = session.run("top --limit 1 --data-dir DATA")
+    #expect(table.lines.first == "AD  ADVERTISER  CAMPAIGN  CLICKS" && table.lines.count == 2)
+    #expect(table.talk.hasPrefix("70 clicks of 2 ads from "), "\(table.talk)")
+    let json = try JSONReader.read(
+      Array(session.run("top --data-dir DATA --format json --advertiser acme").output.utf8))
+    #expect(json["total"]?.text == "30" && json["top"]?.elements.first?["campaignId"] == "spring")
+    let lines = session.run("top --data-dir DATA --format ndjson --group-by campaign").lines
+    #expect(try lines.map { try JSONReader.read(Array($0.utf8)).shown("clicks") } == ["40", "30"])
+    #expect(session.run("top --from -2d --to -1d --data-dir DATA --format csv").lines.count == 1)
+    for wrong in ["--limit 0", "--by cost", "--from yesterday", "--group-by none"] {
+      #expect(session.run("top \(wrong) --data-dir DATA").status == .usage, "\(wrong)")
+    }
+  }
+
   @Test func aDirectoryInAnotherHandsIsLeftAlone() throws {
     let session = try Session()
     try session.fill(5, ad: AdID("42")!)

@@ -52,6 +52,7 @@ import Testing
     #expect(talk.contains("unknown setting: environment variable TALLY_LISTNE; did you mean TALLY_LISTEN?"))
     for name in [
       "TALLY_ADDR", "TALLY_ADMIN_ADDR", "TALLY_TOKEN", "TALLY_DATA_DIR", "TALLY_CONFIG", "TALLY_SEED", "TALLY_KILLS",
+      "TALLY_REQUIRE_SERVICES",
     ] {
       #expect(throws: Never.self, "\(name)") { try EnvironmentNames.check([name: "x"], CommandTable.all) }
     }

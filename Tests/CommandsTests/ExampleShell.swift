@@ -68,9 +68,6 @@ final class ExampleShell {
     String(decoding: (try? KernelFileSystem().contents("\(directory.path)/\(name)")) ?? [], as: UTF8.self)
   }
 
-  /// Whether the machine has a program of this name.
-  func has(_ program: String) throws -> Bool { try run("\(program) --version").status == 0 }
-
   /// Runs `text` to its end. What does not end in two minutes is killed, with status 124.
   func run(_ text: String) throws -> Outcome {
     try forget()

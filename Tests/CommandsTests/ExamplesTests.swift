@@ -1,8 +1,8 @@
 import Catalog
 import Clicks
 import Commands
-import Glibc
 import HTTP
+import OtherPrograms
 import Platform
 import Service
 import Store
@@ -87,9 +87,8 @@ import Testing
     exempt.contains { $0.page == page && text.hasPrefix($0.start) }
   }
 
-  /// Programs that an example needs and not every machine has. `.ci/run` installs them and says so.
-  private static let services = ["curl", "jq", "python3"]
-  private static let hasServices = unsafe getenv("SERVICES_ARE_INSTALLED") != nil
+  /// Programs that an example needs and not every machine has.
+  private static let programs = ["curl", "jq", "python3"]
 
   @Test(arguments: runs) func everyExampleRuns(_ run: Run) throws {
     let page = try DocumentationPage(run.page)
@@ -99,8 +98,7 @@ import Testing
     let made = try shell.run("set -e\n" + ground.commands)
     #expect(made.status == 0, "\(run.page): \(made.talk)")
     if run.isServed { try shell.serve() }
-    let missing = try Self.services.filter { try !shell.has($0) }
-    #expect(missing.isEmpty || !Self.hasServices, "not installed: \(missing)")
+    let missing = try Self.programs.filter { try OtherPrograms.path($0) == nil }
 
     var damage = ground.damage
     // What the last command printed; nil where it was left out.
@@ -113,7 +111,7 @@ import Testing
           // Whole words: a path that has the name is no call.
           let words = command.text.split { " |\n(".contains($0) }
           if let program = missing.first(where: { words.contains(Substring($0)) }) {
-            print("\(command.place): left out, since \(program) is not installed: \(command.text)")
+            OtherPrograms.leaveOut("\(command.place): \(command.text)", without: program)
             last = nil
             continue
           }

@@ -18,6 +18,7 @@ import Testing
     ("sign", "sign 42", false),
     ("import", "import DIR/clicks.ndjson --history --log-slot-size 64KiB --disk-reserve 0", true),
     ("query", "query 42", false),
+    ("top", "top", false),
     ("compact", "compact --log-slot-size 64KiB --disk-reserve 0", false),
     ("retain", "retain --log-slot-size 64KiB --disk-reserve 0", false),
     ("reconcile", "reconcile --log-slot-size 64KiB --disk-reserve 0", false),

@@ -148,7 +148,7 @@ private struct Funnel {
         let (from, to) = (Minute(index: now / 60_000 - 1_000), Minute(index: now / 60_000 + 1))
         let reading = table.reading(of: Funnel.ads.map(\.key), from: from, to: to, details: true)
         var details: [String] = []
-        try reading.addDetails(of: [0, 1, 1, 2], from: 0, Metric.verdicts, corrected: true, way: way) {
+        try reading.addDetails(of: [0, 1, 1, 2], from: 0, Metric.verdicts, corrected: true, hours: true, way: way) {
           details.append("\($0) \($1) \($2)")
         }
         return details.sorted()

@@ -1,5 +1,6 @@
 import Clicks
 import Glibc
+import OtherPrograms
 import Platform
 import Testing
 
@@ -43,15 +44,9 @@ import Testing
       print(name, *sorted(set(list)))
     """
 
-  private static let python = ["/usr/bin/python3", "/usr/local/bin/python3"].first { KernelFileSystem().exists($0) }
-
-  /// Of Python with its zones, where the tests say that everything they know is installed.
-  private static let isDemanded = unsafe getenv("SERVICES_ARE_INSTALLED") != nil
-
   @Test(arguments: zones) func everyBucketBeginsWhereTheWallSays(_ name: String) throws {
-    guard let python = Self.python else {
-      #expect(!Self.isDemanded, "python3 is not installed")
-      return print("\(name): left out, since python3 is not installed")
+    guard let python = try OtherPrograms.path("python3") else {
+      return OtherPrograms.leaveOut("the days of \(name) as Python knows them", without: "python3")
     }
     let zone = try #require(ZoneBook(KernelFileSystem()).zone(name))
     for years in [1_970..<1_974, 1_986..<2_006, 2_010..<2_040, 2_400..<2_402] {

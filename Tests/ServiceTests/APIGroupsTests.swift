@@ -1,6 +1,7 @@
 import Catalog
 import Clicks
 import HTTP
+import Query
 import Service
 import Testing
 
@@ -118,6 +119,25 @@ import Testing
     ] {
       #expect(harness.get("/api/v1/top?" + text, harness.read).faults == [name], "\(text)")
     }
+  }
+
+  /// More ads than a question may be about: who asks for the heaviest of all gets them by a scan, whoever is bound does not see it.
+  @Test func theHeaviestOfVeryManyAreFoundByAScan() throws {
+    try harness.clickEach(AdSelection.maximumAds)
+    let top = harness.get("/api/v1/top?limit=3", harness.read)
+    #expect(top.status == 200, "\(top.text)")
+    #expect(top.json["ads"] == .integer(AdSelection.maximumAds + 4))
+    #expect(top.json["total"] == .integer(AdSelection.maximumAds + 50))
+    guard case .array(let rows)? = top.json["top"] else { return #expect(Bool(false)) }
+    #expect(rows.map { $0["adId"] } == ["b1", "a2", "a1"])
+    #expect(rows.map { $0["clicks"] } == [.integer(40), .integer(5), .integer(3)])
+    #expect(rows[0]["campaignId"] == "spring" && rows[0]["advertiserId"] == "bolt")
+    #expect(harness.get("/api/v1/top?from=2020-01-01&to=2020-02-01", harness.read).json["top"] == .array([]))
+    for query in ["groupBy=campaign", "metrics=duplicate"] {
+      #expect(harness.get("/api/v1/top?" + query, harness.read).problem == "too-many-ads", "\(query)")
+    }
+    let own = harness.get("/api/v1/top", harness.bound)
+    #expect(own.json["ads"] == .integer(3) && own.json["total"] == .integer(10))
   }
 
   @Test func anAnswerIsValidUntilItsOwnAdsChange() throws {

@@ -81,6 +81,23 @@ final class APIHarness {
     store.shards[shard].commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
   }
 
+  /// Commits one click each of `count` ads that the catalog does not know, half of them on each shard.
+  func clickEach(_ count: Int) throws {
+    for shard in 0..<2 {
+      for start in stride(from: shard, to: count, by: 200) {
+        while store.shards[shard].slots.needsPreparation { try store.shards[shard].slots.prepare() }
+        let batch = stride(from: start, to: min(start + 200, count), by: 2).map { ad in
+          clicks += 1
+          return ClickRequest(
+            identity: ClickIdentity(
+              ad: AdKey(AdID("x\(ad)")!), impression: ImpressionID(high: clicks, low: clicks)),
+            eventTime: ClickRequest.onReceipt)
+        }
+        store.shards[shard].commit(batch.span) { #expect($1.verdict == .valid, "click \($0)") }
+      }
+    }
+  }
+
   /// Sends a request; `target` is path and query, not encoded.
   func send(
     _ method: Method, _ target: String, token: String?, body: [UInt8] = [], type: String? = nil, accept: String? = nil,
@@ -102,7 +119,7 @@ final class APIHarness {
     case .done(let response): return response
     case .query(let compute): return compute()
     case .steps(let work): return work.finish()
-    case .stream, .summaries: return APIResponse(status: 200)
+    case .stream, .watch, .summaries: return APIResponse(status: 200)
     }
   }
 

@@ -31,7 +31,11 @@ import Testing
   @Test func everyOperationSaysWhoMayUseItAndWhatItAnswers() {
     for route in Route.allCases {
       let operation = document["paths"]?[route.path]?["\(route.method)"]
-      #expect((operation?["security"] == .array([])) == (route.scope == nil), "\(route)")
+      var ways: [JSONValue] = []
+      if case .array(let listed)? = operation?["security"] ?? document["security"] { ways = listed }
+      #expect(ways.isEmpty == (route.scope == nil), "\(route)")
+      #expect(ways.contains(.object(["session": .array([])])) == Route.forSessions.contains(route), "\(route)")
+      #expect(ways.contains(.object(["share": .array([])])) == Route.forShares.contains(route), "\(route)")
       #expect((operation?["tags"] == .array(["admin"])) == route.isAdminOnly, "\(route)")
       let statuses = Set(members(operation?["responses"]).map(\.name))
       #expect(statuses.contains { $0.hasPrefix("2") } && statuses.contains("400"), "\(route)")

@@ -81,7 +81,7 @@ import Testing
     for answer in [page, get(site, "/", page?.header("ETag")), get(site, "\(attribute("data-assets", page))/app.js")] {
       #expect(
         answer?.header("Content-Security-Policy")
-          == "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+          == "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default"
       )
       #expect(answer?.header("Referrer-Policy") == "no-referrer")
       #expect(answer?.header("Cross-Origin-Opener-Policy") == "same-origin")

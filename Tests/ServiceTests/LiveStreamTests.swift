@@ -7,101 +7,6 @@ import Service
 import Testing
 import Traffic
 
-/// A client of server-sent events: the stream's events as they come.
-private final class EventSource {
-  struct Point: Decodable, Equatable {
-    var minute: String
-    var clicks: Int
-    var status: String
-  }
-
-  let descriptor: Int32
-  private var bytes: [UInt8] = []
-  private var hasHead = false
-  private(set) var head = ""
-  private(set) var lastID: String?
-  private(set) var ended = false
-  /// The newest point of each minute.
-  private(set) var points: [String: Point] = [:]
-  private(set) var events = 0
-  private(set) var comments = 0
-
-  init(_ service: TestService, _ target: String, token: String? = nil, lastID: String? = nil, receiveBuffer: Int32 = 0)
-    throws
-  {
-    let wire = try Wire(service.address, seconds: 1)
-    descriptor = dup(wire.descriptor)
-    if receiveBuffer > 0 {
-      var size = receiveBuffer
-      unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, 4)
-    }
-    let resume = lastID.map { "Last-Event-ID: \($0)\r\n" } ?? ""
-    wire.send(
-      "GET \(target) HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer \(token ?? service.token)\r\n\(resume)\r\n")
-  }
-
-  deinit { close(descriptor) }
-
-  /// Takes what comes within `seconds`, or until `condition` holds.
-  @discardableResult
-  func read(_ seconds: Double = 3, until condition: (EventSource) -> Bool) -> Bool {
-    let deadline = KernelTime().monotonic() + Int64(seconds * 1e9)
-    var chunk = [UInt8](repeating: 0, count: 65_536)
-    while !condition(self) {
-      if ended || KernelTime().monotonic() > deadline { return false }
-      var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      guard unsafe poll(&entry, 1, 50) > 0 else { continue }
-      let count = unsafe chunk.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress, $0.count, 0) }
-      if count <= 0 {
-        ended = true
-      } else {
-        bytes += chunk[..<count]
-        parse()
-      }
-    }
-    return true
-  }
-
-  /// Reads the head, then whole chunks; each is whole events.
-  private func parse() {
-    if !hasHead {
-      guard let end = end(of: "\r\n\r\n", from: 0) else { return }
-      head = String(decoding: bytes[..<end], as: UTF8.self)
-      bytes.removeFirst(end)
-      hasHead = true
-    }
-    while let line = end(of: "\r\n", from: 0) {
-      guard let size = Int(String(decoding: bytes[..<(line - 2)], as: UTF8.self), radix: 16),
-        bytes.count >= line + size + 2
-      else { return }
-      if size == 0 { ended = true }
-      let text = String(decoding: bytes[line..<line + size], as: UTF8.self)
-      for field in text.split(separator: "\n") {
-        if field.hasPrefix(":") { comments += 1 }
-        if field.hasPrefix("id: ") { lastID = String(field.dropFirst(4)) }
-        guard field.hasPrefix("data: ") else { continue }
-        guard let point = try? JSONDecoder().decode(Point.self, from: Data(field.dropFirst(6).utf8)) else {
-          preconditionFailure("no point: \(field)")
-        }
-        points[point.minute] = point
-        events += 1
-      }
-      bytes.removeFirst(line + size + 2)
-    }
-  }
-
-  private func end(of text: StaticString, from start: Int) -> Int? {
-    let wanted = Array("\(text)".utf8)
-    guard bytes.count >= wanted.count else { return nil }
-    for i in start...(bytes.count - wanted.count) where bytes[i..<i + wanted.count].elementsEqual(wanted) {
-      return i + wanted.count
-    }
-    return nil
-  }
-
-  var total: Int { points.values.reduce(0) { $0 + $1.clicks } }
-}
-
 @Suite(.serialized) struct LiveStreamTests {
   private let target = "/api/v1/ads/active/stream"
 
@@ -169,10 +74,42 @@ private final class EventSource {
     let third = try EventSource(service, target + "?from=-2h", lastID: id)
     #expect(third.read { $0.total == 6 })
     // A mark that is none of ours is none.
-    for wrong in ["", "x", "1;2", "a;b;c", "-1;2;3"] {
+    for wrong in ["", "x", "1;2", "a;b;c", "-1;2;3", "1;2;x;0:1"] {
       let stream = try EventSource(service, target + "?from=-2h", lastID: wrong)
       #expect(stream.read { $0.total == 6 }, "\(wrong)")
     }
+  }
+
+  /// The counts below a position may become less: positions alone say nothing of that.
+  @Test func aStreamThatWentThroughARecountIsToldEverythingAgain() throws {
+    let service = try TestService {
+      $0.shardOptions.allowedLateness = 0
+      $0.reconcileSchedule = nil
+    }
+    let time = (KernelTime().wall() / 60_000 - 5) * 60_000
+    let lines = (0..<4).map { TestService.line("active", Self.untimed(), time: "\(time + Int64($0 / 3) * 60_000)") }
+    #expect(try service.post(lines).number("accepted") == 4)
+    // A minute that no click speaks for, and one that has more than its clicks.
+    try service.plant("active", [time - 60_000: 2, time: 5])
+    let asOf = try service.series().asOf
+    let first = try EventSource(service, target + "?from=-1h")
+    #expect(first.read { $0.total == 11 && $0.lastID != nil })
+    let id = try #require(first.lastID)
+    // The stream that stays is told by and by.
+    _ = try service.job("reconcile")
+    #expect(first.read { $0.total == 4 })
+    // The table is at the same position as before.
+    #expect(try service.series().asOf == asOf)
+    for (target, lastID) in [(target + "?from=-1h", id), (target + "?from=-1h&since=\(asOf)", nil)] {
+      let again = try EventSource(service, target, lastID: lastID)
+      let gone = Timestamp.format(time - 60_000, fraction: false)
+      #expect(again.read { $0.points[gone]?.clicks == 0 && $0.total == 4 }, "\(lastID ?? "since")")
+    }
+    // Whoever has seen it all is told no more.
+    let current = try #require(first.lastID)
+    let last = try EventSource(service, target + "?from=-1h", lastID: current)
+    last.read(0.8) { _ in false }
+    #expect(last.points.values.allSatisfy { $0.clicks > 0 })
   }
 
   @Test func closedMinutesAreToldAsSuch() throws {
@@ -219,6 +156,7 @@ private final class EventSource {
     #expect(stream.read { $0.comments >= 2 })
     #expect(stream.events == 0)
     #expect(!stream.read(5) { _ in false } && stream.ended)
+    #expect(stream.all.last?.name == "end" && stream.all.last?.data["reason"] == "lifetime")
     #expect(try eventually { try service.metrics()["tally_streams_open"] == 0 })
   }
 
@@ -230,6 +168,7 @@ private final class EventSource {
     service.stop()
     #expect(KernelTime().monotonic() - began < 3_000_000_000)
     #expect(!stream.read { _ in false } && stream.ended)
+    #expect(stream.all.last?.name == "end" && stream.all.last?.data["reason"] == "stopping")
   }
 
   /// An impression without a minting time, which is good at any time.

@@ -1,6 +1,7 @@
 import Clicks
 import Glibc
 import HTTP
+import OtherPrograms
 import Platform
 import Testing
 
@@ -57,7 +58,7 @@ import Testing
     #expect(try service.api("GET", "/admin/v1/shards", admin: true).status == 200)
     let page = try HTTPClient(service.server.adminAddress).request("GET", "/metrics")
     #expect(page.header("Content-Type") == "text/plain; version=0.0.4; charset=utf-8")
-    #expect(try HTTPClient(service.server.adminAddress).request("POST", "/metrics").status == 404)
+    #expect(try HTTPClient(service.server.adminAddress).request("POST", "/metrics").header("Allow") == "GET, HEAD")
   }
 
   /// The same by Prometheus' own tool, where it is installed.
@@ -65,8 +66,9 @@ import Testing
     let service = try TestService()
     _ = try service.click()
     let text = try HTTPClient(service.server.adminAddress).request("GET", "/metrics").text
-    let tool = ["/usr/bin/promtool", "/usr/local/bin/promtool"].first { KernelFileSystem().exists($0) }
-    guard let tool else { return print("promtool is not installed: the page was read by our own rules alone") }
+    guard let tool = try OtherPrograms.path("promtool") else {
+      return OtherPrograms.leaveOut("the page of metrics as Prometheus reads it", without: "promtool")
+    }
     let page = "\(service.directory.path)/page"
     let log = "\(service.directory.path)/promtool"
     try KernelFileSystem().open(page, .create).writeAll(Array(text.utf8), at: 0)

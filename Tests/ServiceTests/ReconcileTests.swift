@@ -69,33 +69,20 @@ import Testing
 
   // MARK: - A whole server
 
-  private func run(_ service: TestService, _ kind: String, _ body: String = "") throws -> JSONValue {
-    let asked = try service.api("POST", "/admin/v1/\(kind)", body, admin: true)
-    #expect(asked.status == 202, "\(asked.text)")
-    let place = try #require(asked.header("Location"))
-    var job = try JSONReader.read(asked.body)
-    let isOver = try eventually(20) {
-      job = try JSONReader.read(try service.api("GET", place, admin: true).body)
-      return job["state"] == "done" || job["state"] == "failed"
-    }
-    #expect(isOver && job["state"] == "done", "\(String(decoding: job.encoded(), as: UTF8.self))")
-    return job["result"] ?? .null
-  }
-
   @Test func operatorsRecount() throws {
     let service = try TestService {
       $0.shardOptions.allowedLateness = 0
       $0.reconcileSchedule = nil
     }
     for _ in 0..<20 { #expect(try service.click().verdict == "valid") }
-    let dry = try run(service, "reconcile", #"{"dryRun":true}"#)
+    let dry = try service.job("reconcile", #"{"dryRun":true}"#)
     #expect(dry["complete"] == .bool(true) && dry["dryRun"] == .bool(true) && dry["rowsCorrected"] == .integer(0))
-    let result = try run(service, "reconcile")
+    let result = try service.job("reconcile")
     #expect(result["rawClicks"] == .integer(20) && result["clicksRemoved"] == .integer(0))
-    #expect(try run(service, "reconcile", #"{"changes":true}"#)["rowsCorrected"] == .integer(0))
-    let range = try run(service, "reconcile", #"{"from":"-1d","to":"now","dryRun":true}"#)
+    #expect(try service.job("reconcile", #"{"changes":true}"#)["rowsCorrected"] == .integer(0))
+    let range = try service.job("reconcile", #"{"from":"-1d","to":"now","dryRun":true}"#)
     #expect(range["rowsCorrected"] == .integer(0))
-    let deep = try run(service, "verify", #"{"deep":true}"#)
+    let deep = try service.job("verify", #"{"deep":true}"#)
     #expect(deep["sound"] == .bool(true) && deep["recount"]?["rawClicks"] == .integer(20))
     for body in [
       #"{"from":"now","to":"-1d"}"#, #"{"from":"soon"}"#, #"{"changes":true,"from":"-1d"}"#, #"{"x":1}"#,
@@ -144,7 +131,7 @@ import Testing
 
 extension JSONValue {
   /// The values of an array; none where it is something else.
-  fileprivate var elements: [JSONValue] {
+  var elements: [JSONValue] {
     if case .array(let values) = self { values } else { [] }
   }
 }

@@ -1,5 +1,25 @@
 """axe-core on every view, light and dark, wide and narrow."""
+from operations import FULL, summaries
 from widths import views
+
+
+def opened(browser, width, dark):
+    """What has no address of its own."""
+    page = browser.page("/", ready=False, token=None, width=width, dark=dark, bypass_csp=True)
+    page.wait_for_selector(".sign-in")
+    yield "sign-in", page
+    page = browser.page("/", width=width, dark=dark, bypass_csp=True)
+    page.click("#zone")
+    page.wait_for_selector("#zones li")
+    yield "zones", page
+    page.keyboard.press("Escape")
+    page.locator("h1").focus()
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog.keys[open]")
+    yield "keys", page
+    context = browser.context(width=width, dark=dark, bypass_csp=True)
+    summaries(context, FULL)
+    yield "operations", browser.page("/ops", context=context)
 
 
 def body(browser, results):
@@ -17,6 +37,10 @@ def body(browser, results):
                 results.check(False, f"{name} at {width}, {'dark' if dark else 'light'}: {found['id']}, {found['help']}: {nodes}")
             results.check(True, name)
             page.close()
+        for name, page in opened(browser, width, dark):
+            for found in Axe().run(page).response["violations"]:
+                results.check(False, f"{name} at {width}, {'dark' if dark else 'light'}: {found['id']}, {found['help']}")
+            results.check(True, name)
 
 
 GROUP = ("accessibility", body)

@@ -1,11 +1,12 @@
 """A Chromium with the page in it. Every page notes what goes wrong on its console; a group ends with none of it."""
+import contextlib
 import json
 import re
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 # An answer that refuses, or none, is noted by the browser itself; the page has to show it, and tests of refusals look at that.
-REFUSED = re.compile(r"Failed to load resource: (the server responded with a status of (401|403|404|503)|net::ERR_FAILED)")
+REFUSED = re.compile(r"Failed to load resource: (the server responded with a status of (401|403|404|500|503)|net::ERR_(FAILED|CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE))")
 
 
 class Results:
@@ -39,6 +40,9 @@ class Browser:
     def __init__(self, arguments, token, results):
         self.base, self.ad, self.pictures, self.token, self.results = (
             arguments.base.rstrip("/"), arguments.ad, arguments.pictures, token, results)
+        self.admin = arguments.admin and arguments.admin.rstrip("/")
+        # The store and the server under test where they are this run's own; else None, and nobody stops the server.
+        self.sample = arguments.sample
 
     def __enter__(self):
         self.playwright = sync_playwright().start()
@@ -49,7 +53,10 @@ class Browser:
 
     def __exit__(self, *_):
         for context in self.contexts:
-            context.close()
+            # A group may have closed it.
+            with contextlib.suppress(Error):
+                context.unroute_all(behavior="ignoreErrors")
+                context.close()
         self.chromium.close()
         self.playwright.stop()
 
@@ -58,7 +65,7 @@ class Browser:
         context = self.chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", timezone_id=zone,
             locale="en-GB", **more)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         self.contexts.append(context)
         if token is not None:
             answer = context.request.post(f"{self.base}/session", data=json.dumps({"token": token or self.token}),

@@ -14,6 +14,20 @@ def moves(browser, results):
     results.equal(after, before, "an hour keeps its length")
 
 
+def lists(browser, results):
+    """A list follows one stream over its advertiser's ads."""
+    if browser.sample is None:
+        return results.skip("a list's stream (a server of its own)")
+    page = browser.page("/?range=1h", context=browser.context(token=browser.sample.own))
+    page.wait_for_selector(".live[data-state=live], .live[data-state=polled]")
+    if page.locator(".live").get_attribute("data-state") == "polled":
+        return results.skip("a list's stream: the server has none over many ads")
+    before = number(page.inner_text(".figures b >> nth=0"))
+    browser.sample.click()
+    page.wait_for_function("n => parseInt(document.querySelector('.figures b').textContent.replaceAll(',', '')) > n", arg=before, timeout=12_000)
+    results.check(True, "its sums move on")
+
+
 def lost(browser, results):
     """The stream ends and does not come back, then it does."""
     context = browser.context()
@@ -54,6 +68,7 @@ def tabs(browser, results):
 
 def body(browser, results):
     moves(browser, results)
+    lists(browser, results)
     lost(browser, results)
     tabs(browser, results)
 

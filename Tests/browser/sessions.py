@@ -1,4 +1,5 @@
 """Signing in and out, shares, and what others may not see."""
+import json
 import os
 
 
@@ -38,6 +39,29 @@ def ending(browser, results):
     results.equal(page.locator(".chart").count(), 0, "charts that are left")
 
 
+def forgeries(browser, results):
+    """What another site could make a signed-in browser send is refused."""
+    context = browser.context()
+    body, form = json.dumps({"advertiserId": "acme"}), {"Content-Type": "application/json"}
+    for headers in ({}, {"X-Tally-CSRF": "guessed"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = context.request.post(f"{browser.base}/api/v1/shares", data=body, headers=form | headers)
+        results.check(answer.status in (401, 403), f"a write with {headers or 'the cookie alone'}: {answer.status}")
+    answer = context.request.delete(f"{browser.base}/session")
+    results.check(answer.status in (401, 403), f"signing out without the session's word: {answer.status}")
+    for site, wanted in (("cross-site", 403), ("same-site", 403)):
+        answer = browser.context(token=None).request.post(
+            f"{browser.base}/session", data=json.dumps({"token": browser.token}), headers=form | {"Sec-Fetch-Site": site})
+        results.equal(answer.status, wanted, f"signing in from {site}")
+    results.check(context.request.get(f"{browser.base}/session").ok, "and the session goes on")
+
+
+def foreign(browser, context, mine):
+    """Names of ads and campaigns that are not for this reader."""
+    every, own = (browser.api("/api/v1/ads?limit=1000", reader)["ads"] for reader in (browser.context(), context or browser.context()))
+    names = {ad["adId"] for ad in every} | {ad["campaignId"] for ad in every if ad["campaignId"]}
+    return names - ({ad["adId"] for ad in own} | {ad["campaignId"] for ad in own} if mine else set())
+
+
 def strangers(browser, results):
     other = os.environ.get("TALLY_OTHER_TOKEN")
     if not other:
@@ -47,10 +71,20 @@ def strangers(browser, results):
         page = browser.page(path, context=context, ready=False)
         page.wait_for_selector(".empty")
         results.check("no such thing" in page.inner_text(".empty"), f"{path} is as missing")
-    for path in ("/", "/campaigns"):
-        page = browser.page(path, context=context)
-        names = page.locator(".rows a").all_inner_texts()
-        results.check(browser.ad not in names, f"{path} shows another's {browser.ad}")
+    names = foreign(browser, context, True)
+    campaign = browser.api(f"/api/v1/ads/{browser.ad}", browser.context())["campaignId"]
+    for path in ("/", "/?range=400d", "/campaigns", "/method", "/ops", f"/campaigns/{campaign}", "/?q=a"):
+        page = browser.page(path, context=context, ready=False)
+        page.wait_for_selector("main h1")
+        page.wait_for_timeout(600)
+        shown = set(page.evaluate("""() => {
+          const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          const words = [];
+          while (walk.nextNode()) words.push(walk.currentNode.data.trim());
+          return words;
+        }"""))
+        # The name that the address asks for stands in the title.
+        results.equal((shown & names) - {campaign}, set(), f"{path}: names of another")
 
 
 def shares(browser, results):
@@ -65,6 +99,11 @@ def shares(browser, results):
     results.check("read-only" in page.inner_text(".shared"), "it says what it is")
     page.reload()
     page.wait_for_selector(".chart[data-painted]")
+    # With the share's cookie alone every other address asks to sign in.
+    for other in ("/", "/campaigns", f"/ads/{browser.ad}", "/ops"):
+        page = browser.page(other, context=context, ready=False)
+        page.wait_for_selector(".sign-in")
+        results.check(browser.ad not in page.inner_text("main"), f"{other} shows nothing")
     page = browser.page(path.split("#")[0], context=browser.context(token=None), ready=False)
     page.wait_for_selector(".empty")
     results.check("has ended" in page.inner_text(".empty"), "without the secret it opens nothing")
@@ -78,6 +117,7 @@ def shares(browser, results):
 def body(browser, results):
     signing_in(browser, results)
     ending(browser, results)
+    forgeries(browser, results)
     strangers(browser, results)
     shares(browser, results)
 

@@ -1,5 +1,7 @@
 """Everything that is shown stands in the address, and an address shows everything."""
+import hashlib
 import urllib.parse
+from datetime import datetime, timedelta, timezone
 
 from browser import settle
 
@@ -33,6 +35,44 @@ def restored(browser, results):
         results.check("Berlin" in mailed.inner_text("#zone"), f"{address}: the link's zone holds")
         page.close()
         mailed.close()
+
+
+def mailed(browser, results):
+    """A link to a time that is over: the same sums and the same picture for readers in three zones."""
+    end = datetime.now(timezone.utc).replace(second=0, microsecond=0) - timedelta(hours=3)
+    where = f"from={end - timedelta(days=3):%Y-%m-%dT%H:%M:00Z}&to={end:%Y-%m-%dT%H:%M:00Z}&tz=Europe/Berlin&cmp=prev&g=hour"
+    seen = []
+    for zone in ("Europe/Berlin", "America/New_York", "Asia/Kolkata"):
+        page = browser.page(f"/ads/{browser.ad}?{where}", context=browser.context(zone=zone))
+        page.wait_for_timeout(200)
+        canvas = page.evaluate("[...document.querySelectorAll('.host canvas')].map((canvas) => canvas.toDataURL()).join()")
+        seen.append([page.inner_text(".reading"), page.locator("figcaption").text_content(), page.inner_text(".waterfall"),
+                     hashlib.sha256(canvas.encode()).hexdigest(), page.locator(".ribbon").evaluate("(node) => node.outerHTML")])
+    results.check(len(seen[0][0]) > 0 and seen[1] == seen[0] and seen[2] == seen[0], f"the same everywhere: {[entry[:1] + entry[3:4] for entry in seen]}")
+
+
+def listed(browser, results):
+    page = browser.page("/")
+    page.wait_for_selector(".rows a")
+    campaign = browser.api(f"/api/v1/ads/{browser.ad}", page.context)["campaignId"]
+    page.get_by_role("button", name="Not counted").click()
+    page.wait_for_function("() => location.search.includes('sort=-notCounted')")
+    page.goto(f"{browser.base}/?campaign={campaign}&sort=adId&range=7d")
+    settle(page)
+    page.wait_for_selector(".rows a")
+    results.equal(query(page), {"campaign": campaign, "sort": "adId", "range": "7d", "tz": "Europe/Berlin"}, "a list's address")
+    results.equal(set(page.locator(".rows .under").all_inner_texts()), {campaign}, "one campaign's ads alone")
+    found = page.inner_text(".found")
+    page.reload()
+    settle(page)
+    page.wait_for_selector(".rows a")
+    results.equal(page.inner_text(".found"), found, "after a reload")
+    page.locator(".chip").click()
+    page.wait_for_function("() => !location.search.includes('campaign')")
+    results.check(page.inner_text(".found") != found, "without the filter there are more")
+    page.go_back()
+    page.wait_for_function("() => location.search.includes('campaign')")
+    results.equal(page.inner_text(".found"), found, "back")
 
 
 def back(browser, results):
@@ -76,6 +116,8 @@ def zoomed(browser, results):
 
 def body(browser, results):
     restored(browser, results)
+    mailed(browser, results)
+    listed(browser, results)
     back(browser, results)
     corrected(browser, results)
     zoomed(browser, results)

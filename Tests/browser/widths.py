@@ -7,15 +7,20 @@ def views(browser):
     yield "ad", f"/ads/{browser.ad}"
     yield "hour", f"/ads/{browser.ad}?range=1h&cmp=prev"
     yield "long", f"/ads/{browser.ad}?range=400d&m=duplicate,bot,expired"
+    yield "zoomed", f"/ads/{browser.ad}?from=2026-11-01T00:00:00Z&to=2026-11-03T00:00:00Z&cmp=week"
     yield "table", f"/ads/{browser.ad}?range=7d&view=table"
+    campaign = browser.api(f"/api/v1/ads/{browser.ad}", browser.context())["campaignId"]
+    if campaign:
+        yield "campaign", f"/campaigns/{campaign}"
     yield "ops", "/ops"
     yield "method", "/method"
     yield "missing", "/ads/there-is-no-such-ad-at-all-in-this-place"
 
 
 def sideways(browser, results):
-    for width in (320, 390, 1280, 1920):
-        for dark in (False, True):
+    for width in (320, 390, 700, 1000, 1200, 1280, 1920):
+        # Those between are looked at by day alone.
+        for dark in (False, True) if width in (320, 390, 1280, 1920) else (False,):
             context = browser.context(width=width, height=900, dark=dark)
             for name, path in views(browser):
                 page = browser.page(path, context=context)

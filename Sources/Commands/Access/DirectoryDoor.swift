@@ -75,7 +75,7 @@ package final class DirectoryDoor: Door {
       case .done(let response): response
       case .query(let work): work()
       case .steps(let work): work.finish()
-      case .stream, .summaries: Problem.notServing.response(requestID: request.requestID)
+      case .stream, .watch, .summaries: Problem.notServing.response(requestID: request.requestID)
       }
     if let failure = failures.last.withLock({ $0 }) { throw failure }
     if let failure = failures.read.withLock({ $0 }) { throw Failure(failure) }

@@ -4,7 +4,8 @@ package enum CommandTable {
     DemoCommand.commands + [ServeCommand.command] + AdsCommands.all + KeysCommands.all + TokensCommands.all
     + CatalogCommands.all + [
       ImportCommand.command,
-      SignCommand.command, CheckCommand.command, QueryCommand.command, StatCommand.command, LoadCommand.command,
+      SignCommand.command, CheckCommand.command, QueryCommand.command, TopCommand.command, StatCommand.command,
+      LoadCommand.command,
       BenchCommand.command,
       InspectCommand.command,
       VerifyCommand.command,

@@ -29,7 +29,7 @@ package enum QueryCommand {
     "format", .choice(["table", "json", "csv", "ndjson"]), "how the series is printed", standard: "table")
   private static let plot = Option(toggle: "plot", "draws the series instead")
 
-  private static let moment = ValueReader<String>("TIME") { text throws(ValueFault) in
+  static let moment = ValueReader<String>("TIME") { text throws(ValueFault) in
     // What `now` is does not matter for the form.
     do throws(TimeText.Failure) { _ = try TimeText.parse(text, now: 1 << 40) } catch { throw ValueFault(error.detail) }
     return text

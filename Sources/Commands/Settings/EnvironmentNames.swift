@@ -10,7 +10,7 @@
 /// Which variables of the environment are ours.
 package enum EnvironmentNames {
   /// Of the test suite, which starts this program.
-  private static let ofTests = ["TALLY_SEED", "TALLY_SEEDS", "TALLY_KILLS"]
+  private static let ofTests = ["TALLY_SEED", "TALLY_SEEDS", "TALLY_KILLS", "TALLY_REQUIRE_SERVICES"]
 
   /// Throws for the first variable that neither a setting nor an option of a command in `table` has.
   package static func check(_ variables: [String: String], _ table: [Command]) throws(UsageError) {

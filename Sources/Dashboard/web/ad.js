@@ -22,7 +22,7 @@ export class CountsPage {
     Object.assign(this, { context, kind, id, marks: [] });
     this.source = subject(kind, id);
     this.counts = new Counts(this.source, {
-      changed: () => this.draw(), corrected: () => this.loadCorrections(), live: context.live, over: context.over,
+      changed: () => this.draw(), corrected: () => this.corrected(), live: context.live, over: context.over,
     });
     this.build();
   }
@@ -41,20 +41,20 @@ export class CountsPage {
     const csv = el("button", { type: "button", class: "button", onclick: () => this.save() }, "CSV");
     this.tools = el("div", { class: "tools", role: "toolbar", "aria-label": "What is shown" },
       this.ranges.element, this.out, this.granularities.element, this.compare, this.comparedWith,
-      el("span", { class: "space" }), this.views.element, csv);
+      el("span", { class: "ends" }, this.views.element, csv));
     this.chart = new Chart({
       zoom: (from, to) => this.zoom(from, to), back: () => this.zoomOut(), open: (mark) => this.open(mark),
     });
     this.table = new PointTable();
     this.gross = grossPanel((name) => this.toggleVerdict(name));
-    this.corrections = this.source.corrections ? correctionsPanel((mark) => this.open(mark)) : null;
-    this.members = this.corrections ? null : adsOfPanel(this.context, this.source.parameters);
+    this.corrections = correctionsPanel((mark) => this.open(mark));
+    this.members = this.kind === "ad" ? null : adsOfPanel(this.context, this.source.whose);
     this.note = el("div", {});
     this.instead = el("div", {});
     this.stage = el("section", { class: "stage", "aria-label": "Counts" }, this.chart.element, this.table.element);
     this.foot = el("p", { class: "foot quiet" });
     this.body = el("div", { class: "body" }, this.tools, this.stage,
-      el("div", { class: "panels" }, this.gross.element, (this.corrections ?? this.members).element), this.foot);
+      el("div", { class: "panels" }, this.gross.element, this.corrections.element, this.members?.element), this.foot);
     this.title = el("h1", { tabIndex: -1 }, this.kind === "advertiser" ? "All ads" : this.id);
     this.element = el("div", { class: "page counts" }, this.note,
       el("div", { class: "head" }, this.crumbs, el("div", { class: "title" }, this.title, this.flag), this.final.element), this.instead, this.body);
@@ -99,8 +99,8 @@ export class CountsPage {
   /** What does not hang on the range: the ad itself, and its corrections. */
   async loadAbout() {
     this.isKnown = true;
-    if (!this.source.about) return;
     this.loadCorrections();
+    if (!this.source.about) return;
     const ad = await get(this.source.about).catch(() => null);
     if (!ad || this.isDestroyed) return;
     this.showCrumbs(ad.campaignId);
@@ -108,11 +108,21 @@ export class CountsPage {
   }
 
   async loadCorrections() {
-    if (!this.source.corrections) return;
-    const answer = await get(this.source.corrections, { from: "-400d", limit: 1_000 }).catch(() => null);
-    if (!answer || this.isDestroyed) return;
-    this.marks = marksOf(answer.corrections);
-    if (this.counts.series) this.draw();
+    try {
+      const answer = await get(this.source.corrections, { ...this.source.whose, from: "-400d", limit: 1_000 });
+      this.marks = marksOf(answer.corrections);
+      this.hasCorrections = true;
+      if (this.counts.series) this.draw();
+    } catch {
+      // Those that are shown already stay; the page itself says what is wrong with the connection.
+      if (!this.hasCorrections) this.corrections.fail();
+    }
+  }
+
+  /** A recount may tell of hundreds at once: they are fetched together. */
+  corrected() {
+    clearTimeout(this.correcting);
+    this.correcting = setTimeout(() => this.loadCorrections(), 500);
   }
 
   // MARK: Drawing
@@ -143,7 +153,7 @@ export class CountsPage {
     if (this.state.view === "table") this.table.show(view);
     else this.chart.show(view);
     this.gross.show(this.counts.sums, this.state.m);
-    this.corrections?.show(this.marks, this.state.at, now, here);
+    if (this.hasCorrections) this.corrections.show(this.marks, this.state.at, now, here, Boolean(series.reconciledThrough));
     this.members?.show(this.state, series.from, series.to);
     this.showFoot(series, now, here);
   }
@@ -199,7 +209,7 @@ export class CountsPage {
   open(mark) {
     const isOpen = this.state.at === mark.time;
     this.context.go({ at: isOpen ? null : mark.time }, { replace: true });
-    if (!isOpen) this.corrections?.focus(mark);
+    if (!isOpen) this.corrections.focus(mark);
   }
 
   save() {
@@ -227,6 +237,7 @@ export class CountsPage {
   destroy() {
     this.isDestroyed = true;
     clearTimeout(this.retry);
+    clearTimeout(this.correcting);
     this.counts.stop();
     this.chart.destroy();
     this.members?.destroy();

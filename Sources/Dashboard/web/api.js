@@ -19,6 +19,11 @@ class ApiError extends Error {
   }
 }
 
+/** What is shown where there was no answer at all. */
+export function unreachable() {
+  return new ApiError(0);
+}
+
 let clockAhead = 0;
 let csrfToken = "";
 /** The share that this page shows; its cookie speaks then, not that of the reader's own session. */
@@ -49,7 +54,7 @@ async function send(path, options = {}) {
     answer = await fetch(path, { ...options, headers: requestHeaders(options.headers), cache: "no-cache" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError(0);
+    throw unreachable();
   }
   takeTime(answer);
   if (!answer.ok) throw await failure(answer);

@@ -1,18 +1,14 @@
 // The frame around the pages: who is signed in, which page an address names, and what the keys do. A page is an object with
 // `element`, `show(state)`, `key(letter)` and `destroy()`; it stays while the address names the same thing, and is told the
-// new state.
+// new state. The code of a page comes with its first visit (load.js).
 
-import { session, signOut, serverNow } from "./api.js";
+import { session, signOut, serverNow, unreachable } from "./api.js";
 import { announce, el, fill } from "./dom.js";
 import { Frame } from "./frame.js";
 import { Letters } from "./keys.js";
-import { CountsPage } from "./ad.js";
-import { ListPage } from "./list.js";
-import { MethodPage } from "./method.js";
-import { OpsPage } from "./ops.js";
+import { part, reloadIfOld } from "./load.js";
 import { apology, empty } from "./parts.js";
 import { address, parse, path, remember } from "./state.js";
-import { openShare, signInForm } from "./signin.js";
 import { NOT_ADMIN, SESSION_OVER, SHARE_OVER, lostSince } from "./words.js";
 import { zone } from "./zone.js";
 
@@ -44,12 +40,12 @@ function visit(link) {
   arrive(true);
 }
 
-function arrive(isVisit) {
+async function arrive(isVisit) {
   const before = shown;
   state = parse(location);
   const corrected = address(state);
   if (corrected !== location.pathname + location.search) history.replaceState(history.state, "", corrected + location.hash);
-  render();
+  await render();
   if (isVisit) scrollTo(0, 0);
   // Those who cannot see that the page has changed are told by its title.
   if (shown !== before) main.querySelector("h1")?.focus({ preventScroll: true });
@@ -80,40 +76,75 @@ function context() {
   return { session: who, go, over, live: showLive };
 }
 
-function make() {
-  switch (state.page) {
-    case "ads": return new ListPage(context(), "ad");
-    case "campaigns": return new ListPage(context(), "campaign");
-    case "campaign": return new CountsPage(context(), "campaign", state.id);
-    case "ad": return new CountsPage(context(), "ad", state.id);
-    case "method": return new MethodPage();
-    case "ops": return who.isAdmin ? new OpsPage(context()) : words("Operations", NOT_ADMIN);
-    case "share": return who.share.campaignId
-      ? new CountsPage(context(), "campaign", who.share.campaignId) : new CountsPage(context(), "advertiser", who.share.advertiserId);
-    default: return words("There is no such page", "The address may be mistyped.");
+/** The part of the program that a page is in. */
+function partOf({ page: name }) {
+  return { ads: "list", campaigns: "list", ad: "counts", campaign: "counts", share: "counts", ops: "ops", method: "method" }[name] ?? null;
+}
+
+async function make({ page: name, id }) {
+  if (name === "ops" && !who.isAdmin) return words("Operations", NOT_ADMIN);
+  if (!partOf({ page: name })) return words("There is no such page", "The address may be mistyped.");
+  const { ListPage, CountsPage, MethodPage, OpsPage } = await part(partOf({ page: name }));
+  switch (name) {
+    case "ads": return () => new ListPage(context(), "ad");
+    case "campaigns": return () => new ListPage(context(), "campaign");
+    case "campaign":
+    case "ad": return () => new CountsPage(context(), name, id);
+    case "method": return () => new MethodPage();
+    case "ops": return () => new OpsPage(context());
+    default: return who.share.campaignId
+      ? () => new CountsPage(context(), "campaign", who.share.campaignId) : () => new CountsPage(context(), "advertiser", who.share.advertiserId);
   }
 }
 
 /** A page of words alone. */
 function words(title, text) {
-  return {
+  return () => ({
     element: el("div", { class: "page" }, el("h1", { tabIndex: -1 }, title), empty(text, "", el("p", {}, el("a", { href: "/" }, "All ads")))),
     show() {}, destroy() {},
-  };
+  });
 }
 
-function render() {
+function nameOf(place) {
+  return `${place.page} ${place.id}`;
+}
+
+async function render() {
   frame.show(state, who, serverNow());
   document.title = title();
   if (!who && state.page !== "method") return start();
-  const key = `${state.page} ${state.id}`;
-  if (key !== shown || !page) {
-    clear();
-    page = make();
-    shown = key;
-    fill(main, page.element);
+  const name = nameOf(state);
+  if (name !== shown || !page) {
+    let open;
+    main.setAttribute("aria-busy", "true");
+    try {
+      open = await make(state);
+    } catch {
+      return missing();
+    } finally {
+      main.removeAttribute("aria-busy");
+    }
+    // Meanwhile the reader may have gone on, or signed out.
+    if (name !== nameOf(state) || (!who && state.page !== "method")) return;
+    if (name !== shown || !page) {
+      clear();
+      page = open();
+      shown = name;
+      fill(main, page.element);
+    }
   }
   page.show(state);
+}
+
+/** A part of the program did not come: the server is gone, or has another version. */
+async function missing() {
+  clear();
+  apologize(unreachable(), render);
+  await reloadIfOld();
+}
+
+function apologize(error, again) {
+  fill(main, el("div", { class: "page" }, el("h1", { tabIndex: -1 }, "Tally"), apology(error, again)));
 }
 
 function title() {
@@ -133,10 +164,15 @@ function clear() {
 /** Finds out who is signed in; without anybody the sign-in stands in place of the page, so the address survives. */
 async function start() {
   arriveAtShare();
+  // Both come at once: who it is, and what will be shown to them.
+  part(partOf(state) ?? "list").catch(() => {});
   try {
-    if (state.page === "share") who = await openShare(state.id, secret);
+    if (state.page === "share") who = await (await part("signIn")).openShare(state.id, secret);
     else if (state.page !== "method") who = await session();
     else who = await session().catch(() => null);
+    // Whoever was lent a page is nobody on the others.
+    if (who?.share && state.page !== "share") who = null;
+    if (!who && state.page !== "method") return askToSignIn("");
   } catch (error) {
     return refused(error);
   }
@@ -159,15 +195,17 @@ function refused(error) {
     return fill(main, el("div", { class: "page" }, el("h1", { tabIndex: -1 }, "Shared counts"), empty(SHARE_OVER)));
   }
   if (error.status === 401) return askToSignIn("");
-  fill(main, el("div", { class: "page" }, el("h1", { tabIndex: -1 }, "Tally"), apology(error, start)));
+  apologize(error, start);
   if (error.status === 503) setTimeout(start, Math.max(error.retryAfter, 2) * 1_000);
 }
 
-function askToSignIn(note) {
-  fill(main, signInForm(note, (session) => {
+async function askToSignIn(note) {
+  const { signInForm } = await part("signIn").catch(() => ({}));
+  if (!signInForm) return missing();
+  fill(main, signInForm(note, async (session) => {
     who = session;
     announce("Signed in.");
-    render();
+    await render();
     main.querySelector("h1")?.focus();
   }));
   main.querySelector("input")?.focus();
@@ -177,8 +215,11 @@ function askToSignIn(note) {
 function over() {
   clear();
   who = null;
-  if (state.page === "share") return refused({ status: 401 });
+  // A server that was started anew has forgotten its sessions; a link that still holds opens another one.
+  if (state.page === "share") return secret ? start() : refused({ status: 401 });
   frame.show(state, null, serverNow());
+  // Nothing of the page stays, whether the form comes or not.
+  fill(main);
   askToSignIn(SESSION_OVER);
 }
 
@@ -189,6 +230,7 @@ async function leave() {
   history.replaceState(null, "", path("ads"));
   state = parse(location);
   frame.show(state, null, serverNow());
+  fill(main);
   askToSignIn("");
 }
 

@@ -79,12 +79,13 @@ export class Chart {
       values: valueTicks(top * (1 - 8 / height), height),
       open: first < series.length ? Math.max(series.times[first], series.from) : null,
       clockChanges: zone.changesIn(series.from, series.to).map(({ at, minutes }) => ({ at, words: changeWords(minutes, series) })),
-      rows: series.length > 0 ? series.times.map((time, i) => [time, series.clicks[i]]) : [[series.from, 0]],
     };
   }
 
   draw() {
     if (!this.view || !this.painter || this.isDestroyed || this.plot.clientWidth === 0) return;
+    // What is being dragged over stands still.
+    if (this.drag?.isWide) return;
     const { series } = this.view;
     const current = this.scene(this.plot.clientWidth - LEFT, this.plot.clientHeight - 22);
     this.merged = current.merged;
@@ -285,6 +286,7 @@ export class Chart {
   release(event) {
     const drag = this.drag;
     this.drag = null;
+    this.redraw();
     if (drag?.isWide) {
       const [from, to] = [drag.from, drag.to].sort((a, b) => a - b);
       this.zoomTo(this.time(from), this.time(to));
@@ -310,6 +312,7 @@ export class Chart {
     const geometry = new Drawing(this.paper).draw(current, PAPER);
     const strip = ribbon(this.view.series, current.low, current.high, geometry);
     strip.setAttribute("viewBox", `0 0 ${PAPER.width} 10`);
+    strip.setAttribute("preserveAspectRatio", "none");
     this.paper.append(strip);
     this.read(null);
     addEventListener("afterprint", () => this.paper.replaceChildren(), { once: true });

@@ -12,16 +12,19 @@ import { VERDICTS } from "./words.js";
 
 /** More points are not kept current: to draw them would take too long each second. */
 const MOST_LIVE = 45_000;
+/** Seconds between two questions for what no stream tells. */
+const POLL = 15;
 const ALL_METRICS = ["clicks", ...VERDICTS.map(([name]) => name), "unknown", "corrected"].join(",");
 
 /** Where the query answers for a subject. */
 export function subject(kind, id) {
   if (kind === "ad") {
     const base = `/api/v1/ads/${encodeURIComponent(id)}`;
-    return { aggregates: `${base}/aggregates`, stream: `${base}/stream`, corrections: `${base}/corrections`, about: base, parameters: {} };
+    return { aggregates: `${base}/aggregates`, stream: `${base}/stream`, corrections: `${base}/corrections`, about: base, parameters: {}, whose: {} };
   }
-  const parameters = { [kind === "campaign" ? "campaignId" : "advertiserId"]: id, groupBy: "none" };
-  return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: null, about: null, parameters };
+  const whose = { [kind === "campaign" ? "campaignId" : "advertiserId"]: id };
+  const parameters = { ...whose, groupBy: "none" };
+  return { aggregates: "/api/v1/aggregates", stream: "/api/v1/stream", corrections: "/api/v1/corrections", about: null, parameters, whose };
 }
 
 /** Clicks come by themselves; what else is wanted is named. */
@@ -134,11 +137,16 @@ export class Counts {
   start() {
     const { granularity } = this.shape;
     this.live = new Live({
-      address: () => this.source.stream + query({ ...this.source.parameters, groupBy: null, since: this.series.asOf }),
+      address: () => this.source.stream + query({ ...this.source.parameters, since: this.series.asOf }),
       event: (name, data, id) => this.take(name, data, id),
       reopened: () => this.fetchTail(),
       state: this.events.live, over: this.events.over,
+      refused: () => {
+        this.isPolled = true;
+        this.events.live("polled");
+      },
     });
+    this.isPolled = false;
     this.minute = Math.floor(serverNow() / 60_000);
     this.clock = setInterval(() => this.tick(granularity), 1_000);
   }
@@ -153,15 +161,26 @@ export class Counts {
       // Points of single ads say nothing whole about their sum.
       const points = news.points ?? news.series ?? [];
       const isWhole = this.source.about !== null || !points.some((point) => "adId" in point);
+      if (points.some((point) => this.series.isNewlyRecounted(point))) {
+        this.isWholeOld = true;
+        this.events.corrected();
+      }
       if (this.shape.granularity === "minute" && isWhole) this.series.merge({ ...news, series: points });
       else this.isTailOld = true;
       // A recount changes points that no event names one by one.
-      if (news.reconciledThrough && Date.parse(news.reconciledThrough) !== reconciled) this.isWholeOld = true;
+      if (news.reconciledThrough && Date.parse(news.reconciledThrough) !== reconciled) {
+        this.isWholeOld = true;
+        this.events.corrected();
+      }
       this.isNew = true;
     } else if (name === "correction" || name === "credit") {
       this.isWholeOld = true;
       this.events.corrected();
-    } else if (name === "reset") this.isWholeOld = true;
+    } else if (name === "reset") {
+      // The positions are of another log: they say nothing of what comes.
+      this.series.asOf = undefined;
+      this.isWholeOld = true;
+    }
   }
 
   /** Once a second: a new minute begins, what has come is shown, what is old is asked for again. */
@@ -179,9 +198,10 @@ export class Counts {
       if (granularity !== "minute") this.fetchHead();
       if (this.previous) this.fetchBefore();
     }
+    if (this.isPolled && this.seconds % POLL === 0) this.isTailOld = true;
     if (this.isWholeOld) this.fetchAgain();
     else if (this.isTailOld && this.seconds % 2 === 0) this.fetchTail();
-    if (this.seconds % 15 === 0) this.fetchVerdicts();
+    if (this.seconds % POLL === 0) this.fetchVerdicts();
     if (!this.isNew) return;
     this.isNew = false;
     this.events.changed();
@@ -221,7 +241,10 @@ export class Counts {
     await this.quietly(async (signal) => {
       const whole = await this.fetchSeries(this.series.from, this.series.to, signal);
       if (isBefore(whole.asOf, this.series.asOf)) this.isWholeOld = true;
-      else this.series = whole;
+      else {
+        if (whole.totalCredits !== this.series.totalCredits) this.events.corrected();
+        this.series = whole;
+      }
     });
     await this.fetchVerdicts();
   }

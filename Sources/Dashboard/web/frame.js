@@ -1,7 +1,7 @@
 // The bar at the top: where one is, how fresh the numbers are, whose time is shown, light or dark, who is signed in.
 
 import { announce, fill, setText } from "./dom.js";
-import { ZoneMenu } from "./zonemenu.js";
+import { part } from "./load.js";
 import { remember, remembered } from "./state.js";
 import { day } from "./fmt.js";
 import { zone } from "./zone.js";
@@ -15,9 +15,9 @@ export class Frame {
     this.status = document.querySelector(".live");
     this.shared = document.querySelector(".shared");
     this.who = document.querySelector(".who");
-    this.zone = new ZoneMenu(document.getElementById("zone"), actions.zone);
+    this.zone = document.getElementById("zone");
+    this.zone.addEventListener("click", () => this.openZones(actions.zone));
     this.theme = document.getElementById("theme");
-    this.theme.append(icon());
     this.theme.addEventListener("click", () => this.nextTheme());
     document.getElementById("sign-out").addEventListener("click", actions.signOut);
     document.getElementById("keys").addEventListener("click", actions.keys);
@@ -43,9 +43,17 @@ export class Frame {
       else link.removeAttribute("aria-current");
     }
     const here = zone(state.tz);
-    this.zone.show(here, now);
+    Object.assign(this, { here, now });
+    setText(this.zone, here.label(now));
+    this.zone.setAttribute("aria-label", `Time zone: ${here.label(now)}`);
     this.showWho(who, isShare);
     this.showShare(who?.share, here);
+  }
+
+  async openZones(choose) {
+    const { ZoneMenu } = await part("zones");
+    this.zones ??= new ZoneMenu(this.zone, choose);
+    this.zones.toggle(this.here, this.now);
   }
 
   showWho(who, isShare) {
@@ -83,13 +91,6 @@ export class Frame {
     this.theme.title = `Colours: ${THEMES[this.current]}`;
     dispatchEvent(new Event("tally:theme"));
   }
-}
-
-function icon() {
-  const parser = new DOMParser().parseFromString(
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11a5.5 5.5 0 0 0 0-11"/></svg>`,
-    "image/svg+xml");
-  return document.importNode(parser.documentElement, true);
 }
 
 // Colours follow the system while nothing else is chosen; what is drawn on a canvas has to be told.

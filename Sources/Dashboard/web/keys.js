@@ -1,15 +1,9 @@
 // Single letters, which act outside fields and without modifiers. They can be switched off, for those who speak their input
 // (WCAG 2.1.4).
 
-import { el } from "./dom.js";
-import { remember, remembered } from "./state.js";
+import { part } from "./load.js";
+import { remembered } from "./state.js";
 
-const LIST = [
-  ["/", "find"], ["1 … 5", "range: hour to 400 days"], ["t", "chart or table"], ["c", "compare"],
-  ["g, then m h d w", "granularity"], ["?", "this list"], ["In a list: ↑ ↓ PgUp PgDn Home End, Enter", "move, open"],
-  ["In a chart: ← →, with Shift ten at a time, PgUp PgDn Home End", "read points"], ["+ −, 0 or Esc", "zoom, whole range"],
-  ["n p, Enter", "next, previous mark; open it"],
-];
 /** How long a second letter is waited for. */
 const PATIENCE = 1_500;
 
@@ -37,20 +31,9 @@ export class Letters {
     event.preventDefault();
   }
 
-  /** The list of the keys, as a dialog. */
-  help() {
-    const isOn = el("input", {
-      type: "checkbox", checked: this.isOn, onchange: () => {
-        this.isOn = isOn.checked;
-        remember("tally.letters", this.isOn ? "on" : "off");
-      },
-    });
-    const dialog = el("dialog", { class: "keys", "aria-labelledby": "keys-title", onclose: () => dialog.remove() },
-      el("h2", { id: "keys-title" }, "Keys"),
-      el("dl", {}, LIST.map(([keys, does]) => el("div", {}, el("dt", {}, keys), el("dd", {}, does)))),
-      el("label", {}, isOn, " Single letters act"),
-      el("form", { method: "dialog" }, el("button", { class: "button" }, "Close")));
-    document.body.append(dialog);
-    dialog.showModal();
+  /** The list of the keys. */
+  async help() {
+    const { showKeys } = await part("keys");
+    showKeys(this);
   }
 }

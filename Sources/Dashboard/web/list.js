@@ -1,17 +1,23 @@
-// The pages of all ads and of all campaigns: four figures, a field to find one, and the list.
+// The pages of all ads and of all campaigns: four figures, a field to find one, and the list. One stream says which ads have new
+// clicks; their sums are asked for again then, so that no sum is ever added up here.
 
 import { announce, csvField, download, el, fill, setText } from "./dom.js";
-import { allAds, serverNow } from "./api.js";
+import { allAds, query, serverNow } from "./api.js";
 import { change, count, many, share, signed } from "./fmt.js";
+import { Live } from "./live.js";
 import { apology, command, empty, finalLine, problem, rangeButtons, whileLoading } from "./parts.js";
 import { Rows } from "./rows.js";
 import { path } from "./state.js";
-import { sparkline } from "./svg.js";
-import { Sparks, adRows, arranged, campaignRows, loadTotals, sumOf } from "./totals.js";
+import { sparkline } from "./spark.js";
+import { Sparks, adRows, arranged, campaignRows, loadTotals } from "./totals.js";
 import { RANGES } from "./words.js";
 import { zone } from "./zone.js";
 
+/** Milliseconds after which sums are asked for again: without news, and with news at the earliest. An answer over many ads is not
+ *  asked for more often than a tenth of the time. */
 const REFRESH = 15_000;
+const NEWS = 2_000;
+const SHARE_OF_TIME = 10;
 
 export class ListPage {
   /** `kind` is `ad` or `campaign`. */
@@ -20,7 +26,9 @@ export class ListPage {
     this.request = new AbortController();
     this.sparks = new Sparks(kind, () => this.drawSparks());
     this.build();
-    this.timer = setInterval(() => this.refresh(), REFRESH);
+    this.timer = setInterval(() => this.tick(), 1_000);
+    this.asked = { at: 0, took: 0 };
+    this.sparked = this.aged = Date.now();
   }
 
   build() {
@@ -67,8 +75,7 @@ export class ListPage {
     const before = this.state;
     this.state = state;
     this.showTools();
-    const isOther = !before || ["range", "from", "to", "tz"].some((name) => before[name] !== state[name]);
-    if (!isOther) return this.arrange();
+    if (before && rangeOf(before) === rangeOf(state)) return this.arrange();
     await this.load();
   }
 
@@ -88,19 +95,70 @@ export class ListPage {
   }
 
   async load() {
+    const { state } = this;
     try {
-      const totals = loadTotals(this.state, {}, this.request.signal);
-      const loading = this.ads ? totals : Promise.all([totals, this.loadAds(totals)]).then(([first]) => first);
-      this.totals = await (this.ads ? loading : whileLoading(this.element, loading));
+      const asked = this.ask();
+      const loading = this.ads ? asked : Promise.all([asked, this.loadAds(asked)]).then(([first]) => first);
+      const totals = await (this.ads ? loading : whileLoading(this.element, loading));
+      // The reader has chosen another range meanwhile.
+      if (rangeOf(state) !== rangeOf(this.state)) return;
+      this.totals = totals;
       fill(this.note);
       fill(this.instead);
       if (!this.body.isConnected) this.element.append(this.body);
       this.makeRows();
       this.arrange();
-      this.context.live("polled");
+      this.listen();
     } catch (error) {
       this.failed(error, () => this.load());
     }
+  }
+
+  async ask() {
+    const began = performance.now();
+    this.asked.at = Date.now();
+    const totals = await loadTotals(this.state, this.totals, this.request.signal);
+    this.asked.took = performance.now() - began;
+    return totals;
+  }
+
+  /** The one stream of the page: over the reader's advertiser, or the only one there is. */
+  listen() {
+    if (this.live || this.isPolled) return;
+    const others = new Set(this.ads.map((ad) => ad.advertiserId));
+    const advertiserId = this.context.session.advertiser ?? (others.size === 1 ? [...others][0] : null);
+    const polled = () => {
+      this.isPolled = true;
+      this.context.live("polled");
+    };
+    if (advertiserId === null) return polled();
+    this.live = new Live({
+      address: () => `/api/v1/stream${query({ advertiserId, groupBy: "ad", since: this.totals.asOf })}`,
+      event: (name, data) => this.take(name, data),
+      reopened: () => { this.hasNews = true; },
+      state: (...given) => {
+        this.isLost = given[0] === "lost";
+        this.context.live(...given);
+      },
+      over: this.context.over, refused: polled,
+    });
+  }
+
+  take(name, data) {
+    const points = data.points ?? data.series ?? [];
+    for (const { adId } of points) this.sparks.age(this.kind === "ad" ? adId : this.campaigns.get(adId));
+    // Minutes that were closed or recounted change no sum, but how sure it is.
+    if (data.completeThrough) {
+      this.totals.completeThrough = Date.parse(data.completeThrough);
+      this.showFinal();
+    }
+    if (name !== "points" || points.length > 0) this.hasNews = true;
+  }
+
+  tick() {
+    const rest = Date.now() - this.asked.at;
+    const isDue = rest >= REFRESH || (this.hasNews && rest >= Math.max(NEWS, this.asked.took * SHARE_OF_TIME));
+    if (isDue && !this.isLost) this.refresh();
   }
 
   /** The catalog's ads: the first page is shown before the others have come. */
@@ -126,17 +184,25 @@ export class ListPage {
 
   /** Totals move on while the page is seen; the order waits for the reader, so that no row jumps from under a pointer. */
   async refresh() {
-    if (document.hidden || !this.totals || !this.ads) return;
+    if (document.hidden || !this.totals || !this.ads || this.isAsking) return;
+    this.isAsking = true;
+    this.hasNews = false;
+    const { state } = this;
     try {
-      this.totals = await loadTotals(this.state, {}, this.request.signal);
+      const totals = await this.ask();
+      if (rangeOf(state) !== rangeOf(this.state)) return;
+      this.totals = totals;
     } catch (error) {
       if (this.isDestroyed || error.name === "AbortError") return;
       if (error.status === 401) return this.context.over();
+      // Where there is a stream, it tells of a loss.
       this.lostSince ??= Date.now();
-      return this.context.live("lost", this.lostSince);
+      return this.isPolled ? this.context.live("lost", this.lostSince) : undefined;
+    } finally {
+      this.isAsking = false;
     }
     this.lostSince = null;
-    this.context.live("polled");
+    if (this.isPolled) this.context.live("polled");
     this.makeRows();
     const order = arranged(this.rows, this.state);
     const [from, to] = this.list.range;
@@ -145,11 +211,20 @@ export class ListPage {
     this.shown = this.shown.map((row) => byId.get(row.id) ?? row);
     this.list.setCount(this.shown.length);
     this.drawFigures();
+    this.showFinal();
+    if (Date.now() - this.sparked < REFRESH) return;
+    this.sparked = Date.now();
+    // Without a stream nobody says whose line is old; and a range that moves has moved on for all.
+    if (this.isPolled || Date.now() - this.aged > 4 * REFRESH) {
+      this.aged = Date.now();
+      this.sparks.ageAll();
+    }
+    this.wantSparks(...this.list.range);
   }
 
   makeRows() {
     const rows = adRows(this.ads ?? [], this.totals);
-    this.allRows = rows;
+    this.campaigns = new Map(rows.map((row) => [row.id, row.campaign]));
     this.rows = this.kind === "ad" ? rows : campaignRows(rows);
   }
 
@@ -164,9 +239,13 @@ export class ListPage {
     this.list.element.hidden = this.shown.length === 0;
     fill(this.nothing, this.shown.length > 0 ? null : this.emptyWords());
     this.list.setCount(this.shown.length);
-    const now = serverNow();
-    this.final.show(this.totals.completeThrough, this.totals.from, this.totals.to, now, zone(this.state.tz));
+    this.showFinal();
     this.drawFigures();
+  }
+
+  showFinal() {
+    const { completeThrough, from, to } = this.totals;
+    this.final.show(completeThrough, from, to, serverNow(), zone(this.state.tz));
   }
 
   emptyWords() {
@@ -181,7 +260,7 @@ export class ListPage {
   }
 
   drawFigures() {
-    const sum = this.totals ? sumOf(this.allRows ?? this.rows) : null;
+    const sum = this.totals?.sum ?? null;
     const figure = (label, value, words) => el("div", {}, el("dt", {}, label), el("dd", {}, el("b", {}, value), el("span", {}, words)));
     const lost = sum ? sum.gross - sum.clicks : 0;
     const clicked = this.rows.filter((row) => row.clicks > 0).length;
@@ -213,7 +292,7 @@ export class ListPage {
   }
 
   drawSparks() {
-    for (const cell of this.list.space.querySelectorAll(".line")) if (!cell.hasChildNodes()) this.drawSpark(cell, cell.dataset.id);
+    for (const cell of this.list.space.querySelectorAll(".line")) this.drawSpark(cell, cell.dataset.id);
   }
 
   drawSpark(cell, id) {
@@ -240,9 +319,14 @@ export class ListPage {
   destroy() {
     this.isDestroyed = true;
     this.request.abort();
+    this.live?.close();
     clearInterval(this.timer);
     clearTimeout(this.retry);
     this.list.destroy();
-    this.context.live("off");
   }
+}
+
+/** What totals are asked for. */
+function rangeOf({ from, to, range, tz }) {
+  return `${from ?? range} ${to} ${tz}`;
 }

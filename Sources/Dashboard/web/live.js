@@ -1,8 +1,9 @@
 // A stream of server-sent events, kept open while somebody looks. It is read by `fetch` and not by `EventSource`: that one
 // hides the status of a refusal and the comments that tell a quiet stream from a dead one.
 //
-//     connecting ─▶ open ─▶ (end, error, 40 s of silence) ─▶ waiting 2, 4, 8 … 60 s ± 30 % ─▶ connecting
-//          └── 401: over, 404: none         hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
+//     connecting ─▶ open ─▶ (error, 40 s of silence) ─▶ waiting 2, 4, 8 … 60 s ± 30 % ─▶ connecting
+//          │         └──▶ `end` ─▶ connecting at once: the answer tells a session that is over from a stream that is
+//          └── 401: over, 404: refused       hidden for 30 s ─▶ closed ─▶ seen again ─▶ connecting
 //
 // Each connection after the first is announced with `reopened`: what was missed meanwhile is the caller's to fetch.
 
@@ -12,13 +13,15 @@ const SILENCE = 40_000;
 const HIDDEN = 30_000;
 /** Shorter interruptions are not worth a word. */
 const PATIENCE = 3_000;
+const SHORT_LIFE = 2_000;
 const REFUSALS = new Set([400, 403, 404, 405]);
 
 export class Live {
   /** `address()` gives path and query of the next connection, `event(name, data, id)` takes an event, `reopened()` follows
-   *  each connection but the first, `state("live" | "lost" | "off", since)` tells what to show, `over()` the session's end. */
-  constructor({ address, event, reopened, state, over }) {
-    this.handlers = { address, event, reopened, state, over };
+   *  each connection but the first, `state("live" | "lost", since)` tells what to show, `refused()` that there is no such stream
+   *  and none will be asked for again, `over()` the session's end. */
+  constructor(handlers) {
+    this.handlers = handlers;
     this.connection = null;
     this.failures = 0;
     this.hasBeenOpen = false;
@@ -72,6 +75,7 @@ export class Live {
   }
 
   opened() {
+    this.openedAt = Date.now();
     this.failures = 0;
     this.retryAfter = 0;
     this.lostSince = null;
@@ -88,7 +92,10 @@ export class Live {
     this.patience ??= setTimeout(() => this.handlers.state("lost", this.lostSince), PATIENCE);
     if (document.hidden) return;
     this.failures += 1;
-    const wait = Math.max(Math.min(2 ** this.failures, 60), this.retryAfter) * (0.7 + 0.6 * Math.random());
+    // One that ends as soon as it is open is not asked for without a rest.
+    const isAtOnce = this.hasEnded && Date.now() - this.openedAt > SHORT_LIFE;
+    const wait = isAtOnce ? 0 : Math.max(Math.min(2 ** this.failures, 60), this.retryAfter ?? 0) * (0.7 + 0.6 * Math.random());
+    this.hasEnded = false;
     this.retryTimer = setTimeout(() => this.connect(), wait * 1_000);
   }
 
@@ -100,7 +107,7 @@ export class Live {
   /** There is no such stream: to ask again is no use, and nothing is lost. */
   refused() {
     this.close();
-    this.handlers.state("off");
+    this.handlers.refused();
   }
 
   /** Starts to wait for the next sign of life. */
@@ -135,7 +142,7 @@ export class Live {
       else if (field === "id") id = value;
       else if (field === "data") data.push(value);
     }
-    if (name === "end") this.ended();
+    if (name === "end") this.hasEnded = true;
     else if (data.length > 0) this.handlers.event(name, JSON.parse(data.join("\n")), id);
   }
 }

@@ -10,13 +10,13 @@ const SHOWN = 12;
 /** Milliseconds between two questions for the same range. */
 const REST = 15_000;
 
-export function adsOfPanel(context, parameters) {
+/** `whose` names the campaign or the advertiser. */
+export function adsOfPanel(context, whose) {
   const part = panel("Ads");
   const request = new AbortController();
   let asked = { key: "", at: 0 };
 
   async function load(from, to) {
-    const { groupBy, ...whose } = parameters;
     try {
       const answer = await get("/api/v1/top", { ...whose, by: "clicks", from: instant(from), to: instant(to), limit: 10_000 }, request.signal);
       draw(answer.top.filter((row) => !whose.campaignId || row.campaignId === whose.campaignId));
@@ -35,8 +35,8 @@ export function adsOfPanel(context, parameters) {
       el("tbody", {}, rows.slice(0, SHOWN).map((row) => el("tr", {},
         el("th", { scope: "row" }, name(row.adId)), el("td", {}, count(row.clicks)), el("td", { class: "quiet" }, share(row.clicks, sum)))))),
       rows.length === 0 ? el("p", { class: "quiet" }, "No clicks in this time.") : null,
-      rows.length > SHOWN && !context.session.share && parameters.campaignId
-        ? el("p", {}, el("a", { href: `/?campaign=${encodeURIComponent(parameters.campaignId)}` }, `All ${count(rows.length)} ads`)) : null);
+      rows.length > SHOWN && !context.session.share && whose.campaignId
+        ? el("p", {}, el("a", { href: `/?campaign=${encodeURIComponent(whose.campaignId)}` }, `All ${count(rows.length)} ads`)) : null);
   }
 
   return {

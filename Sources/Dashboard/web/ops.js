@@ -4,7 +4,7 @@
 // `GET /api/v1/ops/summary`, and the same document as event `summary` of `…/ops/stream`. Every member may be left out; its panel
 // is left out then. Times are RFC 3339, durations seconds, sizes bytes, rates a second:
 //
-//     ready, reasons[], version, startedAt, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
+//     ready, reasons[], version, startedAt, countingSince, alarms[{text, since}], clicksPerSecond, rates[], commitP99Seconds,
 //     commitHistory[], behindSeconds, closesAfterSeconds, balance{answered, difference},
 //     shards[{shard, clicksPerSecond, logBytes, behindSeconds, commitP99Seconds, files, bytes}],
 //     jobs[{id, kind, state, detail, progress, secondsLeft, ended}], hotAds[{adId, clicksPerSecond, hot}],
@@ -16,7 +16,7 @@ import { bytes, count, day, duration, many, moment, share, short, signed } from 
 import { Live } from "./live.js";
 import { apology, command, panel, whileLoading } from "./parts.js";
 import { path } from "./state.js";
-import { sparkline } from "./svg.js";
+import { sparkline } from "./spark.js";
 import { zone } from "./zone.js";
 
 /** A commit is fast while it is under so many seconds, and the log is kept up with. */
@@ -61,6 +61,7 @@ export class OpsPage {
     this.draw();
     this.live ??= new Live({
       address: () => "/api/v1/ops/stream", reopened: () => this.load(), state: this.context.live, over: this.context.over,
+      refused: () => this.context.live("off"),
       event: (name, summary) => {
         if (name !== "summary") return;
         this.summary = summary;
@@ -90,6 +91,9 @@ export class OpsPage {
     renew(this.figures, gauges(this.summary));
     renew(this.left, [shards(this.summary), hotAds(this.summary), recount(this.summary, at, here), files(this.summary)]);
     renew(this.right, [jobs(this.summary, at), answers(this.summary), this.commands ??= commands()]);
+    // An address may name a panel.
+    if (!this.isPlaced) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+    this.isPlaced = true;
   }
 
   destroy() {
@@ -99,9 +103,10 @@ export class OpsPage {
   }
 }
 
-function lead({ ready, reasons = [], startedAt, version }, now) {
+function lead({ ready, reasons = [], startedAt, countingSince, version }, now) {
   if (!ready) return [el("b", {}, "Not ready."), el("span", {}, ` ${reasons.join("; ")}`)];
-  const since = startedAt ? `Running for ${duration((now - Date.parse(startedAt)) / 1_000)}; version` : "Version";
+  const [does, from, how] = countingSince ? ["Counting", countingSince, " without a gap"] : ["Running", startedAt, ""];
+  const since = from ? `${does} for ${duration((now - Date.parse(from)) / 1_000)}${how}; version` : "Version";
   return [el("b", {}, "Ready."), el("span", {}, ` ${since} ${version}.`)];
 }
 
@@ -151,6 +156,7 @@ function shards({ shards: list }) {
 }
 
 function hotAds({ hotAds: list }) {
+  if (list?.length === 0) return none("Heaviest ads now", "hot", "No ad is busy enough to be listed.");
   return list && table("Heaviest ads now", "hot", ["Ad", "Clicks/s", "Spread"], list.map((ad) => [
     ad.adId ? el("a", { href: path("ad", ad.adId) }, ad.adId) : "unknown", count(ad.clicksPerSecond), ad.hot ? "over all shards" : "one shard"]));
 }
@@ -173,10 +179,15 @@ function files({ files: list }) {
 
 function jobs({ jobs: list }, at) {
   if (!list) return null;
-  const rows = list.map((job) => [job.kind, job.detail ?? "", progress(job, at)]);
-  if (rows.length > 0) return table("Jobs", "jobs", ["Job", "What", "Progress"], rows);
-  const part = panel("Jobs", el("p", { class: "quiet" }, "None has run since the start."));
-  part.element.id = "jobs";
+  if (list.length === 0) return none("Jobs", "jobs", "None has run since the start.");
+  const hasDetails = list.some((job) => job.detail);
+  return table("Jobs", "jobs", ["Job", hasDetails ? "What" : null, "Progress"].filter(Boolean),
+    list.map((job) => [job.kind, hasDetails ? job.detail ?? "" : null, progress(job, at)].filter((cell) => cell !== null)));
+}
+
+function none(title, id, words) {
+  const part = panel(title, el("p", { class: "quiet" }, words));
+  part.element.id = id;
   return part.element;
 }
 
@@ -193,6 +204,7 @@ function progress(job, at) {
 function answers({ answers: rates }) {
   if (!rates) return null;
   const part = panel("Answers a second");
+  if (Object.keys(rates).length === 0) return none("Answers a second", "answers", "None now.");
   const all = Object.values(rates).reduce((sum, rate) => sum + rate, 0);
   const most = Math.max(...Object.values(rates), 1);
   part.fill(el("div", { class: "waterfall" }, Object.entries(rates).sort((a, b) => b[1] - a[1]).map(([verdict, rate]) => {

@@ -1,10 +1,10 @@
 // Beside a chart: from all requests to the clicks that are paid, and what was changed later, with the reason.
 
 import { el } from "./dom.js";
-import { count, listed, share, signed } from "./fmt.js";
+import { count, listed, many, share, signed } from "./fmt.js";
 import { panel } from "./parts.js";
 import { MOST_EXTRAS } from "./state.js";
-import { NO_CORRECTIONS, SELDOM, VERDICTS, VERDICT_COLOURS, reason } from "./words.js";
+import { INCOMPLETE, NOT_RECOUNTED, NO_CORRECTIONS, SELDOM, VERDICTS, VERDICT_COLOURS, reason } from "./words.js";
 
 const NAMES = new Map(VERDICTS);
 
@@ -60,9 +60,10 @@ function rows(sums, chosen, toggle) {
     list.push(row("To pay", null, scale, "", count(sums.clicks + sums.credits), "", "sum"));
   }
   const notes = [];
-  if (sums.isIncomplete) notes.push("A crash lost some numbers of requests that are no clicks. The clicks themselves are whole.");
+  if (sums.isIncomplete) notes.push(INCOMPLETE);
   if (sums.unknown > 0) {
-    notes.push(`${count(sums.unknown)} more were answered before it was known whether they are on disk; they may be among the clicks.`);
+    const [were, they] = sums.unknown === 1 ? ["was", "it is"] : ["were", "they are"];
+    notes.push(`${many(sums.unknown, "more request")} ${were} answered before it was known whether ${they} on disk, and may be among the clicks.`);
   }
   return [el("div", { class: "waterfall" }, list), ...notes.map((note) => el("p", { class: "quiet note" }, note))];
 }
@@ -87,18 +88,20 @@ export function correctionsPanel(open) {
   let last = [];
   return {
     element: part.element,
-    show(marks, at, now, zone) {
-      const given = [marks, at, zone];
+    /** `isRecounted` says whether any recount has looked. */
+    show(marks, at, now, zone, isRecounted) {
+      const given = [marks, at, zone, isRecounted];
       if (given.every((value, i) => value === last[i])) return;
       last = given;
       part.say(marks.length === 0 ? "" : `${count(marks.length)} in 400 days`);
       shown = [...marks].reverse();
-      if (shown.length === 0) return part.fill(el("p", { class: "quiet" }, NO_CORRECTIONS));
+      if (shown.length === 0) return part.fill(el("p", { class: "quiet" }, isRecounted ? NO_CORRECTIONS : NOT_RECOUNTED));
       const list = el("ol", { class: "corrections" }, shown.slice(0, 200).map((mark) => entry(mark, mark.time === at, now, zone, open)));
       const had = part.body.contains(document.activeElement);
       part.fill(list, shown.length > 200 ? el("p", { class: "quiet" }, "Older ones are in the query’s answer.") : null);
       if (had) part.body.querySelector("[aria-current]")?.focus();
     },
+    fail: () => part.fill(el("p", { class: "quiet" }, "What recounts changed cannot be told now.")),
     /** Moves the focus to an entry. */
     focus(mark) {
       const button = part.body.querySelectorAll(".corrections button")[shown.findIndex(({ time }) => time === mark.time)];
@@ -115,7 +118,7 @@ function entry(mark, isOpen, now, zone, open) {
     ? el("span", { class: "more" }, `Recount ${correction.run}, ${listed(changed, now, zone)} ${zone.name(changed)}`) : null;
   return el("li", {}, el("button", { type: "button", "aria-current": isOpen ? "true" : null, onclick: () => open(mark) },
     el("time", { datetime: correction.minute }, listed(mark.time, now, zone)),
-    el("span", { class: "what" },
+    el("span", { class: "what" }, correction.adId ? el("span", { class: "whose" }, correction.adId) : null,
       el("span", {}, mark.isCredit ? "sealed" : `${count(correction.from)} → ${count(correction.to)}`),
       el("span", { class: "why" }, reason(correction)), more),
     el("b", {}, signed(mark.change))));

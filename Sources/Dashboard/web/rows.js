@@ -5,6 +5,8 @@ import { adapt, el, onceAFrame } from "./dom.js";
 
 /** Rows beyond the edges, so that a turn of the wheel shows no gap. */
 const BEYOND = 4;
+/** Rows on paper. The file has all. */
+const PRINTED = 200;
 
 export class Rows {
   /** `make(i)` gives a row's element, `shown(from, to)` is called when the view has rested. */
@@ -16,6 +18,8 @@ export class Rows {
     this.redraw = onceAFrame(() => this.draw());
     addEventListener("scroll", this.redraw, { passive: true });
     addEventListener("resize", this.redraw);
+    this.onPrint = () => this.print();
+    addEventListener("beforeprint", this.onPrint);
   }
 
   /** The list has other rows, or they say something else. Their nodes stay, and with them the focus. */
@@ -85,6 +89,12 @@ export class Rows {
     this.rest = setTimeout(() => this.shown(from, to), 40);
   }
 
+  /** Paper has no view: it gets the first rows. */
+  print() {
+    for (let i = 0; i < Math.min(this.count, PRINTED); i += 1) if (!this.nodes.has(i)) this.add(i);
+    addEventListener("afterprint", this.redraw, { once: true });
+  }
+
   add(i) {
     const node = this.placed(i);
     this.nodes.set(i, node);
@@ -124,6 +134,7 @@ export class Rows {
   destroy() {
     removeEventListener("scroll", this.redraw);
     removeEventListener("resize", this.redraw);
+    removeEventListener("beforeprint", this.onPrint);
     clearTimeout(this.rest);
   }
 }

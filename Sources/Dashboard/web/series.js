@@ -59,6 +59,13 @@ export class Series {
     }
   }
 
+  /** Whether a recount has looked at a minute since it was put in. */
+  isNewlyRecounted({ minute, status }) {
+    if (STATUSES.indexOf(status) < 2) return false;
+    const i = this.place(Date.parse(minute) + 1) - 1;
+    return i >= 0 && this.status[i] < 2;
+  }
+
   /** Takes in the points of a later answer over a part of the range. */
   absorb(part) {
     for (let i = 0; i < part.length; i += 1) {

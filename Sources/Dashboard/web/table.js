@@ -34,7 +34,9 @@ export class PointTable {
 
   row(i, hasCredits) {
     const { series, zone, extras } = this.view;
-    return el("tr", {}, el("th", { scope: "row" }, bucket(series.times[i], series.granularity, zone)),
+    // On a phone the time stands below the day, and neither is broken.
+    const [day, time] = bucket(series.times[i], series.granularity, zone).split(", ");
+    return el("tr", {}, el("th", { scope: "row" }, el("span", {}, time ? `${day},` : day), time ? " " : null, time ? el("span", {}, time) : null),
       el("td", {}, count(series.clicks[i])), hasCredits ? el("td", {}, series.credits[i] === 0 ? "" : signed(series.credits[i])) : null,
       extras.map(({ values }) => el("td", {}, count(values[i]))), el("td", {}, pill(series.status[i])));
   }

@@ -7,16 +7,28 @@ import { zone } from "./zone.js";
 /** Rows of one answer of `top`. */
 const MOST = 10_000;
 
-/** The totals of a range and of the one before, by ad: `{now, before, completeThrough, from, to}`. */
-export async function loadTotals(state, parameters, signal) {
+/** Milliseconds for which the range before is taken for what it was. */
+const BEFORE_HOLDS = 60_000;
+
+/** The totals of a range and of the one before, by ad: `{now, before, sum, completeThrough, asOf, from, to}`. Of the totals that
+ *  were asked for last, those of the range before may hold still. */
+export async function loadTotals(state, last, signal) {
   const { from, to } = bounds(state, serverNow());
   const length = to - from;
   const ask = (start, end, metrics) => get("/api/v1/top", {
-    ...parameters, by: "clicks", groupBy: "ad", from: instant(start), to: instant(end), limit: MOST, metrics,
+    by: "clicks", groupBy: "ad", from: instant(start), to: instant(end), limit: MOST, metrics,
   }, signal);
-  const [answer, before] = await Promise.all([ask(from, to, "gross"), ask(from - length, to - length, null)]);
-  const completeThrough = answer.completeThrough ? Date.parse(answer.completeThrough) : null;
-  return { now: byAd(answer), before: byAd(before), completeThrough, from, to };
+  const holds = last && last.from === from && last.to === to && Date.now() - last.beforeAt < BEFORE_HOLDS;
+  const [answer, before] = await Promise.all([
+    ask(from, to, "gross"), holds ? last.earlier : ask(from - length, to - length, null),
+  ]);
+  const now = byAd(answer);
+  return {
+    now, before: holds ? last.before : byAd(before), earlier: before, beforeAt: holds ? last.beforeAt : Date.now(), from, to, asOf: answer.asOf,
+    completeThrough: answer.completeThrough ? Date.parse(answer.completeThrough) : null,
+    // Of all ads, also of those beyond the longest answer.
+    sum: { ...sumOf([...now.values()]), clicks: answer.total, gross: answer.metrics.gross, before: before.total },
+  };
 }
 
 function byAd(answer) {
@@ -56,7 +68,7 @@ export function campaignRows(rows) {
 /** The sum over rows. */
 export function sumOf(rows) {
   const sum = { clicks: 0, before: 0, gross: 0, credits: 0 };
-  for (const row of rows) for (const name of Object.keys(sum)) sum[name] += row[name];
+  for (const row of rows) for (const name of Object.keys(sum)) sum[name] += row[name] ?? 0;
   return sum;
 }
 
@@ -93,7 +105,16 @@ const AT_ONCE = 40;
 export class Sparks {
   /** `by` is `ad` or `campaign`; `ready()` is called when more are there. */
   constructor(by, ready) {
-    Object.assign(this, { by, ready, lines: new Map(), key: "" });
+    Object.assign(this, { by, ready, lines: new Map(), old: new Set(), key: "" });
+  }
+
+  /** The line of an id is not what it was: it is asked for again when it is wanted next. */
+  age(id) {
+    if (this.lines.has(id)) this.old.add(id);
+  }
+
+  ageAll() {
+    this.old = new Set(this.lines.keys());
   }
 
   /** The line of an id: `{values, open}`; null where it is not there yet. */
@@ -101,15 +122,21 @@ export class Sparks {
     return this.lines.get(id) ?? null;
   }
 
-  /** Asks for the lines of these ids that are not there. */
+  /** Asks for the lines of these ids that are not there or old. */
   async want(ids, state, totals, signal) {
     const length = totals.to - totals.from;
     const granularity = length <= 2 * 3_600_000 ? "minute" : length <= 8 * 86_400_000 ? "hour" : length <= 60 * 86_400_000 ? "day" : "week";
     const key = `${state.from ?? state.range} ${state.to} ${state.tz}`;
-    if (key !== this.key) this.lines.clear();
+    if (key !== this.key) {
+      this.lines.clear();
+      this.old.clear();
+    }
     this.key = key;
-    const missing = ids.filter((id) => !this.lines.has(id));
-    for (const id of missing) this.lines.set(id, null);
+    const missing = ids.filter((id) => !this.lines.has(id) || this.old.has(id));
+    for (const id of missing) {
+      this.lines.set(id, this.of(id));
+      this.old.delete(id);
+    }
     // From a whole bucket on: a cut one would look like a rise.
     const from = instant(zone(state.tz).next(totals.from - 1, granularity));
     const range = { from, to: instant(totals.to), granularity, tz: state.tz, fill: "zero", limit: 100_000 };
@@ -122,7 +149,10 @@ export class Sparks {
         if (this.key === key) this.take(answer, some);
       } catch {
         // A list without its small lines is a list still; they are asked for when the rows come into view again.
-        for (const id of some) this.lines.delete(id);
+        for (const id of some) {
+          if (this.lines.get(id)) this.old.add(id);
+          else this.lines.delete(id);
+        }
       }
     }
   }

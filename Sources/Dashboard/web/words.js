@@ -49,7 +49,8 @@ const REASONS = {
 export function reason(correction) {
   const why = REASONS[correction.reason] ?? "Recounted";
   const text = correction.detail ? `${why}: ${correction.detail}` : why;
-  return correction.credit ? `Credit: the month is sealed, so the count stays and the difference is paid back. ${text}` : text;
+  const how = correction.change < 0 ? "paid back" : "charged beside it";
+  return correction.credit ? `Credit: the month is sealed, so the count stays and the difference is ${how}. ${text}` : text;
 }
 
 /** How sure the numbers of a page are: the bold beginning and the rest. */
@@ -87,6 +88,8 @@ export function comparisonChoice(kind, range) {
 
 export const NO_CLICKS = "No clicks in this time. The ad is known and its log is complete: the number is 0, not missing.";
 export const NO_CORRECTIONS = "None. Every recount agreed with the first count.";
+export const NOT_RECOUNTED = "None. Nothing was recounted yet.";
+export const INCOMPLETE = "Requests that are no clicks are told incompletely here: the server ended before it had written them. The clicks are whole.";
 export const BAD_TOKEN = "This token is not known. It may be mistyped, revoked or expired.";
 export const SESSION_OVER = "Your session has ended. Sign in again.";
 export const SHARE_OVER = "This link has ended. Ask whoever gave it to you for a new one.";

@@ -1,7 +1,7 @@
 // The menu of time zones: finds the zones of the IANA data base by typing. What is chosen holds for every time on the page and
 // stands in its address.
 
-import { announce, el, fill, setText } from "./dom.js";
+import { announce, el, fill } from "./dom.js";
 import { allZones, ownZone, utcText, zone } from "./zone.js";
 
 /** Zones shown at once. */
@@ -17,17 +17,16 @@ export class ZoneMenu {
     this.options = el("ul", { id: "zones", role: "listbox", "aria-label": "Time zones" });
     this.panel = el("div", { class: "menu zones", hidden: true, role: "dialog", "aria-label": "Time zone" }, this.field, this.options);
     button.after(this.panel);
-    button.addEventListener("click", () => (this.panel.hidden ? this.open() : this.close()));
     document.addEventListener("pointerdown", (event) => {
       if (!this.panel.hidden && !this.panel.contains(event.target) && event.target !== button) this.close(false);
     });
   }
 
-  show(current, now) {
-    this.current = current;
-    this.now = now;
-    setText(this.button, current.label(now));
-    this.button.setAttribute("aria-label", `Time zone: ${current.label(now)}`);
+  /** Opens or closes it; offsets are those of `now`. */
+  toggle(current, now) {
+    Object.assign(this, { current, now });
+    if (this.panel.hidden) this.open();
+    else this.close();
   }
 
   open() {

@@ -9,6 +9,9 @@ extension API {
 
   func listDamagedRows(_ request: APIRequest) throws(Problem) -> APIResponse {
     let values = try request.values(["kind", "id"])
+    guard let table = SignedTable(kind: values["kind"] ?? "ad") else {
+      throw .invalid([("kind", Self.kindFault.detail)])
+    }
     let views = try inCatalog { () throws(CatalogError) -> [RowView] in
       let known = try damagedRows()
       guard let id = values["id"] else {
@@ -16,7 +19,6 @@ extension API {
         for row in known.prefix(Self.shownRows) { if let view = try catalog.view(row) { views.append(view) } }
         return views
       }
-      guard let table = SignedTable(kind: values["kind"] ?? "ad") else { throw .invalid([Self.kindFault]) }
       return try catalog.views(table, id, candidates: known)
     }
     return .json(

@@ -35,8 +35,7 @@ extension QueryDesk {
     do throws(QueryRefusal) {
       query = try TopQuery(parameters: request.parameters, now: clock(), zones: zones)
     } catch { throw Problem(error) }
-    let ads = try selected(&query.selection, grant, mayBeAll: true)
-    let page = try read("top of \(ads.count) ads") { try TopPage(query, of: ads, over: tables) }
+    let page = try topPage(&query, grant)
     return API.validated(
       EntityTag(text: page.fingerprint(), isWeak: true), request,
       headers: Self.fields(asOf: page.asOfText, total: page.total, complete: page.completeThroughText, next: nil),
@@ -44,9 +43,33 @@ extension QueryDesk {
     ) { page.rendered() }
   }
 
+  private func topPage(_ query: inout TopQuery, _ grant: Grant) throws(Problem) -> TopPage {
+    let isAll = grant.advertiserID == nil && grant.campaignID == nil && query.isScan
+    guard isAll, tables.tables.reduce(0, { $0 + $1.summary.ads }) > AdSelection.maximumAds else {
+      let (ads, query) = (try selected(&query.selection, grant, mayBeAll: true), query)
+      return try read("top of \(ads.count) ads") { try TopPage(query, of: ads, over: tables) }
+    }
+    let (from, to, limit) = (query.series.from, query.series.to, query.limit)
+    let found = try read("top of all ads") { try tables.heaviest(from: from, to: to, limit: limit) }
+    let ads = try catalogued(found.ads.map(\.ad))
+    do throws(QueryRefusal) { return try TopPage(query, found, ads: ads) } catch { throw Problem(error) }
+  }
+
+  /// The ads of these keys, as far as the catalog knows them.
+  private func catalogued(_ keys: [AdKey]) throws(Problem) -> [SelectedAd] {
+    try inCatalog { catalog throws(CatalogError) in
+      var ads: [SelectedAd] = []
+      for key in keys {
+        let row = try VisibleAds.row(of: key, Grant(tokenID: "", scopes: [], advertiserID: nil), in: catalog)
+        ads.append(row.map { SelectedAd($0) } ?? SelectedAd(id: nil, key: key, advertiserID: nil, campaignID: nil))
+      }
+      return ads
+    }
+  }
+
   /// The ads of a selection that the bearer of `grant` may see, which becomes that of its advertiser. Without any selection all
   /// ads are meant where `mayBeAll` says so.
-  private func selected(
+  func selected(
     _ selection: inout AdSelection, _ grant: Grant, mayBeAll: Bool = false
   ) throws(Problem) -> [SelectedAd] {
     if let own = grant.advertiserID {
@@ -65,6 +88,27 @@ extension QueryDesk {
       }
       return try allClicked()
     }
+    return try catalogued(wanted)
+  }
+
+  /// The ads of a selection that somebody was allowed to make, as the catalog has them now.
+  func ads(of selection: AdSelection) throws(Problem) -> [SelectedAd] {
+    guard !selection.adIDs.isEmpty else { return try catalogued(selection) }
+    let hasher = SHA256()
+    return try inCatalog { catalog throws(CatalogError) in
+      var ads: [SelectedAd] = []
+      for id in selection.adIDs {
+        let key = AdKey(id, by: hasher)
+        let row = try VisibleAds.row(of: key, Grant(tokenID: "", scopes: [], advertiserID: nil), in: catalog)
+        guard selection.admits(advertiserID: row?.advertiserID, campaignID: row?.campaignID) else { continue }
+        ads.append(SelectedAd(id: id, key: key, advertiserID: row?.advertiserID, campaignID: row?.campaignID))
+      }
+      return ads
+    }
+  }
+
+  /// The ads of an advertiser or a campaign.
+  private func catalogued(_ wanted: AdSelection) throws(Problem) -> [SelectedAd] {
     let ads = try fromCatalog { () throws(CatalogError) in
       try catalog.ads(
         advertiserID: wanted.advertiserID, campaignID: wanted.campaignID, limit: AdSelection.maximumAds)
@@ -90,10 +134,7 @@ extension QueryDesk {
     for (i, id) in selection.adIDs.enumerated() {
       do throws(Problem) {
         let row = try VisibleAds.admit(id, keys[i], rows[i], grant, tables)
-        let isMeant =
-          (selection.advertiserID == nil || row?.advertiserID == selection.advertiserID)
-          && (selection.campaignID == nil || row?.campaignID == selection.campaignID)
-        guard isMeant else { continue }
+        guard selection.admits(advertiserID: row?.advertiserID, campaignID: row?.campaignID) else { continue }
         ads.append(
           SelectedAd(id: id, key: keys[i], advertiserID: row?.advertiserID, campaignID: row?.campaignID))
       } catch { missing.append(id) }
@@ -114,16 +155,7 @@ extension QueryDesk {
       guard keys.count <= AdSelection.maximumAds else { throw Self.tooMany }
     }
     keys.remove(VerdictCounts.other.rawValue)
-    return try inCatalog { catalog throws(CatalogError) in
-      var ads: [SelectedAd] = []
-      for raw in keys {
-        let key = AdKey(rawValue: raw)
-        let row = try VisibleAds.row(
-          of: key, Grant(tokenID: "", scopes: [], advertiserID: nil), in: catalog)
-        ads.append(row.map { SelectedAd($0) } ?? SelectedAd(id: nil, key: key, advertiserID: nil, campaignID: nil))
-      }
-      return ads
-    }
+    return try catalogued(keys.map { AdKey(rawValue: $0) })
   }
 
   private static let tooMany = Problem(

@@ -11,7 +11,7 @@ extension API {
   func createShare(_ request: APIRequest, _ grant: Grant) throws(Problem) -> APIResponse {
     _ = try request.values()
     var fields = Fields(
-      try request.document(mayBeEmpty: grant.advertiserID != nil), known: ["advertiserId", "campaignId", "expires"])
+      try request.document(mayBeEmpty: true), known: ["advertiserId", "campaignId", "expires"])
     let named = fields.string("advertiserId")
     let campaign = fields.string("campaignId")
     let now = catalog.now()

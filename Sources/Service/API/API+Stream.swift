@@ -9,9 +9,7 @@ extension API {
     let now = clock()
     let last = Minute(containing: now)
     var seen = request.lastEventID.flatMap { LiveMark($0) }
-    if let since = values["since"], !LiveMark.isPositions(since) {
-      throw .invalid([("since", "must be the asOf of an answer, such as 0:8812345,1:8790021")])
-    }
+    if let since = values["since"], AsOf(since) == nil { throw .invalid([("since", AsOf.rule)]) }
     var from = Minute(index: max(0, last.index + 1 - LiveQuery.defaultMinutes))
     if let text = values["from"] {
       do throws(TimeText.Failure) { from = Minute(containing: try TimeText.parse(text, now: now)) } catch {
@@ -24,7 +22,9 @@ extension API {
     }
     let (id, key) = try visibleAd(name, grant)
     // Who has the counts of an answer has these, under statuses that nobody knows.
-    if seen == nil, let since = values["since"] { seen = LiveMark(from: from, closed: Minute(index: 0), asOf: since) }
+    if seen == nil, let since = values["since"] {
+      seen = LiveMark(from: from, closed: Minute(index: 0), revision: nil, asOf: since)
+    }
     // Who comes back goes on with the window it had.
     if let seen { from = max(seen.from, Minute(index: last.index - LiveQuery.maximumMinutes)) }
     return LiveQuery(adID: id, ad: key, from: min(from, last), seen: seen)

@@ -86,6 +86,8 @@ package final class API {
     case query(@Sendable () -> APIResponse)
     /// The answer comes in pieces as points change, as long as `Grant` holds.
     case stream(LiveQuery, Grant)
+    /// The same over several ads.
+    case watch(WatchStart, Grant)
     /// The answer is a summary of the service, and a new one each second, as long as `Grant` holds.
     case summaries(Grant)
     /// The answer takes many steps on the catalog thread, between which others are let by.
@@ -126,9 +128,10 @@ package final class API {
     case .putAd: .done(try putAd(name, request, grant))
     case .deleteAd: .done(try deleteAd(name, request, grant))
     case .ingest: .done(try ingest(request))
-    case .aggregates, .manyAggregates, .top, .corrections:
+    case .aggregates, .manyAggregates, .top, .corrections, .manyCorrections:
       .query { [desk] in desk.answer(route, name, request, grant) }
     case .stream: .stream(try stream(name, request, grant), grant)
+    case .manyStream: .watch(try desk.watch(request, grant, ahead: eventTimes.maxFuture), grant)
     case .listKeys: .done(try listKeys(request))
     case .addKey: .done(try addKey(request))
     case .retireKey: .done(try retireKey(name, request))

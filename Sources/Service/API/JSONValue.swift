@@ -50,6 +50,15 @@ package enum JSONValue: Hashable, Sendable {
     }
   }
 
+  /// The text of a string, a number or a truth, as a table without quotes has it; empty for all others.
+  var bare: String {
+    switch self {
+    case .bool(let value): value ? "true" : "false"
+    case .number(let text), .string(let text): text
+    case .null, .array, .object: ""
+    }
+  }
+
   /// The value as UTF-8 text without white space.
   package func encoded() -> [UInt8] {
     var text: [UInt8] = []

@@ -1,13 +1,13 @@
 extension OpenAPI {
   static let components = #"""
-    {"securitySchemes":{"session":{"type":"apiKey","in":"cookie","name":"tally_session","description":"Set by POST /session; tally_share of a share link."},"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin, trusted, history; admin includes the others. trusted lets a token with ingest send clicks without a signature, history clicks older than the maximum lateness."}},
+    {"securitySchemes":{"session":{"type":"apiKey","in":"cookie","name":"tally_session","description":"Set by POST /session with a token."},"share":{"type":"apiKey","in":"cookie","name":"tally_share","description":"Set by POST /session with the secret of a share link. Of a link to a campaign it opens no statement."},"token":{"type":"http","scheme":"bearer","description":"Scopes: read, ingest, mint, ads, admin, trusted, history; admin includes the others. trusted lets a token with ingest send clicks without a signature, history clicks older than the maximum lateness."}},
     "headers":{"ETag":{"schema":{"type":"string"},"description":"For If-None-Match. Of a series it is weak: asOf may differ."}},
-    "parameters":{\#(sessionParameters),
+    "parameters":{\#(sessionParameters),\#(clickParameters),
       "AdId":{"name":"adId","in":"path","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
       "AdvertiserId":{"name":"advertiserId","in":"query","description":"Ads of this advertiser alone. The default of a token that is bound to one.","schema":{"$ref":"#/components/schemas/Name"}},
       "CampaignId":{"name":"campaignId","in":"query","description":"Ads of this campaign alone.","schema":{"$ref":"#/components/schemas/Name"}},
-      "AdIds":{"name":"adId","in":"query","description":"These ads alone, with commas between them.","schema":{"type":"string"},"example":"42,43"},
-      "Metrics":{"name":"metrics","in":"query","description":"What is told beside clicks, with commas between: verdicts that count no click, corrected (what recounts took away or added), and gross, which is clicks less corrected and all verdicts but unknown. Verdicts are counted in memory: no invoice may rest on them.","schema":{"type":"array","items":{"enum":["clicks","duplicate","expired","bot","prefetch","head","bad-signature","paused","unrecorded","unknown","corrected","gross"]}},"style":"form","explode":false,"example":["duplicate","corrected","gross"]},
+      "AdIds":{"name":"adId","in":"query","description":"These ads alone, with commas between them.","schema":{"type":"string","pattern":"^[A-Za-z0-9_.-]{1,64}(,[A-Za-z0-9_.-]{1,64})*$"},"example":"42,43"},
+      "Metrics":{"name":"metrics","in":"query","description":"What is told beside clicks, with commas between: verdicts that count no click, corrected (what recounts took away or added), and gross, which is clicks less corrected and all verdicts but unknown. Verdicts are counted in memory: no invoice may rest on them.","schema":{"type":"array","minItems":1,"items":{"enum":["clicks","duplicate","expired","bot","prefetch","head","bad-signature","paused","unrecorded","unknown","corrected","gross"]}},"style":"form","explode":false,"example":["duplicate","corrected","gross"]},
       "Cursor":{"name":"cursor","in":"query","description":"next of the page before; the query must be the same otherwise, but for limit and format.","schema":{"type":"string"}},
       "IfNoneMatch":{"name":"If-None-Match","in":"header","schema":{"type":"string"}}},
     "responses":{
@@ -20,6 +20,10 @@ extension OpenAPI {
       "Conflict":{"description":"It would contradict what is there.","content":{"application/problem+json":{"schema":{"$ref":"#/components/schemas/Problem"}}}}},
     "schemas":{\#(sessionSchemas),\#(linkSchemas),\#(opsSchemas),
       "Name":{"type":"string","pattern":"^[A-Za-z0-9_.-]{1,64}$"},
+      "Id":{"description":"A name, or a whole number, whose digits are the name.","anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"integer","minimum":0}]},
+      "Moment":{"type":"string","description":"RFC 3339, a date, seconds or milliseconds since 1970, or relative; between the years 1970 and 9999.","pattern":"^((now|today)?-[0-9]{1,9}[smhdw]|now|today|[0-9]{1,15}|[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))?)$"},
+      "Month":{"type":"string","description":"A month of UTC.","pattern":"^[0-9]{4}-(0[1-9]|1[0-2])$","examples":["2026-10"]},
+      "Expiry":{"type":"string","description":"RFC 3339, or a time from now; ten years at most.","pattern":"^([0-9]{1,10}[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))$","examples":["90d","2027-01-31T00:00:00Z"]},
       "Scopes":{"type":"array","minItems":1,"items":{"enum":["read","ingest","mint","ads","admin"]}},
       "Problem":{"type":"object","required":["type","title","status","detail","code"],"properties":{
         "type":{"type":"string","format":"uri","description":"urn:tally:problem: and the code."},
@@ -28,12 +32,12 @@ extension OpenAPI {
         "errors":{"type":"array","items":{"$ref":"#/components/schemas/Fault"}}}},
       "Fault":{"type":"object","required":["parameter","detail"],"properties":{"parameter":{"type":"string"},"detail":{"type":"string"}}},
       "AdInput":{"type":"object","additionalProperties":false,"required":["redirectUrl","advertiserId"],"properties":{
-        "adId":{"$ref":"#/components/schemas/Name","description":"May repeat the one in the path."},
-        "redirectUrl":{"type":"string","maxLength":2048,"description":"Absolute, http or https. {adId}, {impressionId} (as the link spells it) and {campaignId} in its path, query or fragment are filled in; any other brace is refused."},
-        "advertiserId":{"$ref":"#/components/schemas/Name"},
-        "campaignId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}]},
+        "adId":{"anyOf":[{"$ref":"#/components/schemas/Id"},{"type":"null"}],"description":"May repeat the one in the path."},
+        "redirectUrl":{"type":"string","pattern":"^[Hh][Tt][Tt][Pp][Ss]?://[!-~]+$","maxLength":2048,"description":"Absolute, http or https. {adId}, {impressionId} (as the link spells it) and {campaignId} in its path, query or fragment are filled in; any other brace is refused.","examples":["https://shop.example/landing?cid={impressionId}"]},
+        "advertiserId":{"$ref":"#/components/schemas/Id"},
+        "campaignId":{"anyOf":[{"$ref":"#/components/schemas/Id"},{"type":"null"}]},
         "status":{"enum":["active","paused",null],"default":"active"},
-        "fallbackUrl":{"type":["string","null"],"maxLength":2048,"description":"Where clicks go while the ad is paused; filled in like redirectUrl."},
+        "fallbackUrl":{"type":["string","null"],"pattern":"^[Hh][Tt][Tt][Pp][Ss]?://[!-~]+$","maxLength":2048,"description":"Where clicks go while the ad is paused; filled in like redirectUrl."},
         "passQuery":{"$ref":"#/components/schemas/PassQuery"},
         "createdAt":{"description":"Accepted, so that an answer can be put back; changes nothing."},
         "updatedAt":{"description":"Accepted, so that an answer can be put back; changes nothing."}}},
@@ -181,6 +185,16 @@ extension OpenAPI {
         "change":{"type":"integer"},"reason":{"enum":["missing","phantom","damage","late-repeat","late"]},
         "credit":{"type":"boolean","description":"It stands beside a row of a sealed month, which stays as it is."},"run":{"type":"integer"},"position":{"type":"integer"},
         "time":{"type":"string","format":"date-time"}}},
+      "StreamCorrection":{"allOf":[{"$ref":"#/components/schemas/Correction"},{"type":"object","required":["adId"],"properties":{"adId":{"type":"string"}}}]},
+      "StreamPoints":{"type":"object","required":["completeThrough","reconciledThrough","asOf","points"],"properties":{
+        "completeThrough":{"type":["string","null"],"format":"date-time","description":"Points before it are closed."},
+        "reconciledThrough":{"type":["string","null"],"format":"date-time","description":"Points before it are recounted, but for those that later events call closed."},
+        "asOf":{"type":"string","description":"The positions that are reflected, of all shards."},
+        "points":{"type":"array","items":{"type":"object","required":["minute","clicks","status"],"properties":{
+          "adId":{"type":"string"},"advertiserId":{"type":["string","null"]},"campaignId":{"type":["string","null"]},
+          "minute":{"type":"string","format":"date-time"},"clicks":{"type":"integer"},
+          "status":{"enum":["provisional","closed","reconciled","sealed"]},"credits":{"type":"integer"}}}}}},
+      "StreamReason":{"type":"object","required":["reason"],"properties":{"reason":{"enum":["since","recount","selection","slow","too-much","token","session","share","lifetime","stopping","failed"]}}},
       "Schedule":{"type":"object","required":["kind","cron","timeZone","next","last"],"properties":{
         "kind":{"type":"string"},"cron":{"type":"string"},"timeZone":{"type":"string"},
         "next":{"type":"string","format":"date-time"},"last":{"type":["string","null"],"format":"date-time"}}},

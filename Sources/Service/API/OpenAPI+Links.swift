@@ -13,7 +13,7 @@ extension OpenAPI {
     "/api/v1/check":{
       "get":{"operationId":"check","tags":["clicks"],"summary":"What /click would say to a link, without counting it",
         "description":"Scope read, ads or mint. The steps of /click in their order. What depends on who clicks is left out. Whether the impression has counted already is told as far as /click would know it.",
-        "parameters":[{"name":"url","in":"query","required":true,"description":"The link, as a browser would ask for it.","schema":{"type":"string"}}],
+        "parameters":[{"name":"url","in":"query","required":true,"description":"The link, as a browser would ask for it.","schema":{"type":"string","pattern":"click\\?"}}],
         "responses":{
           "200":{"description":"The verdict.","content":{"application/json":{"schema":{"type":"object","required":["verdict","detail","adId","impressionId","location"],"properties":{
             "verdict":{"enum":["malformed","bad-signature","unknown-ad","paused","expired","duplicate","valid"]},"detail":{"type":"string"},

@@ -2,17 +2,17 @@ extension OpenAPI {
   /// The operations page.
   static let ops = #"""
     "/api/v1/ops/summary":{
-      "get":{"operationId":"opsSummary","tags":["sessions"],"summary":"How the service is, in one document",
+      "get":{"operationId":"opsSummary","tags":["sessions"],"security":[{"token":[]},{"session":[]}],"summary":"How the service is, in one document",
         "description":"Scope admin. It reads; verbs are on the admin listener. What nothing is known of is left out.",
         "responses":{
           "200":{"description":"The summary.","content":{"application/json":{"schema":{"$ref":"#/components/schemas/OpsSummary"}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"}}}},
     "/api/v1/ops/stream":{
-      "get":{"operationId":"opsStream","tags":["sessions"],"summary":"The summary once a second, as server-sent events",
+      "get":{"operationId":"opsStream","tags":["sessions"],"security":[{"token":[]},{"session":[]}],"summary":"The summary once a second, as server-sent events",
         "description":"Scope admin. Events are called summary. 16 streams at once; one ends with its token or session, after 15 minutes, and when the service stops.",
         "responses":{
-          "200":{"description":"Events until the end.","content":{"text/event-stream":{"schema":{"type":"string"}}}},
+          "200":{"description":"Events until the end.","content":{"text/event-stream":{"schema":{"type":"object","description":"Of each event.","required":["event","data"],"properties":{"event":{"const":"summary"},"data":{"type":"string","contentMediaType":"application/json","contentSchema":{"$ref":"#/components/schemas/OpsSummary"}}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"503":{"$ref":"#/components/responses/Problem"}}}}
     """#

@@ -5,7 +5,8 @@ extension OpenAPI {
       "post":{"operationId":"signIn","tags":["sessions"],"security":[],"summary":"Sign a browser in",
         "description":"With a token, or with the secret of a share link, the text behind # in its URL. The answer sets the cookie tally_session, or tally_share: HttpOnly, SameSite=Strict, for 7 days at most, or until it was unused for 12 hours, and never longer than the token or the link. An address that fails 10 times waits 6 seconds for each further try. Taken from pages of this origin alone, where the browser says whence a request comes.",
         "requestBody":{"required":true,"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{
-          "token":{"type":"string"},"share":{"type":"string"}}}}}},
+          "token":{"type":["string","null"]},"share":{"type":["string","null"]}},
+          "oneOf":[{"required":["token"],"properties":{"token":{"type":"string"},"share":{"type":"null"}}},{"required":["share"],"properties":{"share":{"type":"string"},"token":{"type":"null"}}}]}}}},
         "responses":{
           "200":{"description":"Signed in.","headers":{"Set-Cookie":{"schema":{"type":"string"}}},"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Session"}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},
@@ -26,26 +27,26 @@ extension OpenAPI {
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Problem"},
           "403":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/shares":{
-      "get":{"operationId":"listShares","tags":["sessions"],"summary":"Share links, oldest first, without their secrets",
+      "get":{"operationId":"listShares","tags":["sessions"],"security":[{"token":[]},{"session":[]}],"summary":"Share links, oldest first, without their secrets",
         "description":"Scope read. Those of the token's advertiser.",
         "responses":{
           "200":{"description":"The links, those that have ended among them.","content":{"application/json":{"schema":{"type":"object","required":["shares"],"properties":{"shares":{"type":"array","items":{"$ref":"#/components/schemas/Share"}}}}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"}}},
-      "post":{"operationId":"createShare","tags":["sessions"],"summary":"Make a link that shows a campaign, or all of an advertiser",
+      "post":{"operationId":"createShare","tags":["sessions"],"security":[{"token":[]},{"session":[]}],"summary":"Make a link that shows a campaign, or all of an advertiser",
         "description":"Scope read. The URL is shown this once; its secret stands behind #, which browsers send to nobody. Whoever opens it sees counts, and changes nothing. It ends when it expires, when it is revoked, and with the token that made it.",
         "parameters":[{"$ref":"#/components/parameters/CSRF"}],
         "requestBody":{"content":{"application/json":{"schema":{"type":"object","additionalProperties":false,"properties":{
-          "advertiserId":{"$ref":"#/components/schemas/Name","description":"Needed from a token for all advertisers."},
-          "campaignId":{"$ref":"#/components/schemas/Name","description":"Without it all campaigns are shown."},
-          "expires":{"type":"string","description":"RFC 3339, or a time from now.","default":"90d"}}}}}},
+          "advertiserId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}],"description":"Needed from a token for all advertisers."},
+          "campaignId":{"anyOf":[{"$ref":"#/components/schemas/Name"},{"type":"null"}],"description":"Without it all campaigns are shown."},
+          "expires":{"anyOf":[{"$ref":"#/components/schemas/Expiry"},{"type":"null"}],"default":"90d"}}}}}},
         "responses":{
           "201":{"description":"Made.","content":{"application/json":{"schema":{"allOf":[{"$ref":"#/components/schemas/Share"},{"type":"object","required":["url"],"properties":{"url":{"type":"string","format":"uri"}}}]}}}},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},
           "403":{"$ref":"#/components/responses/Forbidden"},"409":{"$ref":"#/components/responses/Conflict"},
           "413":{"$ref":"#/components/responses/Problem"},"415":{"$ref":"#/components/responses/Problem"}}}},
     "/api/v1/shares/{id}":{"parameters":[{"name":"id","in":"path","required":true,"schema":{"$ref":"#/components/schemas/Name"}}],
-      "delete":{"operationId":"revokeShare","tags":["sessions"],"summary":"End a share link","description":"Scope read. Its sessions and their streams end.",
+      "delete":{"operationId":"revokeShare","tags":["sessions"],"security":[{"token":[]},{"session":[]}],"summary":"End a share link","description":"Scope read. Its sessions and their streams end.",
         "parameters":[{"$ref":"#/components/parameters/CSRF"}],
         "responses":{"204":{"description":"Ended."},
           "400":{"$ref":"#/components/responses/Problem"},"401":{"$ref":"#/components/responses/Unauthorized"},

@@ -27,12 +27,9 @@ package enum OpenAPI {
     """#
 
   private static let served = #"""
-    "/click":{"parameters":[
-        {"name":"adId","in":"query","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
-        {"name":"impressionId","in":"query","required":true,"description":"Any 128 bits, as 32 hex digits or as a UUID with hyphens. Only with hyphens a UUID of version 7 whose time lies between 2020 and a day ahead is timed, and can be expired.","schema":{"type":"string","pattern":"^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"}},
-        {"name":"signature","in":"query","required":true,"description":"hex(HMAC-SHA256(key, adId + \":\" + impressionId)) over the texts as they stand in the query after decoding.","schema":{"type":"string","pattern":"^[0-9A-Fa-f]{64}$"}},
-        {"name":"kid","in":"query","description":"The signing key; without it every active one is tried.","schema":{"$ref":"#/components/schemas/Name"}}],
+    "/click":{
       "get":{"operationId":"click","tags":["clicks"],"security":[],
+      "parameters":[{"$ref":"#/components/parameters/ClickAd"},{"$ref":"#/components/parameters/ClickImpression"},{"$ref":"#/components/parameters/ClickSignature"},{"$ref":"#/components/parameters/ClickKey"}],
       "summary":"Count a click and redirect to the ad's target",
       "description":"The pair of ad and impression counts once. The answer to a click that counts leaves after the click is on disk. The target comes from the catalog alone. Every request ends in one verdict, the first that applies: malformed, preflight, prefetch, bad-signature, unknown-ad, paused, head, bot, expired, then duplicate, valid, unrecorded or unknown. A body is read over, up to 64 KiB. A link is read as leniently as its signature allows: references of HTML and too much percent-encoding, blanks and punctuation around values, blank or equal parameters twice.",
       "responses":{
@@ -44,6 +41,7 @@ package enum OpenAPI {
         "413":{"$ref":"#/components/responses/ClickProblem"},
         "503":{"description":"Not counted: a prefetch or preview, which comes back with a real navigation, or an ad that the catalog cannot tell of now, with Retry-After."}}},
       "post":{"operationId":"clickByBeacon","tags":["clicks"],"security":[],
+      "parameters":[{"$ref":"#/components/parameters/ClickAd"},{"$ref":"#/components/parameters/ClickImpression"},{"$ref":"#/components/parameters/ClickSignature"},{"$ref":"#/components/parameters/ClickKey"}],
       "summary":"Count a click of a beacon or ping",
       "description":"As by GET, with 204 wherever that answers 302. The body means nothing and is read over, up to 64 KiB.",
       "responses":{
@@ -52,6 +50,7 @@ package enum OpenAPI {
         "404":{"$ref":"#/components/responses/ClickProblem"},"410":{"$ref":"#/components/responses/ClickProblem"},
         "413":{"$ref":"#/components/responses/ClickProblem"},"503":{"description":"Not counted: a prefetch or preview, or an ad that the catalog cannot tell of now, with Retry-After."}}},
       "options":{"operationId":"clickPreflight","tags":["clicks"],"security":[],
+      "parameters":[{"$ref":"#/components/parameters/ClickAd"},{"$ref":"#/components/parameters/ClickImpression"},{"$ref":"#/components/parameters/AnySignature"},{"$ref":"#/components/parameters/ClickKey"}],
       "summary":"Whether a page may send a click by POST",
       "responses":{
         "204":{"description":"It may: the request's Origin, with credentials, the methods GET, HEAD and POST, and the headers it asks for.","headers":{"Access-Control-Allow-Origin":{"schema":{"type":"string"}},"Access-Control-Allow-Methods":{"schema":{"type":"string"}},"Access-Control-Allow-Headers":{"schema":{"type":"string"}}}},
@@ -63,5 +62,14 @@ package enum OpenAPI {
     "/metrics":{"get":{"operationId":"metrics","tags":["operations"],"security":[],
       "summary":"Metrics, on the admin listener alone",
       "responses":{"200":{"description":"Prometheus text.","content":{"text/plain":{"schema":{"type":"string"}}}}}}}
+    """#
+
+  /// What a link says.
+  static let clickParameters = #"""
+    "ClickAd":{"name":"adId","in":"query","required":true,"schema":{"$ref":"#/components/schemas/Name"}},
+    "ClickImpression":{"name":"impressionId","in":"query","required":true,"description":"Any 128 bits, as 32 hex digits or as a UUID with hyphens. Only with hyphens a UUID of version 7 whose time lies between 2020 and a day ahead is timed, and can be expired.","schema":{"type":"string","pattern":"^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$"}},
+    "ClickSignature":{"name":"signature","in":"query","required":true,"description":"hex(HMAC-SHA256(key, adId + \":\" + impressionId)) over the texts as they stand in the query after decoding.","schema":{"type":"string","pattern":"^[0-9A-Fa-f]{64}$"}},
+    "ClickKey":{"name":"kid","in":"query","description":"The signing key; without it every active one is tried.","schema":{"$ref":"#/components/schemas/Name"}},
+    "AnySignature":{"name":"signature","in":"query","required":true,"description":"Not verified: a preflight counts nothing.","schema":{"type":"string"}}
     """#
 }

@@ -39,6 +39,7 @@ package final class QueryDesk: Sendable {
       case .manyAggregates: return try manyAggregates(request, grant)
       case .top: return try top(request, grant)
       case .corrections: return try corrections(name, request, grant, ad)
+      case .manyCorrections: return try manyCorrections(request, grant)
       default: throw .notFound()
       }
     } catch { return error.response(requestID: request.requestID) }
@@ -86,7 +87,7 @@ extension Route {
   /// Whether a `QueryDesk` answers it.
   var isQuery: Bool {
     switch self {
-    case .aggregates, .manyAggregates, .top, .corrections: true
+    case .aggregates, .manyAggregates, .top, .corrections, .manyCorrections: true
     default: false
     }
   }

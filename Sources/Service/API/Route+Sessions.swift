@@ -6,16 +6,16 @@ import HTTP
 
 extension Route {
   /// Routes that a session of a token opens.
-  static let forSessions: Set<Route> = forShares.union([
+  package static let forSessions: Set<Route> = forShares.union([
     .listShares, .createShare, .revokeShare, .opsSummary, .opsStream,
   ])
 
   /// Routes that a share link of an advertiser opens: all of them read.
-  static let forShares: Set<Route> = forCampaigns.union([.statement])
+  package static let forShares: Set<Route> = forCampaigns.union([.statement])
 
   /// Routes that a share link of a campaign opens: those that look at `Grant.campaignID`.
   static let forCampaigns: Set<Route> = [
-    .listAds, .getAd, .aggregates, .manyAggregates, .top, .stream, .corrections,
+    .listAds, .getAd, .aggregates, .manyAggregates, .top, .stream, .manyStream, .corrections, .manyCorrections,
   ]
 
   /// Whether a session that allows `grant` opens this route.

@@ -9,7 +9,7 @@ package enum Route: Sendable, CaseIterable {
   case specification
   case ingest
   case listAds, importAds, getAd, putAd, deleteAd, aggregates, stream, corrections, statement
-  case manyAggregates, top
+  case manyAggregates, manyStream, manyCorrections, top
   case listKeys, addKey, retireKey, listTokens, createToken, revokeToken, shards, hotAds, files
   case damagedRows, decideRow
   case flush, sealLog, compact, retain, verify, reconcile, seal, listJobs, getJob, schedules
@@ -20,7 +20,8 @@ package enum Route: Sendable, CaseIterable {
   package var method: Method {
     switch self {
     case .specification, .listAds, .getAd, .aggregates, .stream, .corrections, .statement, .listKeys, .listTokens,
-      .shards, .hotAds, .files, .listJobs, .getJob, .schedules, .damagedRows, .manyAggregates, .top:
+      .shards, .hotAds, .files, .listJobs, .getJob, .schedules, .damagedRows, .manyAggregates, .manyStream,
+      .manyCorrections, .top:
       .get
     case .ingest, .importAds, .addKey, .retireKey, .createToken, .decideRow, .flush, .sealLog, .compact, .retain,
       .verify,
@@ -47,6 +48,8 @@ package enum Route: Sendable, CaseIterable {
     case .corrections: "/api/v1/ads/{adId}/corrections"
     case .statement: "/api/v1/statements/{month}"
     case .manyAggregates: "/api/v1/aggregates"
+    case .manyStream: "/api/v1/stream"
+    case .manyCorrections: "/api/v1/corrections"
     case .top: "/api/v1/top"
     case .listKeys, .addKey: "/admin/v1/keys"
     case .retireKey: "/admin/v1/keys/{kid}:retire"
@@ -84,7 +87,8 @@ package enum Route: Sendable, CaseIterable {
     case .listAds, .getAd: ("read or ads", [.read, .ads])
     case .importAds, .putAd, .deleteAd: ("ads", .ads)
     case .ingest: ("ingest", .ingest)
-    case .aggregates, .stream, .corrections, .statement, .manyAggregates, .top: ("read", .read)
+    case .aggregates, .stream, .corrections, .statement, .manyAggregates, .manyStream, .manyCorrections, .top:
+      ("read", .read)
     case .listKeys, .addKey, .retireKey, .listTokens, .createToken, .revokeToken, .shards, .hotAds, .files,
       .damagedRows, .decideRow, .flush,
       .sealLog, .compact, .retain, .verify, .reconcile, .seal, .listJobs, .getJob, .schedules:
@@ -133,7 +137,8 @@ package enum Route: Sendable, CaseIterable {
       )
     })
 
-  /// The route of a request and the text that `{name}` stands for. Throws 404, or 405 with what is allowed.
+  /// The route of a request and the text that `{name}` stands for. Throws 404, or 405 with what is allowed, which it knows of
+  /// health and metrics too.
   static func find(_ request: APIRequest) throws(Problem) -> (route: Route, name: String) {
     try find(request.method, request.segments, isAdmin: request.isAdmin)
   }
@@ -155,6 +160,8 @@ package enum Route: Sendable, CaseIterable {
       case .head, .options, .patch, .other: break
       }
     }
+    let isReadByAll = segments == ["-", "healthy"] || segments == ["-", "ready"] || isAdmin && segments == ["metrics"]
+    if isReadByAll, method != .get { allowed = ["GET", "HEAD"] }
     throw allowed.isEmpty ? .notFound() : .methodNotAllowed(allowed.joined(separator: ", "))
   }
 

@@ -5,35 +5,40 @@ import Shards
 import Store
 import Synchronization
 
-// The thread behind all streams of live points. Several times a second it asks the tables whether anything has changed;
-// where something has, it reads the window of each stream and sends the differences. Loops only pass bytes on.
+// The thread behind all streams of live points. Several times a second it asks the tables what has changed, and tells each stream what
+// of it is its own; loops only pass bytes on. See LiveRounds.swift.
 //
-// A round of all streams may take a quarter of the time: with many of them the rounds come further apart.
+// The rounds may take a quarter of the time: where they take longer, they come further apart.
 
-/// Publishes live points to the streams that are open.
+/// Publishes live points to the streams that are open. Any thread may use it.
 final class LivePublisher: Sendable {
   private let context: ServiceContext
   private let limit: Int
   private let open = Atomic<Int>(0)
-  private let events = Atomic<Int>(0)
-  private let arrivals = Mutex<[LiveStream]>([])
-  /// Those of the thread, for others to look at.
-  private let served = Mutex<[LiveStream]>([])
+  private let looks = Atomic<Int>(0)
+  private let arrivals = Mutex<[LiveArrival]>([])
+  private let watched = Mutex<[WatchKey: (ads: Int, streams: Int)]>([:])
+  private let news = Mutex<CatalogNews>(CatalogNews())
   private let thread = BackgroundThread()
 
   /// Between two rounds, ns: part of the second within which a click is to be seen.
   private static let interval: Int64 = 200_000_000
-  /// Every stream is looked at this often, whatever the tables say, ns.
-  private static let fullInterval: Int64 = 5_000_000_000
+  /// The longest time between two rounds that take long, ns.
+  private static let longestInterval: Int64 = 5_000_000_000
+  /// Ads that streams may watch together, each selection counted once: some 100 bytes each.
+  static let watchedLimit = 500_000
 
   init(_ context: ServiceContext, limit: Int) {
     self.context = context
     self.limit = limit
   }
 
-  /// Streams that are open, and rounds that had something to say.
+  /// Streams that are open.
   var openStreams: Int { open.load(ordering: .relaxed) }
-  var sentRounds: Int { events.load(ordering: .relaxed) }
+
+  /// How often the tables were read for what streams are told.
+  var sentRounds: Int { looks.load(ordering: .relaxed) }
+  func noteLook() { looks.add(1, ordering: .relaxed) }
 
   /// Takes a place; false where there is none.
   func enter() -> Bool {
@@ -42,18 +47,53 @@ final class LivePublisher: Sendable {
     return false
   }
 
-  /// Gives a place back that no stream came to use.
-  func leave() { open.subtract(1, ordering: .relaxed) }
+  /// Takes a place for a stream over `ads` ads; false where there is none.
+  func enter(_ key: WatchKey, ads: Int) -> Bool {
+    guard enter() else { return false }
+    let fits = watched.withLock { watched in
+      let others = watched.reduce(0) { $0 + ($1.key == key ? 0 : $1.value.ads) }
+      let known = watched[key] ?? (0, 0)
+      guard others + max(known.ads, ads) <= Self.watchedLimit else { return false }
+      watched[key] = (max(known.ads, ads), known.streams + 1)
+      return true
+    }
+    if !fits { leave() }
+    return fits
+  }
+
+  /// Gives a place back.
+  func leave(_ key: WatchKey? = nil) {
+    open.subtract(1, ordering: .relaxed)
+    guard let key else { return }
+    watched.withLock { watched in
+      guard let known = watched[key] else { return }
+      watched[key] = known.streams > 1 ? (known.ads, known.streams - 1) : nil
+    }
+  }
 
   /// Serves a stream, whose answer has begun, until its client goes or the service stops.
-  func add(_ stream: LiveStream) {
-    arrivals.withLock { $0.append(stream) }
+  func add(_ arrival: LiveArrival) {
+    arrivals.withLock { $0.append(arrival) }
     thread.bell.ring()
   }
 
-  /// The streams of these ads that are open now.
-  func streams(of ads: Set<AdKey>) -> [LiveStream] {
-    (arrivals.withLock { $0 } + served.withLock { $0 }).filter { ads.contains($0.query.ad) }
+  /// Ads were put or deleted in the catalog.
+  func noteAds(_ ads: [AdKey]) {
+    news.withLock { news in
+      news.version += 1
+      if news.ads.count + ads.count > CatalogNews.limit { news.isOverflown = true } else { news.ads += ads }
+    }
+  }
+
+  /// Goes up with every change of ads.
+  var catalogVersion: UInt64 { news.withLock { $0.version } }
+
+  /// What has changed in the catalog since the last time it was asked.
+  func takeNews() -> CatalogNews {
+    news.withLock { news in
+      defer { news = CatalogNews(version: news.version) }
+      return news
+    }
   }
 
   func start() throws(SystemError) {
@@ -65,35 +105,20 @@ final class LivePublisher: Sendable {
 
   func stop() { thread.stop() }
 
-  // MARK: - The thread
-
   private func run() {
-    var streams: [LiveStream] = []
-    var state: [UInt64] = []
-    var lastFull: Int64 = 0
+    let rounds = LiveRounds(context, self)
     while !thread.isStopping {
       let began = context.environment.time.monotonic()
       let tokens = context.tokens.version
-      streams += arrivals.withLock { arrivals in
-        defer { arrivals = [] }
-        return arrivals
-      }
-      let before = streams
-      served.withLock { $0 = before }
-      let current = tableState()
-      let isFull = began - lastFull >= Self.fullInterval
-      if isFull { lastFull = began }
-      let isChanged = current != state || isFull
-      state = current
-      streams.removeAll { stream in
-        let isDone = serve(stream, isChanged, began)
-        if isDone { leave() }
-        return isDone
-      }
-      if streams.count < before.count { served.withLock { [streams] in $0 = streams } }
+      rounds.admit(
+        arrivals.withLock { arrivals in
+          defer { arrivals = [] }
+          return arrivals
+        })
+      rounds.round(began)
       let took = context.environment.time.monotonic() - began
-      let pause = streams.isEmpty ? -1 : max(Self.interval, min(3 * took, 4 * Self.interval))
-      let isIdle = streams.isEmpty
+      let isIdle = rounds.isEmpty
+      let pause = isIdle ? -1 : max(Self.interval, min(3 * took, Self.longestInterval))
       let isDraining = context.isStopping
       thread.sleep(nanoseconds: pause) {
         isIdle && arrivals.withLock { !$0.isEmpty }
@@ -101,45 +126,39 @@ final class LivePublisher: Sendable {
       }
     }
   }
+}
 
-  /// What changes with every click and every closed minute.
-  private func tableState() -> [UInt64] {
-    context.tables.flatMap { table in
-      let summary = table.summary
-      return [summary.position, UInt64(bitPattern: summary.closedThrough.index)]
-    }
-  }
+/// Ads that have changed in the catalog.
+struct CatalogNews {
+  var version: UInt64 = 0
+  var ads: [AdKey] = []
+  /// There were more than are remembered.
+  var isOverflown = false
 
-  /// One round of a stream; true where it has ended.
-  private func serve(_ stream: LiveStream, _ isChanged: Bool, _ time: Int64) -> Bool {
-    if stream.hasLeft { return true }
-    let isOver = context.isStopping || time - stream.began >= context.settings.streamLifetime
-    if isOver || stream.isRevoked || !context.tokens.works(stream.grant) {
-      stream.end()
-      return true
-    }
-    guard stream.settle() else { return false }
-    if stream.hasLeft { return true }
-    guard isChanged || !stream.isWhole else {
-      stream.breathe(time)
-      return false
-    }
-    let now = Minute(containing: context.clock.now())
-    let window = stream.window(now, ahead: context.settings.eventTimes.maxFuture / 60_000 + 1)
-    do {
-      let query = try SeriesQuery(
-        adID: stream.query.adID, ad: stream.query.ad,
-        parameters: [
-          ("from", "\(window.lowerBound * 60_000)"), ("to", "\(window.upperBound * 60_000)"),
-          ("limit", "\(SeriesQuery.maximumLimit)"),
-        ], now: context.clock.now(), zones: context.zones)
-      stream.round(try Series(query, over: ShardTables(context.tables, routes: context.routes)), now: time)
-      events.add(1, ordering: .relaxed)
-      return false
-    } catch {
-      context.report("stream of \(stream.query.adID): \(error)")
-      stream.end()
-      return true
-    }
-  }
+  static let limit = 4_096
+}
+
+/// A stream whose answer has begun.
+enum LiveArrival: Sendable {
+  case ad(LiveQuery, StreamLine)
+  case watch(WatchStart, StreamLine)
+}
+
+/// How a stream over several ads begins.
+package struct WatchStart: Sendable {
+  var key: WatchKey
+  var ads: [SelectedAd]
+  /// The first minute that it watches.
+  var first: Minute
+  /// What its client has seen, and what it is told with its first event: positions by shard, and the revision of them all.
+  var positions: [UInt64]
+  var revision: UInt64
+  /// Of the catalog, before the ads were looked up.
+  var catalogVersion: UInt64 = 0
+  /// Why its client has to ask for everything anew; nil: it has not.
+  var loss: WatchLoss?
+  /// The first event; empty where the client has everything.
+  var opening: [UInt8]
+  /// As points are read.
+  var series: SeriesQuery
 }

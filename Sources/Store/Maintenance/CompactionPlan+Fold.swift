@@ -183,7 +183,7 @@ extension CompactionPlan {
   private func foldDays(_ key: RunTableKey) -> Int64 {
     switch key {
     case .hours, .days: return 512
-    case .minutes:
+    case _ where key == .minutes || key.kind == .external && key.bucketSeconds == 60:
       let days = min(128, minuteRetention / 4 / 86_400_000)
       return max(1, days >= 16 ? days / 16 * 16 : days >= 4 ? days / 4 * 4 : days)
     default: return 128

@@ -45,8 +45,9 @@ package enum UpsertRefusal: Error, Equatable, CustomStringConvertible {
 extension Maintenance {
   /// Puts `rows` into the external table `name`, which comes to be with its first rows. Durable and visible when it
   /// returns; an error leaves nothing of it behind, unless it is the manifest's.
-  package func upsert(_ name: String, _ rows: [ExternalRow]) throws {
-    try exclusively { try ExternalUpsert($0).run(name, rows) }
+  /// With `bucketSeconds` of 3,600 they are rows of its hours, told by their first minutes.
+  package func upsert(_ name: String, _ rows: [ExternalRow], bucketSeconds: UInt32 = 60) throws {
+    try exclusively { try ExternalUpsert($0).run(name, rows, bucketSeconds) }
   }
 }
 
@@ -62,7 +63,7 @@ struct ExternalUpsert {
 
   init(_ context: MaintenanceContext) { self.context = context }
 
-  func run(_ name: String, _ rows: [ExternalRow]) throws {
+  func run(_ name: String, _ rows: [ExternalRow], _ bucketSeconds: UInt32) throws {
     guard AdID(name) != nil else { throw UpsertRefusal.name(name) }
     for row in rows where !Self.minuteRange.contains(row.minute.index) { throw UpsertRefusal.minute(row.minute.index) }
     guard !rows.isEmpty else { return }
@@ -75,15 +76,17 @@ struct ExternalUpsert {
     let assigned = core.live.assign(rows.map(\.ad), firstCode: context.codes)
     try ShardEdit.perform(context) { edit in
       try edit.writeDictionary(assigned.keys)
-      try edit.writeExternal(Self.latest(rows, assigned.codes), table: number, position: state.applied)
+      let key = RunTableKey.external(number, bucketSeconds: bucketSeconds)
+      try edit.writeExternal(Self.latest(rows, assigned.codes, key), key, position: state.applied)
       try edit.install(known == nil ? [.table(number: number, name: name)] : [])
     }
   }
 
   /// The rows sorted by ad and minute, of each key the one that wins.
-  private static func latest(_ rows: [ExternalRow], _ codes: [UInt32]) -> [RunRow] {
+  private static func latest(_ rows: [ExternalRow], _ codes: [UInt32], _ key: RunTableKey) -> [RunRow] {
+    let width = Int64(key.bucketSeconds / 60)
     var sorted = zip(rows, codes).map {
-      RunRow(code: $1, bucket: $0.minute.index, value: $0.value, version: $0.version)
+      RunRow(code: $1, bucket: $0.minute.index.dividedDown(by: width), value: $0.value, version: $0.version)
     }
     sorted.sort { ($0.code, $0.bucket, $0.version, $0.value) < ($1.code, $1.bucket, $1.version, $1.value) }
     var latest: [RunRow] = []

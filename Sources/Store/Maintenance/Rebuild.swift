@@ -32,7 +32,7 @@ struct Rebuild {
       let removed = state.files(.run).filter { !keptNumbers.contains($0.reference.number) }
       let open = [RunTableKey.minutes, .hours, .days].flatMap { version.table($0).runs }
         .filter { !keptNumbers.contains($0.file.reference.number) }
-      try edit.install(removing: removed, closing: open.map(\.file))
+      try edit.install(removing: removed, closing: open.map(\.file), isRevised: true)
     }
   }
 

@@ -11,14 +11,15 @@ import Segments
 //             less its repeats go to BASE rows in the same record, so that   table(ad, minute) = BASE + Σ distinct retained raw
 //             holds for ever (R6)
 //   minutes   base runs older than the minute retention, once their hours and days are written; those stay
+//   verdicts  by minute, by the same age; their hours are written then, and stay (VerdictRetention.swift)
 //
 // Age is what is younger of the bucket's time and the time it was written, so that imported history stays (R16).
 
 /// Retention of one shard.
 struct Retention {
-  private let context: MaintenanceContext
-  private let pacer: Pacer
-  private var core: ShardCore { context.core }
+  let context: MaintenanceContext
+  let pacer: Pacer
+  var core: ShardCore { context.core }
 
   init(_ context: MaintenanceContext, _ pacer: Pacer) {
     self.context = context
@@ -31,10 +32,11 @@ struct Retention {
     context.times.retention = context.now
     try retireRaw()
     try dropMinutes()
+    try widenVerdicts()
   }
 
   /// Whether anything is past its retention.
-  var hasExpired: Bool { expiredSegments > 0 || !expiredRuns.isEmpty }
+  var hasExpired: Bool { expiredSegments > 0 || !expiredRuns.isEmpty || !expiredVerdicts.isEmpty }
 
   /// Segments at the beginning that may go: older than the retention by the store's clock, and beyond the dedup horizon by
   /// its running time. A clock that is set right after a week without power moves the first at once, not the second, and
@@ -132,7 +134,7 @@ struct Retention {
     try ShardEdit.perform(context) { edit in
       try edit.install(
         removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, closing: runs.map(\.file),
-        [.minutesFrom(minute: end), .dropped(clicks: UInt64(max(0, dropped)))])
+        isRevised: true, [.minutesFrom(minute: end), .dropped(clicks: UInt64(max(0, dropped)))])
     }
   }
 }

@@ -65,10 +65,9 @@ extension ShardEdit {
   }
 
   /// Writes sorted rows of an external table, one patch a day.
-  func writeExternal(_ rows: [RunRow], table: UInt32, position: UInt64) throws {
-    let key = RunTableKey(kind: .external, table: table, bucketSeconds: 60)
+  func writeExternal(_ rows: [RunRow], _ key: RunTableKey, position: UInt64) throws {
     var days: [Int64: [RunRow]] = [:]
-    for row in rows { days[Day(ofMinute: row.bucket).index, default: []].append(row) }
+    for row in rows { days[row.bucket.dividedDown(by: key.bucketsPerDay), default: []].append(row) }
     for day in days.keys.sorted() {
       let rows = days[day]!
       let window = rows.map(\.bucket).min()!..<(rows.map(\.bucket).max()! + 1)

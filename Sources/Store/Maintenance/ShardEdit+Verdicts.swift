@@ -27,7 +27,7 @@ extension ShardEdit {
     if !verdicts.lost.isEmpty {
       let code = core.live.code(of: VerdictCounts.other)!
       let rows = verdicts.lost.map { RunRow(code: code, bucket: $0, value: 1, version: position) }
-      try writeExternal(rows, table: number(Verdict.lostTable), position: position)
+      try writeExternal(rows, .external(number(Verdict.lostTable)), position: position)
     }
     for verdict in Verdict.allCases {
       let own = verdicts.counts.filter { $0.key.verdict == verdict }
@@ -42,7 +42,7 @@ extension ShardEdit {
           RunRow(code: core.live.code(of: key.ad)!, bucket: key.minute, value: total, version: position))
       }
       rows.sort { ($0.code, $0.bucket) < ($1.code, $1.bucket) }
-      try writeExternal(rows, table: number, position: position)
+      try writeExternal(rows, .external(number), position: position)
     }
     return changes
   }

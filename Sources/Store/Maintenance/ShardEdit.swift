@@ -110,19 +110,21 @@ final class ShardEdit {
   /// Lists what the step has made, and no longer `removed`, in one manifest record with `changes`; then readers see it, and
   /// the open files `closing` go with their last reader. Slots whose clicks are all in segments and below the replay floor go
   /// in the same record. `closedThrough`: a checkpoint's, which holds what was frozen; `mark`: a recount's; `sealed`: a month
-  /// is from now on. A change that the manifest cannot take ends the shard's changes, as a failed write of it does: what is in memory
+  /// is from now on; `isRevised`: counts may differ in a way that no file of corrections tells. A change that the manifest cannot take ends the shard's changes, as a failed write of it does: what is in memory
   /// and what is on disk no longer fit.
   func install(
     removing removed: [StoreFile] = [], closing: [SealedFile] = [], closedThrough: Int64? = nil,
-    mark: RecountMark? = nil, sealed: MonthSeal? = nil, _ changes: [ManifestChange] = []
+    mark: RecountMark? = nil, sealed: MonthSeal? = nil, isRevised: Bool = false, _ changes: [ManifestChange] = []
   ) throws {
     let (after, freed, logStart) = try log(removed, changes)
     isInstalled = true
     core.floor.store(after.floor, ordering: .relaxed)
     if let dictionary { context.dictionaries.append(dictionary) }
+    // A merge of corrections brings nothing new.
+    let isMerge = removed.contains { $0.kind == .corrections }
     core.live.publish(
       core.live.version.changed(removing: closing, adding: added, after), closedThrough: closedThrough, late: late,
-      mark: mark, sealed: sealed)
+      mark: mark, sealed: sealed, corrections: isMerge ? [] : added.corrections, isRevised: isRevised)
     context.audit()
     if !freed.isEmpty { core.leave(freed, logStart: logStart) }
   }

@@ -20,3 +20,30 @@ extension LiveTable {
     }
   }
 }
+
+extension LiveTable {
+  /// Ads that are looked up in each file; of more, files are read from end to end.
+  private static let fewAds = 256
+
+  /// Calls `body` with every correction of the rows of `ads` whose buckets begin in `from ..< to`, in no order, and with which of the
+  /// ads it is of. Throws as `corrections(of:from:to:)` does, and what `body` throws.
+  package func forEachCorrection(
+    of ads: [AdKey], from: Minute, to: Minute, _ body: (_ ad: Int, Correction) throws -> Void
+  ) throws {
+    var indices: [UInt32: Int] = [:]
+    for (index, code) in codes(of: ads).enumerated() { if let code { indices[code] = index } }
+    guard !indices.isEmpty else { return }
+    func visit(_ row: Correction) throws {
+      let minute = row.bucket * Int64(row.bucketSeconds / 60)
+      guard from.index <= minute, minute < to.index, let index = indices[row.code] else { return }
+      try body(index, row)
+    }
+    for file in version.corrections {
+      if indices.count <= Self.fewAds {
+        for code in indices.keys.sorted() { try file.forEachRow(of: code, visit) }
+      } else {
+        try file.forEachRow(visit)
+      }
+    }
+  }
+}

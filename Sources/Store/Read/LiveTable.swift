@@ -1,5 +1,6 @@
 import ClickLog
 import Clicks
+import Corrections
 import Minutes
 import Platform
 import Runs
@@ -10,7 +11,7 @@ import Synchronization
 /// so a reader never sees half a batch, and neither `asOf` nor `closedThrough` ever goes back (K5). The lock is held for
 /// the maps alone; files are read outside.
 package final class LiveTable: Sendable {
-  private struct State {
+  struct State {
     var minutes: LiveMinutes
     /// On their way into a run; part of every answer until the version that has them is published.
     var frozen: FrozenMinutes?
@@ -24,6 +25,13 @@ package final class LiveTable: Sendable {
     var changedSince: ChangedRows?
     /// Months whose rows never change.
     var seals: SealedMonths
+    /// Goes up whenever counts below the position change, and the position at which it did: see `LiveTable+Changes`.
+    var revision: UInt64
+    var revisedAt: UInt64
+    /// What changed them, as far as it is remembered.
+    var news: [News] = []
+    /// Which rows the newest clicks were added to.
+    var recent: RecentClicks
 
     /// The ad's clicks in `from ..< to` that no run holds.
     func taken(of ad: AdKey, from: Minute, to: Minute) -> (live: Series, code: UInt32?) {
@@ -56,18 +64,19 @@ package final class LiveTable: Sendable {
     }
   }
 
-  private let state: Mutex<State>
+  let state: Mutex<State>
   /// Verdicts on their way into their tables. Its lock is taken inside the table's.
   package let verdicts = VerdictCounts()
 
+  /// `revision`: where the process begins to count revisions of its own.
   init(
     _ minutes: LiveMinutes, version: Version = Version(), closedThrough: Int64, mark: RecountMark = RecountMark(),
-    changed: ChangedRows = ChangedRows(), seals: SealedMonths = SealedMonths()
+    changed: ChangedRows = ChangedRows(), seals: SealedMonths = SealedMonths(), revision: UInt64 = 0
   ) {
     state = Mutex(
       State(
         minutes: minutes, frozen: nil, version: version, closedThrough: closedThrough, mark: mark, changed: changed,
-        seals: seals))
+        seals: seals, revision: revision, revisedAt: minutes.position, recent: RecentClicks(from: minutes.position)))
   }
 
   /// A table without clicks.
@@ -343,7 +352,7 @@ package final class LiveTable: Sendable {
     state.withLock { state in
       var late: UInt64 = 0
       for click in clicks {
-        state.minutes.apply(ad: click.ad, minute: click.minute)
+        state.recent.append(state.minutes.apply(ad: click.ad, minute: click.minute), click.minute)
         if click.minute.index < state.closedThrough { late += 1 }
       }
       return late
@@ -419,12 +428,15 @@ package final class LiveTable: Sendable {
 
   /// From now on readers see `version`. With `closedThrough` it is a checkpoint's, holds what was frozen, and changes the
   /// rows `late` of minutes that were closed before. With `mark` it is a recount's. `sealed`: a month is from now on.
+  /// `corrections`: changes of what counts below the position; `isRevised`: there may be others.
   func publish(
     _ version: Version, closedThrough: Int64? = nil, late: [LiveRow] = [], mark: RecountMark? = nil,
-    sealed: MonthSeal? = nil
+    sealed: MonthSeal? = nil, corrections: [CorrectionFile] = [], isRevised: Bool = false
   ) {
     state.withLock { state in
       state.version = version
+      if isRevised || sealed != nil { state.revise([]) }
+      if !corrections.isEmpty { state.revise(corrections) }
       if let sealed {
         state.seals.insert(sealed)
         state.closedThrough = max(state.closedThrough, sealed.month.minutes.upperBound)

@@ -31,6 +31,11 @@ package struct RunTableKey: Hashable, Comparable, Sendable {
   /// Clicks per (ad, minute) of retired raw (R6).
   package static let base = RunTableKey(kind: .base, bucketSeconds: 60)
 
+  /// An external table's rows.
+  static func external(_ table: UInt32, bucketSeconds: UInt32 = 60) -> RunTableKey {
+    RunTableKey(kind: .external, table: table, bucketSeconds: bucketSeconds)
+  }
+
   package static func < (a: RunTableKey, b: RunTableKey) -> Bool {
     (a.kind.rawValue, a.table, a.bucketSeconds) < (b.kind.rawValue, b.table, b.bucketSeconds)
   }

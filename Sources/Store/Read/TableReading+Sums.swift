@@ -97,9 +97,9 @@ extension TableReading {
   }
 
   /// Hands the details of the ads from `first` on to `add`, with the groups that `groups` says one after the other. The reading was
-  /// made with details. `way`: nil for the better one.
+  /// made with details; `hours` as in `details`. `way`: nil for the better one.
   package func addDetails(
-    of groups: [Int32], from first: Int, _ wanted: [Verdict], corrected: Bool, way: Way? = nil,
+    of groups: [Int32], from first: Int, _ wanted: [Verdict], corrected: Bool, hours: Bool, way: Way? = nil,
     _ add: (_ group: Int, Minute, Detail) -> Void
   ) throws {
     for (i, group) in groups.enumerated() {
@@ -112,20 +112,12 @@ extension TableReading {
     let codes = codes(groups, first)
     let owners = CodeOwners(codes)
     for verdict in wanted {
-      let table = version.external(named: verdict.table)
-      let runs = table.runs.filter { $0.window.overlaps(range) }
-      let rows = runs.reduce(0) { $0 + Int($1.descriptor.rows) }
-      switch way ?? (rows / Self.rowsALookup < runs.count * groups.count ? .sweep : .lookups) {
-      case .sweep:
-        try table.sweep(in: range) { code, bucket, value in
-          let group = owners[code]
-          if group >= 0 { add(group, Minute(index: bucket), .verdict(verdict, value)) }
-        }
-      case .lookups:
-        for (code, group) in codes {
-          for row in try table.externalRows(of: code, in: range) {
-            add(Int(group), Minute(index: row.bucket), .verdict(verdict, row.value))
-          }
+      for width: Int64 in hours ? [1, 60] : [1] {
+        let rows = width == 1 ? range : wholeHours
+        guard !rows.isEmpty else { continue }
+        let table = version.external(named: verdict.table, bucketSeconds: UInt32(width) * 60)
+        try forEachRow(of: table, in: rows, codes, owners, way) {
+          add($0, Minute(index: $1 * width), .verdict(verdict, $2))
         }
       }
     }
@@ -135,6 +127,26 @@ extension TableReading {
         guard row.bucketSeconds == 60, !row.isCredit, range.contains(row.bucket) else { return }
         let group = owners[row.code]
         if group >= 0 { add(group, Minute(index: row.bucket), .correction(row.change)) }
+      }
+    }
+  }
+
+  /// Goes through the rows in `buckets` that ads with a group have, the better `way`.
+  private func forEachRow(
+    of table: RunTable, in buckets: Range<Int64>, _ codes: [(code: UInt32, group: Int32)], _ owners: CodeOwners,
+    _ way: Way?, _ visit: (_ group: Int, _ bucket: Int64, _ value: UInt64) -> Void
+  ) throws {
+    let runs = table.runs.filter { $0.window.overlaps(buckets) }
+    let rows = runs.reduce(0) { $0 + Int($1.descriptor.rows) }
+    switch way ?? (rows / Self.rowsALookup < runs.count * codes.count ? .sweep : .lookups) {
+    case .sweep:
+      try table.sweep(in: buckets) { code, bucket, value in
+        let group = owners[code]
+        if group >= 0 { visit(group, bucket, value) }
+      }
+    case .lookups:
+      for (code, group) in codes {
+        for row in try table.externalRows(of: code, in: buckets) { visit(Int(group), row.bucket, row.value) }
       }
     }
   }

@@ -70,8 +70,9 @@ package final class TableReading {
     package init() {}
   }
 
-  /// The details of the ad at `index`: of these verdicts, and with `corrected` of recounts.
-  package func details(_ index: Int, _ wanted: [Verdict], corrected: Bool) throws -> Details {
+  /// The details of the ad at `index`: of these verdicts, and with `corrected` of recounts. With `hours` also verdicts whose minutes
+  /// have gone, under the first minute of their hours, of those hours that lie in the range as a whole.
+  package func details(_ index: Int, _ wanted: [Verdict], corrected: Bool, hours: Bool) throws -> Details {
     var details = Details()
     for found in verdicts.found[ads[index]] ?? [] where wanted.contains(found.verdict) {
       details.verdicts.append((Minute(index: found.minute), found.verdict, found.count))
@@ -81,6 +82,15 @@ package final class TableReading {
     for verdict in wanted {
       for row in try version.external(named: verdict.table).externalRows(of: code, in: range) {
         details.verdicts.append((Minute(index: row.bucket), verdict, row.value))
+      }
+    }
+    let whole = wholeHours
+    if hours, !whole.isEmpty {
+      for verdict in wanted {
+        let table = version.external(named: verdict.table, bucketSeconds: 3_600)
+        for row in try table.externalRows(of: code, in: whole) {
+          details.verdicts.append((Minute(index: row.bucket * 60), verdict, row.value))
+        }
       }
     }
     guard corrected else { return details }
@@ -93,12 +103,31 @@ package final class TableReading {
     return details
   }
 
-  /// Whether some of these verdicts in the range were lost with a process, or are told of no ad.
-  package func isIncomplete(_ wanted: [Verdict]) throws -> Bool {
+  /// The hours that lie in the range as a whole, as rows of hours count them.
+  var wholeHours: Range<Int64> {
+    let first = from.index.dividedUp(by: 60)
+    return first..<max(first, to.index.dividedDown(by: 60))
+  }
+
+  /// Whether some of these verdicts in the range were lost with a process, or are told of no ad; or of no minute, where minutes are
+  /// asked for without `hours`, or the range cuts an hour.
+  package func isIncomplete(_ wanted: [Verdict], hours: Bool) throws -> Bool {
     if verdicts.isIncomplete { return true }
-    guard let other, from < to else { return false }
+    guard from < to else { return false }
+    let all = from.index.dividedDown(by: 60)..<to.index.dividedUp(by: 60)
+    let cut = [(from.index, all.lowerBound), (to.index, all.upperBound - 1)].filter { $0.0 % 60 != 0 }.map(\.1)
+    for verdict in wanted {
+      let table = version.external(named: verdict.table, bucketSeconds: 3_600)
+      for part in hours ? cut.map({ $0..<($0 + 1) }) : [all]
+      where table.runs.contains(where: { $0.window.overlaps(part) }) {
+        if try table.totals(in: part).contains(where: { $0 > 0 }) { return true }
+      }
+    }
+    guard let other else { return false }
     for name in wanted.map(\.table) + [Verdict.lostTable] {
       if try !version.external(named: name).externalRows(of: other, in: from.index..<to.index).isEmpty { return true }
+      let table = version.external(named: name, bucketSeconds: 3_600)
+      if try !table.externalRows(of: other, in: all).isEmpty { return true }
     }
     return false
   }

@@ -50,8 +50,8 @@ package final class Version: Sendable {
   package func table(_ key: RunTableKey) -> RunTable { tables[key] ?? RunTable() }
 
   /// The runs of an external table; none where there is no table of that name.
-  func external(named name: String) -> RunTable {
-    externals[name].map { table(RunTableKey(kind: .external, table: $0, bucketSeconds: 60)) } ?? RunTable()
+  func external(named name: String, bucketSeconds: UInt32 = 60) -> RunTable {
+    externals[name].map { table(.external($0, bucketSeconds: bucketSeconds)) } ?? RunTable()
   }
 
   /// The segment that holds `position`.

@@ -38,7 +38,7 @@ extension Maintenance {
           for row in sorted { try change(row) }
         }
       }
-      try edit.install()
+      try edit.install(isRevised: true)
     }
   }
 }

@@ -101,7 +101,7 @@ extension Maintenance {
       try ShardEdit.perform(context) { edit in
         try edit.install(
           removing: runs.map { StoreFile(kind: .run, reference: $0.file.reference) }, closing: runs.map(\.file),
-          [.minutesFrom(minute: end)])
+          isRevised: true, [.minutesFrom(minute: end)])
       }
     }
   }

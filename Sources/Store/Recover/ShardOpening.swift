@@ -64,7 +64,9 @@ extension Shard {
       budget: budget, manifest: SharedManifest(manifest.take()!),
       live: LiveTable(
         recovery.minutes, version: recovery.version, closedThrough: state.closedThrough, mark: state.recounted,
-        changed: recovery.changed, seals: SealedMonths(state.seals)), slots: slots,
+        changed: recovery.changed, seals: SealedMonths(state.seals),
+        // No two openings have the same number, and none has as many revisions.
+        revision: state.start &<< 32), slots: slots,
       recoveredRunning: recovery.runningTime, watermark: recovery.watermark,
       sources: recovery.sources)
     if options.keepsVerdicts { core.verdicts.markLost(recovery.lostVerdicts(now: clock.now())) }
