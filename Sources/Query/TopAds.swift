@@ -159,9 +159,7 @@ package struct TopPage: Sendable {
       text.append(UInt8(ascii: "{"))
       if query.grouping == .ad {
         Self.member("adId", row.ad.id?.text, to: &text)
-        text += "\"adKey\":\"".utf8
-        text += row.ad.key.description.utf8
-        text += "\",".utf8
+        if row.ad.id == nil { Self.member("adKey", row.ad.key.description, to: &text) }
       }
       Self.member("advertiserId", row.ad.advertiserID, to: &text)
       Self.member("campaignId", row.ad.campaignID, to: &text)

@@ -75,6 +75,13 @@ extension LoopHandler {
     verdicts.note(verdict, AdKey(ad.id, by: hasher), minute: Minute(containing: context.clock.now()).index)
   }
 
+  /// Notes a verdict that needs no look at the ad, which the link claims: of an ad that is known here, and that nobody is asked for.
+  private func noteClaimed(_ verdict: Verdict, _ parameters: ClickParameters) {
+    let ad = unsafe scratch.text(parameters.ad)
+    let key = unsafe AdKey(rawValue: hasher.first64(ad))
+    if case .ad(let found) = cache.lookUp(key), unsafe found.hasID(ad) { note(verdict, found) }
+  }
+
   func settle(_ lane: inout Lane, _ loop: EventLoop) {
     lane.collect { click, answer in redirect(click.exchange, click.ad!, answer, click.post, loop) }
     guard lane.outstanding > 0 else { return }
@@ -103,6 +110,7 @@ extension LoopHandler {
     if request.method == .options { return preflight(request, exchange, loop) }
     let (isPrefetch, agent) = unsafe lookAtFields(request)
     if isPrefetch {
+      noteClaimed(.prefetch, parameters)
       return finish(.prefetch, manner.post, exchange, loop) { writer in
         writer.begin(503)
         writer.headerLines("Cache-Control: no-store\r\n")
@@ -112,6 +120,7 @@ extension LoopHandler {
     let key = unsafe AdKey(rawValue: hasher.first64(ad))
     let signed = verify(parameters)
     if !signed.isMade, context.settings.onBadSignature == .reject {
+      noteClaimed(.badSignature, parameters)
       return fail(.badSignature, .badSignature, Asker(request), manner.post, exchange, loop)
     }
     if !manner.isHead, let agent = unsafe agent, let bots { manner.isBot = unsafe bots.isBot(agent) }

@@ -43,6 +43,27 @@ import Testing
         == false)
   }
 
+  /// What a link claims is told of its ad where the ad is known: prefetches and forged links never come to a look at it.
+  @Test func refusedLinksAreToldOfTheAdTheyName() throws {
+    let service = try TestService()
+    _ = try service.click()
+    for _ in 0..<3 {
+      let link = TestService.link("active", TestService.impression())
+      #expect(try service.request("GET", link, [("Sec-Purpose", "prefetch")]).verdict == "prefetch")
+      #expect(try service.request("GET", link.replacing("signature=", with: "signature=0")).verdict == "malformed")
+      let forged = TestService.link("active", TestService.impression(), kid: "old")
+      #expect(try service.request("GET", forged).verdict == "bad-signature")
+      // Nobody knows this one.
+      #expect(try service.request("GET", forged.replacing("adId=active", with: "adId=none")).verdict == "bad-signature")
+    }
+    let told = try eventually {
+      let path = "/api/v1/ads/active/aggregates?from=-1h&metrics=prefetch,bad-signature,gross"
+      return try service.api("GET", path).text.contains(#""metrics":{"prefetch":3,"bad-signature":3,"gross":7}"#)
+    }
+    #expect(told)
+    #expect(try service.api("GET", "/api/v1/ads/none/aggregates?metrics=bad-signature").status == 404)
+  }
+
   @Test func answersAreGzipWhereThatIsTaken() throws {
     let service = try TestService()
     _ = try service.click()

@@ -22,9 +22,14 @@ package enum QueryCommand {
     "whose days, weeks, months and dates: UTC, a time zone such as Europe/Berlin, or an offset such as +05:45",
     standard: "UTC")
   private static let metrics = Option<String>(
-    "metrics", .text("NAME,…"),
-    "what is told beside clicks: duplicate, expired, bot, prefetch, head, bad-signature, paused, unrecorded, unknown, "
-      + "corrected, gross")
+    "metrics", names, "what is told beside clicks: \(Metric.all.dropFirst().map(\.name).joined(separator: ", "))")
+  private static let names = ValueReader<String>("NAME,…") { text throws(ValueFault) in
+    let known = Metric.all.map(\.name)
+    for name in text.split(separator: ",", omittingEmptySubsequences: false) where !known.contains(String(name)) {
+      throw ValueFault("\(name) is none of \(known.joined(separator: ", "))")
+    }
+    return text
+  }
   private static let format = Option<String>(
     "format", .choice(["table", "json", "csv", "ndjson"]), "how the series is printed", standard: "table")
   private static let plot = Option(toggle: "plot", "draws the series instead")

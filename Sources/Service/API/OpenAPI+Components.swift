@@ -111,7 +111,7 @@ extension OpenAPI {
         "verdictsIncomplete":{"type":"boolean","description":"Some verdicts of the range were lost with a process that ended, or are told of no ad since strangers named too many."},
         "top":{"type":"array","items":{"type":"object","required":["advertiserId","campaignId","clicks"],"properties":{
           "adId":{"type":["string","null"],"description":"Where ads are told; null for one that the catalog does not know."},
-          "adKey":{"type":"string","description":"The beginning of the SHA-256 of adId."},
+          "adKey":{"type":"string","description":"Where adId is null: the first 16 hex digits of the SHA-256 of the id."},
           "advertiserId":{"type":["string","null"]},"campaignId":{"type":["string","null"]},
           "clicks":{"type":"integer"},"credits":{"type":"integer","description":"Left out where it is 0."}},"additionalProperties":{"type":"integer","description":"What metrics asked for."}}}}},
       "Statement":{"type":"object","required":["month","advertiserId","sealedAt","clicks","credits","total","digest","ads"],"properties":{
