@@ -1,6 +1,7 @@
 """What the page makes of a stream's events, word for word: the streams are made here, inside the page, so that each event comes when it
 is wanted, silence and refusals among them."""
 import json
+import time
 
 from browser import number, settle
 
