@@ -72,11 +72,20 @@ import Testing
     #expect(try JSONReader.read(Array(minted.output.utf8))["verdicts"]?.shown("valid") == "50")
     let series = session.run("query 42 --data-dir DATA --format json")
     #expect(try JSONReader.read(Array(series.output.utf8))["total"]?.text == "90", "\(series.talk)")
+    // The newest key is another advertiser's.
+    #expect(session.run("keys add --kid theirs --advertiser globex --data-dir DATA").status == .done)
+    let rows = (0..<1_100).map { "many-\($0),https://x.example/,\($0 % 2 == 0 ? "globex" : "acme")\n" }
+    _ = try session.write("many.csv", "adId,redirectUrl,advertiserId\n" + rows.joined())
+    #expect(session.run("ads import DIR/many.csv --data-dir DATA").status == .done)
+    let all = session.run("load --ads all --count 1101 --connections 8 --data-dir DATA --format json")
+    #expect(try JSONReader.read(Array(all.output.utf8))["verdicts"]?.shown("valid") == "1101", "\(all.output)")
+    #expect(session.run("query many-1099 --data-dir DATA").talk.hasPrefix("1 click"))
+    #expect(session.run("query many-999 --data-dir DATA").talk.hasPrefix("1 click"))
 
     server.signal(SIGTERM)
     #expect(server.wait() == 0)
-    #expect(session.run("verify --data-dir DATA").talk.contains("sound: 90 clicks"))
-    #expect(session.run("query 42 --data-dir DATA").talk.hasPrefix("90 clicks"))
+    #expect(session.run("verify --data-dir DATA").talk.contains("sound: 1,191 clicks"))
+    #expect(session.run("query 42 --data-dir DATA").talk.hasPrefix("91 clicks"))
   }
 
   /// What a browser says of itself comes into the log and from there into a segment, as far as the server is told to keep it.

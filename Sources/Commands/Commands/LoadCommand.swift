@@ -84,13 +84,8 @@ package enum LoadCommand {
         throw Failure("nobody serves \(directory)", .unavailable)
       }
       let catalog = try CatalogFile.open(directory, console)
-      guard let key = try catalog.activeKeys().first else {
-        throw Failure("\(directory) has no active signing key; `tally keys add` makes one")
-      }
-      let active = try catalog.ads(limit: Catalog.maximumPage).ads.filter { $0.status == .active }.map(\.id)
-      let ids = wanted.isEmpty ? active : wanted
-      guard !ids.isEmpty else { throw Failure("\(directory) has no active ad; `tally ads put` makes one") }
-      return (.minted(ids, kid: key.kid, secret: key.secret.bytes), address, nil)
+      let (ids, keys) = try signing(wanted, in: catalog, directory)
+      return (.minted(ids, keys: keys), address, nil)
     }
     let links = try givenLinks(arguments, console)
     guard let first = links.first else {
@@ -100,6 +95,35 @@ package enum LoadCommand {
       throw UsageError("URLs of two servers: \(first.authority) and \(other.authority)", command: "load")
     }
     return (.links(links.map { ($0.target, $0.impression, $0.ad) }), first.authority, Int64(links.count))
+  }
+
+  /// The ads that are clicked, all active ones where none is wanted, and of each the newest key that may sign for it; a key that is
+  /// bound to another advertiser may not.
+  private static func signing(
+    _ wanted: [AdID], in catalog: Catalog, _ directory: String
+  ) throws -> (ids: [AdID], keys: [AdID: LoadSource.LinkKey]) {
+    let active = try catalog.activeKeys()
+    guard !active.isEmpty else { throw Failure("\(directory) has no active signing key; `tally keys add` makes one") }
+    var ads: [(id: AdID, owner: String?)] = []
+    if wanted.isEmpty {
+      var cursor: AdID?
+      repeat {
+        let page = try catalog.ads(after: cursor, limit: Catalog.maximumPage)
+        ads += page.ads.filter { $0.status == .active }.map { ($0.id, $0.advertiserID) }
+        cursor = page.next
+      } while cursor != nil
+    } else {
+      ads = try wanted.map { ($0, try catalog.ad($0)?.advertiserID) }
+    }
+    guard !ads.isEmpty else { throw Failure("\(directory) has no active ad; `tally ads put` makes one") }
+    var keys: [AdID: LoadSource.LinkKey] = [:]
+    for (id, owner) in ads {
+      guard let key = active.first(where: { $0.advertiserID == nil || $0.advertiserID == owner }) else {
+        throw Failure("no active signing key may sign for ad \(id); `tally keys add` makes one")
+      }
+      keys[id] = LoadSource.LinkKey(kid: key.kid, secret: key.secret.bytes)
+    }
+    return (ads.map(\.id), keys)
   }
 
   private static func givenLinks(_ arguments: Arguments, _ console: Console) throws -> [ClickLink] {

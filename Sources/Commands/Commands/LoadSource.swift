@@ -10,7 +10,13 @@ final class LoadSource: RequestSource, Observer, Sendable {
   enum Supply: Sendable {
     /// Each with the impression and the ad that its query names.
     case links([(target: [UInt8], impression: ImpressionID, ad: AdID)])
-    case minted([AdID], kid: String?, secret: [UInt8])
+    case minted([AdID], keys: [AdID: LinkKey])
+  }
+
+  /// What signs links.
+  struct LinkKey: Sendable {
+    var kid: String
+    var secret: [UInt8]
   }
 
   private struct State {
@@ -24,8 +30,7 @@ final class LoadSource: RequestSource, Observer, Sendable {
   let ledger: Ledger
   private let supply: Supply
   private let limit: Int64
-  private let ads: [(text: [UInt8], number: Ledger.Ad)]
-  private let minter: Minter?
+  private let ads: [(text: [UInt8], number: Ledger.Ad, minter: Minter)]
   private let state: Mutex<State>
 
   /// The minter belongs to the thread that asks for requests.
@@ -42,12 +47,18 @@ final class LoadSource: RequestSource, Observer, Sendable {
     switch supply {
     case .links(let links):
       ads = []
-      minter = nil
       state = Mutex(State(references: Array(repeating: nil, count: links.count)))
-    case .minted(let ids, let kid, let secret):
-      ads = ids.map { (Array($0.text.utf8), ledger.ad($0)) }
-      minter = Minter(
-        LinkMinter(kid: kid, secret: secret, time: environment.time, seed: environment.chance.next()))
+    case .minted(let ids, let keys):
+      var minters: [String: Minter] = [:]
+      ads = ids.map { id in
+        guard let key = keys[id] else { preconditionFailure("no key for \(id)") }
+        let minter =
+          minters[key.kid]
+          ?? Minter(
+            LinkMinter(kid: key.kid, secret: key.secret, time: environment.time, seed: environment.chance.next()))
+        minters[key.kid] = minter
+        return (Array(id.text.utf8), ledger.ad(id), minter)
+      }
       state = Mutex(State(references: []))
     }
   }
@@ -65,8 +76,8 @@ final class LoadSource: RequestSource, Observer, Sendable {
         reference = state.references[place] ?? ledger.add(links[place].impression, ad: ledger.ad(links[place].ad))
         state.references[place] = reference
       case .minted:
-        guard let minter = minter?.minter else { return .done }
         state.next = place + 1 == ads.count ? 0 : place + 1
+        let minter = ads[place].minter.minter
         let impression = minter.impression()
         minter.append(ad: ads[place].text, impression: impression, to: &plan.target)
         reference = ledger.add(impression, ad: ads[place].number)
