@@ -3310,8 +3310,9 @@ private let opsJS: StaticString = #"""
 
   function lead({ ready, reasons = [], startedAt, countingSince, version }, now) {
     if (!ready) return [el("b", {}, "Not ready."), el("span", {}, ` ${reasons.join("; ")}`)];
-    const [does, from, how] = countingSince ? ["Counting", countingSince, " without a gap"] : ["Running", startedAt, ""];
-    const since = from ? `${does} for ${duration((now - Date.parse(from)) / 1_000)}${how}; version` : "Version";
+    const age = (since) => duration((now - Date.parse(since)) / 1_000);
+    const counting = countingSince ? `, counting for ${age(countingSince)}` : "";
+    const since = startedAt ? `Running for ${age(startedAt)}${counting}; version` : "Version";
     return [el("b", {}, "Ready."), el("span", {}, ` ${since} ${version}.`)];
   }
 

@@ -31,7 +31,7 @@ def whole(browser, results):
         summaries(context, FULL)
         page = browser.page("/ops", context=context)
         text = page.inner_text("main")
-        for words in ("Counting for", "without a gap; version 9.8.7", "Free disk falls below", "since", "8,412", "2.4 ms", "under 5 ms", "in time",
+        for words in ("Running for", ", counting for", "; version 9.8.7", "Free disk falls below", "since", "8,412", "2.4 ms", "under 5 ms", "in time",
                       "Minutes close 2 min 10 s after they end", "912,345,678 answered and counted", "balanced", "18.4 GiB", "62 %, 2 min 10 s left",
                       "over all shards", "one shard", "5 of 412,230 rows corrected, −20 clicks.", "bad-signature", "Files by age", "raw clicks", "1–7 days"):
             results.check(words in text, f"it says {words}")
