@@ -1,8 +1,6 @@
 import Clicks
 import Platform
-import Query
 import Runs
-import Shards
 import Simulation
 import Store
 import StoreHarness
