@@ -175,12 +175,25 @@ package final class VerdictCounts: Sendable {
     var isIncomplete = false
   }
 
-  /// What memory has of `ads` in `minutes`.
-  func read(_ ads: [AdKey], _ minutes: Range<Int64>) -> Reading {
-    state.withLock { state in
+  /// Ads that are asked for.
+  struct Wanted {
+    fileprivate let ads: [AdKey]
+    /// The same; empty where they are few.
+    fileprivate let set: Set<AdKey>
+
+    init(_ ads: [AdKey]) {
+      self.ads = ads
+      set = ads.count > 16 ? Set(ads) : []
+    }
+  }
+
+  /// What memory has of ads in `minutes`.
+  func read(_ asked: Wanted, _ minutes: Range<Int64>) -> Reading {
+    let (ads, wanted) = (asked.ads, asked.set)
+    if minutes.isEmpty { return Reading() }
+    return state.withLock { state in
       var reading = Reading()
       reading.isIncomplete = [state.lost, state.takenLost].contains { $0.contains(where: minutes.contains) }
-      let wanted = ads.count > 16 ? Set(ads) : []
       for part in [state.taken, state.counts] {
         for (minute, counts) in part where minutes.contains(minute) {
           func note(_ met: Met, _ count: UInt64) {
