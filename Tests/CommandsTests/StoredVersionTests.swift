@@ -72,7 +72,7 @@ import Testing
     }
   }
 
-  private static let versions = ["0.1", "0.2", "0.3"]
+  private static let versions = ["0.1", "0.2", "0.3", "0.4"]
 
   @Test(arguments: versions) func itIsReadAsItWas(version: String) throws {
     let (session, expected) = try unpack(version)
