@@ -114,7 +114,8 @@ def month(browser, results, sample):
     # What tells the page is a recount that has come further.
     for _ in range(3):
         sample.click()
-    time.sleep(8)
+    # Until a minute that was open before is closed.
+    time.sleep(68 - time.time() % 60)
     sample.tally("reconcile")
     until(page, "the ribbon shows the sealed month", results, "() => document.querySelectorAll(\".ribbon rect[fill='var(--seal)']\").length === 1", None, 100)
     until(page, "the credit has a mark", results, "() => [...document.querySelectorAll('.mark')].some((mark) => mark.textContent === 'C')", None, 40)
