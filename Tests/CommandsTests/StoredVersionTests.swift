@@ -62,7 +62,10 @@ import Testing
       for ad in metrics {
         let line = "query \(ad.name) --from 2026-08-01T00:00:00Z --to 2027-01-01T00:00:00Z --granularity month"
         let answer = try json(session, line + " --metrics duplicate,bot,corrected,gross")
-        #expect(answer["metrics"] == ad.value, "\(ad.name)")
+        guard case .object(let numbers) = ad.value else { throw Failure("no metrics") }
+        for number in numbers {
+          #expect(answer["metrics"]?.shown(number.name) == ad.value.shown(number.name), "\(number.name) of \(ad.name)")
+        }
       }
     }
     guard !isRecounted, case .object(let corrections)? = expected["corrections"] else { return }
