@@ -40,10 +40,7 @@ struct CountSum {
 
   /// Adds what one ad met in a bucket.
   mutating func add(_ detail: TableReading.Detail, at bucket: Minute) {
-    switch detail {
-    case .verdict(let verdict, let count): metrics[bucket, default: MetricSum()].add(verdict, count)
-    case .correction(let change): metrics[bucket, default: MetricSum()].add(correction: change)
-    }
+    metrics[bucket, default: MetricSum()].add(detail)
   }
 
   /// Each bucket once, oldest first; one with credits or metrics has a count, if of 0.
@@ -83,7 +80,8 @@ struct GroupSums {
   private(set) var all: [CountSum]
 
   /// The sums of `groups` of the grouped ads that `reading` has in their order. With `isTotal` each is told in one bucket,
-  /// with `hours` verdicts whose minutes have gone count in their hours. `asOf` gets the position of each shard that can hold one of the ads. Throws as `GroupedSeries` does.
+  /// with `hours` verdicts whose minutes have gone count in their hours. `asOf` gets the position of each shard that can hold one
+  /// of the ads. Throws as `GroupedSeries` does.
   init(
     _ groups: Range<Int>, of ads: GroupedAds, _ reading: ShardReading, _ series: SeriesQuery, isTotal: Bool,
     hours: Bool, asOf: inout [Int: UInt64]

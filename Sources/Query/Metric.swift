@@ -85,11 +85,6 @@ struct MetricPlan: Hashable, Sendable {
 }
 
 extension ShardReading {
-  /// What a plan needs of the ad at `index`, for each shard that can hold it.
-  func details(_ index: Int, _ plan: MetricPlan, _ grid: BucketGrid) throws -> [TableReading.Details] {
-    try details(index, plan.verdicts, corrected: plan.isCorrected, hours: grid.unit != .minute)
-  }
-
   /// Whether some verdicts of a plan are not told in the buckets of `grid`.
   func isIncomplete(_ plan: MetricPlan, _ grid: BucketGrid) throws -> Bool {
     try isIncomplete(plan.verdicts, hours: grid.unit != .minute)
@@ -101,11 +96,15 @@ struct MetricSum: Hashable, Sendable {
   private var counts: [Verdict: UInt64] = [:]
   private var corrected: Int64 = 0
 
-  mutating func add(_ verdict: Verdict, _ count: UInt64) { counts[verdict, default: 0] += count }
-  mutating func add(correction: Int64) { corrected += correction }
+  mutating func add(_ detail: TableReading.Detail) {
+    switch detail {
+    case .verdict(let verdict, let count): counts[verdict, default: 0] += count
+    case .correction(let change): corrected += change
+    }
+  }
 
   mutating func add(_ other: MetricSum) {
-    for (verdict, count) in other.counts { add(verdict, count) }
+    counts.merge(other.counts, uniquingKeysWith: +)
     corrected += other.corrected
   }
 
@@ -121,28 +120,6 @@ struct MetricSum: Hashable, Sendable {
           count.key == .unknown ? sum : sum &+ Int64(clamping: count.value)
         }
       }
-    }
-  }
-}
-
-/// What some ads met, by bucket.
-struct MetricSums: Sendable {
-  private(set) var buckets: [Minute: MetricSum] = [:]
-
-  /// Adds details, whose minutes lie in the buckets of `grid`.
-  mutating func add(_ details: TableReading.Details, _ grid: BucketGrid) {
-    var starts: [Minute: Minute] = [:]
-    func start(_ minute: Minute) -> Minute {
-      if let known = starts[minute] { return known }
-      let start = grid.start(of: minute)
-      starts[minute] = start
-      return start
-    }
-    for (minute, verdict, count) in details.verdicts {
-      buckets[start(minute), default: MetricSum()].add(verdict, count)
-    }
-    for (minute, change) in details.corrected {
-      buckets[start(minute), default: MetricSum()].add(correction: change)
     }
   }
 }

@@ -82,11 +82,16 @@ package struct Series: Sendable {
     let reading = try tables.reading(of: [ad], from: query.from, to: query.to, details: !query.plan.isEmpty)
     let parts = try reading.series(0, in: query.grid)
     try query.check(parts.map(\.series))
-    var sums = MetricSums()
+    var metrics: [Minute: MetricSum] = [:]
     if !query.plan.isEmpty {
-      for details in try reading.details(0, query.plan, query.grid) { sums.add(details, query.grid) }
+      let (plan, grid) = (query.plan, query.grid)
+      try reading.addDetails(
+        of: [0], from: 0, plan.verdicts, corrected: plan.isCorrected, hours: grid.unit != .minute
+      ) {
+        metrics[grid.start(of: $1), default: MetricSum()].add($2)
+      }
     }
-    self.init(query, of: parts.map(\.series), sums.buckets)
+    self.init(query, of: parts.map(\.series), metrics)
     if query.plan.hasVerdicts { verdictsIncomplete = try reading.isIncomplete(query.plan, query.grid) }
     shards = parts.map(\.shard)
   }

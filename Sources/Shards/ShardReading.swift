@@ -89,13 +89,6 @@ package final class ShardReading {
     }
   }
 
-  /// What the ad at `index` met beside its clicks, for each shard that can hold it.
-  package func details(
-    _ index: Int, _ verdicts: [Verdict], corrected: Bool, hours: Bool
-  ) throws -> [TableReading.Details] {
-    try places[index].map { try readings[$0.shard]!.details($0.index, verdicts, corrected: corrected, hours: hours) }
-  }
-
   /// Whether some of these verdicts were lost in a shard that can hold one of the ads.
   package func isIncomplete(_ verdicts: [Verdict], hours: Bool) throws -> Bool {
     try readings.contains { try $0?.isIncomplete(verdicts, hours: hours) ?? false }

@@ -67,9 +67,12 @@ import Testing
       let key = AdKey(rawValue: UInt64(ad))
       for (from, to) in [(start, end), (start, start + 1_440), (start + 4_320, end - 1_440)] where from < to {
         let reading = table.reading(of: [key], from: Minute(index: from), to: Minute(index: to), details: true)
-        let details = try reading.details(0, [.duplicate, .bot], corrected: false, hours: true)
+        var sums: [Verdict: UInt64] = [:]
+        try reading.addDetails(of: [0], from: 0, [.duplicate, .bot], corrected: false, hours: true) {
+          if case .verdict(let verdict, let count) = $2 { sums[verdict, default: 0] += count }
+        }
         for verdict in [Verdict.duplicate, .bot] {
-          let sum = details.verdicts.filter { $0.verdict == verdict }.reduce(0) { $0 + $1.count }
+          let sum = sums[verdict] ?? 0
           let due = reference.filter { $0.key.ad == key && $0.key.verdict == verdict && from..<to ~= $0.key.minute }
           #expect(sum == due.values.reduce(0, +), "\(place): ad \(ad), \(verdict), \(from)..<\(to)")
         }

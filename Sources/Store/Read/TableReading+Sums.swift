@@ -1,4 +1,5 @@
 import Clicks
+import Corrections
 import Runs
 
 // Many ads at once. What few ads of many have is looked up ad by ad; what many have is found by going through all rows once, which
@@ -13,6 +14,8 @@ extension TableReading {
 
   /// Rows that a sweep passes in the time of a look-up.
   private static let rowsALookup = 1_000
+  /// Ads whose corrections are looked up one by one: files of these are short, and an ad's rows stand together.
+  private static let fewAds = 16
 
   /// What rows an ad of the reading needs have retired begin with; nil where its points are exact.
   package typealias ExactFrom = Minute
@@ -43,7 +46,7 @@ extension TableReading {
   private func way(_ plan: WidePlan, ads: Int) -> Way {
     var (rows, lookups) = (0, 0)
     for piece in plan.pieces {
-      let runs = version.table(.ofWidth(piece.width)).runs.filter { $0.window.overlaps(piece.rows) }
+      let runs = version.table(piece.table).runs.filter { $0.window.overlaps(piece.rows) }
       rows += runs.reduce(0) { $0 + Int($1.descriptor.rows) }
       lookups += runs.count * ads
     }
@@ -79,7 +82,7 @@ extension TableReading {
       let first = piece.rows.lowerBound
       let places = piece.rows.map { UInt32(cells.bucket(of: Minute(index: max($0 * piece.width, from.index)))) }
       try cells.withCells { clicks in
-        try version.table(.ofWidth(piece.width)).sweep(in: piece.rows) { code, bucket, value in
+        try version.table(piece.table).sweep(in: piece.rows) { code, bucket, value in
           let group = owners[code]
           if group >= 0 { clicks[group * width + Int(places[Int(bucket - first)])] &+= value }
         }
@@ -97,7 +100,8 @@ extension TableReading {
   }
 
   /// Hands the details of the ads from `first` on to `add`, with the groups that `groups` says one after the other. The reading was
-  /// made with details; `hours` as in `details`. `way`: nil for the better one.
+  /// made with details. With `hours` also verdicts whose minutes have gone, under the first minute of their hours, of those hours that
+  /// lie in the range as a whole. `way`: nil for the better one.
   package func addDetails(
     of groups: [Int32], from first: Int, _ wanted: [Verdict], corrected: Bool, hours: Bool, way: Way? = nil,
     _ add: (_ group: Int, Minute, Detail) -> Void
@@ -123,10 +127,14 @@ extension TableReading {
     }
     guard corrected else { return }
     for file in version.corrections {
-      try file.forEachRow { row in
-        guard row.bucketSeconds == 60, !row.isCredit, range.contains(row.bucket) else { return }
-        let group = owners[row.code]
-        if group >= 0 { add(group, Minute(index: row.bucket), .correction(row.change)) }
+      func take(_ row: Correction, _ group: Int) {
+        guard row.bucketSeconds == 60, !row.isCredit, range.contains(row.bucket), group >= 0 else { return }
+        add(group, Minute(index: row.bucket), .correction(row.change))
+      }
+      if codes.count <= Self.fewAds {
+        for (code, group) in codes { try file.forEachRow(of: code) { take($0, Int(group)) } }
+      } else {
+        try file.forEachRow { take($0, owners[$0.code]) }
       }
     }
   }
@@ -164,17 +172,6 @@ private struct CodeOwners {
   /// The group of an ad; -1 for one that is in none.
   @inline(__always)
   subscript(_ code: UInt32) -> Int { Int(code) < groups.count ? Int(groups[Int(code)]) : -1 }
-}
-
-extension RunTableKey {
-  /// Clicks in rows of so many minutes: 1, 60 or 1,440.
-  fileprivate static func ofWidth(_ minutes: Int64) -> RunTableKey {
-    switch minutes {
-    case 1: .minutes
-    case 60: .hours
-    default: .days
-    }
-  }
 }
 
 extension RunTable {

@@ -61,48 +61,6 @@ package final class TableReading {
     return plan
   }
 
-  /// What the ad met beside its clicks, and what recounts changed, in minutes and in no order.
-  package struct Details: Sendable {
-    package var verdicts: [(minute: Minute, verdict: Verdict, count: UInt64)] = []
-    /// What recounts took away from minute rows or added to them; credits are left out.
-    package var corrected: [(minute: Minute, change: Int64)] = []
-
-    package init() {}
-  }
-
-  /// The details of the ad at `index`: of these verdicts, and with `corrected` of recounts. With `hours` also verdicts whose minutes
-  /// have gone, under the first minute of their hours, of those hours that lie in the range as a whole.
-  package func details(_ index: Int, _ wanted: [Verdict], corrected: Bool, hours: Bool) throws -> Details {
-    var details = Details()
-    for found in verdicts.found[ads[index]] ?? [] where wanted.contains(found.verdict) {
-      details.verdicts.append((Minute(index: found.minute), found.verdict, found.count))
-    }
-    guard let code = entries[index].code, from < to else { return details }
-    let range = from.index..<to.index
-    for verdict in wanted {
-      for row in try version.external(named: verdict.table).externalRows(of: code, in: range) {
-        details.verdicts.append((Minute(index: row.bucket), verdict, row.value))
-      }
-    }
-    let whole = wholeHours
-    if hours, !whole.isEmpty {
-      for verdict in wanted {
-        let table = version.external(named: verdict.table, bucketSeconds: 3_600)
-        for row in try table.externalRows(of: code, in: whole) {
-          details.verdicts.append((Minute(index: row.bucket * 60), verdict, row.value))
-        }
-      }
-    }
-    guard corrected else { return details }
-    for file in version.corrections {
-      try file.forEachRow(of: code) { row in
-        guard row.bucketSeconds == 60, !row.isCredit, range.contains(row.bucket) else { return }
-        details.corrected.append((Minute(index: row.bucket), row.change))
-      }
-    }
-    return details
-  }
-
   /// The hours that lie in the range as a whole, as rows of hours count them.
   var wholeHours: Range<Int64> {
     let first = from.index.dividedUp(by: 60)

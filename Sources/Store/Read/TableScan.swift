@@ -57,12 +57,11 @@ package final class TableScan {
       RowStream(clicks.map { RowCount(code: $0.key, bucket: 0, count: $0.value) }.sorted(by: RowCount.precedes))
     ]
     var exactFrom: Minute?
-    for part in Self.parts(of: range, rolledUpTo: version.rolledUp > .min ? version.rolledUp * 1_440 : .min) {
-      let width = Int64(part.key.bucketSeconds) / 60
-      let buckets = part.minutes.lowerBound / width..<part.minutes.upperBound / width
-      streams.append(try RowStream(version.table(part.key).limited(to: buckets)).limited(to: buckets))
-      guard width == 1, part.minutes.lowerBound < version.minutesFrom else { continue }
-      if try !Self.isWhole(part.minutes, version) { exactFrom = Minute(index: version.minutesFrom) }
+    // Nothing but sums is told, so no bound of a bucket keeps a row from being read.
+    for piece in WidePlan(range, BucketGrid(.month), version).pieces {
+      streams.append(try RowStream(version.table(piece.table).limited(to: piece.rows)).limited(to: piece.rows))
+      guard piece.width == 1, piece.rows.lowerBound < version.minutesFrom else { continue }
+      if try !Self.isWhole(piece.rows, version) { exactFrom = Minute(index: version.minutesFrom) }
     }
     self.exactFrom = exactFrom
     heads = try streams.map { try $0.next() }
@@ -86,29 +85,6 @@ package final class TableScan {
       }
     }
     return sum
-  }
-
-  /// Which rows answer which minutes: day rows the whole days of what is rolled up, hour rows the whole hours that are left, minute
-  /// rows the rest.
-  private static func parts(
-    of range: Range<Int64>, rolledUpTo border: Int64
-  ) -> [(key: RunTableKey, minutes: Range<Int64>)] {
-    var parts: [(key: RunTableKey, minutes: Range<Int64>)] = []
-    func add(_ range: Range<Int64>, _ keys: ArraySlice<RunTableKey>) {
-      guard !range.isEmpty else { return }
-      guard let key = keys.first else { return parts.append((.minutes, range)) }
-      let width = Int64(key.bucketSeconds) / 60
-      let first = range.lowerBound.dividedUp(by: width) * width
-      let last = range.upperBound.dividedDown(by: width) * width
-      guard first < last else { return add(range, keys.dropFirst()) }
-      add(range.lowerBound..<first, keys.dropFirst())
-      parts.append((key, first..<last))
-      add(last..<range.upperBound, keys.dropFirst())
-    }
-    let middle = min(max(range.lowerBound, border), range.upperBound)
-    add(range.lowerBound..<middle, [.days, .hours])
-    add(middle..<range.upperBound, [])
-    return parts
   }
 
   /// Whether minutes of which some have retired still come to what their hours say.

@@ -9,6 +9,15 @@ struct WidePlan {
     var width: Int64
     /// Their numbers: minutes since 1970 by the width.
     var rows: Range<Int64>
+
+    /// The table that has them.
+    var table: RunTableKey {
+      switch width {
+      case 1: .minutes
+      case 60: .hours
+      default: .days
+      }
+    }
   }
 
   /// Ascending in time; together they are the range.
