@@ -226,6 +226,6 @@ extension Verdict {
   /// The table of minutes of which verdicts were lost.
   static let lostTable = "verdicts-lost"
 
-  /// Whether anybody who has no link can bring it about for any ad.
-  var isUnsigned: Bool { self == .badSignature }
+  /// Whether anybody who has no link can bring it about for any ad: a prefetch is answered before its signature is looked at.
+  var isUnsigned: Bool { self == .badSignature || self == .prefetch }
 }
