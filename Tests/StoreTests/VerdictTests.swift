@@ -47,7 +47,8 @@ import Testing
   }
 
   /// A stranger who names a million ads takes the room of a few thousand, and nobody else's (R23).
-  @Test func requestsWithoutSignatureHaveABound() throws {
+  @Test(arguments: [Verdict.badSignature, .prefetch])
+  func requestsWithoutSignatureHaveABound(_ unsigned: Verdict) throws {
     let machine = SimulatedMachine(seed: 3)
     let store = try Store.open(machine.environment, Run.path, options: Scenario.options)
     let shard = store.shards[0]
@@ -59,7 +60,7 @@ import Testing
     var signed = 0
     for part in 0..<250 {
       var counts: [VerdictCounts.Key: UInt64] = [:]
-      for ad in part * 4_000..<(part + 1) * 4_000 { counts[key(ad, .badSignature, minute + Int64(part % 2))] = 2 }
+      for ad in part * 4_000..<(part + 1) * 4_000 { counts[key(ad, unsigned, minute + Int64(part % 2))] = 2 }
       // Links that are signed are told by ad, before and behind the bound.
       for ad in 0..<40 { counts[key(part * 40 + ad, .duplicate, minute)] = 1 }
       signed += 40
@@ -70,7 +71,7 @@ import Testing
     let folded = UInt64(2_000_000 - 2 * 2 * VerdictCounts.unsignedLimit)
     #expect(verdicts.folded == folded)
     // One that has a place keeps it.
-    verdicts.add([key(0, .badSignature, minute): 5])
+    verdicts.add([key(0, unsigned, minute): 5])
     #expect(verdicts.folded == folded)
 
     machine.time.advance(milliseconds: 600_000)
@@ -81,11 +82,11 @@ import Testing
       let (from, to) = (Minute(index: minute), Minute(index: minute + 2))
       return try shard.live.external(number, of: ad, from: from, to: to).map(\.value)
     }
-    #expect(try rows(.badSignature, VerdictCounts.other).reduce(0, +) == folded)
-    #expect(try rows(.badSignature, key(0, .badSignature, minute).ad) == [7])
+    #expect(try rows(unsigned, VerdictCounts.other).reduce(0, +) == folded)
+    #expect(try rows(unsigned, key(0, unsigned, minute).ad) == [7])
     for ad in [0, 5_000, 9_999] { #expect(try rows(.duplicate, key(ad, .duplicate, minute).ad) == [1]) }
     // A later minute has a bound of its own.
-    verdicts.add([key(1, .badSignature, minute + 12): 1])
+    verdicts.add([key(1, unsigned, minute + 12): 1])
     #expect(verdicts.folded == folded && verdicts.entries == 1)
   }
 }
