@@ -51,7 +51,7 @@ package final class DirectoryLock: Sendable {
     do throws(Refusal) {
       file = Mutex((try Self.lockFile(path), ["pid": "\(getpid())"]))
     } catch {
-      if let directory { close(directory) }
+      if let directory { Self.release(directory) }
       throw error
     }
     file.withLock { Self.write($0.lines, to: $0.descriptor) }
@@ -60,9 +60,15 @@ package final class DirectoryLock: Sendable {
   deinit {
     file.withLock {
       ftruncate($0.descriptor, 0)
-      close($0.descriptor)
+      Self.release($0.descriptor)
     }
-    if let directory { close(directory) }
+    if let directory { Self.release(directory) }
+  }
+
+  /// Ends the lock for every copy of the descriptor: a child between its `fork` and its `exec` has one too, and would keep it.
+  private static func release(_ descriptor: Int32) {
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
   }
 
   /// Replaces the lines that say who holds the lock.
@@ -105,7 +111,7 @@ package final class DirectoryLock: Sendable {
       let code = take(descriptor)
       // Who held it may have been told of another file under this name meanwhile.
       if code == 0, isNamed(path, descriptor) { return descriptor }
-      close(descriptor)
+      release(descriptor)
       if code == EWOULDBLOCK { throw .held(path: path, lines: lines(path)) }
       if code != 0 { throw .system(SystemError("flock", path, code: code)) }
     }
@@ -155,7 +161,7 @@ package final class DirectoryLock: Sendable {
         case .system(let error): return .failed(error)
         }
       }
-      close(state.descriptor)
+      Self.release(state.descriptor)
       state.descriptor = fresh
       Self.write(state.lines, to: fresh)
       return .putBack
@@ -169,7 +175,7 @@ package final class DirectoryLock: Sendable {
   package static func holder(_ path: String) -> [String: String]? {
     let descriptor = unsafe tally_open(path, O_RDONLY | O_NOFOLLOW, 0)
     guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
+    defer { release(descriptor) }
     for attempt in 0...attempts {
       if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }
       let found = lines(path)

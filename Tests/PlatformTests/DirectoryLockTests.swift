@@ -23,6 +23,27 @@ import Testing
     _ = try DirectoryLock(path)
   }
 
+  /// A child that another thread starts has copies of the descriptors until it runs its program, and keeps nobody out with them.
+  @Test func copiesOfItsDescriptorsHoldNothing() throws {
+    let path = path
+    var lock: DirectoryLock? = try DirectoryLock(path)
+    // By the names that the kernel has for what is open here.
+    let held = (0..<Int32(4_096)).filter { descriptor in
+      var name = [UInt8](repeating: 0, count: Int(PATH_MAX))
+      let count = unsafe name.withUnsafeMutableBytes {
+        unsafe readlink("/proc/self/fd/\(descriptor)", $0.baseAddress!, $0.count)
+      }
+      return count > 0 && [path, scratch.path].contains(String(decoding: name[..<count], as: UTF8.self))
+    }
+    let copies = held.map { dup($0) }
+    defer { for copy in copies { close(copy) } }
+    #expect(copies.count == 2)
+    withExtendedLifetime(lock) {}
+    lock = nil
+    #expect(DirectoryLock.holder(path) == nil)
+    lock = try DirectoryLock(path)
+  }
+
   private final class Shared: Sendable { let isOver = Atomic(false) }
 
   /// Commands that look for the holder do not keep a server from starting.
