@@ -92,3 +92,26 @@ int tally_map_failed(int slot) {
   atomic_thread_fence(memory_order_acquire);
   return atomic_load(&mappings[slot].failed);
 }
+
+void tally_release(const void *start, size_t length) { madvise((void *)(uintptr_t)start, length, MADV_DONTNEED); }
+
+static size_t whole_pages(size_t bytes) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  return (bytes + page - 1) / page * page;
+}
+
+void *tally_zero_memory(size_t bytes, size_t alignment) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  size_t wanted = whole_pages(bytes);
+  // The kernel aligns to pages; what is mapped too much for more than that goes back at once.
+  size_t spare = alignment > page ? alignment - page : 0;
+  if (wanted < bytes || wanted + spare < wanted) return NULL;
+  char *found = mmap(NULL, wanted + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (found == MAP_FAILED) return NULL;
+  size_t before = spare ? (alignment - (uintptr_t)found % alignment) % alignment : 0;
+  if (before > 0) munmap(found, before);
+  if (spare > before) munmap(found + before + wanted, spare - before);
+  return found + before;
+}
+
+void tally_free_zero_memory(void *memory, size_t bytes) { munmap(memory, whole_pages(bytes)); }

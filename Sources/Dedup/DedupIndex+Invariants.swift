@@ -7,7 +7,8 @@ extension DedupIndex {
   package func brokenInvariant(hashAt: (_ position: UInt64) -> UInt64?) -> String? {
     var tables = older.map { $0.table }
     tables.append(newest)
-    let low = UInt32(truncatingIfNeeded: watermark)
+    let low = low
+    let (first, last) = (UInt16(truncatingIfNeeded: low &>> 16), UInt16(truncatingIfNeeded: number(frontier) &>> 16))
     var broken: String?
     func check(_ condition: Bool, _ text: @autoclosure () -> String) {
       if !condition, broken == nil { broken = text() }
@@ -38,8 +39,7 @@ extension DedupIndex {
       }
       for line in 0..<lines.lines {
         guard let mark = lines.newestOverflow(line, low) else { continue }
-        let span = UInt16(truncatingIfNeeded: frontier &>> 16) &- UInt16(truncatingIfNeeded: watermark &>> 16)
-        check(mark &- UInt16(truncatingIfNeeded: watermark &>> 16) <= span, "a stale mark of line \(line) looks live")
+        check(mark &- first <= last &- first, "a stale mark of line \(line) looks live")
       }
       let count = tables[index].live
       check(

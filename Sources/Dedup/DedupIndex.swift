@@ -15,7 +15,8 @@ import Platform
 //
 //   watermark ≤ frontier < watermark + 2³¹ − 2¹⁶   (frontier: the least position that may be put next)
 //
-// the 32 bits stored give back the whole position. A wider horizon is refused.
+// the 32 bits stored give back the whole position. A wider horizon is refused. What is stored is a number: the position less
+// `origin`, which lies so far below the first watermark that the number 0, of which fresh memory consists, is expired.
 //
 // Growth. Without identities nothing can be rehashed. When the newest table has more than 75 % of its slots live, one
 // of twice the lines is prepared, eight lines an insertion (ready after a quarter as many insertions as the old has
@@ -47,6 +48,9 @@ import Platform
     case horizonTooWide
   }
 
+  /// How far the first watermark is from the origin: at most half of what numbers can tell apart less a pass of the sweep.
+  private static let lead: UInt64 = 1 << 28
+
   /// Live positions span less than this.
   package static let widestHorizon: UInt64 = 1 << 31 - 1 << 16
 
@@ -63,10 +67,14 @@ import Platform
   private(set) var next: DedupTable?
 
   private let maxBytes: Int
+  /// The position whose number in the tables is 0.
+  private var origin: UInt64
+  /// Nothing was ever put.
+  private var isFresh = true
   private var counted = DedupStatistics()
 
-  /// An index for `expectedKeys` live keys at its design load of 70 %, with its memory present, for positions from
-  /// `watermark` on. It never takes more than `maxBytes`, growth included.
+  /// An index for `expectedKeys` live keys at its design load of 70 %, for positions from `watermark` on. Its memory is the
+  /// kernel's promise until keys come. It never takes more than `maxBytes`, growth included.
   package static func create(
     expectedKeys: Int, maxBytes: Int, watermark: UInt64 = 0
   ) throws(DedupError) -> DedupIndex {
@@ -75,8 +83,7 @@ import Platform
     let lines = DedupTable.lines(forKeys: expectedKeys)
     let bytes = lines * LineTable.lineBytes
     guard bytes <= maxBytes else { throw .memoryLimit(needed: bytes, limit: maxBytes) }
-    guard var table = DedupTable(lines: lines) else { throw .outOfMemory(bytes: bytes) }
-    _ = table.prepare(lines: lines, watermark: watermark)
+    guard let table = DedupTable(lines: lines, isReady: true) else { throw .outOfMemory(bytes: bytes) }
     return DedupIndex(table: table, maxBytes: maxBytes, watermark: watermark)
   }
 
@@ -85,7 +92,14 @@ import Platform
     self.maxBytes = maxBytes
     self.watermark = watermark
     frontier = watermark
+    origin = watermark &- Self.lead
   }
+
+  /// What the tables have in the place of a position.
+  @inline(__always) func number(_ position: UInt64) -> UInt64 { position &- origin }
+
+  /// The 32 bits of the watermark's number.
+  var low: UInt32 { UInt32(truncatingIfNeeded: number(watermark)) }
 
   deinit {
     newest.lines.deallocate()
@@ -137,18 +151,25 @@ import Platform
 
   /// Positions below `watermark` leave the horizon. A lower watermark than the last one changes nothing.
   package mutating func expire(below target: UInt64) {
+    if isFresh, target > watermark {
+      // Nothing is there to be forgotten.
+      (watermark, frontier, origin) = (target, target, target &- Self.lead)
+      return
+    }
     if target > watermark, target - watermark > Self.widestHorizon {
       // More than the upper bound of the frontier: nothing is left, and no number stored may be compared any more.
       watermark = target
-      newest.clear(below: target)
-      next?.clear(below: target)
+      let number = number(target)
+      newest.clear(below: number)
+      next?.clear(below: number)
     }
     while watermark < target {
       let step = min(target - watermark, DedupTable.longestStep)
       watermark += step
-      newest.expire(below: watermark, step: step)
-      next?.expire(below: watermark, step: step)
-      for index in older.indices { older[index].table.expire(below: watermark, step: step) }
+      let number = number(watermark)
+      newest.expire(below: number, step: step)
+      next?.expire(below: number, step: step)
+      for index in older.indices { older[index].table.expire(below: number, step: step) }
     }
     frontier = max(frontier, watermark)
     while let first = older.first, first.end <= watermark {
@@ -185,13 +206,12 @@ import Platform
 
   @usableFromInline mutating func begin(_ hash: UInt64) -> Search {
     counted.lookups &+= 1
-    return Search(
-      hash: hash, table: older.count, walk: newest.lines.walk(hash, UInt32(truncatingIfNeeded: watermark)))
+    return Search(hash: hash, table: older.count, walk: newest.lines.walk(hash, low))
   }
 
   /// The next position that may hold the identity.
   @usableFromInline mutating func nextCandidate(_ search: inout Search) -> UInt64? {
-    let low = UInt32(truncatingIfNeeded: watermark)
+    let low = low
     var lines = search.table == older.count ? newest.lines : older[search.table].table.lines
     // A copy, so that the walk stays in registers.
     var walk = search.walk
@@ -222,9 +242,11 @@ import Platform
       grow()
       guard newest.live.total < newest.fullLimit else { return .refused(.memory) }
     }
-    newest.lines.insert(hash, position: UInt32(truncatingIfNeeded: position), UInt32(truncatingIfNeeded: watermark))
-    newest.live.add(position)
+    let number = number(position)
+    newest.lines.insert(hash, position: UInt32(truncatingIfNeeded: number), low)
+    newest.live.add(number)
     frontier = position
+    isFresh = false
     return .new
   }
 
@@ -235,7 +257,8 @@ import Platform
       guard bytes + lines * LineTable.lineBytes <= maxBytes else { return }
       next = DedupTable(lines: lines)
     }
-    guard next?.prepare(lines: 8, watermark: watermark) == true, let ready = next else { return }
+    let number = number(watermark)
+    guard next?.prepare(lines: 8, watermark: number) == true, let ready = next else { return }
     older.append((newest, end: frontier + 1))
     newest = ready
     next = nil

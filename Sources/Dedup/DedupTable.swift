@@ -25,11 +25,12 @@ struct DedupTable {
   /// Work of the sweep not yet done, in lines × 2³⁰.
   private var sweepDebt: UInt64 = 0
 
-  /// A table that `prepare` has yet to fill; nil if there is no memory for it.
-  init?(lines count: Int) {
+  /// A table that `prepare` has yet to fill, unless the number 0 is an expired position; nil if there is no memory for it.
+  init?(lines count: Int, isReady: Bool = false) {
     guard let lines = LineTable.allocate(lines: count) else { return nil }
     self.lines = lines
     live = LiveCount(capacity: lines.capacity)
+    if isReady { filled = count }
   }
 
   /// More live keys than this start the preparation of a larger table: 75 %, above the design load of 70 %.

@@ -24,7 +24,8 @@ import Platform
 //
 // (2) makes the sign of a 32-bit difference, or of a 16-bit one for marks, the whole test of (1). Its upper half is a
 // refusal of the index, its lower half the work of `sweep`: what is expired is rewritten as if just expired before the
-// watermark is too far ahead of it. Fresh memory is filled likewise, so position 0 is as good as any other.
+// watermark is too far ahead of it. Fresh memory is filled likewise, but for the first table of an index, whose owner counts
+// positions from where the kernel's zeros are expired ones: memory that nothing was put into is none.
 //
 // (3) tells a search when to stop: going on from the home line, the first line whose mark is void or whose filter lacks
 // the tag's bit is the last that can hold the identity. Inserting keeps (3): a position goes to the first line from
@@ -46,13 +47,13 @@ import Platform
   var bytes: Int { lines * Self.lineBytes }
   var capacity: Int { lines * Self.slotsPerLine }
 
-  /// Memory for `lines` lines, not yet filled: `fill` must have gone over all of them before anything else is called.
-  /// Nil if there is not enough. Aligned to huge pages where it spans one, and advised to consist of them.
+  /// Memory for `lines` lines, all zero and not there before it is touched: where 0 is no expired position, `fill` must have gone
+  /// over all of them before anything else is called. Nil if there is not enough. Aligned to huge pages where it spans one, and
+  /// advised to consist of them.
   static func allocate(lines: Int) -> LineTable? {
     let bytes = lines * lineBytes
-    let huge = bytes >= hugePage
-    guard let base = unsafe aligned_alloc(huge ? hugePage : lineBytes, bytes) else { return nil }
-    if huge { _ = unsafe madvise(base, bytes, MADV_HUGEPAGE) }
+    guard let base = unsafe tally_zero_memory(bytes, bytes >= hugePage ? hugePage : lineBytes) else { return nil }
+    if bytes >= hugePage { _ = unsafe madvise(base, bytes, MADV_HUGEPAGE) }
     return unsafe LineTable(base: base, lines: lines)
   }
 
@@ -62,7 +63,7 @@ import Platform
   }
 
   /// Gives the memory back; no copy of this value may be used any more.
-  func deallocate() { unsafe free(base) }
+  func deallocate() { unsafe tally_free_zero_memory(base, bytes) }
 
   /// A walk over the lines that may hold one identity.
   struct Walk {

@@ -10,7 +10,7 @@ struct GrowthTests {
 
   @Test("growth goes on under way, finds what is in the older tables, and gives them back", arguments: [100, 3_000])
   func grows(window: Int) throws {
-    var reference = Reference(try .create(expectedKeys: 0, maxBytes: 1 << 24, watermark: 1 << 32 - 1_000))
+    var reference = Reference(try .used(expectedKeys: 0, maxBytes: 1 << 24, watermark: 1 << 32 - 1_000))
     var chance = Chance(UInt64(window))
     let start: UInt64 = 1 << 32 - 1_000
     var ids: UInt64 = 0
@@ -126,7 +126,7 @@ struct GrowthTests {
   @Test("a horizon wider than positions can tell apart is refused", arguments: TinyIndexTests.starts)
   func widestHorizon(start: UInt64) throws {
     let widest = DedupIndex.widestHorizon
-    var index = try DedupIndex.create(expectedKeys: 0, maxBytes: 1 << 20, watermark: start)
+    var index = try DedupIndex.used(expectedKeys: 0, maxBytes: 1 << 20, watermark: start)
     try #require(index.put(1, position: start) { _ in false } == .new)
     // Fill the line, so that a mark has to last as long as a position.
     for _ in 0..<12 { try #require(index.put(1, position: start + 5) { _ in false } == .new) }

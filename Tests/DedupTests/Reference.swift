@@ -22,6 +22,25 @@ struct Chance: RandomNumberGenerator {
   mutating func once(in n: Int) -> Bool { next() % UInt64(n) == 0 }
 }
 
+extension DedupIndex {
+  /// An index that has had a key and forgotten it, for positions from `watermark` on, whose tables count as positions do: what
+  /// happens at a seam of 32 bits happens there. A fresh one counts from elsewhere.
+  static func used(expectedKeys: Int, maxBytes: Int, watermark: UInt64) throws(DedupError) -> DedupIndex {
+    // The first number is 2²⁸.
+    var first = watermark & ~0xFFFF_FFFF | 1 << 28
+    if first >= watermark {
+      guard first > 1 << 32 else {
+        return try create(expectedKeys: expectedKeys, maxBytes: maxBytes, watermark: watermark)
+      }
+      first -= 1 << 32
+    }
+    var index = try create(expectedKeys: expectedKeys, maxBytes: maxBytes, watermark: first)
+    _ = index.put(0, position: first) { _ in false }
+    index.expire(below: watermark)
+    return index
+  }
+}
+
 /// A dedup index beside the plain dictionary that says what it must answer.
 struct Reference: ~Copyable {
   private final class Log {

@@ -14,7 +14,7 @@ struct SlidingWindowTests {
   private func run(
     seed: UInt64, operations: Int, window: Int, start: UInt64, expectedKeys: Int
   ) throws -> (wrong: Int, duplicates: Int, statistics: DedupStatistics) {
-    var index = try DedupIndex.create(expectedKeys: expectedKeys, maxBytes: 1 << 30, watermark: start)
+    var index = try DedupIndex.used(expectedKeys: expectedKeys, maxBytes: 1 << 30, watermark: start)
     var chance = Chance(seed)
     let sipHash = SipHash(key: (chance.next(), chance.next()))
     // Identities are numbers; `offsetOf` is the offset from `start` of an identity's newest insertion.

@@ -14,7 +14,10 @@ struct TinyIndexTests {
     let start = Self.starts[chance.below(Self.starts.count)] &+ UInt64(chance.below(40))
     let keys = [0, 112, 113, 200][chance.below(4)]
     let maxBytes = chance.once(in: 3) ? 2048 : 1 << 20
-    var reference = Reference(try .create(expectedKeys: keys, maxBytes: maxBytes, watermark: start))
+    var reference = Reference(
+      chance.once(in: 2)
+        ? try .create(expectedKeys: keys, maxBytes: maxBytes, watermark: start)
+        : try .used(expectedKeys: keys, maxBytes: maxBytes, watermark: start))
 
     // Hashes from all alike to well spread.
     let homes = [1, 2, 5, 1000][chance.below(4)]
@@ -81,7 +84,7 @@ struct TinyIndexTests {
   func edgeOfHorizon(start: UInt64) throws {
     let horizon: UInt64 = 100
     for distance in horizon - 2...horizon + 2 {
-      var reference = Reference(try .create(expectedKeys: 112, maxBytes: 1 << 20, watermark: start))
+      var reference = Reference(try .used(expectedKeys: 112, maxBytes: 1 << 20, watermark: start))
       for offset in 0..<400 as Range<UInt64> {
         let now = start + offset
         // Each click is a repeat of that `distance` before, which in turn is one as long as that was inside.
@@ -98,7 +101,7 @@ struct TinyIndexTests {
     "what expired never comes back, however far the counter goes",
     arguments: [1 << 20, 1 << 28 - 1, 1 << 30 + 7, 1 << 31 - 1 << 16, 1 << 31, 1 << 32 - 500, 1 << 40] as [UInt64])
   func stale(step: UInt64) throws {
-    var reference = Reference(try .create(expectedKeys: 0, maxBytes: 1 << 20, watermark: 1 << 32 - 50))
+    var reference = Reference(try .used(expectedKeys: 0, maxBytes: 1 << 20, watermark: 1 << 32 - 50))
     for id in 0..<100 as Range<UInt64> {
       try #require(reference.put(id, hash: id << 60 | id % 3, position: 1 << 32 - 50 + id) == nil)
     }
@@ -111,6 +114,17 @@ struct TinyIndexTests {
       // One key that lives at a time, so that sweeps meet live and stale slots side by side.
       if count % 3 == 0 { try #require(reference.put(1_000 + count, hash: count << 60, position: watermark) == nil) }
       if count % 3 == 0 { try #require(reference.expire(below: watermark + 1) == nil) }
+    }
+  }
+
+  @Test("a fresh index goes anywhere at no cost, and is as good there", arguments: starts)
+  func goesAnywhere(start: UInt64) throws {
+    var reference = Reference(try .create(expectedKeys: 112, maxBytes: 1 << 20, watermark: start / 3))
+    try #require(reference.expire(below: start) == nil)
+    for id in 0..<300 as Range<UInt64> {
+      let position = start + id * 40_000_000
+      try #require(reference.put(id, hash: (id % 7) << 60 | id % 3, position: position) == nil)
+      if id >= 40 { try #require(reference.expire(below: position - 1_600_000_000) == nil) }
     }
   }
 

@@ -169,7 +169,11 @@
     /// Clicks through a window of 1,000 positions, one in four a repeat, against a dictionary. `tags` are the different
     /// tags in use.
     private static func dedupWindow(from start: UInt64, tags: UInt64) throws -> [String] {
-      var index = try DedupIndex.create(expectedKeys: 1_000, maxBytes: 1 << 20, watermark: start)
+      // An index counts from a multiple of 2³² where it begins 2²⁸ above one; once it has had a key it counts on.
+      let first = min(start, 1 << 28)
+      var index = try DedupIndex.create(expectedKeys: 1_000, maxBytes: 1 << 20, watermark: first)
+      if first < start { _ = index.put(0, position: first) { _ in false } }
+      index.expire(below: start)
       var generator = SeededGenerator(seed: 12)
       var positions: [UInt64: UInt64] = [:]
       var identities: [UInt64: UInt64] = [:]

@@ -26,6 +26,13 @@ extern const int TALLY_O_DIRECT;
 // handler of SIGBUS maps a zero page over it. A fault anywhere else goes the way it went before.
 const void *tally_map(int fd, size_t length, int *slot);
 void tally_unmap(int slot);
+// Takes the pages of a mapping out of this process's memory; they come back when they are touched.
+void tally_release(const void *start, size_t length);
+
+// `bytes` of memory that is zero and there only once it is touched, aligned to `alignment`, a power of two; null where there is
+// none. To be given back whole.
+void *tally_zero_memory(size_t bytes, size_t alignment);
+void tally_free_zero_memory(void *memory, size_t bytes);
 int tally_map_failed(int slot);
 
 // Sockets and readiness. Each returns a result >= 0, or -errno.
