@@ -180,6 +180,9 @@ import Synchronization
   /// Asks for a byte of a section to be brought near, where the file is mapped and the byte in memory.
   package func prefetch(_ section: SealedSection, _ offset: Int) { mapping?.prefetch(Int(section.offset) + offset) }
 
+  /// Lets go of the memory of what was read; it is read anew when it is asked for again.
+  package func release() { mapping?.release() }
+
   private var unreadable: SystemError { SystemError("read (mapped)", path, code: 5) }
 
   private func readBlocks<R>(

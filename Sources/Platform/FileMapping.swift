@@ -39,6 +39,12 @@ import Glibc
     unsafe tally_prefetch_to_read(bytes.baseAddress! + offset)
   }
 
+  /// Lets go of the pages that were touched, which the kernel may still have: who touches one again has it mapped anew. What a scan
+  /// has gone through would otherwise count as this process's memory for as long as the file is open.
+  package func release() {
+    if slot >= 0 { unsafe tally_release(bytes.baseAddress!, bytes.count) }
+  }
+
   /// Whether a page could not be read since the file was mapped.
   package var hasFailed: Bool { slot >= 0 && tally_map_failed(slot) != 0 }
 }

@@ -78,6 +78,7 @@ package final class Maintenance: @unchecked Sendable {
 
   private func perform(_ step: MaintenancePlan.Step) throws {
     let pacer = pacer()
+    defer { releaseSegments() }
     switch step {
     case .checkpoint: try Checkpoint(context).run()
     case .flush: try SegmentFlush(context).run()
@@ -86,6 +87,11 @@ package final class Maintenance: @unchecked Sendable {
     case .retain: try retention.run()
     case .compact(let task): try Compaction(context, pacer).run(task)
     }
+  }
+
+  /// Raw clicks that were read are no memory of this process for longer than until the next checkpoint.
+  private func releaseSegments() {
+    for segment in core.live.version.segments { segment.file.release() }
   }
 
   private var retention: Retention { Retention(context, pacer()) }
@@ -104,6 +110,7 @@ package final class Maintenance: @unchecked Sendable {
     defer { asked.subtract(1, ordering: .sequentiallyConsistent) }
     return try turns.withLock { _ in
       try context.checkRunning()
+      defer { releaseSegments() }
       let result = try body(context)
       if let fault = context.takeAuditFault() { throw fault }
       return result

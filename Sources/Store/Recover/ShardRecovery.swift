@@ -183,6 +183,11 @@ package struct ShardRecovery: ~Copyable {
     horizon = HorizonWatermark(
       timeToLive: options.dedupHorizon, from: recent.first?.summary.positions.lowerBound ?? state.sealed)
     for segment in recent[..<recalled.startIndex] { try noteTimes(of: segment) }
+    // A table that they all go into is smaller than those that one grows to, where the limit allows it.
+    let limit = options.dedupLimit
+    if rows > options.expectedImpressions, let larger = try? DedupIndex.create(expectedKeys: rows, maxBytes: limit) {
+      dedup = larger
+    }
     dedup.expire(below: recalled.first?.summary.positions.lowerBound ?? state.sealed)
     runningTime = max(runningTime, newest)
     for segment in recalled {
@@ -198,6 +203,7 @@ package struct ShardRecovery: ~Copyable {
         try put(hash, at: position)
       }
       try putWaiting()
+      segment.file.release()
     }
   }
 
