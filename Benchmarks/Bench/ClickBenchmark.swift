@@ -8,11 +8,19 @@ package enum ClickVariant: String, CaseIterable, Sendable {
   case closed
   /// Keep-alive connections, 20,000 clicks a second whatever the answers do.
   case paced
+  /// The same at 10,000 a second, the reference load.
+  case even
   /// Each click on a connection of its own.
   case connect
 
   /// Clicks a second that are intended; nil for as many as go.
-  static let pacedRate = 20_000.0
+  var rate: Double? {
+    switch self {
+    case .paced: 20_000
+    case .even: 10_000
+    case .closed, .connect: nil
+    }
+  }
 }
 
 /// The whole click path: a real server process, clicked over loopback sockets from this process. Every click is a distinct
@@ -40,14 +48,15 @@ package final class ClickBenchmark {
   package var address: String { server.address.description }
 
   /// For each way of clicking: `rate` of answers a second, `p50` and `p99` of their latency in µs, `cpu` of the server and
-  /// `client` of this process in µs a request, and for a Tally `batch`, the clicks a commit.
+  /// `client` of this process in µs a request, and for a Tally `batch`, the clicks a commit, and `written`, the bytes of the
+  /// log's frames a click.
   package func run() throws -> [Measurement] { try variants.flatMap { try run($0) } }
 
   private func requests(_ variant: ClickVariant) -> Int {
     if let requests = options.requests { return requests }
     switch variant {
     case .closed: return options.scale.pick(500, 80_000, 250_000)
-    case .paced: return options.scale.pick(500, 30_000, 80_000)
+    case .paced, .even: return options.scale.pick(500, 30_000, 80_000)
     case .connect: return options.scale.pick(100, 5_000, 20_000)
     }
   }
@@ -58,7 +67,7 @@ package final class ClickBenchmark {
     let answers = AnswerCount()
     var client = ClientOptions()
     client.connections = min(options.connections, count)
-    client.rate = variant == .paced ? ClickVariant.pacedRate : nil
+    client.rate = variant.rate
     client.keepAlive = variant != .connect
     client.duration = 60_000_000_000
     var browsers = try ClickClient.make(client, ClientControl(server.address))
@@ -89,6 +98,8 @@ package final class ClickBenchmark {
       }
       let commits = max(1, after.commits - committed.commits)
       measured.append(Measurement("batch@\(variant)", "clicks", Double(count) / Double(commits)))
+      measured.append(
+        Measurement("written@\(variant)", "B/click", Double(after.bytes - committed.bytes) / Double(count)))
     }
     return measured
   }

@@ -116,15 +116,15 @@ final class MeasuredServer {
     return try memory("VmRSS")
   }
 
-  /// Clicks made durable and commits that made them so.
-  func committed() throws -> (clicks: Int, commits: Int) {
-    guard let process else { return (0, 0) }
+  /// Clicks made durable, commits that made them so, and the bytes of their frames.
+  func committed() throws -> (clicks: Int, commits: Int, bytes: Int) {
+    guard let process else { return (0, 0, 0) }
     let page = try HTTPClient(process.admin).request("GET", "/metrics").text
     func value(_ family: String) -> Int {
       page.split(separator: "\n").filter { $0.hasPrefix(family + "{") }.reduce(0) {
         $0 + (Int($1.split(separator: " ").last ?? "") ?? 0)
       }
     }
-    return (value("tally_log_clicks_total"), value("tally_log_commits_total"))
+    return (value("tally_log_clicks_total"), value("tally_log_commits_total"), value("tally_log_written_bytes_total"))
   }
 }

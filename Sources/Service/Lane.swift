@@ -43,7 +43,8 @@ package struct Lane {
   private var waiting: [WaitingClick?]
   /// The next free ticket.
   package private(set) var tail = 0
-  private var published = 0
+  /// Tickets below this one are the committer's.
+  package private(set) var published = 0
   private var collected = 0
   private var overdue = 0
   /// Clicks that the committer handed back, since they are another shard's.
@@ -58,6 +59,10 @@ package struct Lane {
 
   /// Clicks without an answer from the committer.
   package var outstanding: Int { tail - collected }
+  /// Those that the committer has not seen.
+  package var unpublished: Int { tail - published }
+  /// Those that it has.
+  package var committing: Int { published - collected }
 
   /// Hands a click, with its captured strings, over with the next `publish`; false where the ring is full.
   package mutating func push(_ request: ClickRequest, _ click: WaitingClick, _ strings: ClickStrings? = nil) -> Bool {

@@ -36,7 +36,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   var lookupCount = 0
   /// No click that waits for the catalog has waited too long before this time.
   var nextLookupExpiry = Int64.max
-  private var lastPublish: Int64 = 0
+  private var pacer: CommitPacer
+  /// Connections in use, as the loop last said.
+  private var active = 0
   var counts = LoopCounts()
   private let published = Mutex(LoopCounts())
   private var requestNumber: UInt64
@@ -68,6 +70,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     self.keys = KeyRing(keys)
     bots = context.bots.map { BotJudge($0) }
     requestNumber = UInt64(index) << 48
+    // A click that is held is not late by that.
+    let interval = min(context.settings.commitInterval, context.settings.commitDeadline / 2)
+    pacer = CommitPacer(interval: interval, shards: rings.count)
   }
 
   /// The counters after the last turn, from any thread.
@@ -93,19 +98,28 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     }
   }
 
-  /// Commit when about half of the active connections or 40 clicks wait, or a commit interval after the last began (R1).
   func pace(ready: Int, active: Int) -> Int64 {
-    if ready >= 40 || ready * 2 >= active { return 0 }
-    return max(0, context.settings.commitInterval - (context.environment.time.monotonic() - lastPublish))
+    self.active = active
+    return pacer.pause(waiting: ready + unpublished, active: active, now: context.environment.time.monotonic())
+  }
+
+  /// Clicks that the committers have not seen.
+  private var unpublished: Int { lanes.reduce(0) { $0 + $1.unpublished } }
+
+  /// How long these are still held; 0 where they are due.
+  private var rest: Int64 {
+    pacer.rest(waiting: unpublished, active: active, now: context.environment.time.monotonic())
   }
 
   func turn(on loop: EventLoop) {
-    for i in lanes.indices where lanes[i].publish() { lastPublish = loop.now }
+    if rest == 0 {
+      for i in lanes.indices where lanes[i].publish() { pacer.began(at: loop.now) }
+    }
     var limit = Self.barrierWait
-    for i in lanes.indices where lanes[i].outstanding > 0 {
-      let (ring, tail) = (lanes[i].ring, lanes[i].tail)
+    for i in lanes.indices where lanes[i].committing > 0 {
+      let (ring, end) = (lanes[i].ring, lanes[i].published)
       let began = context.environment.time.monotonic()
-      _ = ring.answered.wait(nanoseconds: limit) { ring.committedEnd >= tail }
+      _ = ring.answered.wait(nanoseconds: limit) { ring.committedEnd >= end }
       limit = max(0, limit - (context.environment.time.monotonic() - began))
     }
     for i in lanes.indices { settle(&lanes[i], loop) }
@@ -120,6 +134,7 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   }
 
   func nextWait() -> Int64 {
+    if unpublished > 0 { return rest }
     for i in lanes.indices where lanes[i].outstanding > 0 { return 1_000_000 }
     if lookupCount > 0 { return 20_000_000 }
     return verdicts.isEmpty ? -1 : VerdictTally.interval

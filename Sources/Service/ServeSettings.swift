@@ -53,8 +53,8 @@ package struct ServeSettings: Sendable {
   package var hotThreshold: Int64 = 1_000
   /// Event loops, each a thread.
   package var loops = 1
-  /// Least time between two syncs of a shard's log.
-  package var commitInterval: Int64 = 1_000_000
+  /// Least time between two syncs of a shard's log while few clicks come, ns; half of `commitDeadline` at most counts.
+  package var commitInterval: Int64 = 3_000_000
   /// A click that waits longer for its sync is answered `unknown`.
   package var commitDeadline: Int64 = 1_000_000_000
   /// Which event and minting times a click may have.

@@ -109,7 +109,8 @@ package enum SettingsTable {
 
   private static let clicks: [Setting] = [
     Setting(
-      "commit-interval", .duration(0...second), "least time between two syncs of the log",
+      "commit-interval", .duration(0...second),
+      "least time between two syncs of the log, unless enough clicks wait to be worth one; longer: fewer bytes written, later answers",
       show: { DurationText.write($0.commitInterval) }, set: { $0.commitInterval = $1 }),
     Setting(
       "commit-deadline", .duration(10 * millisecond...60 * second),
