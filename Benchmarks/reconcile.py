@@ -13,44 +13,15 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 
-import peers
+from peers import expect, measured
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recount.py")
 # Store and data set.
 STORES = {"imported": "day", "browsers": "day", "skewed": "skewed"}
 # Between the end of the clicks and the present, ms: by then their minutes are closed.
 AGE = 300_000
-# Settings of whoever calls this are not those that are measured.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("TALLY_")}
-
-
-def measured(command):
-    """Runs a process. Returns wall time and CPU time (s), the most memory it had (MB), and what it printed."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
-    try:
-        # Little is printed, so it stays in the pipes until the process has ended.
-        _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    wall = time.perf_counter() - began
-    output, errors = process.stdout.read(), process.stderr.read()
-    process.stdout.close()
-    process.stderr.close()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)}: status {process.returncode}\n{output[-2000:]}{errors[-2000:]}")
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss * 1024 / 1e6}, output
-
-
-def expect(condition, what):
-    if not condition:
-        sys.exit(f"wrong answer: {what}")
 
 
 class Recount:
