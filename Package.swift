@@ -13,6 +13,7 @@ let settings: [SwiftSetting] = [
 let modules: [(name: String, imports: [String])] = [
   ("Bytes", ["CPlatform"]),
   ("Platform", ["CPlatform", "Bytes"]),
+  ("JSON", ["Bytes"]),
   ("HTTP", ["CPlatform", "Bytes", "Platform"]),
   ("Clicks", ["COpenSSL", "Bytes", "Platform"]),
   ("Files", ["Bytes", "Platform"]),
@@ -41,9 +42,7 @@ let modules: [(name: String, imports: [String])] = [
   ("Importing", ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Catalog", "Records"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store", "Shards"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
-  (
-    "Demo", ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Store", "Catalog", "Traffic"]
-  ),
+  ("Demo", ["CPlatform", "Bytes", "Platform", "JSON", "HTTP", "Clicks", "Store", "Catalog", "Traffic"]),
   (
     "Bench",
     [
@@ -55,14 +54,15 @@ let modules: [(name: String, imports: [String])] = [
   (
     "Service",
     [
-      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "ClickLog", "Runs", "Segments", "Corrections",
+      "CPlatform", "Bytes", "Platform", "JSON", "HTTP", "Clicks", "Files", "ClickLog", "Runs", "Segments",
+      "Corrections",
       "Minutes", "Reconciliation", "Store", "Shards", "Catalog", "Records", "Query", "Dashboard",
     ]
   ),
   (
     "Commands",
     [
-      "CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments",
+      "CPlatform", "Bytes", "Platform", "JSON", "HTTP", "Clicks", "Files", "Columns", "ClickLog", "Runs", "Segments",
       "Corrections", "Minutes", "Store", "Shards", "Catalog", "Records", "Importing", "Query", "Traffic", "Demo",
       "Bench",
       "Service",

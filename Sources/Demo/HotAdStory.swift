@@ -1,10 +1,8 @@
 import Clicks
 import HTTP
+import JSON
 import Platform
 import Traffic
-
-import struct Foundation.Data
-import class Foundation.JSONDecoder
 
 // The viral ad of a long demo: it gets half of all clicks until it is hot and spread over the shards, then nearly none until
 // it is cold again, and the traffic ends a while after that. Its impressions go through both borders meanwhile: each counts
@@ -43,18 +41,13 @@ final class HotAdStory {
 
   var isDone: Bool { chapter == .done }
 
-  private struct Answer: Decodable {
-    struct Row: Decodable {
-      struct Interval: Decodable {
-        var from: String
-        var to: String?
-      }
-      var adId: String?
-      var hot: Bool
-      var clicksPerSecond: Int
-      var intervals: [Interval]
-    }
-    var hotAds: [Row]
+  /// What the server says of an ad that many click.
+  private struct Row {
+    var isHot: Bool
+    var clicksPerSecond: Int
+    /// The borders of its newest hot interval, ms since 1970.
+    var from: Int64?
+    var to: Int64?
   }
 
   /// Looks at the server, at most once a second. `admin` is where its operators' interface is.
@@ -70,7 +63,7 @@ final class HotAdStory {
     let wall = time.wall()
     switch chapter {
     case .rush:
-      guard row.hot, let from = row.intervals.last.flatMap({ Timestamp.parse($0.from) }) else { return }
+      guard row.isHot, let from = row.from else { return }
       if !hasTurned.hot {
         print("       \(viral) is hot at \(NumberText.grouped(row.clicksPerSecond)) clicks/s:")
         print("       spread over the shards from \(Timestamp.format(from)) on")
@@ -83,7 +76,7 @@ final class HotAdStory {
         go(to: .quiet, now, "\(viral) is left alone")
       }
     case .quiet:
-      guard !row.hot, let to = row.intervals.last?.to.flatMap({ Timestamp.parse($0) }) else { return }
+      guard !row.isHot, let to = row.to else { return }
       if !hasTurned.cold {
         print("       \(viral) is cold:")
         print("       back in one shard from \(Timestamp.format(to)) on")
@@ -107,12 +100,16 @@ final class HotAdStory {
   }
 
   /// What the server says of the ad; nil while it does not answer, or has seen too little of it.
-  private func look(_ admin: String) -> Answer.Row? {
+  private func look(_ admin: String) -> Row? {
     guard
       let response = try? HTTPClient(admin).request(
         "GET", "/admin/v1/hot-ads", headers: [("Authorization", "Bearer \(token)")]), response.status == 200,
-      let answer = try? JSONDecoder().decode(Answer.self, from: Data(response.body))
+      let answer = try? JSONReader.read(response.body),
+      let row = answer["hotAds"]?.elements.first(where: { $0["adId"]?.text == viral.text }),
+      let rate = row["clicksPerSecond"]?.integer
     else { return nil }
-    return answer.hotAds.first { $0.adId == viral.text }
+    let newest = row["intervals"]?.elements.last
+    func time(_ name: String) -> Int64? { newest?[name]?.text.flatMap { Timestamp.parse($0) } }
+    return Row(isHot: row["hot"] == .bool(true), clicksPerSecond: rate, from: time("from"), to: time("to"))
   }
 }

@@ -1,7 +1,6 @@
 import Clicks
-import struct Foundation.Data
-import class Foundation.JSONDecoder
 import HTTP
+import JSON
 import Platform
 import Synchronization
 import Traffic
@@ -97,10 +96,19 @@ final class LateBatches: Sendable {
     }
   }
 
-  private struct Answer: Decodable {
+  private struct Answer {
     var accepted: Int
     var duplicate: Int
     var rejectedCount: [String: Int]
+
+    /// Nil where a member is missing.
+    init?(_ answer: JSONValue) {
+      guard let accepted = answer["accepted"]?.integer, let duplicate = answer["duplicate"]?.integer else { return nil }
+      self.accepted = accepted
+      self.duplicate = duplicate
+      rejectedCount = [:]
+      for member in answer["rejectedCount"]?.members ?? [] { rejectedCount[member.name] = member.value.integer }
+    }
   }
 
   private func send(_ batch: Batch, again: Bool, to address: String, _ token: String) {
@@ -134,9 +142,7 @@ final class LateBatches: Sendable {
           "POST", "/api/v1/clicks",
           headers: [("Authorization", "Bearer \(token)"), ("Content-Type", "application/x-ndjson")],
           body: batch.lines)
-        if response.status == 200 {
-          return (try JSONDecoder().decode(Answer.self, from: Data(response.body)), retries)
-        }
+        if response.status == 200, let answer = Answer(try JSONReader.read(response.body)) { return (answer, retries) }
         last = "\(response.status) \(response.text)"
       } catch { last = "\(error)" }
       retries += 1

@@ -1,6 +1,6 @@
 import Clicks
-import FoundationEssentials
 import HTTP
+import JSON
 import Traffic
 
 /// Reads the counts back the way an advertiser would: over HTTP, ad by ad.
@@ -11,16 +11,6 @@ package struct TableReader {
   /// Why the counts cannot be had.
   package struct Failure: Error, CustomStringConvertible {
     package var description: String
-  }
-
-  private struct Answer: Decodable {
-    struct Point: Decodable {
-      var minute: String
-      var clicks: Int
-    }
-    var total: Int
-    var next: String?
-    var series: [Point]
   }
 
   /// A reader with a bearer token that may read every ad.
@@ -43,14 +33,16 @@ package struct TableReader {
         guard response.status == 200 else {
           throw Failure(description: "\(target): \(response.status) \(response.text)")
         }
-        let answer = try JSONDecoder().decode(Answer.self, from: Data(response.body))
-        for point in answer.series where point.clicks != 0 {
-          guard let time = Timestamp.parse(point.minute) else {
-            throw Failure(description: "\(target): no time: \(point.minute)")
+        let answer = try JSONReader.read(response.body)
+        for point in answer["series"]?.elements ?? [] {
+          guard let clicks = point["clicks"]?.integer, let time = point["minute"]?.text.flatMap({ Timestamp.parse($0) })
+          else {
+            throw Failure(
+              description: "\(target): no count of a minute: \(String(decoding: point.encoded(), as: UTF8.self))")
           }
-          counts[AdMinute(ad, Minute(containing: time)), default: 0] += point.clicks
+          if clicks != 0 { counts[AdMinute(ad, Minute(containing: time)), default: 0] += clicks }
         }
-        cursor = answer.next
+        cursor = answer["next"]?.text
       } while cursor != nil
     }
     return counts

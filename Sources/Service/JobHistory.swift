@@ -1,5 +1,6 @@
 import Catalog
 import Clicks
+import JSON
 
 // Jobs that have ended go to the catalog, and come back from there after a restart.
 

@@ -1,4 +1,5 @@
 import Clicks
+import JSON
 import Synchronization
 
 /// What an operator can ask a running service for.

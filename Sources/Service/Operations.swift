@@ -2,6 +2,7 @@ import Bytes
 import Catalog
 import Clicks
 import Files
+import JSON
 import Minutes
 import Platform
 import Shards

@@ -1,5 +1,6 @@
 import Clicks
 import Corrections
+import JSON
 import Platform
 import Reconciliation
 import Store

@@ -1,6 +1,7 @@
 import Bytes
 import Catalog
 import Clicks
+import JSON
 import Reconciliation
 import Store
 

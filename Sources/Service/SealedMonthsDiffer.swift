@@ -1,4 +1,5 @@
 import Clicks
+import JSON
 import Store
 
 // What a recount says of sealed months that it left alone: a job that met some has failed, although the rest of it is done, so

@@ -1,4 +1,5 @@
 import Clicks
+import JSON
 import Store
 
 /// Figures of one shard, for `GET /admin/v1/shards`.

@@ -3,6 +3,7 @@ import Clicks
 import Commands
 import Glibc
 import HTTP
+import JSON
 import Platform
 import Service
 import Testing
@@ -108,7 +109,7 @@ import Testing
       }
       let address = try #require(listen)
       let link = try #require(session.run("sign 42 --data-dir DATA").lines.first)
-      let target = String(link[link.range(of: "/click?")!.lowerBound...])
+      let target = String(link[link.firstRange(of: "/click?")!.lowerBound...])
       let headers = [
         ("User-Agent", "Browser of the \(name)"), ("Referer", "https://\(name).example/"), ("Cookie", "secret"),
       ]

@@ -1,5 +1,6 @@
 import Clicks
 import Glibc
+import JSON
 import Platform
 import Service
 import Simulation

@@ -1,6 +1,7 @@
 import Commands
 import Demo
 import Glibc
+import JSON
 import Platform
 import Service
 import Simulation

@@ -1,4 +1,5 @@
 import Commands
+import JSON
 import Platform
 import Service
 import Testing

@@ -1,6 +1,7 @@
 import Clicks
 import Commands
 import Glibc
+import JSON
 import Platform
 import Service
 import Store

@@ -3,6 +3,7 @@ import Clicks
 import Commands
 import Demo
 import HTTP
+import JSON
 import Platform
 import Service
 import Store

@@ -1,6 +1,7 @@
 import Bytes
 import Clicks
 import Commands
+import JSON
 import Platform
 import Service
 import Store

@@ -1,5 +1,6 @@
 import Commands
 import Glibc
+import JSON
 import Platform
 import Service
 import Testing

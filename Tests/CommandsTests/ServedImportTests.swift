@@ -2,6 +2,7 @@ import Catalog
 import Commands
 import Demo
 import Glibc
+import JSON
 import Platform
 import Service
 import Testing

@@ -1,5 +1,6 @@
 import Clicks
 import Commands
+import JSON
 import Platform
 import Service
 import Store

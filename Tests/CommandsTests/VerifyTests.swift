@@ -1,6 +1,7 @@
 import ClickLog
 import Clicks
 import Commands
+import JSON
 import Platform
 import Service
 import Simulation

@@ -2,6 +2,7 @@ import Catalog
 import Clicks
 import Glibc
 import HTTP
+import JSON
 import Platform
 import Service
 import Simulation

@@ -1,5 +1,6 @@
 import Clicks
 import HTTP
+import JSON
 import Platform
 import Service
 import Traffic

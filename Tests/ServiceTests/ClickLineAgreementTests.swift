@@ -1,4 +1,5 @@
 import Clicks
+import JSON
 import Service
 import Simulation
 import Testing

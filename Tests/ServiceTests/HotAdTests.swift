@@ -1,6 +1,7 @@
 import Clicks
 import Glibc
 import HTTP
+import JSON
 import Platform
 import Service
 import Testing

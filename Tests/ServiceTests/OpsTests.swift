@@ -2,6 +2,7 @@ import Catalog
 import Clicks
 import Glibc
 import HTTP
+import JSON
 import Service
 import Store
 import Testing

@@ -1,6 +1,7 @@
 import Bytes
 import Clicks
 import HTTP
+import JSON
 import Platform
 import Service
 import Store

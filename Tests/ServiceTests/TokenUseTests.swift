@@ -1,5 +1,6 @@
 import Catalog
 import HTTP
+import JSON
 import Service
 import Testing
 

@@ -1,4 +1,5 @@
 import HTTP
+import JSON
 import Service
 
 // Commands ask one question in one form, whoever answers it: a running server over HTTP, or the same routes inside this

@@ -1,3 +1,4 @@
+import JSON
 import Service
 
 /// `tally config print|check`: the settings that `serve` would run with.

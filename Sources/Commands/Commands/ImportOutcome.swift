@@ -1,5 +1,6 @@
 import Clicks
 import Importing
+import JSON
 import Service
 import Store
 

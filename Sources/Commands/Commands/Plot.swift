@@ -1,4 +1,5 @@
 import Clicks
+import JSON
 import Query
 import Service
 import Traffic

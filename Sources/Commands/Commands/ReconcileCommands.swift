@@ -1,4 +1,5 @@
 import Clicks
+import JSON
 import Platform
 import Query
 import Service

@@ -2,6 +2,7 @@ import Bytes
 import Clicks
 import HTTP
 import Importing
+import JSON
 import Platform
 import Service
 

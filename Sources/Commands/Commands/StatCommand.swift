@@ -1,6 +1,7 @@
 import ClickLog
 import Clicks
 import Files
+import JSON
 import Platform
 import Service
 import Store

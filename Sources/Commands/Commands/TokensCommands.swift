@@ -1,5 +1,6 @@
 import Catalog
 import Clicks
+import JSON
 import Service
 
 /// `tally tokens …`: who may use the API.

@@ -1,3 +1,4 @@
+import JSON
 import Query
 import Service
 import Traffic

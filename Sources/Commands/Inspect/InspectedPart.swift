@@ -2,6 +2,7 @@ import Bytes
 import Clicks
 import Columns
 import Files
+import JSON
 import Service
 
 /// A piece of an immutable file: where it stands, what it is, and what it says.

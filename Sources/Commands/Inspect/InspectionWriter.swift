@@ -1,6 +1,7 @@
 import Bytes
 import ClickLog
 import Clicks
+import JSON
 import Service
 
 /// A click of a frame.

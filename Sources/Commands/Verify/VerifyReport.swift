@@ -1,4 +1,5 @@
 import Bytes
+import JSON
 import Platform
 import Service
 import Store

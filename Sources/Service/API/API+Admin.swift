@@ -1,5 +1,6 @@
 import Catalog
 import Clicks
+import JSON
 
 // Signing keys and tokens: on the admin listener alone, for tokens with scope `admin`. A secret and a token are in
 // the answer that makes them and nowhere else.

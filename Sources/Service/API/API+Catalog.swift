@@ -1,5 +1,6 @@
 import Catalog
 import Clicks
+import JSON
 
 // Damaged rows of the catalog, on the admin listener alone, scope `admin`: what they are, and what an operator decides.
 

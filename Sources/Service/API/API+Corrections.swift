@@ -2,6 +2,7 @@ import Bytes
 import Catalog
 import Clicks
 import Corrections
+import JSON
 import Query
 import Store
 

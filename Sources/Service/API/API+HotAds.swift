@@ -1,5 +1,6 @@
 import Catalog
 import Clicks
+import JSON
 import Shards
 
 // Which ads are hot, on the admin listener alone, scope `admin`. Busy ads that are not hot are shown too, so that an operator

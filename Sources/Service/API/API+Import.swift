@@ -1,5 +1,6 @@
 import Catalog
 import Clicks
+import JSON
 
 // Many ads at once: what a row is, and how rows are stored. `AdImport` brings them here in chunks, each one transaction, so
 // that neither memory nor the log of the database grows with the file.

@@ -1,5 +1,6 @@
 import Catalog
 import Clicks
+import JSON
 import Runs
 import Store
 

@@ -1,6 +1,7 @@
 import Catalog
 import Clicks
 import HTTP
+import JSON
 import Platform
 
 // Links as an ad server would make them, for whoever has no place for the key: POST /api/v1/ads/{adId}/impressions.

@@ -1,6 +1,7 @@
 import Catalog
 import Clicks
 import HTTP
+import JSON
 import Shards
 import Store
 

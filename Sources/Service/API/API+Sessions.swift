@@ -1,6 +1,7 @@
 import Catalog
 import Clicks
 import HTTP
+import JSON
 
 // How a browser signs in, asks who it is, and signs out:
 //

@@ -1,6 +1,7 @@
 import Catalog
 import Clicks
 import HTTP
+import JSON
 
 // Share links: who may read rows may show them to others, and sees and ends the links of the rows in reach.
 

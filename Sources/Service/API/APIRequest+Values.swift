@@ -1,3 +1,5 @@
+import JSON
+
 // What a request says, checked for form: each parameter and each field is known and stands there once.
 
 extension APIRequest {

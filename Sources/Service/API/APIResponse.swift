@@ -1,4 +1,5 @@
 import HTTP
+import JSON
 
 /// An answer to an `APIRequest`.
 package struct APIResponse: Sendable {

@@ -1,5 +1,6 @@
 import Catalog
 import Clicks
+import JSON
 
 /// An ad as JSON.
 enum AdDocument {

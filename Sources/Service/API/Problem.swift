@@ -1,4 +1,5 @@
 import HTTP
+import JSON
 
 // Errors as RFC 9457 has them:
 //

@@ -1,4 +1,5 @@
 import Clicks
+import JSON
 
 // What the batch door says about a batch:
 //

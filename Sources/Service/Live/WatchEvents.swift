@@ -1,5 +1,6 @@
 import Clicks
 import Corrections
+import JSON
 import Query
 
 // Events of a stream over several ads:

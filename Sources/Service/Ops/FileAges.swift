@@ -1,4 +1,5 @@
 import Clicks
+import JSON
 import Store
 
 // The files of a store by what they hold and how old that is, for the operations page: whether old data are merged into few large

@@ -1,5 +1,6 @@
 import Bytes
 import Clicks
+import JSON
 
 // A statement as text. The same statement gives the same bytes: nothing in it but what was sealed, and the credits.
 

@@ -50,8 +50,25 @@ package enum JSONValue: Hashable, Sendable {
     }
   }
 
+  /// The values of an array; none for anything else.
+  package var elements: [JSONValue] { if case .array(let values) = self { values } else { [] } }
+
+  /// The members of an object; none for anything else.
+  package var members: [Member] { if case .object(let members) = self { members } else { [] } }
+
+  /// The text of a string or a number; nil for anything else.
+  package var text: String? {
+    switch self {
+    case .string(let text), .number(let text): text
+    case .null, .bool, .array, .object: nil
+    }
+  }
+
+  /// A whole number of 64 bits; nil for anything else.
+  package var integer: Int? { if case .number(let text) = self { Int(text) } else { nil } }
+
   /// The text of a string, a number or a truth, as a table without quotes has it; empty for all others.
-  var bare: String {
+  package var bare: String {
     switch self {
     case .bool(let value): value ? "true" : "false"
     case .number(let text), .string(let text): text
