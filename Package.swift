@@ -17,7 +17,7 @@ let modules: [(name: String, imports: [String])] = [
   ("HTTP", ["CPlatform", "Bytes", "Platform"]),
   ("Clicks", ["COpenSSL", "Bytes", "Platform"]),
   ("Files", ["Bytes", "Platform"]),
-  ("Columns", ["CLZ4", "Bytes"]),
+  ("Columns", ["CPlatform", "CLZ4", "Bytes"]),
   ("ClickLog", ["Bytes", "Platform", "Clicks", "Files"]),
   ("Runs", ["Bytes", "Platform", "Files", "Columns"]),
   ("Segments", ["Bytes", "Platform", "Clicks", "Files", "Columns"]),

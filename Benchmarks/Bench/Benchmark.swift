@@ -88,6 +88,15 @@ package struct Benchmark: Sendable {
       let benchmark = try ClickBenchmark(options)
       return { try benchmark.run() }
     },
+    Benchmark(name: "series", summary: "a real server asked for counts over one connection: µs, CPU a question") {
+      options in
+      let benchmark = try SeriesBenchmark(
+        options,
+        SeriesBenchmark.Sizes(
+          ads: options.scale.pick(1_000, 60_000, 1_000_000), busy: options.scale.pick(5, 100, 100),
+          questions: options.scale.pick(40, 4_000, 20_000), seconds: options.scale.pick(0, 2, 5)))
+      return { try benchmark.run() }
+    },
     Benchmark(name: "door", summary: "a real server taking batches of clicks: clicks/s, CPU a click, memory") {
       options in
       let benchmark = try DoorBenchmark(options)

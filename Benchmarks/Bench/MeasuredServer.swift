@@ -19,15 +19,21 @@ final class MeasuredServer {
 
   private static let adCount = 1_000
 
-  /// Starts a Tally with 1,000 ads and one signing key on a temporary directory.
-  init(program: String, arguments: [String], time: any TimeSource) throws {
+  /// Starts a Tally with 1,000 ads and one signing key on a temporary directory. `prepare` may put a store into the data directory
+  /// before; it returns the store's id.
+  init(
+    program: String, arguments: [String], time: any TimeSource,
+    prepare: (_ data: String) throws -> String? = { _ in nil }
+  ) throws {
     let directory = try TemporaryDirectory("tally-bench")
     let data = "\(directory.path)/data"
     try KernelFileSystem().createDirectory(data)
+    let store = try prepare(data)
     let names = Self.names
     let secret: [UInt8]
     do {
       let catalog = try Catalog.open("\(data)/\(StoreFiles.catalog)", in: .kernel)
+      if let store { try catalog.adopt(store: store) }
       secret = try catalog.addKey(kid: "bench").secret.bytes
       let rows = names.enumerated().map { index, name in
         AdRow(
@@ -61,7 +67,7 @@ final class MeasuredServer {
 
   deinit { process?.kill() }
 
-  private static var names: [String] { (0..<adCount).map { "ad-\(1_000_000 + $0)" } }
+  static var names: [String] { (0..<adCount).map { "ad-\(1_000_000 + $0)" } }
 
   /// Whether it is a Tally that tells what it has done.
   var isTally: Bool { process != nil }

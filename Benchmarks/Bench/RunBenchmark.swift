@@ -18,8 +18,8 @@ struct RunBenchmark {
     self.tiers = tiers
   }
 
-  /// Windows that cover `minutes`, each as wide as it can be and still begin at a multiple of its width.
-  private func windows(_ minutes: Range<Int64>) -> [Range<Int64>] {
+  /// Windows that cover `minutes`, or wider buckets, each as wide as it can be and still begin at a multiple of its width.
+  private func windows(_ minutes: Range<Int64>, _ tiers: [Int64]) -> [Range<Int64>] {
     var windows: [Range<Int64>] = []
     var start = minutes.lowerBound
     while start < minutes.upperBound {
@@ -32,21 +32,27 @@ struct RunBenchmark {
 
   private func path(_ window: Int) -> String { "\(directory)/\(name)-\(window)" }
 
+  private func writer(
+    _ path: String, _ number: Int, _ window: Range<Int64>, seconds: UInt32
+  ) throws(SystemError) -> RunWriter {
+    let header = FileHeader(
+      magic: .run, store: ColumnarBenchmark.store, number: UInt64(number), created: DataSets.day,
+      blockBytes: SealedFileWriter.defaultBlockBytes)
+    let descriptor = RunDescriptor(
+      table: 0, bucketSeconds: seconds, firstBucket: window.lowerBound, bucketCount: UInt32(window.count), kind: .base,
+      sequence: UInt64(number), position: 0)
+    return try RunWriter(
+      files, path: path, temporary: "\(directory)/tmp", header: header, descriptor: descriptor)
+  }
+
   /// `load`, rows/s: ordered rows into synced runs. `bytes`, B a row: all of the files.
   func load(_ rows: MinuteRows, _ time: any TimeSource) throws -> [Measurement] {
     var bytes: UInt64 = 0
     var written: UInt64 = 0
-    let windows = windows(rows.minutes)
+    let windows = windows(rows.minutes, tiers)
     let took = try elapsed(time) {
       for (number, window) in windows.enumerated() {
-        let header = FileHeader(
-          magic: .run, store: ColumnarBenchmark.store, number: UInt64(number), created: DataSets.day,
-          blockBytes: SealedFileWriter.defaultBlockBytes)
-        let descriptor = RunDescriptor(
-          table: 0, bucketSeconds: 60, firstBucket: window.lowerBound, bucketCount: UInt32(window.count), kind: .base,
-          sequence: UInt64(number), position: 0)
-        var writer = try RunWriter(
-          files, path: path(number), temporary: "\(directory)/tmp", header: header, descriptor: descriptor)
+        var writer = try writer(path(number), number, window, seconds: 60)
         try rows.forEach(in: window) { code, minute, count throws(SystemError) in
           try writer.add(code: code, bucket: minute, value: count)
           written += 1
@@ -63,29 +69,33 @@ struct RunBenchmark {
     ]
   }
 
-  /// `p50` and `p99`, µs, of one ad's series over an hour, a day and 30 days, and of all ads' totals per minute of a day:
-  /// from the runs' own totals, and by adding up every row.
+  /// `p50` and `p99`, µs, of one ad's series over an hour, a day, 30 days by minute and 30 days by hour, and of all ads' totals per
+  /// minute of a day: from the runs' own totals, and by adding up every row.
   func query(_ data: DataSets.MinuteColumns, _ queries: Int, _ time: any TimeSource) throws -> [Measurement] {
     let rows = try MinuteRows(data, codes: nil)
-    let runs = try windows(rows.minutes).indices.map { try Run.open(files, path($0), access: .mapped) }
+    let minutes = try windows(rows.minutes, tiers).indices.map { try Run.open(files, path($0), access: .mapped) }
+    let hours = try hourRuns(rows)
     let ads = Int(data.ad[data.ad.count - 1]) + 1
     let length = rows.minutes.count
     var chance = SplitMix64(seed: 7)
     var measured: [Measurement] = []
-    var points: [Point] = []  // Kept from query to query.
-    points.reserveCapacity(length)
-    for (label, span) in [("1h", 60), ("24h", 1_440), ("30d", length)] {
+    for (label, span, width) in [("1h", 60, 1), ("24h", 1_440, 1), ("30d", length, 1), ("30d-hours", length, 60)] {
+      let first = rows.minutes.lowerBound
+      var counts = [UInt64](repeating: 0, count: span / width)
+      let buffer = AdRowBuffer()
       var times: [Int64] = []
       for number in 0..<(queries + queries / 10) {
         let ad = chance.below(ads)
-        let start = rows.minutes.lowerBound + Int64(chance.below(length - span + 1))
-        let buckets = start..<(start + Int64(span))
+        let offset = chance.below(length - span + 1)
+        let start = (first + Int64(offset)) / Int64(width)
+        for i in counts.indices { counts[i] = 0 }
         let began = time.monotonic()
-        try series(runs, UInt32(ad), buckets, into: &points)
+        try Self.series(width == 1 ? minutes : hours, UInt32(ad), from: start, buffer, &counts)
         let took = time.monotonic() - began
-        let first = ad * length + Int(start - rows.minutes.lowerBound)
-        guard points.count == span, points.indices.allSatisfy({ points[$0].clicks == data.count[first + $0] }) else {
-          throw BenchFailure("columnar: the series of ad \(ad) is wrong")
+        for i in counts.indices {
+          let place = ad * length + offset + i * width
+          let due = (place..<(place + width)).reduce(UInt64(0)) { $0 + data.count[$1] }
+          guard counts[i] == due else { throw BenchFailure("columnar: the series of ad \(ad) is wrong") }
         }
         // The first tenth warms caches and is not counted.
         if number >= queries / 10 { times.append(took) }
@@ -94,21 +104,48 @@ struct RunBenchmark {
       measured.append(Measurement("p50@\(label)", "µs", Double(times[times.count / 2]) / 1e3))
       measured.append(Measurement("p99@\(label)", "µs", Double(times[times.count * 99 / 100]) / 1e3))
     }
-    return measured + (try totals(data, runs, rows, max(6, queries / 10), &chance, time))
+    return measured + (try totals(data, minutes, rows, max(6, queries / 10), &chance, time))
   }
 
-  private struct Point {
-    var minute: Int64
-    var clicks: UInt64
+  /// Widths of runs of hours as the store merges them: a day, eight days, thirty-two.
+  private static let hourTiers: [Int64] = [24, 192, 768]
+
+  /// The rows of hours that the store keeps beside the minutes.
+  private func hourRuns(_ rows: MinuteRows) throws -> [Run] {
+    try windows(rows.minutes.lowerBound / 60..<rows.minutes.upperBound / 60, Self.hourTiers).enumerated().map {
+      number, window in
+      var writer = try self.writer("\(directory)/\(name)-hours-\(number)", number, window, seconds: 3_600)
+      var open: (code: UInt32, hour: Int64, sum: UInt64) = (0, window.lowerBound, 0)
+      let minutes = window.lowerBound * 60..<window.upperBound * 60
+      try rows.forEach(in: minutes) { code, minute, count throws(SystemError) in
+        if code != open.code || minute / 60 != open.hour {
+          if open.sum > 0 { try writer.add(code: open.code, bucket: open.hour, value: open.sum) }
+          open.sum = 0
+        }
+        open = (code, minute / 60, open.sum + count)
+      }
+      if open.sum > 0 { try writer.add(code: open.code, bucket: open.hour, value: open.sum) }
+      _ = try writer.finish()
+      return try Run.open(files, "\(directory)/\(name)-hours-\(number)", access: .mapped)
+    }
   }
 
-  private func series(
-    _ runs: [Run], _ code: UInt32, _ buckets: Range<Int64>, into points: inout [Point]
+  /// Adds the rows of an ad to `counts`, whose first one is of the bucket `start`.
+  private static func series(
+    _ runs: [Run], _ code: UInt32, from start: Int64, _ buffer: AdRowBuffer, _ counts: inout [UInt64]
   ) throws {
-    points.removeAll(keepingCapacity: true)
-    for run in runs {
-      try run.series(of: code, buckets: buckets) { minute, clicks, _ in
-        points.append(Point(minute: minute, clicks: clicks))
+    let buckets = start..<(start + Int64(counts.count))
+    try unsafe counts.withUnsafeMutableBufferPointer { counts in
+      for run in runs {
+        try run.rows(of: code, buckets: buckets, buffer) { rows in
+          let values = unsafe rows.values
+          let place = Int(rows.origin - start)
+          if let offsets = unsafe rows.offsets {
+            for i in 0..<rows.count { unsafe counts[place + Int(offsets[i])] += values[i] }
+          } else {
+            for i in 0..<rows.count { unsafe counts[place + i] += values[i] }
+          }
+        }
       }
     }
   }
@@ -129,15 +166,14 @@ struct RunBenchmark {
       }
       var sums = [Int64](repeating: 0, count: 1_440)
       let reading = try elapsed(time) { for run in runs { try run.totals(buckets: day, into: &sums) } }
-      var added = [Int64](repeating: 0, count: 1_440)
+      var added = [UInt64](repeating: 0, count: 1_440)
+      let buffer = AdRowBuffer()
       let scanning = try elapsed(time) {
-        for run in runs {
-          for ad in 0..<UInt32(ads) {
-            try run.series(of: ad, buckets: day) { minute, clicks, _ in added[Int(minute - start)] += Int64(clicks) }
-          }
-        }
+        for ad in 0..<UInt32(ads) { try Self.series(runs, ad, from: start, buffer, &added) }
       }
-      guard sums == due, added == due else { throw BenchFailure("columnar: the totals of a day are wrong") }
+      guard sums == due, added.map({ Int64($0) }) == due else {
+        throw BenchFailure("columnar: the totals of a day are wrong")
+      }
       if number > 0 {
         kept.append(reading)
         scanned.append(scanning)

@@ -1,4 +1,5 @@
 import Bytes
+import CPlatform
 
 // Values of equal width side by side, without gaps: value i stands at bits i × width ..< (i + 1) × width, bit 0 being the
 // lowest of byte 0. Three values of five bits:
@@ -9,7 +10,7 @@ import Bytes
 //
 // A value of up to 57 bits lies within the eight bytes from its first on, so decoding is one unaligned load, a shift and
 // a mask; wider ones take a ninth byte. Near the end of the input, where the load would leave it, bytes are put together
-// one by one.
+// one by one. Narrow values are unpacked eight at a time where the processor has vectors for it (`unpack.c`).
 
 enum BitPacking {
   /// Bytes of `count` values.
@@ -75,8 +76,13 @@ enum BitPacking {
     let room = source.count &- loaded
     let end = room < 0 ? 0 : min(rows.upperBound, (room &* 8 &+ 7) / width &+ 1)
     var i = rows.lowerBound
-    var bit = i &* width
     var to = unsafe output
+    if width <= 14, rows.count >= 8 {
+      let done = unsafe tally_unpack(from, source.count, i, rows.count, UInt32(truncatingIfNeeded: width), base, to)
+      unsafe to += done
+      i &+= done
+    }
+    var bit = i &* width
     if width <= 57 {
       // Narrow values come several from one load.
       let step = UInt64(truncatingIfNeeded: width)

@@ -111,25 +111,31 @@ struct PatchedColumn {
       try unsafe IntegerColumn.decode(&reader, total, 0..<total, .leaf, into: highs)
     }
     var next = 0
-    for g in 0..<groups {
-      let start = g &* group
-      let size = min(group, count &- start)
-      let width = unsafe Int(truncatingIfNeeded: widths[g])
-      let own = unsafe Int(truncatingIfNeeded: exceptions[g])
-      let source = try unsafe reader.take(BitPacking.bytes(size, width: width))
-      let wanted = rows.clamped(to: start..<(start &+ size))
+    var g = 0
+    while g < groups {
+      // Groups of one base and width are as one, since whole ones end where a byte does.
+      let (base, width) = unsafe (bases[g], widths[g])
+      var end = g &+ 1
+      while end < groups, unsafe bases[end] == base, unsafe widths[end] == width { end &+= 1 }
+      let all = (g &* group)..<min(end &* group, count)
+      let bits = Int(truncatingIfNeeded: width)
+      let source = try unsafe reader.take(BitPacking.bytes(all.count, width: bits))
+      let wanted = rows.clamped(to: all)
+      let target = unsafe output + (wanted.lowerBound &- rows.lowerBound)
       if !wanted.isEmpty {
-        let target = unsafe output + (wanted.lowerBound &- rows.lowerBound)
-        let inside = (wanted.lowerBound &- start)..<(wanted.upperBound &- start)
-        unsafe BitPacking.unpack(source, rows: inside, width: width, plus: bases[g], into: target)
-        for e in next..<(next &+ own) {
-          let position = unsafe Int(truncatingIfNeeded: positions[e]) &- inside.lowerBound
-          // A position behind the end of a short last group is outside, too.
-          guard position >= 0, position < inside.count else { continue }
-          unsafe target[position] &+= highs[e] &<< UInt64(truncatingIfNeeded: width)
-        }
+        let inside = (wanted.lowerBound &- all.lowerBound)..<(wanted.upperBound &- all.lowerBound)
+        unsafe BitPacking.unpack(source, rows: inside, width: bits, plus: base, into: target)
       }
-      next &+= own
+      while g < end {
+        for e in next..<(next &+ Int(truncatingIfNeeded: unsafe exceptions[g])) {
+          let row = unsafe g &* group &+ Int(truncatingIfNeeded: positions[e])
+          // A position behind the end of a short last group is outside, too.
+          guard row >= wanted.lowerBound, row < wanted.upperBound else { continue }
+          unsafe target[row &- wanted.lowerBound] &+= highs[e] &<< width
+        }
+        unsafe next &+= Int(truncatingIfNeeded: exceptions[g])
+        g &+= 1
+      }
     }
   }
 

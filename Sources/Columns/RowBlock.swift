@@ -77,7 +77,8 @@ package enum RowBlock {
     defer { scratch.free() }
     let (skips, sizes) = unsafe (scratch.values, scratch.values + block.rows)
     let (firsts, gaps) = unsafe (scratch.values + 2 * block.rows, scratch.values + 3 * block.rows)
-    try unsafe block.readAds(bytes, skips: skips, sizes: sizes, firsts: firsts)
+    try unsafe block.readAds(bytes, skips: skips, sizes: sizes)
+    try unsafe block.read(bytes, .firsts, 0..<block.ads, into: firsts)
     try unsafe block.read(bytes, .gaps, 0..<(block.rows - block.ads), into: gaps)
     try unsafe block.read(bytes, .values, 0..<block.rows, into: values)
     var code = block.firstCode
@@ -100,44 +101,148 @@ package enum RowBlock {
     _ bytes: UnsafeRawBufferPointer, only code: UInt32, buckets: UnsafeMutablePointer<UInt32>,
     values: UnsafeMutablePointer<UInt64>
   ) throws(ColumnFault) -> Int {
-    try unsafe find(bytes, only: code, in: 0...UInt32.max, buckets: buckets, values: values).rows.count
+    let found = try unsafe find(bytes, only: code, in: 0...UInt32.max, buckets: buckets, values: values)
+    if let first = found.gapless {
+      for i in 0..<found.rows.count { unsafe buckets[i] = first &+ UInt32(truncatingIfNeeded: i) }
+    }
+    return found.rows.count
   }
 
-  /// As above, but only the rows whose bucket is `wanted`. Says also which rows of the block they are and how many there are
-  /// in all, for those who keep more columns beside it, and the ad's last bucket, wanted or not; nil where it has none.
+  /// What a look-up has found.
+  package struct Found {
+    /// Which rows of the block they are: for those who keep more columns beside it.
+    package var rows: Range<Int>
+    /// Rows of the block in all.
+    package var blockRows: Int
+    /// The ad's last bucket, wanted or not; nil where the block does not have the ad.
+    package var last: UInt32?
+    /// The bucket of the first of `rows`, where each of the others has the one behind that of the row before. Then the buckets
+    /// are not written down.
+    package var gapless: UInt32?
+  }
+
+  /// As above, but only the rows whose bucket is `wanted`.
   package static func find(
     _ bytes: UnsafeRawBufferPointer, only code: UInt32, in wanted: ClosedRange<UInt32>,
     buckets: UnsafeMutablePointer<UInt32>,
     values: UnsafeMutablePointer<UInt64>
-  ) throws(ColumnFault) -> (rows: Range<Int>, of: Int, last: UInt32?) {
+  ) throws(ColumnFault) -> Found {
     let block = try unsafe RowBlockHead(bytes)
-    let scratch = ColumnScratch(3 * block.ads + block.rows)
+    let scratch = ColumnScratch(2 * block.ads + 1)
     defer { scratch.free() }
     let (skips, sizes) = unsafe (scratch.values, scratch.values + block.ads)
-    let (firsts, gaps) = unsafe (scratch.values + 2 * block.ads, scratch.values + 3 * block.ads)
-    try unsafe block.readAds(bytes, skips: skips, sizes: sizes, firsts: firsts)
+    try unsafe block.readAds(bytes, skips: skips, sizes: sizes)
     var found = block.firstCode
     var ad = 0
     var start = 0
     while found < code {
       start &+= Int(truncatingIfNeeded: unsafe sizes[ad])
-      if ad &+ 1 == block.ads { return (0..<0, block.rows, nil) }
+      if ad &+ 1 == block.ads { return Found(rows: 0..<0, blockRows: block.rows) }
       unsafe found &+= UInt32(truncatingIfNeeded: skips[ad]) &+ 1
       ad &+= 1
     }
-    guard found == code else { return (0..<0, block.rows, nil) }
+    guard found == code else { return Found(rows: 0..<0, blockRows: block.rows) }
     let size = Int(truncatingIfNeeded: unsafe sizes[ad])
-    try unsafe block.read(bytes, .gaps, (start &- ad)..<(start &- ad &+ size &- 1), into: gaps)
-    unsafe try expand(first: firsts[ad], gaps: gaps, count: size, into: buckets)
+    let first = unsafe scratch.values + 2 * block.ads
+    try unsafe block.read(bytes, .firsts, ad..<(ad &+ 1), into: first)
+    if try unsafe block.isGapless(bytes) {
+      let last = try unsafe lastBucket(from: first.pointee, count: size)
+      let low = unsafe max(UInt32(truncatingIfNeeded: first.pointee), wanted.lowerBound)
+      let high = min(last, wanted.upperBound)
+      guard low <= high else { return Found(rows: start..<start, blockRows: block.rows, last: last) }
+      let from = unsafe start &+ Int(truncatingIfNeeded: UInt64(low) &- first.pointee)
+      let rows = from..<(from &+ Int(high &- low) &+ 1)
+      try unsafe block.read(bytes, .values, rows, into: values)
+      return Found(rows: rows, blockRows: block.rows, last: last, gapless: low)
+    }
+    let gaps = ColumnScratch(size)
+    defer { gaps.free() }
+    try unsafe block.read(bytes, .gaps, (start &- ad)..<(start &- ad &+ size &- 1), into: gaps.values)
+    unsafe try expand(first: first.pointee, gaps: gaps.values, count: size, into: buckets)
     let last = unsafe buckets[size &- 1]
     // They ascend: those before and behind what is wanted fall away.
-    var (from, end) = (0, size)
-    while from < end, unsafe buckets[from] < wanted.lowerBound { from &+= 1 }
-    while end > from, unsafe buckets[end &- 1] > wanted.upperBound { end &-= 1 }
-    unsafe buckets.update(from: buckets + from, count: end &- from)
+    let from = unsafe place(of: UInt64(wanted.lowerBound), in: buckets, 0..<size)
+    let end = unsafe place(of: UInt64(wanted.upperBound) + 1, in: buckets, from..<size)
+    if from > 0 { unsafe buckets.update(from: buckets + from, count: end &- from) }
     let rows = (start &+ from)..<(start &+ end)
     try unsafe block.read(bytes, .values, rows, into: values)
-    return (rows, block.rows, last)
+    return Found(rows: rows, blockRows: block.rows, last: last)
+  }
+
+  /// The first place in `range`, where buckets ascend, whose bucket is at least `bucket`.
+  private static func place(of bucket: UInt64, in buckets: UnsafeMutablePointer<UInt32>, _ range: Range<Int>) -> Int {
+    var (low, end) = (range.lowerBound, range.upperBound)
+    while low < end {
+      let middle = (low &+ end) &>> 1
+      if unsafe UInt64(buckets[middle]) < bucket { low = middle &+ 1 } else { end = middle }
+    }
+    return low
+  }
+
+  /// The last of `count` buckets that follow each other from `first` on.
+  @inline(__always)
+  private static func lastBucket(from first: UInt64, count: Int) throws(ColumnFault) -> UInt32 {
+    let last = first &+ UInt64(truncatingIfNeeded: count) &- 1
+    guard first <= UInt32.max, last <= UInt32.max else { throw ColumnFault("a bucket beyond 32 bits") }
+    return UInt32(truncatingIfNeeded: last)
+  }
+
+  /// Memory for `addSums`, used again from block to block, in numbers of 64 bits.
+  package static let sumScratch = 5 * maximumRows
+
+  /// Adds the values of the rows in the buckets `wanted` to `sums`, those of an ad to the element that lies so far from the first as
+  /// its code from the first of `codes`; ads outside of these are passed over. Sums are modulo 2⁶⁴. `scratch` has room for
+  /// `sumScratch` numbers. Returns the rows of the block.
+  package static func addSums(
+    _ bytes: UnsafeRawBufferPointer, in wanted: ClosedRange<UInt32>, of codes: Range<UInt64>,
+    to sums: UnsafeMutablePointer<UInt64>, scratch: UnsafeMutablePointer<UInt64>
+  ) throws(ColumnFault) -> Int {
+    let block = try unsafe RowBlockHead(bytes)
+    let (skips, sizes) = unsafe (scratch, scratch + maximumRows)
+    let (firsts, gaps) = unsafe (scratch + 2 * maximumRows, scratch + 3 * maximumRows)
+    let values = unsafe scratch + 4 * maximumRows
+    try unsafe block.readAds(bytes, skips: skips, sizes: sizes)
+    try unsafe block.read(bytes, .firsts, 0..<block.ads, into: firsts)
+    let isGapless = try unsafe block.isGapless(bytes)
+    if !isGapless { try unsafe block.read(bytes, .gaps, 0..<(block.rows - block.ads), into: gaps) }
+    try unsafe block.read(bytes, .values, 0..<block.rows, into: values)
+    var code = UInt64(block.firstCode)
+    var row = 0
+    for ad in 0..<block.ads {
+      if ad > 0 { unsafe code &+= skips[ad &- 1] &+ 1 }
+      let size = Int(truncatingIfNeeded: unsafe sizes[ad])
+      let first = unsafe firsts[ad]
+      var sum: UInt64 = 0
+      if isGapless || size == 1 {
+        let last = try lastBucket(from: first, count: size)
+        let low = max(first, UInt64(wanted.lowerBound))
+        let high = min(UInt64(last), UInt64(wanted.upperBound))
+        if low <= high {
+          let from = row &+ Int(truncatingIfNeeded: low &- first)
+          for i in from..<(from &+ Int(truncatingIfNeeded: high &- low) &+ 1) { unsafe sum &+= values[i] }
+        }
+      } else {
+        // The gaps of an ad begin where as many rows came before as are not the first of theirs.
+        let own = unsafe gaps + (row &- ad)
+        var bucket = first
+        var all = first
+        for i in 0..<size {
+          if i > 0 {
+            let gap = unsafe own[i &- 1]
+            all |= gap
+            bucket &+= gap &+ 1
+          }
+          let isWanted = bucket >= UInt64(wanted.lowerBound) && bucket <= UInt64(wanted.upperBound)
+          unsafe sum &+= isWanted ? values[row &+ i] : 0
+        }
+        guard all <= UInt32.max, bucket <= UInt32.max else { throw ColumnFault("a bucket beyond 32 bits") }
+      }
+      row &+= size
+      if code >= codes.lowerBound, code < codes.upperBound {
+        unsafe sums[Int(truncatingIfNeeded: code &- codes.lowerBound)] &+= sum
+      }
+    }
+    return block.rows
   }
 
   /// The buckets of one ad from its first and the `count` − 1 gaps behind it.
@@ -218,15 +323,22 @@ struct RowBlockHead {
     }
   }
 
-  /// Reads the columns that have a value for each ad and checks that they describe `rows` rows with codes of 32 bits.
-  /// Afterwards `sizes` holds the rows of each ad, at least 1.
+  /// Whether of every ad each row's bucket is the one behind that of the row before.
+  func isGapless(_ bytes: UnsafeRawBufferPointer) throws(ColumnFault) -> Bool {
+    let (start, end, count) = place(.gaps)
+    guard count > 0 || start == end else { throw ColumnFault("gaps of ads with one row") }
+    if count == 0 { return true }
+    // A constant of zero; what else it may be, and where it is damaged, is for who decodes it.
+    return unsafe end - start == 2 && bytes[start] == ColumnEncoding.constant.rawValue && bytes[start + 1] == 0
+  }
+
+  /// Reads how far the codes and how many the rows of the ads are, and checks that they describe `rows` rows with codes of 32
+  /// bits. Afterwards `sizes` holds the rows of each ad, at least 1.
   func readAds(
-    _ bytes: UnsafeRawBufferPointer, skips: UnsafeMutablePointer<UInt64>, sizes: UnsafeMutablePointer<UInt64>,
-    firsts: UnsafeMutablePointer<UInt64>
+    _ bytes: UnsafeRawBufferPointer, skips: UnsafeMutablePointer<UInt64>, sizes: UnsafeMutablePointer<UInt64>
   ) throws(ColumnFault) {
     try unsafe read(bytes, .skips, 0..<(ads - 1), into: skips)
     try unsafe read(bytes, .sizes, 0..<ads, into: sizes)
-    try unsafe read(bytes, .firsts, 0..<ads, into: firsts)
     // Each below 2³², at most 4,096 of them: the sums fit.
     var code = UInt64(firstCode)
     var all: UInt64 = 0

@@ -2,6 +2,11 @@ import Bytes
 import Platform
 import Synchronization
 
+/// What is asked for would have to be fetched, or takes longer than it may: for threads that must not wait.
+package struct NotAtHand: Error {
+  package init() {}
+}
+
 /// An immutable file that is open for reading. Header page and footer are checked when it is opened; the blocks of the body
 /// when they are first touched (mapped) or each time they are read. Any thread may read it; it costs nothing to keep open.
 ///
@@ -147,9 +152,9 @@ import Synchronization
   }
 
   /// Verified bytes of `range` of a section. They must not leave `body`. Throws `FormatError` where they are damaged and
-  /// `SystemError` where the device does not deliver them.
+  /// `SystemError` where the device does not deliver them; with `atHand` also `NotAtHand` where they were not touched before.
   package func withBytes<R>(
-    of section: SealedSection, _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R
+    of section: SealedSection, _ range: Range<Int>, atHand: Bool = false, _ body: (UnsafeRawBufferPointer) throws -> R
   ) throws -> R {
     precondition(range.lowerBound >= 0 && range.upperBound <= section.bytes, "beyond the section's end")
     precondition(
@@ -160,8 +165,12 @@ import Synchronization
     let blockBytes = Int(footer.blockBytes)
     let first = (start - FileHeader.size) / blockBytes
     let last = (start + range.count - 1 - FileHeader.size) / blockBytes
-    guard let mapping else { return unsafe try readBlocks(first...last, start: start, count: range.count, body) }
+    guard let mapping else {
+      if atHand { throw NotAtHand() }
+      return unsafe try readBlocks(first...last, start: start, count: range.count, body)
+    }
     for block in first...last where !isVerified(block) {
+      if atHand { throw NotAtHand() }
       let (from, count) = extent(of: block)
       unsafe try check(unsafe UnsafeRawBufferPointer(rebasing: mapping.bytes[from..<(from + count)]), block)
       markVerified(block)

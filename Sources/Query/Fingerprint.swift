@@ -18,14 +18,22 @@ struct Fingerprint {
   }
 
   mutating func add(_ points: [Point]) {
-    bytes.reserveCapacity(bytes.count + points.count * 26 + 8)
     add(UInt64(points.count))
-    for point in points {
-      add(point.minute.index)
-      add(point.clicks)
-      bytes.append(point.status.number)
-      add(point.credits)
-      for metric in point.metrics { add(metric) }
+    let metrics = points.first?.metrics.count ?? 0
+    let size = 25 + 8 * metrics
+    let start = bytes.count
+    bytes.append(contentsOf: repeatElement(0, count: points.count * size))
+    unsafe bytes.withUnsafeMutableBytes { bytes in
+      var target = unsafe bytes.baseAddress! + start
+      for point in points {
+        precondition(point.metrics.count == metrics, "points of one query have the same metrics")
+        unsafe target.unsafeStoreLE(point.minute.index, 0)
+        unsafe target.unsafeStoreLE(point.clicks, 8)
+        unsafe target.storeBytes(of: point.status.number, toByteOffset: 16, as: UInt8.self)
+        unsafe target.unsafeStoreLE(point.credits, 17)
+        for i in 0..<metrics { unsafe target.unsafeStoreLE(point.metrics[i], 25 + 8 * i) }
+        unsafe target += size
+      }
     }
   }
 

@@ -34,7 +34,7 @@ extension GroupedSeries {
     writer.begin(&text)
     for group in groups {
       writer.use(query.grouping.members(of: group.ad))
-      for point in group.series.points { writer.append(point, to: &text) }
+      writer.append(group.series.points, to: &text)
     }
     if query.series.format == .json { text += "]}\n".utf8 }
     return text

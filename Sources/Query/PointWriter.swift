@@ -41,6 +41,24 @@ struct PointWriter {
     text += "\r\n".utf8
   }
 
+  /// Points that are written at a time.
+  private static let pointsAtOnce = 512
+
+  /// Writes points.
+  mutating func append(_ points: [Point], to text: inout [UInt8]) {
+    guard format != .csv, metrics.isEmpty, let first = points.first else {
+      for point in points { append(point, to: &text) }
+      return
+    }
+    // The first of all has no comma before it.
+    append(first, to: &text)
+    var pieces = PointText(
+      head: format == .json ? ",{" : "{", group: prefix, time: time, end: format == .json ? "}" : "}\n")
+    for start in stride(from: 1, to: points.count, by: Self.pointsAtOnce) {
+      pieces.append(points[start..<min(start + Self.pointsAtOnce, points.count)], to: &text)
+    }
+  }
+
   /// Writes a point.
   mutating func append(_ point: Point, to text: inout [UInt8]) {
     guard format != .csv else { return appendRow(point, to: &text) }

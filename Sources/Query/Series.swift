@@ -76,10 +76,12 @@ package struct Series: Sendable {
     self.init(query, of: parts)
   }
 
-  /// The page of `query` over the shards that can hold the ad, and no others.
-  package init(_ query: SeriesQuery, over tables: ShardTables) throws {
+  /// The page of `query` over the shards that can hold the ad, and no others. With `rowLimit` what takes longer than a look at about
+  /// so many rows, or is not in memory, throws `NotAtHand`.
+  package init(_ query: SeriesQuery, over tables: ShardTables, rowLimit: Int? = nil) throws {
     guard let ad = query.ad else { preconditionFailure("a query over several ads asks for groups") }
-    let reading = try tables.reading(of: [ad], from: query.from, to: query.to, details: !query.plan.isEmpty)
+    let reading = try tables.reading(
+      of: [ad], from: query.from, to: query.to, details: !query.plan.isEmpty, rowLimit: rowLimit)
     let parts = try reading.series(0, in: query.grid)
     try query.check(parts.map(\.series))
     var metrics: [Minute: MetricSum] = [:]

@@ -34,7 +34,7 @@ extension Series {
       text += ",\"next\":\(quoted(next)),\"series\":[".utf8
     }
     writer.begin(&text)
-    for point in points { writer.append(point, to: &text) }
+    writer.append(points, to: &text)
     if query.format == .json { text += "]}\n".utf8 }
     return text
   }

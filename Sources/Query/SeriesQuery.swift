@@ -56,6 +56,9 @@ package struct SeriesQuery: Hashable, Sendable {
     }
   }
 
+  /// Whether clicks alone are told.
+  package var isPlain: Bool { plan.isEmpty }
+
   /// The ad; nil where it is several.
   package var adID: AdID? { if case .ad(let id, _) = subject { id } else { nil } }
 

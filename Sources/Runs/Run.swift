@@ -61,13 +61,14 @@ package final class Run: Sendable {
   }
 
   /// The bytes of a block and, behind it, of its versions. What the decoder finds wrong becomes an error with file and place.
+  /// `atHand`: see `SealedFile.withBytes`.
   func withBlock<R>(
-    _ entry: FenceEntry, _ body: (UnsafeRawBufferPointer) throws(ColumnFault) -> R
+    _ entry: FenceEntry, atHand: Bool = false, _ body: (UnsafeRawBufferPointer) throws(ColumnFault) -> R
   ) throws -> R {
     let start = Int(entry.offset)
     let end = start + Int(entry.bytes) + Int(entry.versionBytes)
     do {
-      return unsafe try file.withBytes(of: rows, start..<end) { bytes in unsafe try body(bytes) }
+      return unsafe try file.withBytes(of: rows, start..<end, atHand: atHand) { bytes in unsafe try body(bytes) }
     } catch let fault as ColumnFault {
       throw FormatError(file: file.path, offset: rows.offset + entry.offset, reason: "a block of rows: \(fault)")
     }

@@ -399,7 +399,7 @@ extension LoopHandler {
     }
   }
 
-  private func found(_ ticket: AdCache.Ticket, _ answer: Result<Ad?, any Error>, _ loop: EventLoop) {
+  func found(_ ticket: AdCache.Ticket, _ answer: Result<Ad?, any Error>, _ loop: EventLoop) {
     let waiting = lookups.removeValue(forKey: ticket.key) ?? []
     lookupCount -= waiting.count
     switch answer {

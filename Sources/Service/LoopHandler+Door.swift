@@ -61,11 +61,21 @@ extension LoopHandler {
   func query(
     _ route: Route, _ name: String, _ call: APIRequest, _ grant: Grant, _ exchange: Exchange, _ loop: EventLoop
   ) {
+    var known: CachedAd?
+    if let id = AdID(name) {
+      let key = AdKey(id, by: hasher)
+      switch cache.lookUp(key) {
+      case .ad(let ad) where ad.id == id: known = ad
+      case .miss: fetch(key, loop)
+      case .ad, .unknown: break
+      }
+    }
+    if route == .aggregates, let known, let response = lightAnswer(call, grant, known) {
+      return respond(response, exchange, loop)
+    }
     let ticket = Ticket()
     tickets[exchange] = ticket
     if loop.hold(exchange) { ticket.hangUp() }
-    var known: CachedAd?
-    if let id = AdID(name), case .ad(let ad) = cache.lookUp(AdKey(id, by: hasher)) { known = ad }
     let entry = QueryQueue.Entry(
       ticket: ticket,
       compute: { [self, known] in
@@ -75,6 +85,26 @@ extension LoopHandler {
     if !context.queries.submit(grant.owner, entry) {
       respond(Problem.overloaded.response(requestID: call.requestID), exchange, loop)
     }
+  }
+
+  /// The answer to a light question, as long as there is time for such in this turn.
+  private func lightAnswer(_ call: APIRequest, _ grant: Grant, _ ad: CachedAd) -> APIResponse? {
+    guard lightTime < Self.lightLimit, !context.budget.isTight else { return nil }
+    let began = context.environment.time.monotonic()
+    let response = context.desk.lightAggregates(call, grant, ad, by: hasher)?.packed(for: call)
+    lightTime += context.environment.time.monotonic() - began
+    if response != nil { context.queries.noteComputed() }
+    return response
+  }
+
+  /// Lets the catalog's thread put an ad into the cache, for whoever asks next.
+  private func fetch(_ key: AdKey, _ loop: EventLoop) {
+    guard let ticket = cache.beginLoad(key) else { return }
+    let asked = context.catalog.submit(as: .request) { [self] state in
+      let answer = Result { try state.catalog.ad(key) }
+      loop.submit { [self] loop in found(ticket, answer, loop) }
+    }
+    if !asked { cache.cancelLoad(ticket) }
   }
 
   /// Lets the catalog's thread answer `call`, which the bearer of `token` may ask.

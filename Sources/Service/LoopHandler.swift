@@ -55,6 +55,10 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   /// Verdicts of known ads that are not counted clicks, on their way to the shards (R17).
   var verdicts = VerdictTally()
 
+  /// Time that light answers took in this turn, ns, and after how much the query worker has them: clicks wait meanwhile.
+  var lightTime: Int64 = 0
+  static let lightLimit: Int64 = 100_000
+
   /// Longest sleep of one turn on the commit barrier.
   private static let barrierWait: Int64 = 3_000_000
 
@@ -111,7 +115,10 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     pacer.rest(waiting: unpublished, active: active, now: context.environment.time.monotonic())
   }
 
+  var turnWaits: Bool { lanes.contains { $0.outstanding > 0 } }
+
   func turn(on loop: EventLoop) {
+    lightTime = 0
     if rest == 0 {
       for i in lanes.indices where lanes[i].publish() { pacer.began(at: loop.now) }
     }

@@ -89,6 +89,9 @@ package final class QueryQueue: Sendable {
 
   package var counts: Counts { state.withLock { $0.counts } }
 
+  /// Counts a query that was computed elsewhere.
+  func noteComputed() { state.withLock { $0.counts.computed += 1 } }
+
   /// Puts a query at the end of its token's queue; false where that is full.
   package func submit(_ token: String, _ entry: Entry) -> Bool {
     let isTaken = state.withLock { state in

@@ -22,6 +22,8 @@ package struct HeaviestAds: Sendable {
   /// Where minute rows that the range needs have retired: they begin here.
   package fileprivate(set) var exactFrom: Minute?
   private let limit: Int
+  /// What an ad needs to come among the heaviest, as far as they were cut.
+  fileprivate private(set) var least: UInt64 = 0
 
   package struct Entry: Sendable {
     package var ad: AdKey
@@ -45,9 +47,14 @@ package struct HeaviestAds: Sendable {
     if ads.count >= 2 * limit + 2 { cut() }
   }
 
+  /// Clicks of ads that are too light for it.
+  fileprivate mutating func pass(_ clicks: UInt64) { total += clicks }
+
   fileprivate mutating func cut() {
     ads.sort { $0.clicks != $1.clicks ? $0.clicks > $1.clicks : $0.ad.rawValue < $1.ad.rawValue }
     if ads.count > limit { ads.removeLast(ads.count - limit) }
+    // Of two with as many clicks the key decides.
+    if ads.count == limit, let last = ads.last { least = last.clicks }
   }
 }
 
@@ -82,9 +89,10 @@ extension ShardTables {
         apart[code] = ad
         if joint[ad] == nil { joint[ad] = HeaviestAds.Entry(ad: ad, clicks: 0, credits: 0) } else { found.count -= 1 }
       }
-      let scan = try table.scan(from: from, to: to)
+      // Ads that were spread may be light here and heavy together.
+      let scan = try table.scan(from: from, to: to, always: Array(apart.keys))
       found.note(scan, of: shard)
-      while let sum = try scan.next() {
+      while let sum = try scan.next(least: found.least) {
         if let ad = apart[sum.code] {
           joint[ad]!.clicks += sum.clicks
           joint[ad]!.credits += sum.credits
@@ -92,6 +100,7 @@ extension ShardTables {
           found.add(HeaviestAds.Entry(ad: ad, clicks: sum.clicks, credits: sum.credits))
         }
       }
+      found.pass(scan.passed)
     }
     for entry in joint.values where entry.clicks > 0 || entry.credits != 0 { found.add(entry) }
   }

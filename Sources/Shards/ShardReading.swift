@@ -11,7 +11,9 @@ package final class ShardReading {
   /// For each ad and each shard that can hold it, the ad's index there.
   private var places: [[(shard: Int, index: Int)]]
 
-  init(_ tables: ShardTables, _ ads: [AdKey], from: Minute, to: Minute, details: Bool) throws {
+  init(
+    _ tables: ShardTables, _ ads: [AdKey], from: Minute, to: Minute, details: Bool, rowLimit: Int? = nil
+  ) throws {
     self.ads = ads
     table = tables.routes?.table
     places = Array(repeating: [], count: ads.count)
@@ -24,7 +26,9 @@ package final class ShardReading {
       }
     }
     readings = asked.indices.map { shard in
-      asked[shard].isEmpty ? nil : tables.tables[shard].reading(of: asked[shard], from: from, to: to, details: details)
+      asked[shard].isEmpty
+        ? nil
+        : tables.tables[shard].reading(of: asked[shard], from: from, to: to, details: details, rowLimit: rowLimit)
     }
   }
 

@@ -45,11 +45,11 @@ package struct ShardTables: Sendable {
   }
 
   /// Several ads, each shard at one batch boundary. Throws where a shard that can hold one of them cannot be read.
-  /// With `details` also what they met beside their clicks.
+  /// With `details` also what they met beside their clicks; `rowLimit`: see `LiveTable.reading`.
   package func reading(
-    of ads: [AdKey], from: Minute, to: Minute, details: Bool = false
+    of ads: [AdKey], from: Minute, to: Minute, details: Bool = false, rowLimit: Int? = nil
   ) throws -> ShardReading {
-    try ShardReading(self, ads, from: from, to: to, details: details)
+    try ShardReading(self, ads, from: from, to: to, details: details, rowLimit: rowLimit)
   }
 
   /// Why a shard cannot be read; nil where it can.

@@ -108,6 +108,12 @@ private struct Days {
           #expect(part.points.map(\.minute) == due.keys.sorted(), "\(seed) \(grid) \(from) \(to)")
           #expect(part.points.map(\.clicks) == due.keys.sorted().map { due[$0]! }, "\(seed) \(grid) \(from) \(to)")
         }
+        // Bounded, it is the same or is not told.
+        let limit = days.generator.pick([0, 2_000, 40_000])
+        if let bounded = try? table.reading(of: [ad], from: from, to: to, rowLimit: limit).series(0, in: grid) {
+          #expect(bounded.points.map(\.minute) == part.points.map(\.minute), "\(seed) \(grid) \(from) \(to)")
+          #expect(bounded.points.map(\.clicks) == part.points.map(\.clicks), "\(seed) \(grid) \(from) \(to)")
+        }
         // Whole hours can always be told.
         if grid == .hours || grid == .days || grid == BucketGrid(.month), [from, to].allSatisfy({ $0.index % 60 == 0 })
         {

@@ -47,6 +47,37 @@ import Testing
     #expect(points == expected, "\(seed)")
   }
 
+  /// Many points are written in pieces; each by itself is the reference.
+  @Test(arguments: Seeds.list(60)) func manyPointsAreWrittenAsEachByItself(_ seed: Seed) throws {
+    var generator = seed.generator
+    let start: Int64 = 29_000_000 - Int64(generator.small(in: 0...2_000))
+    let length = Int64(generator.pick([1, 2, 511, 512, 513, 1_440, 3_000]))
+    let lines = generator.oneIn(2)
+    let query = try query(["from=\(start * 60)", "to=\((start + length) * 60)", "format=\(lines ? "ndjson" : "json")"])
+    var counts: [(minute: Minute, clicks: UInt64)] = []
+    var credits: [(minute: Minute, change: Int64)] = []
+    for minute in start..<(start + length) where !generator.oneIn(9) {
+      let wide = generator.next() >> UInt64(generator.small(in: 0...62))
+      counts.append((Minute(index: minute), generator.pick([0, 1, 9, 10, wide >> 12])))
+      if generator.oneIn(5) {
+        credits.append((Minute(index: minute), generator.pick([-1, 7, -Int64(wide >> 13), Int64(wide >> 13)])))
+      }
+    }
+    let closed = Minute(index: start + Int64(generator.small(in: 0...Int(length))))
+    let series = Series(query, counts: counts, credits: credits, completeThrough: closed, asOf: [1])
+    let points = series.points.map { point in
+      var text: [UInt8] = []
+      series.append(point, to: &text)
+      return String(decoding: text, as: UTF8.self)
+    }
+    let text = String(decoding: series.rendered(), as: UTF8.self)
+    if lines {
+      #expect(text == points.map { $0 + "\n" }.joined(), "\(seed)")
+    } else {
+      #expect(text.hasSuffix("\"series\":[" + points.joined(separator: ",") + "]}\n"), "\(seed)")
+    }
+  }
+
   private func series(_ pairs: String...) throws -> Series {
     let query = try query(["from=1795453200", "to=1795453380"] + pairs)
     let first = query.from.index

@@ -13,7 +13,7 @@ import Testing
       let window = -700..<Int64(chance.pick([-690, 0, 900]))
       let sample = Sample(&chance, window: window, sequence: 1, versions: versions)
       let run = try sample.run(SimulatedDisk(), "", number: 1, access: chance.oneIn(2) ? .mapped : .read)
-      let lookup = RunLookup(run)
+      let lookup = RunLookup(run, AdRowBuffer())
       let codes = Set(sample.rows.map(\.code)).union([0, 5, .max])
       var keys = codes.sorted().flatMap { [UInt32](repeating: $0, count: chance.small(in: 1...4)) }
       if chance.oneIn(2) { keys.shuffle(using: &chance) }
@@ -27,7 +27,9 @@ import Testing
           return rows
         }
         let due = sample.rows.filter { $0.code == code && buckets.contains($0.bucket) }
-        let found = try rows { try lookup.series(of: $0, buckets: $1, $2) }
+        let found = try rows { code, buckets, visit in
+          try lookup.rows(of: code, buckets: buckets) { $0.forEach(visit) }
+        }
         #expect(found == due, "\(seed): code \(code) in \(buckets)")
       }
     }

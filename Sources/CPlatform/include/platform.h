@@ -12,6 +12,12 @@ struct sockaddr;
 // Uses the processor's instruction where there is one, eight table look-ups a step elsewhere.
 uint32_t tally_crc32c(uint32_t crc, const void *bytes, size_t length);
 
+// The first of the values `first` ..< `first` + `count` that stand side by side in `width` bits each from the start of `source` on,
+// each plus `base`, by the processor's vectors. Loads stay within the `available` bytes. Returns how many it has unpacked, maybe none:
+// the others are the caller's.
+size_t tally_unpack(const void *source, size_t available, size_t first, size_t count, unsigned width, uint64_t base,
+                    uint64_t *to);
+
 // Files. Each returns a result >= 0, or -errno.
 int tally_open(const char *path, int flags, unsigned mode);
 int64_t tally_pread(int fd, void *buffer, size_t length, uint64_t offset);

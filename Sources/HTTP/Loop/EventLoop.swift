@@ -5,10 +5,11 @@ import Platform
 // One thread, one epoll instance, many connections. A turn:
 //
 //   sleep in epoll ─▶ pace ─▶ mailbox ─▶ blocked connections that have room again ─▶ accept, receive, parse, handle
-//                 ─▶ handler.turn ─▶ settle: one send for each connection touched, then close, re-arm, deadline
+//                 ─▶ send what is ready ─▶ handler.turn ─▶ settle: one send for each connection touched, then close, re-arm,
+//                                                                  deadline
 //
-// Everything before `settle` changes memory only; `settle` alone brings the kernel up to it, once for each connection
-// and turn. The mailbox comes before any receive, so a request never overtakes work submitted before it was sent.
+// Everything before `settle` changes memory only, but that answers which need not wait for `handler.turn` leave before it, where
+// their connections have nothing else in flight; `settle` brings the kernel up to the rest, once for each connection and turn. The mailbox comes before any receive, so a request never overtakes work submitted before it was sent.
 //
 // Invariant: the loop never sleeps while bytes at hand could be parsed. A connection stops parsing only for want of
 // bytes (then epoll wakes it) or of room (then it is `isBlocked`, and whoever makes room touches it, so that `settle`
@@ -174,6 +175,7 @@ package final class EventLoop: @unchecked Sendable {
     for position in 0..<resumed.count { process(resumed[position]) }
     resumed.removeAll()
     for event in 0..<count { dispatch(tokens[event], events[event]) }
+    if handler.turnWaits { sendReady() }
     handler.turn(on: self)
     settleTouched()
     if core.value.now >= core.value.nextCheck { checkDeadlines() }

@@ -62,6 +62,9 @@ package protocol RequestHandler: AnyObject {
   /// is about how many connections have sent requests lately.
   func pace(ready: Int, active: Int) -> Int64
 
+  /// Whether `turn` will wait for something: then answers that are ready leave before it.
+  var turnWaits: Bool { get }
+
   /// All that was ready has been handled; what is answered now leaves with the answers of this turn.
   func turn(on loop: EventLoop)
 
@@ -91,6 +94,7 @@ extension RequestHandler {
   package func end(_ exchange: Exchange, on loop: EventLoop) {}
   package func abandoned(_ exchange: Exchange, on loop: EventLoop) {}
   package func pace(ready: Int, active: Int) -> Int64 { 0 }
+  package var turnWaits: Bool { false }
   package func turn(on loop: EventLoop) {}
   package func nextWait() -> Int64 { -1 }
   package func refuse(_ status: Int, _ writer: inout ResponseWriter) {

@@ -22,19 +22,43 @@ extension QueryDesk {
   ) throws(Problem) -> APIResponse {
     let ad = try visibleAd(name, grant, cached)
     let query: SeriesQuery
-    do throws(QueryRefusal) {
-      query = try SeriesQuery(
-        adID: ad.id, ad: ad.key, parameters: request.parameters, now: clock(), zones: zones,
-        format: .accepted(request.accept))
-    } catch { throw Problem(error) }
+    do throws(QueryRefusal) { query = try seriesQuery(ad.id, ad.key, request) } catch { throw Problem(error) }
     let series = try read("query \(ad.id)") { try Series(query, over: tables) }
+    return Self.answer(series, request, by: SHA256())
+  }
+
+  /// The same where it is light work on what is in memory: for a thread that must not wait. Nil where it is not, or anything is
+  /// wrong, which `aggregates` then says. `hasher` is the thread's.
+  func lightAggregates(_ request: APIRequest, _ grant: Grant, _ ad: CachedAd, by hasher: SHA256) -> APIResponse? {
+    guard grant.reaches(advertiserID: ad.advertiserID, campaignID: ad.campaignID),
+      let query = try? seriesQuery(ad.id, AdKey(ad.id, by: hasher), request), query.isPlain
+    else { return nil }
+    let points = (query.to.index - query.from.index) / query.grid.minutes
+    guard points <= (APIResponse.takesGzip(request.acceptEncoding) ? Self.lightPackedPoints : Self.lightPoints),
+      let series = try? Series(query, over: tables, rowLimit: Self.lightRows)
+    else { return nil }
+    return Self.answer(series, request, by: hasher)
+  }
+
+  /// Points of a light answer, and of one that is packed; rows that may be looked at for it.
+  private static let lightPoints: Int64 = 1_500
+  private static let lightPackedPoints: Int64 = 50
+  private static let lightRows = 40_000
+
+  private func seriesQuery(_ id: AdID, _ key: AdKey, _ request: APIRequest) throws(QueryRefusal) -> SeriesQuery {
+    try SeriesQuery(
+      adID: id, ad: key, parameters: request.parameters, now: clock(), zones: zones,
+      format: .accepted(request.accept))
+  }
+
+  private static func answer(_ series: Series, _ request: APIRequest, by hasher: SHA256) -> APIResponse {
     // Weak: an answer that differs only in the positions of the shards says the same about the ad.
-    let tag = EntityTag(text: series.fingerprint(), isWeak: true)
+    let tag = EntityTag(text: series.fingerprint(by: hasher), isWeak: true)
     return API.validated(
       tag, request,
-      headers: Self.fields(
+      headers: fields(
         asOf: series.asOfText, total: series.total, complete: series.completeThroughText, next: series.next),
-      type: query.format.mediaType
+      type: series.query.format.mediaType
     ) { series.rendered() }
   }
 

@@ -7,6 +7,10 @@ import Shards
 // their loop to a query worker at once:
 //
 //   loop: host ─▶ route ─▶ token, scope ─▶ query worker: ad, parameters ─▶ shards ─▶ answer ─▶ loop
+//                                       ╰▶ light: ad, parameters ─▶ shards ─▶ answer
+//
+// Two threads that wake each other take longer than the series of one ad over a day, so the loop answers this itself, where the ad is
+// in its cache, the rows are few and in memory, and it has not spent its time on such answers already.
 
 /// Answers queries, on any thread.
 package final class QueryDesk: Sendable {

@@ -53,11 +53,16 @@ struct WideTables {
   let hours: TableLookup
   let days: TableLookup
 
-  init(_ version: Version) {
+  /// Whether only a few rows are read that are at hand; see `AdRowBuffer`.
+  var isBounded: Bool { buffer.isBounded }
+  private let buffer: AdRowBuffer
+
+  init(_ version: Version, _ buffer: AdRowBuffer = AdRowBuffer()) {
     self.version = version
-    minutes = TableLookup(version.table(.minutes))
-    hours = TableLookup(version.table(.hours))
-    days = TableLookup(version.table(.days))
+    self.buffer = buffer
+    minutes = TableLookup(version.table(.minutes), buffer)
+    hours = TableLookup(version.table(.hours), buffer)
+    days = TableLookup(version.table(.days), buffer)
   }
 }
 

@@ -104,27 +104,42 @@ package struct RunTable: Sendable {
 
   /// The rows of one ad, ascending; rows of zero are left out.
   package func series(of code: UInt32, in buckets: Range<Int64>) throws -> [BucketCount] {
-    try series(in: buckets) { run, visit in
-      try run.series(of: code, buckets: buckets) { bucket, value, _ in visit(bucket, value) }
-    }
+    let buffer = AdRowBuffer()
+    return try series(in: buckets) { run, visit in try run.rows(of: code, buckets: buckets, buffer, visit) }
   }
 
   /// The rows in `buckets` that `read` finds in each of the runs: of several with one bucket the newest run's.
   func series(
-    in buckets: Range<Int64>, read: (Run, (_ bucket: Int64, _ value: UInt64) -> Void) throws -> Void
+    in buckets: Range<Int64>, read: (Run, (AdRows) -> Void) throws -> Void
   ) throws -> [BucketCount] {
     guard !buckets.isEmpty else { return [] }
     var rows: [BucketCount] = []
-    for run in bases(in: buckets) {
-      try read(run) { rows.append(BucketCount(bucket: $0, count: $1)) }
-    }
+    for run in bases(in: buckets) { try read(run) { Self.append($0, to: &rows) } }
     for run in patches where run.window.overlaps(buckets) {
       var newer: [BucketCount] = []
-      try read(run) { newer.append(BucketCount(bucket: $0, count: $1)) }
+      try read(run) { Self.append($0, to: &newer) }
       if !newer.isEmpty { rows = Self.merge(rows, with: newer) }
     }
-    rows.removeAll { $0.count == 0 }
+    if rows.contains(where: { $0.count == 0 }) { rows.removeAll { $0.count == 0 } }
     return rows
+  }
+
+  private static func append(_ found: AdRows, to rows: inout [BucketCount]) {
+    let (start, count, origin) = (rows.count, found.count, found.origin)
+    // Room for as many again, or a long range would be moved for each of its blocks.
+    if rows.capacity < start + count { rows.reserveCapacity(max(start + count, 2 * start)) }
+    rows.append(contentsOf: repeatElement(BucketCount(bucket: 0, count: 0), count: count))
+    unsafe rows.withUnsafeMutableBufferPointer { rows in
+      let target = unsafe rows.baseAddress! + start
+      let values = unsafe found.values.baseAddress!
+      if let offsets = unsafe found.offsets?.baseAddress {
+        for i in 0..<count {
+          unsafe target[i] = BucketCount(bucket: origin &+ Int64(offsets[i]), count: values[i])
+        }
+      } else {
+        for i in 0..<count { unsafe target[i] = BucketCount(bucket: origin &+ Int64(i), count: values[i]) }
+      }
+    }
   }
 
   /// Clicks of all ads in each bucket of `buckets`, from the runs' own totals.

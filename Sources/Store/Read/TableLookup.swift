@@ -5,19 +5,24 @@ import Runs
 final class TableLookup {
   private let table: RunTable
   private var lookups: [UInt64: RunLookup] = [:]
+  private let buffer: AdRowBuffer
 
   /// Runs whose blocks are kept: 13 MB where both parts of all are.
   private static let most = 64
 
-  init(_ table: RunTable) { self.table = table }
+  /// `buffer` may be that of other look-ups of the thread.
+  init(_ table: RunTable, _ buffer: AdRowBuffer = AdRowBuffer()) {
+    self.table = table
+    self.buffer = buffer
+  }
 
   /// The rows of one ad, ascending; rows of zero are left out.
   func series(of code: UInt32, in buckets: Range<Int64>) throws -> [BucketCount] {
     try table.series(in: buckets) { run, visit in
       guard let lookup = lookup(run) else {
-        return try run.series(of: code, buckets: buckets) { bucket, value, _ in visit(bucket, value) }
+        return try run.rows(of: code, buckets: buckets, buffer, visit)
       }
-      try lookup.series(of: code, buckets: buckets) { bucket, value, _ in visit(bucket, value) }
+      try lookup.rows(of: code, buckets: buckets, visit)
     }
   }
 
@@ -34,9 +39,9 @@ final class TableLookup {
     var count: UInt64?
     let buckets = bucket..<(bucket + 1)
     if let lookup = lookup(run) {
-      try lookup.series(of: code, buckets: buckets) { _, value, _ in count = value }
+      try lookup.rows(of: code, buckets: buckets) { unsafe count = $0.values.last }
     } else {
-      try run.series(of: code, buckets: buckets) { _, value, _ in count = value }
+      try run.rows(of: code, buckets: buckets, buffer) { unsafe count = $0.values.last }
     }
     return count
   }
@@ -45,7 +50,7 @@ final class TableLookup {
     let number = run.file.reference.number
     if let known = lookups[number] { return known }
     guard lookups.count < Self.most else { return nil }
-    let lookup = RunLookup(run)
+    let lookup = RunLookup(run, buffer)
     lookups[number] = lookup
     return lookup
   }

@@ -1,4 +1,6 @@
 import Clicks
+import Files
+import Runs
 
 // Several ads at one moment of a shard: what memory has of all of them is taken in one hold of the lock, their rows are read
 // from one version afterwards, ad by ad, as somebody asks. Ads that are asked for in the order of their codes have each block
@@ -19,14 +21,14 @@ package final class TableReading {
   private var known: (grid: BucketGrid, plan: WidePlan)?
   var version: Version { tables.version }
 
-  fileprivate init(_ ads: [AdKey], from: Minute, to: Minute, _ taken: LiveTable.Taken) {
+  fileprivate init(_ ads: [AdKey], from: Minute, to: Minute, _ taken: LiveTable.Taken, rowLimit: Int?) {
     self.ads = ads
     self.from = from
     self.to = to
     entries = taken.entries
     other = taken.other
     verdicts = taken.verdicts
-    tables = WideTables(taken.version)
+    tables = WideTables(taken.version, AdRowBuffer(rowLimit: rowLimit))
   }
 
   /// The number of an ad in the shard's files, by which rows are sorted; nil for one without clicks.
@@ -37,6 +39,7 @@ package final class TableReading {
     var (series, code) = entries[index]
     series.points = LiveTable.summed(series.points, in: grid)
     guard let code, from < to else { return series }
+    if tables.isBounded, series.sealed.overlaps(from.index..<to.index) { throw NotAtHand() }
     try series.addCredits(of: code, version, in: from.index..<to.index, grid)
     var rows = WideRows(tables, code)
     try rows.read(plan(grid))
@@ -92,8 +95,12 @@ package final class TableReading {
 }
 
 extension LiveTable {
-  /// The ads at one moment, for their clicks in `from ..< to`; with `details` also for what they met beside.
-  package func reading(of ads: [AdKey], from: Minute, to: Minute, details: Bool = false) -> TableReading {
-    TableReading(ads, from: from, to: to, taken(of: ads, from: from, to: to, verdicts: details))
+  /// The ads at one moment, for their clicks in `from ..< to`; with `details` also for what they met beside. With `rowLimit` a series
+  /// that takes more than about so many rows, or what is not in memory, throws `NotAtHand`.
+  package func reading(
+    of ads: [AdKey], from: Minute, to: Minute, details: Bool = false, rowLimit: Int? = nil
+  ) -> TableReading {
+    TableReading(
+      ads, from: from, to: to, taken(of: ads, from: from, to: to, verdicts: details), rowLimit: rowLimit)
   }
 }
