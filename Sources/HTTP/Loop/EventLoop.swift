@@ -9,7 +9,8 @@ import Platform
 //                                                                  deadline
 //
 // Everything before `settle` changes memory only, but that answers which need not wait for `handler.turn` leave before it, where
-// their connections have nothing else in flight; `settle` brings the kernel up to the rest, once for each connection and turn. The mailbox comes before any receive, so a request never overtakes work submitted before it was sent.
+// their connections have nothing else in flight; `settle` brings the kernel up to the rest, once for each connection and turn.
+// The mailbox comes before any receive, so a request never overtakes work submitted before it was sent.
 //
 // Invariant: the loop never sleeps while bytes at hand could be parsed. A connection stops parsing only for want of
 // bytes (then epoll wakes it) or of room (then it is `isBlocked`, and whoever makes room touches it, so that `settle`
