@@ -47,9 +47,9 @@ struct RunBenchmark {
           sequence: UInt64(number), position: 0)
         var writer = try RunWriter(
           files, path: path(number), temporary: "\(directory)/tmp", header: header, descriptor: descriptor)
-        try rows.forEach(in: window) { code, minute, count throws(SystemError) in
-          try writer.add(code: code, bucket: minute, value: count)
-          written += 1
+        unsafe try rows.forEachAd(in: window) { code, minutes, counts throws(SystemError) in
+          unsafe try writer.add(code: code, buckets: minutes, values: counts)
+          written += UInt64(minutes.count)
         }
         bytes += try writer.finish().bytes
       }
@@ -180,21 +180,25 @@ struct MinuteRows {
     ads.sort { $0.code < $1.code }
   }
 
-  /// Each row in `window`, in order.
-  func forEach(
-    in window: Range<Int64>, _ body: (UInt32, Int64, UInt64) throws(SystemError) -> Void
+  /// The rows of each ad in `window`, in order.
+  func forEachAd(
+    in window: Range<Int64>,
+    _ body: (UInt32, UnsafeBufferPointer<Int64>, UnsafeBufferPointer<UInt64>) throws(SystemError) -> Void
   ) throws(SystemError) {
     for (code, rows) in ads {
-      var i = rows.lowerBound
-      var end = rows.upperBound
-      while i < end {
-        let middle = (i + end) / 2
-        if data.minute[middle] < window.lowerBound { i = middle + 1 } else { end = middle }
-      }
-      while i < rows.upperBound, data.minute[i] < window.upperBound {
-        try body(code, data.minute[i], data.count[i])
-        i += 1
-      }
+      let start = first(in: rows, notBefore: window.lowerBound)
+      let end = first(in: start..<rows.upperBound, notBefore: window.upperBound)
+      if start < end { unsafe try body(code, data.minute.values(start..<end), data.count.values(start..<end)) }
     }
+  }
+
+  /// The first of an ad's rows that is not before `minute`.
+  private func first(in rows: Range<Int>, notBefore minute: Int64) -> Int {
+    var (low, high) = (rows.lowerBound, rows.upperBound)
+    while low < high {
+      let middle = (low + high) / 2
+      if data.minute[middle] < minute { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }
