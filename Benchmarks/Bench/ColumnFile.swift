@@ -36,8 +36,10 @@ struct ColumnWriter: ~Copyable {
 }
 
 /// A column in memory, for reading by any thread.
-struct Column<T: FixedWidthInteger & Sendable>: Sendable {
+@safe struct Column<T: FixedWidthInteger & Sendable>: @unchecked Sendable {
+  /// Keeps what `base` points to.
   private let mapping: FileMapping?
+  private let base: UnsafeRawPointer?
   let count: Int
 
   init(_ files: any FileSystem, _ path: String) throws {
@@ -45,11 +47,21 @@ struct Column<T: FixedWidthInteger & Sendable>: Sendable {
     let bytes = Int(try file.size())
     guard bytes % (T.bitWidth / 8) == 0 else { throw BenchFailure("\(path) is no column of \(T.self)") }
     count = bytes / (T.bitWidth / 8)
-    mapping = bytes > 0 ? try file.map() : nil
+    let mapping = bytes > 0 ? try file.map() : nil
+    self.mapping = mapping
+    unsafe base = mapping?.bytes.baseAddress
   }
 
-  subscript(_ index: Int) -> T {
+  @inline(__always) subscript(_ index: Int) -> T {
     precondition(index >= 0 && index < count)
-    return unsafe mapping!.bytes.baseAddress!.unsafeLoadLE(index * (T.bitWidth / 8))
+    return unsafe base!.unsafeLoadLE(index * (T.bitWidth / 8))
+  }
+
+  /// The values of a range as they stand in memory; good as long as the column is.
+  func values(_ range: Range<Int>) -> UnsafeBufferPointer<T> {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count && T(littleEndian: 1) == 1)
+    guard let base = unsafe base, !range.isEmpty else { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
+    let values = unsafe base.assumingMemoryBound(to: T.self)
+    return unsafe UnsafeBufferPointer(start: values + range.lowerBound, count: range.count)
   }
 }

@@ -7,7 +7,8 @@ import Reconciliation
 import Segments
 
 /// The files of the columnar store by themselves, on the data sets that the peers are measured on (`DataSets`): how fast
-/// they are written, what they take, how fast they answer. One thread; every file is synced before its time ends.
+/// they are written, what they take, how fast they answer. Clicks are sealed on two threads, as two shards do it, and merged by
+/// two; all else is done by one. Every file is synced before its time ends.
 package final class ColumnarBenchmark {
   private let data: DataSets
   private let owned: TemporaryDirectory?
@@ -19,6 +20,8 @@ package final class ColumnarBenchmark {
   static let store = StoreID(high: 0x7461_6C6C_792D_6265, low: 0x6E63_686D_6172_6B00)
   /// Clicks of a segment as it is sealed.
   private static let sealedClicks = 1_000_000
+  /// Segments that are sealed at a time.
+  private static let sealingThreads = 2
   /// Clicks received at one time: about what a commit a millisecond makes of the generated traffic's bursts.
   private static let frameClicks = 256
 
@@ -57,24 +60,38 @@ package final class ColumnarBenchmark {
     let count = data.eventTime.count
     var segments: [Segment] = []
     let loading = try elapsed(time) {
+      // Those under way, the oldest first.
+      var sealing: [SegmentSealing] = []
+      func finishOldest() throws {
+        let done = sealing.removeFirst()
+        let reference = try done.wait()
+        segments.append(try Segment.open(files, done.target.path, reference: reference, access: .mapped))
+      }
       var next = 0
       while next < count {
         let end = min(next + Self.sealedClicks, count)
         var builder = SegmentBuilder(first: UInt64(next), capacity: end - next)
-        for i in next..<end {
-          if (i - next) % Self.frameClicks == 0 {
-            builder.step(
-              receiveTime: data.receiveTime[i], runningTime: UInt64(data.receiveTime[i] - DataSets.day + 1))
+        var first = next
+        while first < end {
+          // A frame.
+          let frame = first..<min(first + Self.frameClicks, end)
+          builder.step(
+            receiveTime: data.receiveTime[first], runningTime: UInt64(data.receiveTime[first] - DataSets.day + 1))
+          let adCodes = codes.assign(frame.map { Self.key(data.ad[$0]) })
+          for i in frame {
+            builder.add(
+              ImpressionID(high: data.idHigh[i], low: data.idLow[i]), code: adCodes[i - first],
+              eventTime: data.eventTime[i], source: .browser)
           }
-          builder.add(
-            ImpressionID(high: data.idHigh[i], low: data.idLow[i]), code: codes.assign(Self.key(data.ad[i])),
-            eventTime: data.eventTime[i], source: .browser)
+          first = frame.upperBound
         }
-        let target = self.target(directory, segments.count)
-        let (reference, _) = try builder.seal(to: target)
-        segments.append(try Segment.open(files, target.path, reference: reference, access: .mapped))
+        if sealing.count == Self.sealingThreads { try finishOldest() }
+        let one = SegmentSealing(builder, to: self.target(directory, segments.count + sealing.count))
+        try one.start()
+        sealing.append(one)
         next = end
       }
+      while !sealing.isEmpty { try finishOldest() }
     }
     let target = self.target(directory, segments.count)
     var reference: SealedReference?
@@ -110,7 +127,7 @@ package final class ColumnarBenchmark {
 
   private func target(_ directory: String, _ number: Int) -> SegmentTarget {
     SegmentTarget(
-      files: files, path: "\(directory)/segment-\(number)", temporary: "\(directory)/tmp", store: Self.store,
+      files: files, path: "\(directory)/segment-\(number)", temporary: "\(directory)/tmp-\(number)", store: Self.store,
       number: UInt64(number), created: DataSets.day)
   }
 

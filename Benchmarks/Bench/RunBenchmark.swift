@@ -53,9 +53,9 @@ struct RunBenchmark {
     let took = try elapsed(time) {
       for (number, window) in windows.enumerated() {
         var writer = try writer(path(number), number, window, seconds: 60)
-        try rows.forEach(in: window) { code, minute, count throws(SystemError) in
-          try writer.add(code: code, bucket: minute, value: count)
-          written += 1
+        unsafe try rows.forEachAd(in: window) { code, minutes, counts throws(SystemError) in
+          unsafe try writer.add(code: code, buckets: minutes, values: counts)
+          written += UInt64(minutes.count)
         }
         bytes += try writer.finish().bytes
       }
@@ -115,16 +115,19 @@ struct RunBenchmark {
     try windows(rows.minutes.lowerBound / 60..<rows.minutes.upperBound / 60, Self.hourTiers).enumerated().map {
       number, window in
       var writer = try self.writer("\(directory)/\(name)-hours-\(number)", number, window, seconds: 3_600)
-      var open: (code: UInt32, hour: Int64, sum: UInt64) = (0, window.lowerBound, 0)
       let minutes = window.lowerBound * 60..<window.upperBound * 60
-      try rows.forEach(in: minutes) { code, minute, count throws(SystemError) in
-        if code != open.code || minute / 60 != open.hour {
-          if open.sum > 0 { try writer.add(code: open.code, bucket: open.hour, value: open.sum) }
-          open.sum = 0
+      unsafe try rows.forEachAd(in: minutes) { code, minutes, counts throws(SystemError) in
+        var row = 0
+        while row < minutes.count {
+          let hour = unsafe minutes[row] / 60
+          var sum: UInt64 = 0
+          while row < minutes.count, unsafe minutes[row] / 60 == hour {
+            sum += unsafe counts[row]
+            row += 1
+          }
+          try writer.add(code: code, bucket: hour, value: sum)
         }
-        open = (code, minute / 60, open.sum + count)
       }
-      if open.sum > 0 { try writer.add(code: open.code, bucket: open.hour, value: open.sum) }
       _ = try writer.finish()
       return try Run.open(files, "\(directory)/\(name)-hours-\(number)", access: .mapped)
     }
@@ -216,21 +219,25 @@ struct MinuteRows {
     ads.sort { $0.code < $1.code }
   }
 
-  /// Each row in `window`, in order.
-  func forEach(
-    in window: Range<Int64>, _ body: (UInt32, Int64, UInt64) throws(SystemError) -> Void
+  /// The rows of each ad in `window`, in order.
+  func forEachAd(
+    in window: Range<Int64>,
+    _ body: (UInt32, UnsafeBufferPointer<Int64>, UnsafeBufferPointer<UInt64>) throws(SystemError) -> Void
   ) throws(SystemError) {
     for (code, rows) in ads {
-      var i = rows.lowerBound
-      var end = rows.upperBound
-      while i < end {
-        let middle = (i + end) / 2
-        if data.minute[middle] < window.lowerBound { i = middle + 1 } else { end = middle }
-      }
-      while i < rows.upperBound, data.minute[i] < window.upperBound {
-        try body(code, data.minute[i], data.count[i])
-        i += 1
-      }
+      let start = first(in: rows, notBefore: window.lowerBound)
+      let end = first(in: start..<rows.upperBound, notBefore: window.upperBound)
+      if start < end { unsafe try body(code, data.minute.values(start..<end), data.count.values(start..<end)) }
     }
+  }
+
+  /// The first of an ad's rows that is not before `minute`.
+  private func first(in rows: Range<Int>, notBefore minute: Int64) -> Int {
+    var (low, high) = (rows.lowerBound, rows.upperBound)
+    while low < high {
+      let middle = (low + high) / 2
+      if data.minute[middle] < minute { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 }

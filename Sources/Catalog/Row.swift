@@ -86,5 +86,27 @@ package enum Value: Hashable, Sendable {
     }
   }
 
+  /// Appends a column as the checksum of its row has it (`SignedTable`), and makes no value of it.
+  func appendSigned(_ column: Int32, to bytes: inout [UInt8]) {
+    func append(_ start: UnsafeRawPointer?, kind: UInt8) {
+      let count = unsafe Int(sqlite3_column_bytes(statement, column))
+      bytes.append(kind)
+      unsafe withUnsafeBytes(of: UInt32(truncatingIfNeeded: count).littleEndian) { unsafe bytes.append(contentsOf: $0) }
+      if let start = unsafe start {
+        unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(start: start, count: count))
+      }
+    }
+    switch unsafe sqlite3_column_type(statement, column) {
+    case SQLITE_INTEGER:
+      bytes.append(1)
+      unsafe withUnsafeBytes(of: integer(column).littleEndian) { unsafe bytes.append(contentsOf: $0) }
+    case SQLITE_TEXT: unsafe append(sqlite3_column_text(statement, column), kind: 2)
+    case SQLITE_BLOB: unsafe append(sqlite3_column_blob(statement, column), kind: 3)
+    case SQLITE_NULL: bytes.append(0)
+    // A fraction, which no signed row has.
+    default: bytes.append(0xFF)
+    }
+  }
+
   private func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(statement, column) == SQLITE_NULL }
 }

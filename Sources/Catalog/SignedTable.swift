@@ -98,11 +98,17 @@ struct RowSigner {
 }
 
 extension SignedTable {
-  /// What the checksum of a row is made of.
-  package func signedBytes(_ values: [Value], key: [UInt8]) -> [UInt8] {
-    var bytes = key
+  /// What stands before the values of a row where its checksum is made.
+  func begin(_ bytes: inout [UInt8], key: [UInt8]) {
+    bytes += key
     bytes += rawValue.utf8
     bytes.append(0)
+  }
+
+  /// What the checksum of a row is made of.
+  package func signedBytes(_ values: [Value], key: [UInt8]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    begin(&bytes, key: key)
     func number(_ value: some FixedWidthInteger) {
       unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes += $0 }
     }

@@ -6,6 +6,7 @@ import COpenSSL
 @safe package final class SHA256 {
   private let context: OpaquePointer
   private let algorithm: OpaquePointer
+  private let start = DigestState()
 
   package init() {
     guard let algorithm = unsafe EVP_MD_fetch(nil, "SHA256", nil), let context = unsafe EVP_MD_CTX_new() else {
@@ -22,6 +23,11 @@ import COpenSSL
 
   /// The first 64 bits of the digest of `bytes`, as a big-endian number: its first 16 hex digits.
   package func first64(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    if bytes.count <= DigestBlocks.most {
+      var blocks = DigestBlocks()
+      unsafe blocks.add(bytes)
+      return blocks.digest(start).0
+    }
     var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     unsafe withUnsafeMutableBytes(of: &digest) { unsafe hash(bytes, into: $0) }
     return UInt64(bigEndian: digest.0)

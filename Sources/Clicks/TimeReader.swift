@@ -107,6 +107,11 @@ package struct TimeReader: Sendable {
     }
     guard unsafe digits == 1 || text[0] != 0x30 else { throw noEpoch }
     var whole: Int64 = 0
+    // So many digits always fit.
+    if digits <= 18 {
+      for i in 0..<digits { whole = unsafe whole &* 10 &+ Int64(text[i] &- 0x30) }
+      return (whole, thousandths)
+    }
     for i in 0..<digits {
       let (product, isOver) = whole.multipliedReportingOverflow(by: 10)
       let (sum, isAbove) = unsafe product.addingReportingOverflow(Int64(text[i] - 0x30))

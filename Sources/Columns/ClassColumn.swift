@@ -66,33 +66,57 @@ struct ClassColumn {
   func write(_ values: UnsafeBufferPointer<UInt64>, to bytes: inout [UInt8]) {
     appendVarint(base, to: &bytes)
     for width in widths { bytes.append(UInt8(width)) }
-    var classOf = [UInt8](repeating: 0, count: 65)
-    for width in 0...64 { classOf[width] = UInt8(widths.firstIndex { width <= $0 } ?? 3) }
-    var classes: UInt8 = 0
-    for i in 0..<values.count {
-      let own = unsafe classOf[bitWidth(values[i] &- base)]
-      classes |= own &<< UInt8(truncatingIfNeeded: i & 3 &* 2)
-      if i & 3 == 3 || i == values.count - 1 {
-        bytes.append(classes)
-        classes = 0
+    let start = bytes.count
+    let classBytes = BitPacking.bytes(count, width: 2)
+    let size = classBytes + (payloadBits + 7) / 8
+    bytes.append(contentsOf: repeatElement(0, count: size))
+    // Of each width of a value its class, and the class's width above.
+    let classOf = (0...64).map { width in
+      let own = widths.firstIndex { width <= $0 } ?? 3
+      return UInt16(own) | UInt16(widths[own]) << 8
+    }
+    unsafe bytes.withUnsafeMutableBytes { raw in
+      unsafe classOf.withUnsafeBufferPointer { classOf in
+        let target = unsafe raw.baseAddress! + start
+        unsafe Self.write(values, minus: base, classOf.baseAddress!, to: target, target + classBytes, target + size)
       }
     }
+  }
+
+  /// Writes the classes, and the bits of the values from `payload` to `end`.
+  private static func write(
+    _ values: UnsafeBufferPointer<UInt64>, minus base: UInt64, _ classOf: UnsafePointer<UInt16>,
+    to classes: UnsafeMutableRawPointer, _ payload: UnsafeMutableRawPointer, _ end: UnsafeMutableRawPointer
+  ) {
+    var four: UInt8 = 0
     var word: UInt64 = 0
-    var filled = 0
+    var filled: UInt64 = 0
+    var next = unsafe payload
     for i in 0..<values.count {
       let value = unsafe values[i] &- base
-      let width = widths[Int(classOf[bitWidth(value)])]
-      word |= value &<< UInt64(truncatingIfNeeded: filled)
-      filled += width
-      if filled < 64 { continue }
-      for byte in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: word &>> UInt64(8 &* byte))) }
-      filled -= 64
-      word = filled == 0 ? 0 : value &>> UInt64(width - filled)
+      let own = unsafe classOf[bitWidth(value)]
+      four |= UInt8(truncatingIfNeeded: own) &<< UInt8(truncatingIfNeeded: i & 3 &* 2)
+      if i & 3 == 3 {
+        unsafe classes.storeBytes(of: four, toByteOffset: i &>> 2, as: UInt8.self)
+        four = 0
+      }
+      let width = UInt64(truncatingIfNeeded: own &>> 8)
+      word |= value &<< filled
+      filled &+= width
+      if filled >= 64 {
+        unsafe next.unsafeStoreLE(word, 0)
+        unsafe next += 8
+        filled &-= 64
+        word = filled == 0 ? 0 : value &>> (width &- filled)
+      }
     }
-    while filled > 0 {
-      bytes.append(UInt8(truncatingIfNeeded: word))
+    if values.count & 3 != 0 {
+      unsafe classes.storeBytes(of: four, toByteOffset: values.count &>> 2, as: UInt8.self)
+    }
+    while unsafe next < end {
+      unsafe next.storeBytes(of: UInt8(truncatingIfNeeded: word), as: UInt8.self)
       word &>>= 8
-      filled -= 8
+      unsafe next += 1
     }
   }
 

@@ -27,7 +27,7 @@ struct PatchedColumn {
     var bases = [UInt64](repeating: 0, count: groups)
     var widths = bases
     var exceptions = bases
-    var highs: [UInt64] = []
+    var total = 0
     let counts = WidthCounts()
     for g in 0..<groups {
       let start = g * Self.group
@@ -38,18 +38,28 @@ struct PatchedColumn {
       let (width, exceeding) = unsafe Self.width(pointer, size, base, counts)
       (bases[g], widths[g], exceptions[g]) = (base, UInt64(width), UInt64(exceeding))
       packedBytes += BitPacking.bytes(size, width: width)
-      if exceeding == 0 { continue }
-      var left = exceeding
-      var i = 0
-      while left > 0 {
-        let high = unsafe (pointer[i] &- base) &>> UInt64(truncatingIfNeeded: width)
-        if high != 0 {
-          positions.append(UInt64(truncatingIfNeeded: i))
-          highs.append(high)
-          left &-= 1
+      total += exceeding
+    }
+    var highs: [UInt64] = []
+    if total > 0 {
+      // One more than there are: each is written before it is known whether it is one.
+      let scratch = ColumnScratch(2 * (total + 1))
+      defer { scratch.free() }
+      let (places, parts) = unsafe (scratch.values, scratch.values + total + 1)
+      var found = 0
+      for g in 0..<groups where exceptions[g] > 0 {
+        let start = g * Self.group
+        let pointer = unsafe values.baseAddress! + start
+        let (base, width) = (bases[g], widths[g])
+        for i in 0..<min(Self.group, values.count - start) {
+          let high = unsafe (pointer[i] &- base) &>> width
+          unsafe places[found] = UInt64(truncatingIfNeeded: i)
+          unsafe parts[found] = high
+          found &+= Int(truncatingIfNeeded: (high | (0 &- high)) &>> 63)
         }
-        i &+= 1
       }
+      positions = unsafe Array(UnsafeBufferPointer(start: places, count: total))
+      highs = unsafe Array(UnsafeBufferPointer(start: parts, count: total))
     }
     self.bases = InnerColumn(bases, .leaf)
     self.widths = InnerColumn(widths, .leaf)

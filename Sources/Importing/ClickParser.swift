@@ -44,12 +44,15 @@ package final class ClickParser {
   private var captured: [Int?] = []
   private var columns = 0
   private var text: [UInt8] = []
-  /// The ad's id of the line read last.
+  /// The ad's id of the line read last; kept for who asks for it beforehand.
   package private(set) var adID: [UInt8] = []
+  private let keepsAdID: Bool
 
-  /// A reader of lines of this plan. A table whose first line names its columns needs `readHeader` first.
-  package init(_ plan: ImportPlan) throws(ImportFault) {
+  /// A reader of lines of this plan. A table whose first line names its columns needs `readHeader` first. `keepsAdID`: `adID`
+  /// is asked for.
+  package init(_ plan: ImportPlan, keepsAdID: Bool = false) throws(ImportFault) {
     self.plan = plan
+    self.keepsAdID = keepsAdID
     let idColumns: [String]? =
       switch plan.identity {
       case .column: nil
@@ -146,7 +149,7 @@ package final class ClickParser {
 
   /// Reads a line; its number counts from 1. Nil: it does not hold what the plan asks for, and is none of the clicks.
   package func read(_ line: UnsafeRawBufferPointer, number: UInt64) throws(ClickLineFault) -> ParsedClick? {
-    plan.format == .ndjson ? unsafe try readObject(line, number) : unsafe try readFields(line, number)
+    plan.format == .ndjson ? unsafe try readObject(line, number) : unsafe try readFields(line, number, &fields)
   }
 
   private func readObject(_ line: UnsafeRawBufferPointer, _ number: UInt64) throws(ClickLineFault) -> ParsedClick? {
@@ -169,7 +172,10 @@ package final class ClickParser {
       strings: plan.captures.isEmpty ? nil : click.strings(plan.captures))
   }
 
-  private func readFields(_ line: UnsafeRawBufferPointer, _ number: UInt64) throws(ClickLineFault) -> ParsedClick? {
+  /// `fields` is this reader's own, handed in so that a line asks once whether somebody else is at it.
+  private func readFields(
+    _ line: UnsafeRawBufferPointer, _ number: UInt64, _ fields: inout DelimitedLine
+  ) throws(ClickLineFault) -> ParsedClick? {
     if let fault = unsafe fields.cut(line) { throw ClickLineFault(.line, fault) }
     guard fields.count >= columns else { throw ClickLineFault(.line, "has too few fields") }
     for one in conditions where unsafe !fields[one.column].elementsEqual(one.value) { return nil }
@@ -215,6 +221,7 @@ package final class ClickParser {
   }
 
   private func note(_ id: UnsafeRawBufferPointer) {
+    guard keepsAdID else { return }
     adID.removeAll(keepingCapacity: true)
     unsafe adID.append(contentsOf: id)
   }

@@ -34,6 +34,8 @@ import Glibc
     guard let base = line.baseAddress, line.count > 0 else { return nil }
     var end = line.count
     if unsafe line[end - 1] == 0x0D { end -= 1 }
+    // Some reader of the same file ends a line there. Looked for once, and in the fields only where there is one.
+    let hasReturn = unsafe memchr(base, 0x0D, end) != nil
     var at = 0
     var used = 0
     while true {
@@ -59,8 +61,7 @@ import Glibc
       }
       let found = unsafe at < end ? memchr(base + at, Int32(delimiter), end - at) : nil
       let stop = unsafe found.map { unsafe UnsafeRawPointer($0) - base } ?? end
-      // Some reader of the same file ends a line there.
-      if unsafe at < stop && memchr(base + at, 0x0D, stop - at) != nil {
+      if unsafe hasReturn && at < stop && memchr(base + at, 0x0D, stop - at) != nil {
         return "has a carriage return without a line feed"
       }
       unsafe fields.append((base + at, stop - at))

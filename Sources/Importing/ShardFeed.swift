@@ -7,7 +7,7 @@ import Synchronization
 // A shard at the end of an import: a thread of its own commits what comes, in the order in which it comes, and does the
 // steps of its maintenance between two pieces. Nothing else touches the shard.
 //
-//   reader ──pieces──▶ [ at most 2 wait ] ──▶ commit, commit, … with the piece's progress in its last frame ─▶ maintenance
+//   reader ──pieces──▶ [ at most 16 wait ] ──▶ commit, commit, … with the piece's progress in its last frame ─▶ maintenance
 
 /// What the reader hands to a shard: the clicks of some lines that belong to it, and how far the source is with them.
 struct ImportPiece: Sendable {
@@ -37,8 +37,8 @@ final class ShardFeed: @unchecked Sendable {
   private let bell = Doorbell()
   private var thread: Thread?
 
-  /// Pieces that may wait.
-  private static let depth = 2
+  /// Pieces that may wait, of some 0.8 MB each where there are two shards: while one shard makes a segment the other goes on.
+  private static let depth = 16
 
   init(_ shard: Shard) { self.shard = shard }
 

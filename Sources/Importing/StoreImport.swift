@@ -17,7 +17,7 @@ import Store
 
 /// An import under way.
 package final class StoreImport {
-  package private(set) var report = ImportResult()
+  package var report: ImportResult { taken.report }
 
   private let parser: ClickParser
   private let gate: AdGate
@@ -35,16 +35,31 @@ package final class StoreImport {
   private let began: Int64
   /// Lines of earlier runs that were not counted.
   private var rejectedBefore: UInt64 = 0
-  /// Of all lines; nil where earlier runs did not tell of theirs.
-  private var sample: LineSample? = LineSample()
   private let feeds: [ShardFeed]
-  private var clicks: [[ClickRequest]]
-  private var strings: [CapturedStrings?]
-  private var now: Int64
-  private var sinceFlush = 0
+  private var taken: Taken
   /// Lines and bytes of the source that were read, in this run and before.
-  package private(set) var lines: UInt64 = 0
-  package private(set) var bytes: UInt64 = 0
+  package var lines: UInt64 { taken.lines }
+  package var bytes: UInt64 { taken.bytes }
+
+  /// What changes with each line: in one place, so that a line asks once whether somebody else is at it.
+  private struct Taken {
+    var report = ImportResult()
+    /// Of all lines; nil where earlier runs did not tell of theirs.
+    var sample: LineSample?
+    /// By shard, of the piece at hand.
+    var clicks: [[ClickRequest]]
+    var strings: [CapturedStrings?]
+    /// Logical time of the piece at hand.
+    var now: Int64
+    var sinceFlush = 0
+    var lines: UInt64 = 0
+    var bytes: UInt64 = 0
+
+    mutating func pass(_ lineBytes: Int, lines count: Int) {
+      lines += UInt64(count)
+      bytes += UInt64(lineBytes)
+    }
+  }
 
   /// Lines of a piece.
   package static let pieceLines = 32_768
@@ -68,13 +83,12 @@ package final class StoreImport {
     source = plan.sourceID
     since = before?.since ?? shards.map(\.position)
     rejectedBefore = before?.rejected ?? 0
-    self.sample = sample
-    report.skipped = before?.lines ?? 0
-    clicks = shards.map { _ in [] }
-    strings = shards.map { _ in plan.captures.isEmpty ? nil : CapturedStrings(plan.captures) }
     feeds = shards.map { ShardFeed($0) }
-    now = clock.now()
-    began = now
+    began = clock.now()
+    taken = Taken(
+      sample: sample, clicks: shards.map { _ in [] },
+      strings: shards.map { _ in plan.captures.isEmpty ? nil : CapturedStrings(plan.captures) }, now: began)
+    taken.report.skipped = before?.lines ?? 0
     for (index, feed) in feeds.enumerated() { try feed.start(index) }
   }
 
@@ -90,47 +104,50 @@ package final class StoreImport {
 
   /// The first lines, and bytes, are durable, and do not come again.
   package func skip(lines: UInt64, bytes: UInt64) {
-    self.lines = lines
-    self.bytes = bytes
+    taken.lines = lines
+    taken.bytes = bytes
   }
 
   /// Bytes behind the last line that a newline ends: they may be half of a line, and were not read.
   package func holdBack(_ bytes: Int) {
-    report.heldBack = ImportResult.HeldBack(line: lines + 1, bytes: bytes)
+    taken.report.heldBack = ImportResult.HeldBack(line: lines + 1, bytes: bytes)
   }
 
   /// A line that holds no click: a header, or blank.
-  package func pass(_ lineBytes: Int, lines count: Int = 1) {
-    lines += UInt64(count)
-    bytes += UInt64(lineBytes)
-  }
+  package func pass(_ lineBytes: Int, lines count: Int = 1) { taken.pass(lineBytes, lines: count) }
 
   /// Takes the next record, without its newline; `lineBytes` counts it, and `count` is how many lines it has.
   package func take(_ line: UnsafeRawBufferPointer, _ lineBytes: Int, lines count: Int = 1) throws {
-    let number = lines + 1
-    pass(lineBytes, lines: count)
-    report.lines += 1
-    unsafe sample?.add(LineSample.hash(line))
+    unsafe take(line, lineBytes, lines: count, &taken)
+  }
+
+  private func take(
+    _ line: UnsafeRawBufferPointer, _ lineBytes: Int, lines count: Int, _ taken: inout Taken
+  ) {
+    let number = taken.lines + 1
+    taken.pass(lineBytes, lines: count)
+    taken.report.lines += 1
+    unsafe taken.sample?.add(LineSample.hash(line))
     do throws(ClickLineFault) {
       let click = unsafe try parser.read(line, number: number)
-      if click == nil { report.leftOut += 1 }
-      if let click, let rejection = try judge(click) {
-        report.reject(number, rejection.code, "")
+      if click == nil { taken.report.leftOut += 1 }
+      if let click, let rejection = judge(click, now: taken.now) {
+        taken.report.reject(number, rejection.code, "")
       } else if let click {
         let identity = ClickIdentity(ad: click.ad, impression: click.impression)
         let shard = route(identity)
-        clicks[shard].append(
+        taken.clicks[shard].append(
           ClickRequest(identity: identity, eventTime: click.time, source: Click.Source.imported.rawValue))
-        strings[shard]?.append(click.strings)
+        taken.strings[shard]?.append(click.strings)
       }
-    } catch { report.reject(number, ImportRejection.malformed.code, error.description) }
-    sinceFlush += 1
+    } catch { taken.report.reject(number, ImportRejection.malformed.code, error.description) }
+    taken.sinceFlush += 1
   }
 
   /// Whether enough was taken for a piece.
-  package var isPieceFull: Bool { sinceFlush >= Self.pieceLines }
+  package var isPieceFull: Bool { taken.sinceFlush >= Self.pieceLines }
 
-  private func judge(_ click: ParsedClick) throws(ClickLineFault) -> ImportRejection? {
+  private func judge(_ click: ParsedClick, now: Int64) -> ImportRejection? {
     switch limits.judge(eventTime: click.time, minted: click.minted, now: now) {
     case .accept: break
     case .tooOld: return .tooOld
@@ -155,16 +172,16 @@ package final class StoreImport {
   /// Hands over what was taken. `digest` is that of all bytes of the source so far. False: a shard takes no more.
   package func flush(_ digest: SourceKey) -> Bool {
     guard catalogFailure == nil else { return false }
-    sinceFlush = 0
-    now = clock.now()
+    taken.sinceFlush = 0
+    taken.now = clock.now()
     for shard in feeds.indices {
       let proof = SourceProof(
         digestHigh: digest.high, digestLow: digest.low, since: since[shard],
         rejected: rejectedBefore + report.rejectedLines)
       let progress = SourceProgress(high: source.high, low: source.low, lines: lines, bytes: bytes, proof: proof)
-      let piece = ImportPiece(clicks: clicks[shard], strings: strings[shard], progress: progress)
-      clicks[shard].removeAll(keepingCapacity: true)
-      strings[shard]?.removeAll()
+      let piece = ImportPiece(clicks: taken.clicks[shard], strings: taken.strings[shard], progress: progress)
+      taken.clicks[shard].removeAll(keepingCapacity: true)
+      taken.strings[shard]?.removeAll()
       guard feeds[shard].put(piece) else { return false }
     }
     return true
@@ -189,8 +206,8 @@ package final class StoreImport {
   }
 
   private func count() {
-    report.accepted = feeds.reduce(0) { $0 + $1.counts.accepted }
-    report.duplicate = feeds.reduce(0) { $0 + $1.counts.duplicate }
+    taken.report.accepted = feeds.reduce(0) { $0 + $1.counts.accepted }
+    taken.report.duplicate = feeds.reduce(0) { $0 + $1.counts.duplicate }
   }
 
   /// Waits until all that was taken is durable, has the finished import remembered by `remember`, closes the shards, and
@@ -204,7 +221,7 @@ package final class StoreImport {
           FinishedImport(
             way: plan.way, name: plan.source, bytes: bytes, lines: lines, digest: digest,
             rejected: rejectedBefore + report.rejectedLines, began: began, ended: clock.now(), layout: layout,
-            since: since, sample: sample?.least ?? []))
+            since: since, sample: taken.sample?.least ?? []))
         // It is known as a whole now.
         let end = SourceProgress(high: source.high, low: source.low, lines: 0, bytes: 0)
         for feed in feeds { _ = feed.put(ImportPiece(clicks: [], progress: end)) }

@@ -79,6 +79,43 @@ package struct AdCodes {
     return code
   }
 
+  /// The codes of `ads`, nil for those that have none.
+  package func codes(of ads: [AdKey]) -> [UInt32?] {
+    ads.indices.map { i in
+      prefetch(i, ads.count) { ads[$0] }
+      return code(of: ads[i])
+    }
+  }
+
+  /// The codes of `ads`, given now to those that have none.
+  package mutating func assign(_ ads: [AdKey]) -> [UInt32] {
+    var codes: [UInt32] = []
+    codes.reserveCapacity(ads.count)
+    for i in ads.indices {
+      prefetch(i, ads.count) { ads[$0] }
+      codes.append(assign(ads[i]))
+    }
+    return codes
+  }
+
+  /// Brings near what the look-ups of a list of ads will touch, called before that of `ad(i)`. A look-up is two cache misses,
+  /// the second known only after the first: so slots are asked for some look-ups ahead, and then the keys of these slots.
+  @inline(__always)
+  func prefetch(_ i: Int, _ count: Int, _ ad: (Int) -> AdKey) {
+    if i + 2 * Self.ahead < count {
+      unsafe table.withUnsafeBufferPointer {
+        unsafe tally_prefetch_to_read($0.baseAddress! + Self.home(of: ad(i + 2 * Self.ahead).rawValue, shift))
+      }
+    }
+    if i + Self.ahead < count {
+      let code = table[Self.home(of: ad(i + Self.ahead).rawValue, shift)]
+      guard code != Self.free else { return }
+      unsafe keys.withUnsafeBufferPointer { unsafe tally_prefetch_to_read($0.baseAddress! + Int(code)) }
+    }
+  }
+
+  private static let ahead = 16
+
   /// Ad keys are bits of SHA-256: even already, so the top bits are the hash. One multiplication keeps keys that were
   /// chosen to share their top bits apart.
   private func slot(of key: UInt64) -> Int {

@@ -54,6 +54,14 @@ package struct LiveMinutes {
     return code
   }
 
+  /// Counts clicks, the first of them the one at `position`, and appends the codes of their ads.
+  package mutating func apply(_ clicks: [(ad: AdKey, minute: Minute)], codes: inout [UInt32]) {
+    for i in clicks.indices {
+      ads.prefetch(i, clicks.count) { clicks[$0].ad }
+      codes.append(apply(ad: clicks[i].ad, minute: clicks[i].minute))
+    }
+  }
+
   /// Passes over the click at `position`, which a run counts already.
   package mutating func skip() { position += 1 }
 
@@ -193,7 +201,8 @@ package final class FrozenMinutes: Sendable {
       let minute = times[i].index
       minutes[i].forEach { rows.append(LiveRow(code: $0, minute: minute, clicks: UInt64($1))) }
     }
-    rows.sort { $0.code != $1.code ? $0.code < $1.code : $0.minute < $1.minute }
+    // They come minute by minute: what is left to do is to order them by code, and leave those of one code as they are.
+    CodeSort.sort(&rows)
     return rows
   }
 }

@@ -32,14 +32,33 @@ import Columns
 
   func removeAll() { count = 0 }
 
+  /// Adds rows of one ad, which fit: their buckets less `first`, ascending and at least 0. Returns the sum of their values.
   @inline(__always)
-  func append(_ code: UInt32, _ bucket: UInt32, _ value: UInt64, _ version: UInt64) {
-    precondition(count < Self.capacity)
-    unsafe codes[count] = code
-    unsafe buckets[count] = bucket
-    unsafe values[count] = value
-    unsafe versions[count] = version
-    count &+= 1
+  func append<Bucket: FixedWidthInteger>(
+    _ code: UInt32, _ more: Int, from first: Int64, _ newBuckets: UnsafePointer<Bucket>,
+    _ newValues: UnsafePointer<UInt64>, _ newVersions: UnsafePointer<UInt64>?
+  ) -> UInt64 {
+    let place = count
+    precondition(more > 0 && place + more <= Self.capacity)
+    let (codes, buckets, values) = unsafe (codes + place, buckets + place, values + place)
+    var sum: UInt64 = 0
+    var before: Int64 = -1
+    var isAscending = true
+    for i in 0..<more {
+      let bucket = unsafe Int64(truncatingIfNeeded: newBuckets[i]) &- first
+      isAscending = isAscending && bucket > before
+      before = bucket
+      unsafe codes[i] = code
+      unsafe buckets[i] = UInt32(truncatingIfNeeded: bucket)
+      let value = unsafe newValues[i]
+      unsafe values[i] = value
+      sum &+= value
+    }
+    precondition(isAscending && before <= Int64(UInt32.max), "rows out of order, or outside the window")
+    // Else they are zeros, and stay so.
+    if let newVersions = unsafe newVersions { unsafe (versions + place).update(from: newVersions, count: more) }
+    count = place + more
+    return sum
   }
 
   /// Adds the rows of `other` from `start` on, as many as fit; returns where it stopped.

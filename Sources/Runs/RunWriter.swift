@@ -21,6 +21,8 @@ package struct RunWriter: ~Copyable {
   private let ad = RowColumns()
   private var isDense = false
   private var isStarted = false
+  /// The open ad has no row yet.
+  private var isFresh = false
   private var code: UInt32 = 0
   private var bucket: UInt32 = 0
   private var sum: UInt64 = 0
@@ -60,39 +62,109 @@ package struct RunWriter: ~Copyable {
 
   /// Adds rows, in order.
   package mutating func add(_ rows: [RunRow]) throws(SystemError) {
-    for row in rows { try add(code: row.code, bucket: row.bucket, value: row.value, version: row.version) }
+    var (buckets, values, versions): ([Int64], [UInt64], [UInt64]) = ([], [], [])
+    var start = 0
+    while start < rows.count {
+      let code = rows[start].code
+      var end = start
+      buckets.removeAll(keepingCapacity: true)
+      values.removeAll(keepingCapacity: true)
+      versions.removeAll(keepingCapacity: true)
+      while end < rows.count, rows[end].code == code {
+        buckets.append(rows[end].bucket)
+        values.append(rows[end].value)
+        if descriptor.hasVersions { versions.append(rows[end].version) }
+        end += 1
+      }
+      unsafe try add(
+        code, end - start, from: descriptor.firstBucket, buckets, values, descriptor.hasVersions ? versions : nil)
+      start = end
+    }
+  }
+
+  /// Adds rows of one ad: behind the last one by code and bucket, ascending, and inside the window. Of tables without versions.
+  package mutating func add(
+    code: UInt32, buckets: UnsafeBufferPointer<Int64>, values: UnsafeBufferPointer<UInt64>
+  ) throws(SystemError) {
+    precondition(buckets.count == values.count)
+    guard let bucket = buckets.baseAddress, let value = values.baseAddress else { return }
+    unsafe try add(code, buckets.count, from: descriptor.firstBucket, bucket, value, nil)
   }
 
   /// Adds rows whose buckets count from `first`.
   mutating func add(_ rows: RowColumns, _ range: Range<Int>, from first: Int64) throws(SystemError) {
-    for i in range {
+    let codes = unsafe rows.codes
+    var start = range.lowerBound
+    while start < range.upperBound {
+      let code = unsafe codes[start]
+      var end = start + 1
+      while end < range.upperBound, unsafe codes[end] == code { end += 1 }
+      let versions = unsafe descriptor.hasVersions ? rows.versions + start : nil
       unsafe try add(
-        code: rows.codes[i], bucket: first + Int64(rows.buckets[i]), value: rows.values[i], version: rows.versions[i])
+        code, end - start, from: descriptor.firstBucket - first, rows.buckets + start, rows.values + start, versions)
+      start = end
     }
+  }
+
+  /// Adds `count` rows of one ad whose buckets, less `first`, count from the window's beginning.
+  @inline(__always)
+  private mutating func add<Bucket: FixedWidthInteger>(
+    _ code: UInt32, _ count: Int, from first: Int64, _ buckets: UnsafePointer<Bucket>, _ values: UnsafePointer<UInt64>,
+    _ versions: UnsafePointer<UInt64>?
+  ) throws(SystemError) {
+    guard count > 0 else { return }
+    try open(code)
+    var done = 0
+    while done < count {
+      let rows = isDense ? dense.rows : ad
+      let room = (isDense ? RowColumns.capacity : RunFormat.denseRows) - rows.count
+      let more = min(count - done, room)
+      unsafe sum &+= rows.append(
+        code, more, from: first, buckets + done, values + done, versions.map { unsafe $0 + done })
+      let end = rows.count
+      let place = end - more
+      unsafe precondition(
+        done == 0 && isFresh || bucket < rows.buckets[place], "rows out of order")
+      isFresh = false
+      unsafe totals.withUnsafeMutableBufferPointer { totals in
+        // Ascending: the last is the greatest.
+        unsafe precondition(Int(rows.buckets[end - 1]) < totals.count, "a row outside the window")
+        for i in place..<end {
+          unsafe totals[Int(rows.buckets[i])] &+= Int64(bitPattern: rows.values[i])
+        }
+      }
+      bucket = unsafe rows.buckets[end - 1]
+      descriptor.rows &+= UInt64(more)
+      done += more
+      if isDense {
+        if end == RowColumns.capacity { try flush(isDense: true) }
+      } else if end == RunFormat.denseRows {
+        try moveToDense()
+      }
+    }
+  }
+
+  /// Begins an ad, unless it is the open one.
+  @inline(__always)
+  private mutating func open(_ code: UInt32) throws(SystemError) {
+    if code == self.code, isStarted { return }
+    precondition(!isStarted || self.code < code, "rows out of order")
+    try endAd()
+    isStarted = true
+    isFresh = true
+    self.code = code
   }
 
   @inline(__always)
   private mutating func add(
     _ code: UInt32, _ bucket: UInt32, _ value: UInt64, _ version: UInt64
   ) throws(SystemError) {
-    if code == self.code, isStarted {
-      precondition(self.bucket < bucket, "rows out of order")
-    } else {
-      precondition(!isStarted || self.code < code, "rows out of order")
-      try endAd()
-      isStarted = true
-      self.code = code
-    }
-    self.bucket = bucket
-    totals[Int(bucket)] &+= Int64(bitPattern: value)
-    sum &+= value
-    descriptor.rows &+= 1
-    if isDense {
-      dense.rows.append(code, bucket, value, version)
-      if dense.rows.count == RowColumns.capacity { try flush(isDense: true) }
-    } else {
-      ad.append(code, bucket, value, version)
-      if ad.count == RunFormat.denseRows { try moveToDense() }
+    unsafe try withUnsafePointer(to: bucket) { bucket throws(SystemError) in
+      unsafe try withUnsafePointer(to: value) { value throws(SystemError) in
+        unsafe try withUnsafePointer(to: version) { version throws(SystemError) in
+          unsafe try add(code, 1, from: 0, bucket, value, descriptor.hasVersions ? version : nil)
+        }
+      }
     }
   }
 

@@ -12,6 +12,8 @@ import Glibc
   private let lowers: UnsafeBufferPointer<UInt64>
   /// Nil: all 0.
   private let widths: [UInt8]?
+  /// Those that are not 0, ascending by index.
+  private let wide: [Int]
   /// The weight of all intervals before each, and of all; nil: 1 each.
   private let before: [Double]?
 
@@ -30,8 +32,9 @@ import Glibc
     intervals.sort { ($0.lower, $1.width) < ($1.lower, $0.width) }
     var before: [Double] = [0]
     for interval in intervals { before.append(before.last! + interval.weight) }
+    let isPlain = intervals.allSatisfy { $0.width == 0 }
     return unsafe intervals.map(\.lower).withUnsafeBufferPointer {
-      unsafe BinFit(lowers: $0, widths: intervals.map(\.width), before: before).model()
+      unsafe BinFit(lowers: $0, widths: isPlain ? nil : intervals.map(\.width), before: before).model()
     }
   }
 
@@ -54,6 +57,7 @@ import Glibc
     unsafe self.lowers = unsafe lowers
     self.widths = widths
     self.before = before
+    wide = widths.map { widths in widths.indices.filter { widths[$0] > 0 } } ?? []
   }
 
   private consuming func model() -> BinModel {
@@ -75,6 +79,22 @@ import Glibc
     return before[range.upperBound] - before[range.lowerBound]
   }
 
+  /// The widest interval of `range`.
+  private func widest(_ range: Range<Int>) -> UInt8 {
+    guard let widths, !wide.isEmpty else { return 0 }
+    var (low, high) = (0, wide.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if wide[middle] < range.lowerBound { low = middle + 1 } else { high = middle }
+    }
+    var widest: UInt8 = 0
+    while low < wide.count, wide[low] < range.upperBound {
+      widest = max(widest, widths[wide[low]])
+      low += 1
+    }
+    return widest
+  }
+
   private func width(_ index: Int) -> UInt8 { widths.map { $0[index] } ?? 0 }
 
   /// Bits that the best bins take for the intervals of `range`, which lie in [base, base + 2^width), and `spread` more
@@ -84,8 +104,7 @@ import Glibc
     if spread == 0 {
       // The narrowest interval around all.
       let (first, last) = unsafe (lowers[range.lowerBound], lowers[range.upperBound - 1])
-      let widest = widths == nil ? 0 : range.reduce(UInt8(0)) { max($0, self.width($1)) }
-      width = max(widest, UInt8(64 - (first ^ last).leadingZeroBitCount))
+      width = max(widest(range), UInt8(64 - (first ^ last).leadingZeroBitCount))
       base = width >= 64 ? 0 : first & ~BinModel.mask(width)
     }
     while !range.isEmpty, self.width(range.lowerBound) == width, widths != nil {

@@ -8,44 +8,57 @@ enum RowSort {
   /// The rows in the order of (high, low, code, row). The radix sort is by as many leading bits of what tells the highs
   /// apart as nearly always suffice, with the row's number below them; rows that share these are then compared.
   static func order(_ rows: [BuilderRow]) -> [UInt32] {
+    guard let first = rows.first else { return [] }
     let count = rows.count
     var different: UInt64 = 0
-    for row in rows { different |= row.high ^ rows[0].high }
+    for row in rows { different |= row.high ^ first.high }
     let rowBits = Int.bitWidth - count.leadingZeroBitCount
     let significant = 64 - different.leadingZeroBitCount
     let prefix = min(significant, rowBits + 8)
     let mask = UInt64(1) << UInt64(rowBits) - 1
-    var keys = unsafe [UInt64](unsafeUninitializedCapacity: count) { keys, initialized in
-      let shift = UInt64(significant - prefix)
-      let keep = significant >= 64 ? UInt64.max : 1 << UInt64(significant) - 1
-      for i in 0..<count {
-        unsafe keys[i] = ((rows[i].high & keep) &>> shift) &<< UInt64(rowBits) | UInt64(truncatingIfNeeded: i)
-      }
-      initialized = count
-    }
-    sort(&keys, from: rowBits, bits: prefix)
-    var order = unsafe [UInt32](unsafeUninitializedCapacity: count) { order, initialized in
-      for i in 0..<count { unsafe order[i] = UInt32(truncatingIfNeeded: keys[i] & mask) }
-      initialized = count
-    }
-    unsafe rows.withUnsafeBufferPointer { rows in
-      unsafe order.withUnsafeMutableBufferPointer { order in
-        var start = 0
-        while start < count {
-          let group = keys[start] & ~mask
-          var end = start &+ 1
-          while end < count, keys[end] & ~mask == group { end &+= 1 }
-          if end &- start > 1 {
-            unsafe order[start..<end].sort { a, b in
-              let (x, y) = unsafe (rows[Int(a)], rows[Int(b)])
-              return (x.high, x.low, x.code, a) < (y.high, y.low, y.code, b)
-            }
-          }
-          start = end
+    return unsafe rows.withUnsafeBufferPointer { rows in
+      var keys = unsafe [UInt64](unsafeUninitializedCapacity: count) { keys, initialized in
+        let shift = UInt64(significant - prefix)
+        let keep = significant >= 64 ? UInt64.max : 1 << UInt64(significant) - 1
+        for i in 0..<count {
+          unsafe keys[i] = ((rows[i].high & keep) &>> shift) &<< UInt64(rowBits) | UInt64(truncatingIfNeeded: i)
         }
+        initialized = count
+      }
+      sort(&keys, from: rowBits, bits: prefix)
+      return unsafe [UInt32](unsafeUninitializedCapacity: count) { order, initialized in
+        unsafe keys.withUnsafeBufferPointer { unsafe settle($0, mask, rows, to: order) }
+        initialized = count
       }
     }
-    return order
+  }
+
+  /// The rows of sorted `keys`, those of which only the row's number in `mask` differs compared.
+  private static func settle(
+    _ keys: UnsafeBufferPointer<UInt64>, _ mask: UInt64, _ rows: UnsafeBufferPointer<BuilderRow>,
+    to order: UnsafeMutableBufferPointer<UInt32>
+  ) {
+    let count = keys.count
+    unsafe order[0] = UInt32(truncatingIfNeeded: keys[0] & mask)
+    // Where the group of equal prefixes begins that goes on here.
+    var start = 0
+    for i in 1..<max(count, 1) {
+      unsafe order[i] = UInt32(truncatingIfNeeded: keys[i] & mask)
+      if unsafe (keys[i] ^ keys[i &- 1]) > mask {
+        if i &- start > 1 { unsafe compare(start..<i, rows, order) }
+        start = i
+      }
+    }
+    if count &- start > 1 { unsafe compare(start..<count, rows, order) }
+  }
+
+  private static func compare(
+    _ range: Range<Int>, _ rows: UnsafeBufferPointer<BuilderRow>, _ order: UnsafeMutableBufferPointer<UInt32>
+  ) {
+    unsafe order[range].sort { a, b in
+      let (x, y) = unsafe (rows[Int(a)], rows[Int(b)])
+      return (x.high, x.low, x.code, a) < (y.high, y.low, y.code, b)
+    }
   }
 
   /// Sorts `keys`.

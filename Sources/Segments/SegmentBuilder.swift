@@ -126,8 +126,17 @@ package struct SegmentBuilder: ~Copyable {
 
   /// The models that fit these clicks.
   private func columns(_ sums: [SegmentSum], _ table: PositionTable) -> SegmentColumns {
+    // Neighbours have mostly one source: these are counted together.
     var sources: [UInt64: Double] = [:]
-    for row in rows { sources[UInt64(row.source & ~RowVector.mark), default: 0] += 1 }
+    var (source, run) = (rows[0].source, 0)
+    for row in rows {
+      if row.source != source {
+        sources[UInt64(source & ~RowVector.mark), default: 0] += Double(run)
+        (source, run) = (row.source, 0)
+      }
+      run &+= 1
+    }
+    sources[UInt64(source & ~RowVector.mark), default: 0] += Double(run)
     // Ads all of whose clicks are marked have no sums.
     let all = marked == 0 ? sums : SumFold.sums(rows)
     return SegmentColumns(

@@ -18,21 +18,36 @@ enum SumFold {
     let bits = UInt64(64 - span.leadingZeroBitCount)
     let codeBits = UInt64(32 - highest.leadingZeroBitCount)
     guard bits + codeBits <= 64 else { return sparse(rows) }
+    // Every time is at or behind the start of the first minute.
+    let start = base &* 60_000
     var keys = unsafe [UInt64](unsafeUninitializedCapacity: rows.count) { buffer, initialized in
-      for i in 0..<rows.count {
-        let minute = UInt64(Minute(containing: rows[i].eventTime).index - base)
-        unsafe buffer[i] = UInt64(rows[i].code) << bits | minute
+      unsafe rows.withUnsafeBufferPointer { rows in
+        for i in 0..<rows.count {
+          let minute = unsafe UInt64(bitPattern: rows[i].eventTime &- start) / 60_000
+          unsafe buffer[i] = UInt64(rows[i].code) &<< bits | minute
+        }
       }
       initialized = rows.count
     }
     RowSort.sort(&keys)
+    return unsafe keys.withUnsafeBufferPointer { unsafe sums($0, base: base, minutes: bits) }
+  }
+
+  /// The counts of sorted keys: code, and `minutes` bits that count from `base`.
+  private static func sums(
+    _ keys: UnsafeBufferPointer<UInt64>, base: Int64, minutes bits: UInt64
+  ) -> [SegmentSum] {
+    var different = 1
+    for i in 1..<max(keys.count, 1) { unsafe different &+= keys[i] == keys[i &- 1] ? 0 : 1 }
     var sums: [SegmentSum] = []
+    sums.reserveCapacity(different)
     var start = 0
-    for i in 1...keys.count where i == keys.count || keys[i] != keys[start] {
-      let minute = base + Int64(keys[start] & (1 << bits - 1))
+    for i in 1...keys.count {
+      let key = unsafe keys[start]
+      if unsafe i < keys.count && keys[i] == key { continue }
+      let minute = base + Int64(key & (1 << bits - 1))
       sums.append(
-        SegmentSum(
-          code: UInt32(keys[start] >> bits), minute: Minute(index: minute), clicks: UInt64(i - start)))
+        SegmentSum(code: UInt32(key >> bits), minute: Minute(index: minute), clicks: UInt64(i - start)))
       start = i
     }
     return sums

@@ -1,3 +1,4 @@
+import Bytes
 import Clicks
 import Testing
 
@@ -39,6 +40,50 @@ import Testing
     #expect(AdID("a b") == nil)
     #expect(AdID("ä") == nil)
     #expect(AdID("A-z_0.9") != nil)
+  }
+}
+
+/// Short texts take another way to their digest than long ones: both are what the standards say.
+@Suite struct ShortDigestTests {
+  private let hasher = SHA256()
+
+  /// By OpenSSL's interface for digests of any length.
+  private func digest(_ text: [UInt8]) -> [UInt8] {
+    hasher.begin()
+    hasher.add(text)
+    return hasher.finish()
+  }
+
+  private func text(_ count: Int, _ seed: UInt8) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 151) ^ seed &* 29 }
+  }
+
+  @Test func textsOfEveryLengthHaveTheirDigest() {
+    for count in 0...300 {
+      let text = text(count, UInt8(truncatingIfNeeded: count))
+      let first = digest(text).prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      #expect(unsafe text.withUnsafeBytes { unsafe hasher.first64($0) } == first, "\(count) bytes")
+    }
+  }
+
+  /// RFC 2104 by its definition.
+  private func mac(_ key: [UInt8], _ text: [UInt8]) -> [UInt8] {
+    let short = key.count <= 64 ? key : digest(key)
+    func padded(_ pad: UInt8) -> [UInt8] { (0..<64).map { ($0 < short.count ? short[$0] : 0) ^ pad } }
+    return digest(padded(0x5C) + digest(padded(0x36) + text))
+  }
+
+  @Test(arguments: [1, 31, 32, 63, 64, 65, 100, 4096])
+  func textsOfEveryLengthAreSigned(keyBytes: Int) throws {
+    let secret = text(keyBytes, 7)
+    let key = SigningKey(id: "k", secret: secret)
+    for count in 0...180 {
+      let (ad, impression) = (text(count / 3, 1), text(count - count / 3, 2))
+      let made = unsafe ad.withUnsafeBytes { ad in
+        unsafe impression.withUnsafeBytes { unsafe key.sign(ad: ad, impression: $0) }
+      }
+      #expect(made.description == Hex.encode(mac(secret, ad + [0x3A] + impression)), "\(count) bytes")
+    }
   }
 }
 

@@ -26,6 +26,30 @@ import Testing
     }
   }
 
+  @Test func frozenRowsComeInOrder() throws {
+    try Seeds.run(20) { seed in
+      var generator = seed.generator
+      var live = LiveMinutes()
+      var reference: [Minute: [AdKey: UInt64]] = [:]
+      let (ads, minutes) = (generator.pick([3, 40, 5_000]), generator.pick([1, 7, 200]))
+      let clicks = generator.pick([50, 9_000])
+      for _ in 0..<clicks {
+        let ad = AdKey(rawValue: UInt64(generator.small(in: 0...ads)) << 40)
+        let minute = Minute(index: Int64(generator.small(in: 0...minutes)))
+        live.apply(ad: ad, minute: minute)
+        reference[minute, default: [:]][ad, default: 0] += 1
+      }
+      let frozen = live.freeze(before: Minute(index: .max))
+      let rows = frozen.sortedRows(0..<frozen.times.count)
+      let isInOrder = zip(rows, rows.dropFirst()).allSatisfy { ($0.code, $0.minute) < ($1.code, $1.minute) }
+      #expect(isInOrder, "\(seed)")
+      #expect(rows.count == reference.values.reduce(0) { $0 + $1.count }, "\(seed)")
+      for row in rows {
+        #expect(reference[Minute(index: row.minute)]?[live.ads.key(row.code)] == row.clicks, "\(seed)")
+      }
+    }
+  }
+
   @Test func aMinuteCountsEachAd() throws {
     try Seeds.run(20) { seed in
       var generator = seed.generator

@@ -17,6 +17,43 @@ import Testing
     }
   }
 
+  /// Rows one by one, as a list, and ad by ad give the same file.
+  @Test func howRowsComeMakesNoDifference() throws {
+    try Seeds.run(25) { seed in
+      var chance = seed.generator
+      let sample = Sample(&chance, versions: chance.oneIn(3))
+      func reference(_ fill: (inout RunWriter) throws -> Void) throws -> SealedReference {
+        try Run.make(SimulatedDisk(), "", number: 1, sample.descriptor, totals: sample.totals, fill).file.reference
+      }
+      let one = try reference { writer in
+        for row in sample.rows {
+          try writer.add(code: row.code, bucket: row.bucket, value: row.value, version: row.version)
+        }
+      }
+      #expect(try reference { try $0.add(sample.rows) } == one, "\(seed)")
+      guard !sample.descriptor.hasVersions else { return }
+      let byAd = try reference { writer in
+        var start = 0
+        while start < sample.rows.count {
+          let code = sample.rows[start].code
+          let rows = sample.rows[start...].prefix { $0.code == code }
+          // In two pieces, of which one may be empty.
+          let cut = start + chance.small(in: 0...rows.count)
+          for piece in [sample.rows[start..<cut], sample.rows[cut..<rows.endIndex]] {
+            let (buckets, values) = (piece.map(\.bucket), piece.map(\.value))
+            unsafe try buckets.withUnsafeBufferPointer { buckets in
+              unsafe try values.withUnsafeBufferPointer { values in
+                unsafe try writer.add(code: code, buckets: buckets, values: values)
+              }
+            }
+          }
+          start = rows.endIndex
+        }
+      }
+      #expect(byAd == one, "\(seed)")
+    }
+  }
+
   @Test(arguments: SealedFile.Access.allCases)
   func onTheRealDisk(_ access: SealedFile.Access) throws {
     let scratch = try ScratchDirectory()

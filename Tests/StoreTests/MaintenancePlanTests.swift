@@ -33,6 +33,11 @@ import Testing
     var plan = Self.quiet
     plan.closable = 51
     #expect(Self.next(plan) == .checkpoint)
+    // An import waits for many clicks, or time.
+    plan.options.closesMinutesAtOnce = false
+    #expect(!plan.isCheckpointDue)
+    plan.position = plan.applied + 500
+    #expect(Self.next(plan) == .checkpoint)
     plan = Self.quiet
     plan.position = plan.applied + 499
     #expect(!plan.isCheckpointDue)

@@ -17,6 +17,10 @@ struct DirectoryImport {
   private let route: (ClickIdentity) -> Int
   private var finished: FinishedImports
 
+  /// Bytes of a line, about, by which their number is guessed; and the most impressions of a shard that are expected by that.
+  private static let lineBytes = 64
+  private static let mostExpected = 16 << 20
+
   static func run(
     _ reading: ImportReading, _ question: ImportQuestion, _ values: ServeSettings, _ path: String, _ console: Console,
     _ interrupt: Interrupt
@@ -37,8 +41,16 @@ struct DirectoryImport {
     options.budget = WorkBudget()
     // The log's own times say what is closed, not the clock: a minute is written once where the log is in order.
     options.idleAfter = 3_600_000
+    // What a day had in minutes comes in seconds: rows are written when a segment of clicks is.
+    options.closesMinutesAtOnce = false
+    options.checkpointClicks = UInt64(options.segmentRows)
     // Its clicks are looked up in segments anyway, and what the index holds is memory.
     options.dedupHorizon = min(options.dedupHorizon, 60_000)
+    // An index that is as large as the file will make it need not grow, and be searched in several tables, on the way there.
+    if let size = reading.size {
+      options.expectedImpressions = max(
+        options.expectedImpressions, min(Int(size) / Self.lineBytes / max(1, values.shards), Self.mostExpected))
+    }
     let store = try Store.open(environment, path, shards: values.shards, options: options, concurrently: true)
     store.notes.forEach { console.note("note: \($0)") }
     // A store that has just been made takes the catalog for its own before it has clicks.

@@ -18,7 +18,7 @@ enum RemoteImport {
 
   static func run(_ reading: ImportReading, _ door: any Door, _ console: Console) throws -> ImportResult {
     let parser: ClickParser
-    do throws(ImportFault) { parser = try ClickParser(reading.plan) } catch {
+    do throws(ImportFault) { parser = try ClickParser(reading.plan, keepsAdID: true) } catch {
       throw Failure("\(reading.path): \(error)")
     }
     var report = ImportResult()

@@ -32,6 +32,9 @@ package struct ShardOptions: Sendable {
   /// A checkpoint is made at the latest after this long, or so many clicks.
   package var checkpointInterval: Int64 = 60_000
   package var checkpointClicks: UInt64 = 8_000_000
+  /// A checkpoint is made as soon as a minute may close. False: only for the two reasons above, so that who takes in the clicks
+  /// of many minutes a second writes a file for many of them, and not several for each.
+  package var closesMinutesAtOnce = true
   /// An idle log marks everything durable after this long.
   package var markAfter: Int64 = 50
   /// Rows of a segment made from the log; also what is sealed at once.

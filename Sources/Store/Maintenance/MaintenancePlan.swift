@@ -73,7 +73,7 @@ package struct MaintenancePlan: Sendable {
 
   /// A minute may close, or the clicks in memory are many or old.
   package var isCheckpointDue: Bool {
-    if closable > closedThrough { return true }
+    if options.closesMinutesAtOnce, closable > closedThrough { return true }
     guard position > applied else { return false }
     return position - applied >= options.checkpointClicks
       || hasPassed(options.checkpointInterval, since: times.checkpoint)

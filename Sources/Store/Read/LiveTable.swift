@@ -32,6 +32,8 @@ package final class LiveTable: Sendable {
     var news: [News] = []
     /// Which rows the newest clicks were added to.
     var recent: RecentClicks
+    /// The ads' codes of the batch that is counted; its memory is used again.
+    var codes: [UInt32] = []
 
     /// The ad's clicks in `from ..< to` that no run holds.
     func taken(of ad: AdKey, from: Minute, to: Minute) -> (live: Series, code: UInt32?) {
@@ -311,9 +313,11 @@ package final class LiveTable: Sendable {
   func apply(_ clicks: [(ad: AdKey, minute: Minute)]) -> UInt64 {
     state.withLock { state in
       var late: UInt64 = 0
-      for click in clicks {
-        state.recent.append(state.minutes.apply(ad: click.ad, minute: click.minute), click.minute)
-        if click.minute.index < state.closedThrough { late += 1 }
+      state.codes.removeAll(keepingCapacity: true)
+      state.minutes.apply(clicks, codes: &state.codes)
+      for i in clicks.indices {
+        state.recent.append(state.codes[i], clicks[i].minute)
+        if clicks[i].minute.index < state.closedThrough { late += 1 }
       }
       return late
     }
@@ -324,7 +328,7 @@ package final class LiveTable: Sendable {
 
   /// The codes of ads that have one, in one hold of the lock.
   func codes(of ads: [AdKey]) -> [UInt32?] {
-    state.withLock { state in ads.map { state.minutes.ads.code(of: $0) } }
+    state.withLock { $0.minutes.ads.codes(of: ads) }
   }
 
   /// The keys of a range of codes.
@@ -335,7 +339,7 @@ package final class LiveTable: Sendable {
   /// The codes of `ads`, given now to those that have none, and the keys of all codes from `firstCode` on.
   func assign(_ ads: [AdKey], firstCode: Int) -> (codes: [UInt32], keys: [UInt64]) {
     state.withLock { state in
-      let codes = ads.map { state.minutes.ads.assign($0) }
+      let codes = state.minutes.ads.assign(ads)
       return (codes, state.minutes.ads.keys(from: UInt32(firstCode)))
     }
   }
