@@ -625,6 +625,11 @@ private let appCSS: StaticString = #"""
   .panel, .stage, .figures, .list, .gauge { background: var(--surface); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); }
   .spark { display: block; width: 100%; height: 30px; }
 
+  @media (max-width: 760px) {
+    .frame { padding: 0 12px; }
+    .brand { margin-right: 4px; }
+  }
+
   @media (max-width: 680px) {
     .frame { flex-wrap: wrap; height: auto; padding: 0 10px; }
     .brand { margin-right: auto; padding: 10px 0; }
