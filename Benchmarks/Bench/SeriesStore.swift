@@ -4,9 +4,9 @@ import Platform
 import Store
 import Traffic
 
-// A store as it stands in the middle of its third day, for questions to a server:
+// A store as it stands in its third day or fourth, for questions to a server:
 //
-//   two days ago        every ad that there is has clicks, spread by Zipf's law: the day is closed and rolled up
+//   two, three days ago every ad that there is has clicks, spread by Zipf's law: the day is closed and rolled up
 //   the last 25 hours   `busy` ads have clicks in nearly every minute, up to now
 //
 // Time is that of the clicks; nothing is synced before the end.
@@ -35,8 +35,8 @@ struct SeriesStore {
     for _ in 0..<ads { firstDay[zipf.sample(&chance) * 7_919 % ads] += 1 }
   }
 
-  /// The day on which every ad has clicks.
-  var closedDay: Int64 { now / Self.day - 2 }
+  /// The day on which every ad has clicks: the last one that had ended 25 hours ago, whatever time it is now.
+  var closedDay: Int64 { (now - 25 * 3_600_000) / Self.day - 1 }
 
   /// The id of an ad.
   static func name(_ ad: Int) -> String { "ad-\(1_000_000 + ad)" }
