@@ -43,18 +43,30 @@ def same(browser, results):
             page.close()
 
 
+# The rows of the waterfall, and the reading line as the chart's own sum: of one moment, as clicks come in meanwhile.
+SUMS = """() => ({
+  rows: Object.fromEntries([...document.querySelectorAll('.fall')].map((row) =>
+    [row.querySelector('.name').innerText, row.querySelector('.number').innerText])),
+  reading: document.querySelector('.reading b').innerText,
+})"""
+
+
 def waterfall(browser, results):
     for range_ in ("1h", "7d", "400d"):
         page = browser.page(f"/ads/{browser.ad}?range={range_}")
-        rows = {}
-        for row in page.locator(".fall").all():
-            rows[row.locator(".name").inner_text()] = number(row.locator(".number").inner_text())
+        # What the stream tells the chart and what the page asks for the waterfall come one after the other; they meet soon.
+        for _ in range(40):
+            sums = page.evaluate(SUMS)
+            rows, drawn = {name: number(value) for name, value in sums["rows"].items()}, number(sums["reading"])
+            if rows.get("Clicks") == drawn:
+                break
+            page.wait_for_timeout(250)
         clicks, gross = rows["Clicks"], rows["All requests"]
         to_pay, credits = rows.get("To pay"), rows.get("Credits after sealing", 0)
         between = sum(value for name, value in rows.items()
                       if name not in ("Clicks", "All requests", "To pay", "Credits after sealing"))
         results.equal(gross + between, clicks, f"{range_}: from all requests down to the clicks")
-        results.equal(number(page.inner_text(".reading b")), clicks, f"{range_}: the chart and the waterfall")
+        results.equal(drawn, clicks, f"{range_}: the chart and the waterfall")
         if to_pay is not None:
             results.equal(clicks + credits, to_pay, f"{range_}: to pay")
         page.close()

@@ -1,5 +1,5 @@
-"""What happens to counts while somebody watches: a click is seen within a second; its minute is closed, recounted and corrected; the
-month before is sealed and credited. The line, the ribbon, the pill, the words and what is to be paid follow."""
+"""What happens to counts while somebody watches: a click is seen within a second; its minute is closed, recounted and corrected; a
+month that has ended is sealed and credited. The line, the ribbon, the pill, the words and what is to be paid follow."""
 import time
 
 from browser import number, settle
@@ -124,7 +124,7 @@ def month(browser, results, sample):
     results.equal(rows.get("Credits after sealing"), 14, "the credits")
     results.equal(rows.get("To pay"), rows["Clicks"] + 14, "to pay")
     results.check("sealed, so the count stays" in page.inner_text(".corrections"), "the credit says what it is")
-    end = sample.month_before()
+    end = sample.ended_month()
     page = browser.page(f"/ads/{AD}?from={end:%Y-%m}-01T00:00:00Z&to={end:%Y-%m}-08T00:00:00Z&view=table&tz=UTC")
     pills = set(page.locator(".points .pill").all_inner_texts())
     results.check(all("sealed" in text for text in pills), f"points of the month are sealed: {pills}")

@@ -204,13 +204,14 @@ class Sample:
                 self.ask("GET", link)
             time.sleep(2.5)
 
-    def month_before(self):
-        first = datetime.fromtimestamp(self.now, timezone.utc).replace(day=1, hour=0, minute=0)
+    def ended_month(self):
+        """The last day of the newest month that can be sealed: its clicks are taken for two days after its end (`--max-lateness`)."""
+        first = (datetime.fromtimestamp(self.now, timezone.utc) - timedelta(days=2, hours=1)).replace(day=1, hour=0, minute=0)
         return first - timedelta(days=1)
 
     def sealing(self):
-        """The month before is sealed, and clicks of it become credits."""
-        end = self.month_before()
+        """A month that has ended is sealed, and clicks of it become credits."""
+        end = self.ended_month()
         self.tally("seal", f"{end:%Y-%m}")
         moment = end.timestamp() - 9 * 86_400
         lines = [self.line(AD, moment + i) for i in range(14)]
