@@ -164,3 +164,19 @@ let package = Package(
         swiftSettings: settings)
     }
 )
+
+// Whoever works on one module need not wait for the tests of all: with `TALLY_TESTS=StoreTests,RunsTests` there are these and what they need.
+if let names = Context.environment["TALLY_TESTS"]?.split(separator: ",").map(String.init) {
+  var needed = Set(names)
+  var unseen = names
+  while let name = unseen.popLast() {
+    guard let target = package.targets.first(where: { $0.name == name }) else {
+      fatalError("TALLY_TESTS: there is no target \(name)")
+    }
+    for case .byNameItem(let dependency, _) in target.dependencies where needed.insert(dependency).inserted {
+      unseen.append(dependency)
+    }
+  }
+  package.targets.removeAll { !needed.contains($0.name) }
+  if !needed.contains("tally") { package.products = [] }
+}
