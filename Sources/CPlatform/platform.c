@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -176,6 +177,12 @@ int tally_epoll_wait_ns(int epoll, uint32_t *events, uint64_t *data, int capacit
 int tally_eventfd(void) {
   int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   return fd < 0 ? -errno : fd;
+}
+
+void tally_wait_readable_ns(int fd, int64_t timeout_ns) {
+  struct pollfd one = {.fd = fd, .events = POLLIN};
+  struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+  ppoll(&one, 1, &limit, NULL);
 }
 
 void tally_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_ns) {

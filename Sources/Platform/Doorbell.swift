@@ -1,13 +1,19 @@
 import CPlatform
 import Synchronization
 
+/// What wakes a thread that waits for something to come true.
+package protocol Bell: AnyObject, Sendable {
+  /// Wakes whoever waits, or lets him not go to sleep. What he waits for is true by now.
+  func ring()
+}
+
 /// Wakes threads that sleep on a condition which other threads make true: a futex with the sleepers counted, so that ringing
 /// costs no system call while nobody sleeps.
 ///
 /// The handshake: a sleeper counts itself in, then looks at its condition once more, then sleeps only if no ring came since
 /// before that look; a ringer makes the condition true first, then counts the ring, then looks for sleepers. All four
 /// are sequentially consistent, so one of the two always sees the other.
-@safe package final class Doorbell: @unchecked Sendable {
+@safe package final class Doorbell: Bell, @unchecked Sendable {
   private let rings: UnsafeMutablePointer<Atomic<UInt32>>
   private let sleepers = Atomic<Int>(0)
 

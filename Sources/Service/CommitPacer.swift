@@ -51,8 +51,10 @@ package struct CommitPacer {
     return interval - passed
   }
 
-  /// How long the loop sleeps before it reads what has come, ns: until enough wait if clicks go on to come as they did.
-  package func pause(waiting: Int, active: Int, now: Int64) -> Int64 {
+  /// How long the loop sleeps before it reads what has come, ns: until enough wait if clicks go on to come as they did. Clicks that
+  /// come while a commit runs wait for its end, which wakes the loop.
+  package func pause(waiting: Int, active: Int, isCommitting: Bool, now: Int64) -> Int64 {
+    if isCommitting { return Self.slice }
     let rest = rest(waiting: waiting, active: active, now: now)
     if rest == 0 { return 0 }
     let passed = max(0, now - last)

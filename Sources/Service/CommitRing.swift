@@ -24,11 +24,11 @@ import Synchronization
   /// Slots; a power of two.
   package let capacity: Int
   /// Wakes the loop when `committed` moves.
-  package let answered: Doorbell
+  private let answered: any Bell
 
   /// A ring of `capacity` slots, with room for captured strings where it `captures`. A thread that waits for several rings
-  /// gives them one doorbell.
-  package init(capacity: Int, captures: Bool = false, answered: Doorbell = Doorbell()) {
+  /// gives them one bell.
+  package init(capacity: Int, captures: Bool = false, answered: any Bell) {
     precondition(capacity > 0 && capacity & (capacity - 1) == 0)
     self.capacity = capacity
     self.answered = answered

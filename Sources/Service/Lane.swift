@@ -49,6 +49,8 @@ package struct Lane {
   private var overdue = 0
   /// Clicks that the committer handed back, since they are another shard's.
   private var strays: [Stray] = []
+  /// Whether what is unpublished is due and waits for the end of a commit alone.
+  private var isDue = false
 
   /// The loop's end of `ring`, which `committer` empties.
   package init(ring: CommitRing, committer: Committer) {
@@ -73,17 +75,25 @@ package struct Lane {
     return true
   }
 
+  /// Whether there are clicks that the committer could have.
+  package var isHolding: Bool { unpublished > 0 && committing == 0 }
+
+  /// Lets the committer see what was pushed where that is due, now or since it was, as soon as the committer has nothing else of this
+  /// lane: what comes while it has is one commit, however much that is. False where nothing was published.
+  package mutating func publish(isDue isDueNow: Bool) -> Bool {
+    if isDueNow, unpublished > 0 { isDue = true }
+    return isDue && committing == 0 && publish()
+  }
+
   /// Lets the committer see what was pushed; false where there is nothing new.
   package mutating func publish() -> Bool {
     guard tail > published else { return false }
+    isDue = false
     published = tail
     ring.publish(tail)
     committer.published.ring()
     return true
   }
-
-  /// Whether everything has its answer.
-  package var isSettled: Bool { ring.committedEnd >= tail }
 
   /// Takes the clicks that `collect` found to be another shard's.
   package mutating func takeStrays() -> [Stray] {

@@ -12,8 +12,8 @@ import Synchronization
 //   parse ─▶ prefetch? ─▶ signature ─▶ ad (cache; the catalog's thread on a miss) ─▶ paused? HEAD? robot? expired?
 //         ─▶ lane ══ commit barrier ══▶ 302
 //
-// A turn reads all that is ready, publishes the clicks of the turn at once, and sleeps until the committer has settled
-// them, so that all their answers leave together. The sleep is bounded: a stalled disk must not freeze the loop.
+// A turn reads all that is ready and publishes the clicks that are due. While a commit runs the loop goes on: it answers what needs
+// none, and holds further clicks for the next. The committer wakes it when the answers are there, which leave together.
 
 /// The handler of one event loop; used on its thread alone, but for `metrics`.
 final class LoopHandler: RequestHandler, @unchecked Sendable {
@@ -59,9 +59,6 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   var lightTime: Int64 = 0
   static let lightLimit: Int64 = 100_000
 
-  /// Longest sleep of one turn on the commit barrier.
-  private static let barrierWait: Int64 = 3_000_000
-
   init(
     _ context: ServiceContext, rings: [CommitRing], keys: [ActiveKey], index: Int, door: BatchDoor, live: LivePublisher
   ) {
@@ -104,7 +101,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
 
   func pace(ready: Int, active: Int) -> Int64 {
     self.active = active
-    return pacer.pause(waiting: ready + unpublished, active: active, now: context.environment.time.monotonic())
+    return pacer.pause(
+      waiting: ready + unpublished, active: active, isCommitting: lanes.contains { $0.committing > 0 },
+      now: context.environment.time.monotonic())
   }
 
   /// Clicks that the committers have not seen.
@@ -115,24 +114,14 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     pacer.rest(waiting: unpublished, active: active, now: context.environment.time.monotonic())
   }
 
-  var turnWaits: Bool { lanes.contains { $0.outstanding > 0 } }
-
   func turn(on loop: EventLoop) {
     lightTime = 0
-    if rest == 0 {
-      for i in lanes.indices where lanes[i].publish() { pacer.began(at: loop.now) }
-    }
-    var limit = Self.barrierWait
-    for i in lanes.indices where lanes[i].committing > 0 {
-      let (ring, end) = (lanes[i].ring, lanes[i].published)
-      let began = context.environment.time.monotonic()
-      _ = ring.answered.wait(nanoseconds: limit) { ring.committedEnd >= end }
-      limit = max(0, limit - (context.environment.time.monotonic() - began))
-    }
     for i in lanes.indices { settle(&lanes[i], loop) }
     if lookupCount > 0 { expireLookups(loop) }
     if context.routes.version != routes.version { routes = context.routes.current }
     routeAgain(loop)
+    let isDue = unpublished > 0 && rest == 0
+    for i in lanes.indices where lanes[i].publish(isDue: isDue) { pacer.began(at: loop.now) }
     verdicts.handOver(context, routes.table, loop.now)
     counts.loop = loop.statistics
     counts.cache = cache.statistics
@@ -141,8 +130,9 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
   }
 
   func nextWait() -> Int64 {
-    if unpublished > 0 { return rest }
-    for i in lanes.indices where lanes[i].outstanding > 0 { return 1_000_000 }
+    if lanes.contains(where: \.isHolding) { return rest }
+    // The committer wakes the loop, unless the disk stalls.
+    if lanes.contains(where: { $0.outstanding > 0 }) { return 1_000_000 }
     if lookupCount > 0 { return 20_000_000 }
     return verdicts.isEmpty ? -1 : VerdictTally.interval
   }

@@ -145,8 +145,9 @@ package final class Server {
 
   private func compose(_ store: Store, _ catalog: Catalog, _ keys: [ActiveKey], _ bots: BotList?) throws {
     let captures = !settings.capture.isEmpty
-    let rings = (0..<settings.loops).map { _ in
-      store.shards.map { _ in CommitRing(capacity: Self.ringCapacity, captures: captures) }
+    let mailboxes = try (0..<settings.loops).map { _ in try Mailbox() }
+    let rings = mailboxes.map { mailbox in
+      store.shards.map { _ in CommitRing(capacity: Self.ringCapacity, captures: captures, answered: mailbox) }
     }
     let bells = (0..<settings.batchWorkers).map { _ in Doorbell() }
     let batchRings = bells.map { bell in
@@ -177,8 +178,9 @@ package final class Server {
     var loopSettings = settings.loopSettings
     if let plan { loopSettings.maxConnections = plan.connections }
     loopSettings.extraConnections = settings.maxAdminConnections
-    let eventLoops = try handlers.map {
-      try EventLoop(handler: $0, settings: loopSettings, budget: context.budget, time: environment.time)
+    let eventLoops = try zip(handlers, mailboxes).map {
+      try EventLoop(
+        handler: $0, settings: loopSettings, budget: context.budget, mailbox: $1, time: environment.time)
     }
     for handler in handlers { context.add(handler) }
     try listen(eventLoops)

@@ -34,7 +34,7 @@ import Testing
   }
 
   /// Bytes of frames a click that a loop writes under even load, and how long its clicks wait: a model of the loop, whose commits
-  /// take 0.3 ms and whose turns 10 µs and 5 µs a click.
+  /// take 0.3 ms, during which it reads on, and whose turns 10 µs and 5 µs a click.
   @Test(
     arguments: [
       // rate, interval in ms, connections; bytes at most, median wait in µs at most
@@ -58,27 +58,48 @@ import Testing
     var held: [Int64] = []
     var waits: [Int64] = []
     var written = 0
+    // What is being committed, and until when.
+    var committing: [Int64] = []
+    var end: Int64 = .max
+    var isDue = false
     // Who has not been answered sends nothing more, so that no more wait than there are connections.
-    func waiting() -> Int { min(ready.count + held.count, connections) }
+    func open() -> Int { min(ready.count, connections - held.count - committing.count) }
     while waits.count < 20_000 {
       arrivals(until: now, &ready)
-      if waiting() == 0 { now = next }
-      arrivals(until: now, &ready)
-      now += pacer.pause(waiting: waiting(), active: connections, now: now)
-      arrivals(until: now, &ready)
-      let taken = waiting() - held.count
+      if now >= end {
+        waits += committing.map { now - $0 }
+        (committing, end) = ([], .max)
+      }
+      if open() == 0, !isDue || !committing.isEmpty {
+        // Asleep until a click comes, until a commit ends, or until what is held is due.
+        let rest =
+          held.isEmpty || !committing.isEmpty
+          ? .max : now + pacer.rest(waiting: held.count, active: connections, now: now)
+        if rest > now { now = min(max(next, now), end, rest) }
+        arrivals(until: now, &ready)
+      }
+      if open() > 0, now < end {
+        let pause = pacer.pause(
+          waiting: open() + held.count, active: connections, isCommitting: !committing.isEmpty, now: now)
+        now = min(now + pause, end)
+        arrivals(until: now, &ready)
+      }
+      if now >= end { continue }
+      let taken = open()
       held += ready.prefix(taken)
       ready.removeFirst(taken)
       let began = now
       now += 10_000 + 5_000 * Int64(taken)
-      guard pacer.rest(waiting: held.count, active: connections, now: now) == 0 else { continue }
+      guard !held.isEmpty else { continue }
+      isDue = isDue || pacer.rest(waiting: held.count, active: connections, now: now) == 0
+      guard isDue, committing.isEmpty else { continue }
+      isDue = false
       pacer.began(at: began)
-      now += 300_000
+      end = now + 300_000
       // Clicks go to both shards at random, forty bytes each behind a header.
       let first = held.count { _ in chance.below(2) == 0 }
       for count in [first, held.count - first] where count > 0 { written += (64 + 40 * count + 4095) / 4096 * 4096 }
-      waits += held.map { now - $0 }
-      held = []
+      (committing, held) = (held, [])
     }
     let found = waits.sorted()[waits.count / 2] / 1_000
     #expect(written / waits.count <= bytes, "\(seed): \(written / waits.count) bytes a click")

@@ -18,10 +18,11 @@ import Testing
     let store = try Store.open(machine.environment, "/data", options: options)
     let limit = store.shards[0].batchLimit
     let waiting = waiting(limit)
+    let bell = Doorbell()
     let rings = waiting.enumerated().map { number, clicks in
       var capacity = 1
       while capacity < clicks { capacity *= 2 }
-      let ring = CommitRing(capacity: capacity)
+      let ring = CommitRing(capacity: capacity, answered: bell)
       for ticket in 0..<clicks {
         let impression = ImpressionID(high: UInt64(number), low: UInt64(ticket) &* 0x9E37_79B9_7F4A_7C15)
         ring.put(ClickRequest(identity: .init(ad: AdKey(rawValue: UInt64(number)), impression: impression)), at: ticket)
@@ -32,7 +33,7 @@ import Testing
     let committer = Committer(rings: rings, bulk: bulk, shard: 0, routes: RouteBoard(shards: 1))
     try committer.start(Once(store.shards[0]))
     for (ring, clicks) in zip(rings, waiting) {
-      #expect(ring.answered.wait(nanoseconds: 60_000_000_000) { ring.committedEnd == clicks })
+      #expect(bell.wait(nanoseconds: 60_000_000_000) { ring.committedEnd == clicks })
     }
     committer.stop()
     let recovery = try Store.read(machine.environment, "/data", store.identity, shard: 0, options: options)

@@ -10,6 +10,8 @@ import Testing
 
 /// The way between a loop and a committer, with real threads and, from seeds, against a model.
 @Suite struct RingTests {
+  private let answered = Doorbell()
+
   private func request(_ number: Int) -> ClickRequest {
     ClickRequest(identity: .init(ad: .init(rawValue: 7), impression: .init(high: 0, low: UInt64(number))))
   }
@@ -20,7 +22,7 @@ import Testing
   }
 
   private func lane(_ capacity: Int) -> Lane {
-    let ring = CommitRing(capacity: capacity)
+    let ring = CommitRing(capacity: capacity, answered: answered)
     return Lane(ring: ring, committer: Committer(rings: [ring], shard: 0, routes: RouteBoard(shards: 1)))
   }
 
@@ -66,7 +68,7 @@ import Testing
         _ = lane.publish()
         if lane.outstanding == capacity || sent == end {
           let before = ring.committedEnd
-          let isRung = ring.answered.wait(nanoseconds: 10_000_000_000) { ring.committedEnd > before || lane.isSettled }
+          let isRung = answered.wait(nanoseconds: 10_000_000_000) { ring.committedEnd > before || lane.isSettled }
           if !isRung { failures.note("no answer within ten seconds") }
         }
         lane.collect { click, answer in
@@ -150,10 +152,11 @@ import Testing
     let capacity = 1 << generator.small(in: 0...5)
     var lane = lane(capacity)
     var waiting: [(number: Int, since: Int64, isGone: Bool)] = []
-    var (next, published, committed, now) = (0, 0, 0, Int64(0))
+    var (next, published, committed, collected, now) = (0, 0, 0, 0, Int64(0))
+    var wasDue = false
     for _ in 0..<2_000 {
       now += Int64(generator.small(in: 0...20))
-      switch generator.next() % 6 {
+      switch generator.next() % 7 {
       case 0, 1:
         let taken = lane.push(request(next), click(next, since: now))
         #expect(taken == (waiting.count < capacity), "\(seed)")
@@ -164,7 +167,7 @@ import Testing
       case 2:
         let isNew = lane.publish()
         #expect(isNew == (next > published), "\(seed)")
-        published = next
+        (published, wasDue) = (next, false)
         #expect(lane.ring.publishedEnd == published, "\(seed)")
       case 3 where committed < published:
         let end = committed + 1 + generator.small(in: 0...(published - committed - 1))
@@ -183,6 +186,16 @@ import Testing
         let done = waiting.prefix { $0.number < committed }
         #expect(got == done.filter { !$0.isGone }.map(\.number), "\(seed)")
         waiting.removeFirst(done.count)
+        collected = committed
+      case 5:
+        // What is due is published as soon as nothing else is on its way.
+        let isDue = generator.next() % 2 == 0
+        wasDue = wasDue || isDue && next > published
+        #expect(lane.isHolding == (next > published && published == collected), "\(seed)")
+        let isNew = lane.publish(isDue: isDue)
+        #expect(isNew == (wasDue && published == collected), "\(seed)")
+        if isNew { (published, wasDue) = (next, false) }
+        #expect(lane.ring.publishedEnd == published, "\(seed)")
       default:
         let deadline = now - Int64(generator.small(in: 0...40))
         var got: [Int] = []
@@ -195,6 +208,11 @@ import Testing
       #expect(lane.isSettled == (committed == next), "\(seed)")
     }
   }
+}
+
+extension Lane {
+  /// Whether everything has its answer.
+  fileprivate var isSettled: Bool { ring.committedEnd >= tail }
 }
 
 @Suite struct DoorbellTests {

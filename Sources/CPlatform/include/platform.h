@@ -50,6 +50,8 @@ int tally_epoll_wait(int epoll, uint32_t *events, uint64_t *data, int capacity, 
 // The same with a timeout in nanoseconds (negative: no timeout).
 int tally_epoll_wait_ns(int epoll, uint32_t *events, uint64_t *data, int capacity, int64_t timeout_ns);
 int tally_eventfd(void);
+// Sleeps until `fd` can be read, for at most `timeout_ns` (not negative); a signal may end it too.
+void tally_wait_readable_ns(int fd, int64_t timeout_ns);
 
 // Sleep while *word == expected, for at most `timeout_ns` (negative: no limit). Spurious wake-ups happen.
 void tally_futex_wait(const uint32_t *word, uint32_t expected, int64_t timeout_ns);

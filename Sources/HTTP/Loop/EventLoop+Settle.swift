@@ -10,15 +10,6 @@ extension EventLoop {
     touched.removeAll()
   }
 
-  /// Sends the answers of connections that wait for no other one.
-  func sendReady() {
-    for position in 0..<touched.count {
-      let index = touched[position]
-      guard slab[index].descriptor >= 0, slab[index].output.count > 0, slab[index].inFlight == 0 else { continue }
-      if !slab[index].isFull, !slab[index].isDead { transmit(index) }
-    }
-  }
-
   private func settle(_ index: Int) {
     slab[index].isTouched = false
     guard slab[index].descriptor >= 0 else { return }

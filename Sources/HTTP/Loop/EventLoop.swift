@@ -5,11 +5,9 @@ import Platform
 // One thread, one epoll instance, many connections. A turn:
 //
 //   sleep in epoll ─▶ pace ─▶ mailbox ─▶ blocked connections that have room again ─▶ accept, receive, parse, handle
-//                 ─▶ send what is ready ─▶ handler.turn ─▶ settle: one send for each connection touched, then close, re-arm,
-//                                                                  deadline
+//                 ─▶ handler.turn ─▶ settle: one send for each connection touched, then close, re-arm, deadline
 //
-// Everything before `settle` changes memory only, but that answers which need not wait for `handler.turn` leave before it, where
-// their connections have nothing else in flight; `settle` brings the kernel up to the rest, once for each connection and turn.
+// Everything before `settle` changes memory only; `settle` brings the kernel up to it, once for each connection and turn.
 // The mailbox comes before any receive, so a request never overtakes work submitted before it was sent.
 //
 // Invariant: the loop never sleeps while bytes at hand could be parsed. A connection stops parsing only for want of
@@ -64,17 +62,18 @@ package final class EventLoop: @unchecked Sendable {
     var stopDeadline = Int64.max
   }
 
-  /// A loop without listeners. `handler` is kept until the loop goes. Loops that share a `budget` share its bound.
+  /// A loop without listeners. `handler` is kept until the loop goes. Loops that share a `budget` share its bound. Who has to wake
+  /// the loop before it is made brings its `mailbox`, which is of this loop alone.
   package init(
     handler: any RequestHandler, settings: LoopSettings = LoopSettings(), budget: BufferBudget = BufferBudget(),
-    time: any TimeSource = KernelTime()
+    mailbox given: Mailbox? = nil, time: any TimeSource = KernelTime()
   ) throws(SystemError) {
     settings.check()
     let descriptor = tally_epoll_create()
     if descriptor < 0 { throw SystemError("epoll_create1", "event loop", code: -descriptor) }
     let mailbox: Mailbox
     do throws(SystemError) {
-      mailbox = try Mailbox()
+      if let given { mailbox = given } else { mailbox = try Mailbox() }
       let code = tally_epoll_control(
         descriptor, Epoll.add, mailbox.descriptor, Epoll.input, EventLoop.mailboxToken)
       if code < 0 { throw SystemError("epoll_ctl", "mailbox", code: -code) }
@@ -156,15 +155,15 @@ package final class EventLoop: @unchecked Sendable {
 
   private func turn() {
     var count = poll(waitTime())
-    var ready = look(count)
-    if ready > 0 {
+    let (ready, isRung) = look(count)
+    // What other threads bring does not wait.
+    if ready > 0, !isRung {
       let active = core.value.activity.estimate(open: core.value.statistics.open)
       let pause = handler.pace(ready: ready, active: max(active, ready))
       if pause > 0 {
-        var rest = timespec(tv_sec: Int(pause / 1_000_000_000), tv_nsec: Int(pause % 1_000_000_000))
-        unsafe nanosleep(&rest, nil)
+        tally_wait_readable_ns(mailbox.descriptor, pause)
         count = poll(0)
-        ready = look(count)
+        _ = look(count)
       }
     }
     core.value.now = time.monotonic()
@@ -176,7 +175,6 @@ package final class EventLoop: @unchecked Sendable {
     for position in 0..<resumed.count { process(resumed[position]) }
     resumed.removeAll()
     for event in 0..<count { dispatch(tokens[event], events[event]) }
-    if handler.turnWaits { sendReady() }
     handler.turn(on: self)
     settleTouched()
     if core.value.now >= core.value.nextCheck { checkDeadlines() }
@@ -202,18 +200,20 @@ package final class EventLoop: @unchecked Sendable {
     return Int(count)
   }
 
-  /// How many of the first `count` events are connections that can be read. Quietens the mailbox where it is one.
-  private func look(_ count: Int) -> Int {
+  /// How many of the first `count` events are connections that can be read, and whether the mailbox is one, which is quietened.
+  private func look(_ count: Int) -> (ready: Int, isRung: Bool) {
     var ready = 0
+    var isRung = false
     for event in 0..<count {
       let place = tokens[event] & 0xFFFF_FFFF
       if tokens[event] == Self.mailboxToken {
         mailbox.quieten()
+        isRung = true
       } else if place < Self.firstListener, events[event] & Epoll.input != 0 {
         ready += 1
       }
     }
-    return ready
+    return (ready, isRung)
   }
 
   private func dispatch(_ token: UInt64, _ ready: UInt32) {

@@ -58,14 +58,11 @@ package protocol RequestHandler: AnyObject {
   /// its connection.
   func handle(_ request: borrowing Request, _ exchange: Exchange, on loop: EventLoop)
 
-  /// Asked when `ready` connections can be read and before any is: nanoseconds to wait for more, 0 to go on. `active`
-  /// is about how many connections have sent requests lately.
+  /// Asked when `ready` connections can be read and before any is: nanoseconds to wait for more, 0 to go on; the mailbox ends
+  /// the wait. `active` is about how many connections have sent requests lately.
   func pace(ready: Int, active: Int) -> Int64
 
-  /// Whether `turn` will wait for something: then answers that are ready leave before it.
-  var turnWaits: Bool { get }
-
-  /// All that was ready has been handled; what is answered now leaves with the answers of this turn.
+  /// All that was ready has been handled; what is answered now leaves with the answers of this turn. Must not wait.
   func turn(on loop: EventLoop)
 
   /// Nanoseconds that the loop may sleep: 0 while there is something to do, negative for no limit.
@@ -94,7 +91,6 @@ extension RequestHandler {
   package func end(_ exchange: Exchange, on loop: EventLoop) {}
   package func abandoned(_ exchange: Exchange, on loop: EventLoop) {}
   package func pace(ready: Int, active: Int) -> Int64 { 0 }
-  package var turnWaits: Bool { false }
   package func turn(on loop: EventLoop) {}
   package func nextWait() -> Int64 { -1 }
   package func refuse(_ status: Int, _ writer: inout ResponseWriter) {
