@@ -14,9 +14,38 @@ package enum Timestamp {
       days -= 1
     }
     let (year, month, day) = civil(fromDays: days)
+    if 0...9_999 ~= year {
+      return digits(year, month, day, clock, fraction ? millis : nil)
+    }
     let date = "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))"
     let time = "\(pad(clock / 3600, 2)):\(pad(clock / 60 % 60, 2)):\(pad(clock % 60, 2))"
     return date + "T" + time + (fraction ? "." + pad(millis, 3) : "") + "Z"
+  }
+
+  /// The text of a time in a year of four digits; `clock` in seconds.
+  private static func digits(
+    _ year: Int64, _ month: Int64, _ day: Int64, _ clock: Int64, _ millis: Int64?
+  ) -> String {
+    unsafe String(unsafeUninitializedCapacity: 24) { text in
+      var count = 0
+      func put(_ number: Int64, _ digits: Int, _ behind: UInt8) {
+        var rest = number
+        for place in stride(from: count + digits - 1, through: count, by: -1) {
+          unsafe text[place] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+          rest /= 10
+        }
+        unsafe text[count + digits] = behind
+        count += digits + 1
+      }
+      put(year, 4, UInt8(ascii: "-"))
+      put(month, 2, UInt8(ascii: "-"))
+      put(day, 2, UInt8(ascii: "T"))
+      put(clock / 3600, 2, UInt8(ascii: ":"))
+      put(clock / 60 % 60, 2, UInt8(ascii: ":"))
+      put(clock % 60, 2, millis == nil ? UInt8(ascii: "Z") : UInt8(ascii: "."))
+      if let millis { put(millis, 3, UInt8(ascii: "Z")) }
+      return count
+    }
   }
 
   /// RFC 3339 with `Z` or an offset, upper or lower case, fraction of any length (cut to milliseconds). Nil where it is

@@ -5,8 +5,11 @@ import Clicks
 struct Fingerprint {
   private var bytes: [UInt8] = []
 
+  /// The print of nothing so far; `room` is about how many bytes it will have.
+  init(room: Int = 256) { bytes.reserveCapacity(room) }
+
   mutating func add(_ number: UInt64) {
-    for shift in stride(from: 0, to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: number >> UInt64(shift))) }
+    unsafe withUnsafeBytes(of: number.littleEndian) { unsafe bytes.append(contentsOf: $0) }
   }
 
   mutating func add(_ number: Int64) { add(UInt64(bitPattern: number)) }

@@ -10,10 +10,10 @@ struct PointText {
   private var head: [UInt8]
   /// Bytes of the head before the date.
   private let dateStart: Int
-  private let clicks = Array("\",\"clicks\":".utf8)
-  private let credits = Array(",\"credits\":".utf8)
+  private static let clicks = Array("\",\"clicks\":".utf8)
+  private static let credits = Array(",\"credits\":".utf8)
   /// By `PointStatus.allCases`.
-  private let statuses: [[UInt8]] = PointStatus.allCases.map { Array(",\"status\":\"\($0.rawValue)\"".utf8) }
+  private static let statuses: [[UInt8]] = PointStatus.allCases.map { Array(",\"status\":\"\($0.rawValue)\"".utf8) }
   private let end: [UInt8]
   private var day = Int64.min
 
@@ -30,17 +30,20 @@ struct PointText {
   /// The most bytes of a point: of the numbers, what stands around them, and the head.
   private var room: Int { head.count + 128 + end.count }
 
-  /// Appends `points`.
-  mutating func append(_ points: ArraySlice<Point>, to text: inout [UInt8]) {
+  /// Appends `points`, of the first what stands behind its first `skipped` bytes.
+  mutating func append(_ points: ArraySlice<Point>, skipping skipped: Int = 0, to text: inout [UInt8]) {
+    let (clicks, credits, statuses) = (Self.clicks, Self.credits, Self.statuses)
     let piece = unsafe [UInt8](unsafeUninitializedCapacity: points.count * room) { memory, count in
       var output = unsafe ByteOutput(memory)
-      for point in points { write(point, &output) }
+      for point in points { write(point, clicks, credits, statuses, &output) }
       count = output.count
     }
-    text += piece
+    text += piece[skipped...]
   }
 
-  private mutating func write(_ point: Point, _ output: inout ByteOutput) {
+  private mutating func write(
+    _ point: Point, _ clicks: [UInt8], _ credits: [UInt8], _ statuses: [[UInt8]], _ output: inout ByteOutput
+  ) {
     let (day, clock) = point.minute.index.quotientAndRemainder(dividingBy: 1440)
     if day != self.day {
       self.day = day

@@ -46,16 +46,17 @@ struct PointWriter {
 
   /// Writes points.
   mutating func append(_ points: [Point], to text: inout [UInt8]) {
-    guard format != .csv, metrics.isEmpty, let first = points.first else {
+    guard format != .csv, metrics.isEmpty else {
       for point in points { append(point, to: &text) }
       return
     }
-    // The first of all has no comma before it.
-    append(first, to: &text)
-    var pieces = PointText(
-      head: format == .json ? ",{" : "{", group: prefix, time: time, end: format == .json ? "}" : "}\n")
-    for start in stride(from: 1, to: points.count, by: Self.pointsAtOnce) {
-      pieces.append(points[start..<min(start + Self.pointsAtOnce, points.count)], to: &text)
+    let isJSON = format == .json
+    var pieces = PointText(head: isJSON ? ",{" : "{", group: prefix, time: time, end: isJSON ? "}" : "}\n")
+    for start in stride(from: 0, to: points.count, by: Self.pointsAtOnce) {
+      // The first of all has no comma before it.
+      let part = points[start..<min(start + Self.pointsAtOnce, points.count)]
+      pieces.append(part, skipping: isFirst && isJSON ? 1 : 0, to: &text)
+      isFirst = false
     }
   }
 

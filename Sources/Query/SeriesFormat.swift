@@ -51,8 +51,10 @@ extension Series {
   /// 32 hex digits that change whenever the points, their total, or how far the range is closed and recounted do. Positions
   /// of shards are left out: a click on another ad changes nothing here.
   package func fingerprint(by hasher: SHA256 = SHA256()) -> String {
-    var print = Fingerprint()
-    for text in ["\(query.granularity)", "\(query.format)", query.adID?.text ?? "", next ?? "-"] { print.add(text) }
+    var print = Fingerprint(room: 256 + 25 * points.count)
+    for text in [query.granularity.rawValue, query.format.rawValue, query.adID?.text ?? "", next ?? "-"] {
+      print.add(text)
+    }
     for minute in [query.from, query.to] { print.add(minute.index) }
     for minute in [completeThrough, reconciledThrough] { print.add(max(query.from, min(query.to, minute)).index) }
     print.add(total)

@@ -24,7 +24,7 @@ extension LoopHandler {
     do throws(Problem) {
       try checkHost(head)
       call = try APIRequest(head, isAdmin: head.listenerTag == Self.adminTag, requestID: id)
-      token = try admit(call.method, call.segments, call.credentials, isAdmin: call.isAdmin).tokenID
+      token = try admit(call.method, call.credentials, to: Route.find(call).route).tokenID
       guard let coding = RecordType.isGzip(call.contentEncoding) else { throw .encodedBody }
       isGzip = coding
       if context.isStopping { throw .stopping }

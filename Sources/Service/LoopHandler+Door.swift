@@ -16,7 +16,8 @@ extension LoopHandler {
     do throws(Problem) {
       try checkHost(head)
       let segments = try APIRequest.segments(of: head)
-      _ = try admit(head.method, segments, Credentials(head), isAdmin: head.listenerTag == Self.adminTag)
+      let (route, _) = try Route.find(head.method, segments, isAdmin: head.listenerTag == Self.adminTag)
+      _ = try admit(head.method, Credentials(head), to: route)
       if head.method == .post, head.pathEquals("/session"), let wait = context.tokens.signInWait(head.peerNetwork) {
         throw .tooManySignIns(wait)
       }
@@ -28,12 +29,9 @@ extension LoopHandler {
     }
   }
 
-  /// What the bearer of a request may do; throws why it goes no further.
-  func admit(
-    _ method: Method, _ segments: [String], _ credentials: Credentials, isAdmin: Bool
-  ) throws(Problem) -> Grant {
-    let (route, _) = try Route.find(method, segments, isAdmin: isAdmin)
-    return try route.admit(
+  /// What the bearer of a request to `route` may do; throws why it goes no further.
+  func admit(_ method: Method, _ credentials: Credentials, to route: Route) throws(Problem) -> Grant {
+    try route.admit(
       method, credentials, bearer: { [context, hasher] in context.tokens.authenticate($0, by: hasher) },
       session: { [context, hasher] in context.tokens.session($0, by: hasher) })
   }
@@ -65,13 +63,14 @@ extension LoopHandler {
     if let id = AdID(name) {
       let key = AdKey(id, by: hasher)
       switch cache.lookUp(key) {
-      case .ad(let ad) where ad.id == id: known = ad
+      case .ad(let ad) where ad.id == id:
+        if route == .aggregates, let response = lightAnswer(call, grant, ad, key) {
+          return respond(response, exchange, loop)
+        }
+        known = ad
       case .miss: fetch(key, loop)
       case .ad, .unknown: break
       }
-    }
-    if route == .aggregates, let known, let response = lightAnswer(call, grant, known) {
-      return respond(response, exchange, loop)
     }
     let ticket = Ticket()
     tickets[exchange] = ticket
@@ -88,10 +87,10 @@ extension LoopHandler {
   }
 
   /// The answer to a light question, as long as there is time for such in this turn.
-  private func lightAnswer(_ call: APIRequest, _ grant: Grant, _ ad: CachedAd) -> APIResponse? {
+  private func lightAnswer(_ call: APIRequest, _ grant: Grant, _ ad: CachedAd, _ key: AdKey) -> APIResponse? {
     guard lightTime < Self.lightLimit, !context.budget.isTight else { return nil }
     let began = context.environment.time.monotonic()
-    let response = context.desk.lightAggregates(call, grant, ad, by: hasher)?.packed(for: call)
+    let response = context.desk.lightAggregates(call, grant, ad, key, by: hasher)?.packed(for: call)
     lightTime += context.environment.time.monotonic() - began
     if response != nil { context.queries.noteComputed() }
     return response

@@ -171,8 +171,8 @@ final class LoopHandler: RequestHandler, @unchecked Sendable {
     let id = Asker.givenID(request) ?? nextRequestID()
     do throws(Problem) {
       let call = try APIRequest(request, isAdmin: isAdmin, requestID: id)
-      let grant = try admit(call.method, call.segments, call.credentials, isAdmin: isAdmin)
       let (route, name) = try Route.find(call)
+      let grant = try admit(call.method, call.credentials, to: route)
       if route == .manyStream {
         watch(call, grant, exchange, loop)
       } else if route.isQuery {

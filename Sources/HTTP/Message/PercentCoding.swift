@@ -45,6 +45,10 @@ package enum PercentCoding {
 
   /// The decoded text of `source`.
   package static func string(_ source: UnsafeRawBufferPointer, plusIsSpace: Bool) throws(Failure) -> String {
+    if unsafe !source.contains(where: { $0 == ASCII.percent || $0 == ASCII.plus }) {
+      guard let text = unsafe String(validating: source, as: UTF8.self) else { throw .notUTF8 }
+      return text
+    }
     var failure: Failure?
     var bytes = [UInt8](repeating: 0, count: source.count)
     let count = unsafe bytes.withUnsafeMutableBytes { target in

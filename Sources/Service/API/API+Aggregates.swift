@@ -28,10 +28,12 @@ extension QueryDesk {
   }
 
   /// The same where it is light work on what is in memory: for a thread that must not wait. Nil where it is not, or anything is
-  /// wrong, which `aggregates` then says. `hasher` is the thread's.
-  func lightAggregates(_ request: APIRequest, _ grant: Grant, _ ad: CachedAd, by hasher: SHA256) -> APIResponse? {
+  /// wrong, which `aggregates` then says. `key` is the ad's, `hasher` the thread's.
+  func lightAggregates(
+    _ request: APIRequest, _ grant: Grant, _ ad: CachedAd, _ key: AdKey, by hasher: SHA256
+  ) -> APIResponse? {
     guard grant.reaches(advertiserID: ad.advertiserID, campaignID: ad.campaignID),
-      let query = try? seriesQuery(ad.id, AdKey(ad.id, by: hasher), request), query.isPlain
+      let query = try? seriesQuery(ad.id, key, request), query.isPlain
     else { return nil }
     let points = (query.to.index - query.from.index) / query.grid.minutes
     guard points <= (APIResponse.takesGzip(request.acceptEncoding) ? Self.lightPackedPoints : Self.lightPoints),

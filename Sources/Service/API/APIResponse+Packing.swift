@@ -12,7 +12,7 @@ extension APIResponse {
     guard status == 200 || status == 304 else { return self }
     var answer = self
     var varies = false
-    for i in answer.headers.indices where "\(answer.headers[i].name)" == "Vary" {
+    for i in answer.headers.indices where answer.headers[i].name.isSame(as: "Vary") {
       answer.headers[i].value += ", Accept-Encoding"
       varies = true
     }
@@ -22,7 +22,7 @@ extension APIResponse {
     guard packed.count < body.count else { return answer }
     answer.body = packed
     answer.headers.append(("Content-Encoding", "gzip"))
-    for i in answer.headers.indices where "\(answer.headers[i].name)" == "ETag" {
+    for i in answer.headers.indices where answer.headers[i].name.isSame(as: "ETag") {
       if !answer.headers[i].value.hasPrefix("W/") { answer.headers[i].value = "W/" + answer.headers[i].value }
     }
     return answer

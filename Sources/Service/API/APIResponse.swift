@@ -1,3 +1,4 @@
+import Glibc
 import HTTP
 import JSON
 
@@ -30,12 +31,20 @@ package struct APIResponse: Sendable {
   package static let noContent = APIResponse(status: 204, headers: [("Cache-Control", "no-store")])
 
   /// The value of the first field called `name`, in the case in which it is written here.
-  package func header(_ name: String) -> String? { headers.first { "\($0.name)" == name }?.value }
+  package func header(_ name: StaticString) -> String? { headers.first { $0.name.isSame(as: name) }?.value }
 
   /// Writes the whole answer.
   package func write(into writer: inout ResponseWriter) {
     writer.begin(status)
     for field in headers { writer.header(field.name, field.value) }
     writer.body(body)
+  }
+}
+
+extension StaticString {
+  /// Whether the two have the same bytes: comparing makes no text of either.
+  func isSame(as other: StaticString) -> Bool {
+    guard utf8CodeUnitCount == other.utf8CodeUnitCount else { return false }
+    return unsafe utf8Start == other.utf8Start || memcmp(utf8Start, other.utf8Start, utf8CodeUnitCount) == 0
   }
 }

@@ -106,18 +106,41 @@ package enum Route: Sendable, CaseIterable {
 
   /// The text that `{name}` stands for; empty for a path without one, nil where the path is another.
   func match(_ segments: [String]) -> String? {
-    let pattern = Self.patterns[self] ?? []
-    guard pattern.count == segments.count else { return nil }
-    var found = ""
-    for (part, segment) in zip(pattern, segments) {
-      guard let suffix = part.suffix else {
-        guard segment == part.text else { return nil }
-        continue
+    Self.patterns(segments.count).first { $0.route == self }?.match(segments)
+  }
+
+  /// The path of a route, taken apart.
+  private struct Pattern: Sendable {
+    let route: Route
+    let method: Method
+    let isAdminOnly: Bool
+    let parts: [Part]
+
+    init(_ route: Route) {
+      self.route = route
+      method = route.method
+      isAdminOnly = route.isAdminOnly
+      parts = route.path.split(separator: "/").map { segment in
+        let close = segment.firstIndex(of: "}")
+        return Part(text: String(segment), suffix: close.map { String(segment[segment.index(after: $0)...]) })
       }
-      guard segment.hasSuffix(suffix), segment.utf8.count > suffix.utf8.count else { return nil }
-      found = String(segment.dropLast(suffix.count))
     }
-    return found
+
+    /// The text that `{name}` stands for in as many segments as there are parts; nil where the path is another.
+    func match(_ segments: [String]) -> String? {
+      var found = ""
+      // Paths differ behind their beginnings.
+      for i in parts.indices.reversed() {
+        let (part, segment) = (parts[i], segments[i])
+        guard let suffix = part.suffix else {
+          guard segment == part.text else { return nil }
+          continue
+        }
+        guard segment.hasSuffix(suffix), segment.utf8.count > suffix.utf8.count else { return nil }
+        found = String(segment.dropLast(suffix.count))
+      }
+      return found
+    }
   }
 
   /// A segment of a path: its text, or with `suffix` what stands behind a name in braces.
@@ -126,16 +149,13 @@ package enum Route: Sendable, CaseIterable {
     var suffix: String?
   }
 
-  private static let patterns: [Route: [Part]] = Dictionary(
-    uniqueKeysWithValues: allCases.map { route in
-      (
-        route,
-        route.path.split(separator: "/").map { segment in
-          let close = segment.firstIndex(of: "}")
-          return Part(text: String(segment), suffix: close.map { String(segment[segment.index(after: $0)...]) })
-        }
-      )
-    })
+  /// The patterns of as many parts as their place says.
+  private static let patterns: [[Pattern]] = {
+    let all = allCases.map(Pattern.init)
+    return (0...(all.map(\.parts.count).max() ?? 0)).map { count in all.filter { $0.parts.count == count } }
+  }()
+
+  private static func patterns(_ count: Int) -> [Pattern] { count < patterns.count ? patterns[count] : [] }
 
   /// The route of a request and the text that `{name}` stands for. Throws 404, or 405 with what is allowed, which it knows of
   /// health and metrics too.
@@ -149,10 +169,10 @@ package enum Route: Sendable, CaseIterable {
   ) throws(Problem) -> (route: Route, name: String) {
     let method = method == .head ? .get : method
     var allowed: [String] = []
-    for route in allCases where isAdmin || !route.isAdminOnly {
-      guard let name = route.match(segments) else { continue }
-      if route.method == method { return (route, name) }
-      switch route.method {
+    for pattern in patterns(segments.count) where isAdmin || !pattern.isAdminOnly {
+      guard let name = pattern.match(segments) else { continue }
+      if pattern.method == method { return (pattern.route, name) }
+      switch pattern.method {
       case .get: allowed += ["GET", "HEAD"]
       case .post: allowed.append("POST")
       case .put: allowed.append("PUT")
