@@ -250,6 +250,27 @@ import Platform
     return .new
   }
 
+  // MARK: - Taking back what was there
+
+  /// Makes room for identities at `positions`, from `frontier` on, of which `restore` may then be told in any order, before
+  /// anything else is put. What lies below the watermark needs none. False where they do not fit without growth, and nothing has
+  /// changed.
+  package mutating func reserve(_ positions: Range<UInt64>) -> Bool {
+    let positions = positions.clamped(to: max(frontier, watermark)..<UInt64.max)
+    guard next == nil, newest.live.total + positions.count < newest.growthLimit,
+      positions.isEmpty || positions.upperBound - watermark < Self.widestHorizon
+    else { return false }
+    for position in positions { newest.live.add(number(position)) }
+    if !positions.isEmpty { (frontier, isFresh) = (positions.upperBound, false) }
+    return true
+  }
+
+  /// Takes in an identity that is not there at a position for which there is room; each has one identity at most.
+  package mutating func restore(_ hash: UInt64, position: UInt64) {
+    precondition(position >= watermark && position < frontier, "a position without room")
+    newest.lines.insert(hash, position: UInt32(truncatingIfNeeded: number(position)), low)
+  }
+
   /// One step towards a larger table.
   private mutating func grow() {
     if next == nil {

@@ -29,7 +29,7 @@ import Platform
 //
 // (3) tells a search when to stop: going on from the home line, the first line whose mark is void or whose filter lacks
 // the tag's bit is the last that can hold the identity. Inserting keeps (3): a position goes to the first line from
-// home with a free slot, and into the marks of the full lines it passed; being the newest, it lowers none.
+// home with a free slot, and into the marks of the full lines it passed, which it does not lower.
 // The filter halves the lines visited: at 70 % load half of the marks are live, each for very few keys.
 
 /// A view of the lines; a plain value. Its owner, the index, frees the memory and hands in the watermark.
@@ -109,7 +109,7 @@ import Platform
     return load(walk.line, Self.positions &+ slot &* 4)
   }
 
-  /// Puts `position`, the newest so far, into the first free slot from home on. There must be one in the table.
+  /// Puts `position` into the first free slot from home on. There must be one in the table.
   @inline(__always) func insert(_ hash: UInt64, position: UInt32, _ watermark: UInt32) {
     var line = home(hash)
     var remaining = lines
@@ -197,10 +197,13 @@ import Platform
     load16(line, Self.filter) & bit(tag) != 0 && !isVoid(line, watermark)
   }
 
-  /// Notes that `position`, the newest, with the tag passed this line.
+  /// Notes that `position` with the tag passed this line.
   @inline(__always) private func mark(_ line: Int, _ tag: UInt16, _ position: UInt32, _ watermark: UInt32) {
     let others = isVoid(line, watermark) ? 0 : load16(line, Self.filter)
-    storeMark(line, coarse(position), filter: others | bit(tag))
+    // An older one may come behind a newer one: a recovery goes through clicks as they lie.
+    let (own, last) = (coarse(position), load16(line, Self.overflow))
+    let isNewer = others == 0 || Int16(bitPattern: own &- last) > 0
+    storeMark(line, isNewer ? own : last, filter: others | bit(tag))
   }
 
   /// Bit n is set where slot n is free.

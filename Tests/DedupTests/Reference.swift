@@ -91,6 +91,19 @@ struct Reference: ~Copyable {
     return broken()
   }
 
+  /// Takes back identities that were never put, the first at `start` and each one further, in the order of `chance`; says what was
+  /// wrong.
+  mutating func restore(_ clicks: [(id: UInt64, hash: UInt64)], from start: UInt64, _ chance: inout Chance) -> String? {
+    guard index.reserve(start..<(start + UInt64(clicks.count))) else { return "no room for \(clicks.count)" }
+    for place in clicks.indices.shuffled(using: &chance) {
+      let position = start + UInt64(place)
+      positionOf[clicks[place].id] = position
+      log.clickAt[position] = clicks[place]
+      if position >= index.watermark { index.restore(clicks[place].hash, position: position) }
+    }
+    return broken()
+  }
+
   /// Moves the watermark; says what was wrong.
   mutating func expire(below watermark: UInt64) -> String? {
     index.expire(below: watermark)

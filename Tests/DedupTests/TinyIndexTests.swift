@@ -67,6 +67,61 @@ struct TinyIndexTests {
     if maxBytes > 2048 { #expect(reference.refused == 0) }
   }
 
+  @Test("what is taken back in any order is found, and expires in its own", arguments: 0..<60 as Range<UInt64>)
+  func restored(seed: UInt64) throws {
+    var chance = Chance(seed)
+    let start = Self.starts[chance.below(Self.starts.count)] &+ UInt64(chance.below(40))
+    var reference = Reference(
+      chance.once(in: 2)
+        ? try .create(expectedKeys: 900, maxBytes: 1 << 20, watermark: start)
+        : try .used(expectedKeys: 900, maxBytes: 1 << 20, watermark: start))
+    let homes = [1, 2, 5, 1000][chance.below(4)]
+    let tags = [1, 3, 40, 65_536][chance.below(4)]
+    var clicks: [(id: UInt64, hash: UInt64)] = []
+    var next = start
+    // In one piece or in several, as segments lie, some of it expired already.
+    for _ in 0...chance.below(4) {
+      let piece = (0..<(1 + chance.below(180))).map { place in
+        let home = homes == 1 ? UInt64.max << 16 : UInt64(chance.below(homes)) &* 0x9e37_79b9_7f4a_0000
+        return (id: UInt64(clicks.count + place), hash: home ^ UInt64(chance.below(tags)) &* 40_503 & 0xffff)
+      }
+      if chance.once(in: 3) { _ = reference.expire(below: next + UInt64(chance.below(40))) }
+      if let text = reference.restore(piece, from: next, &chance) {
+        Issue.record("seed \(seed): \(text)")
+        return
+      }
+      clicks += piece
+      next += UInt64(piece.count)
+    }
+    next = max(next, reference.index.frontier)
+    // Repeats of all, and new ones between them, while everything grows old.
+    for id in clicks.indices.shuffled(using: &chance) {
+      let text =
+        reference.put(UInt64(id), hash: clicks[id].hash, position: next)
+        ?? reference.put(UInt64(clicks.count + id), hash: clicks[id].hash, position: next + 1)
+        ?? (chance.once(in: 3)
+          ? reference.expire(below: min(next, reference.index.watermark + UInt64(chance.below(9)))) : nil)
+      if let text {
+        Issue.record("seed \(seed), \(id): \(text)")
+        return
+      }
+      next += 2
+    }
+    #expect(reference.refused == 0)
+  }
+
+  @Test("there is room for what needs no growth")
+  func room() throws {
+    var index = try DedupIndex.create(expectedKeys: 100, maxBytes: 1 << 20)
+    let (before, after) = (index.reserve(0..<121), index.reserve(0..<119))
+    #expect(!before && after)
+    #expect(index.frontier == 119)
+    // What is expired takes none.
+    index.expire(below: 119)
+    let again = index.reserve(60..<220)
+    #expect(again && index.frontier == 220)
+  }
+
   @Test("identities of one line and one tag are told apart, around the end of the table")
   func sameHash() throws {
     for hash in [0, UInt64.max, 1 << 63] as [UInt64] {

@@ -182,29 +182,53 @@ package struct ShardRecovery: ~Copyable {
     }
     horizon = HorizonWatermark(
       timeToLive: options.dedupHorizon, from: recent.first?.summary.positions.lowerBound ?? state.sealed)
-    for segment in recent[..<recalled.startIndex] { try noteTimes(of: segment) }
     // A table that they all go into is smaller than those that one grows to, where the limit allows it.
     let limit = options.dedupLimit
     if rows > options.expectedImpressions, let larger = try? DedupIndex.create(expectedKeys: rows, maxBytes: limit) {
       dedup = larger
     }
-    dedup.expire(below: recalled.first?.summary.positions.lowerBound ?? state.sealed)
     runningTime = max(runningTime, newest)
+    for segment in recent { try noteTimes(of: segment) }
+    let first = recalled.first?.summary.positions.lowerBound ?? state.sealed
+    dedup.expire(below: max(first, horizon.watermark(at: Int64(newest))))
     for segment in recalled {
-      try segment.forEachInLogOrder { row in
-        let position = row.position
-        let running = Int64(row.runningTime)
-        horizon.note(position..<(position + 1), at: running)
-        if position & 63 == 0 {
-          try putWaiting()
-          dedup.expire(below: horizon.watermark(at: running))
+      if dedup.reserve(segment.summary.positions) {
+        try restore(segment)
+      } else {
+        try segment.forEachInLogOrder(from: dedup.watermark) { row in
+          try put(hash(row.code, row.impression), at: row.position)
         }
-        let hash = hasher.hash(minutes.ads.key(row.code).rawValue, row.impression.high, row.impression.low)
-        try put(hash, at: position)
+        try putWaiting()
       }
-      try putWaiting()
       segment.file.release()
     }
+  }
+
+  private func hash(_ code: UInt32, _ impression: ImpressionID) -> UInt64 {
+    hasher.hash(minutes.ads.key(code).rawValue, impression.high, impression.low)
+  }
+
+  /// Takes the identities of a segment into the index, for which there is room, as they lie.
+  private mutating func restore(_ segment: Segment) throws {
+    let start = segment.summary.positions.lowerBound
+    let cursor = segment.cursor([.code, .position])
+    while try cursor.nextPage() {
+      let rows = cursor.rows
+      for i in cursor.range {
+        let position = unsafe start + rows.position[i]
+        guard position >= dedup.watermark else { continue }
+        let hash = unsafe hash(rows.code[i], ImpressionID(high: rows.high[i], low: rows.low[i]))
+        dedup.prefetch(hash)
+        waiting.append((hash, position))
+        if waiting.count == Self.fetched { restoreWaiting() }
+      }
+    }
+    restoreWaiting()
+  }
+
+  private mutating func restoreWaiting() {
+    for (hash, position) in waiting { dedup.restore(hash, position: position) }
+    waiting.removeAll(keepingCapacity: true)
   }
 
   /// Takes a click into the index with those after it, so that what the index touches for it is near by then. Every click was new
