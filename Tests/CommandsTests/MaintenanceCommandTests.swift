@@ -50,7 +50,7 @@ import Testing
     #expect(again.status == .done && again.talk.contains("0 merges"), "\(again.talk)")
     #expect(again.lines.first?.hasPrefix("KIND") == true && again.lines.contains { $0.hasPrefix("segment") })
     #expect(session.run("retain --data-dir DATA --raw-retention 1d").status == .done)
-    #expect(session.run("retain --data-dir DATA --raw-retention 1h").status == .usage)
+    #expect(session.run("retain --data-dir DATA --raw-retention 9m").status == .usage)
     let stat = session.run("stat --data-dir DATA --format json")
     #expect(try JSONReader.read(Array(stat.output.utf8)).shown("segments") == "1", "\(stat.talk)")
   }

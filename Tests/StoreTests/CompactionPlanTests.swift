@@ -84,7 +84,7 @@ import Testing
   }
 
   private static func segments(_ rows: [UInt64], day: Int64 = 0) -> [CompactionPlan.SegmentShape] {
-    rows.map { CompactionPlan.SegmentShape(rows: $0, day: Day(index: day)) }
+    rows.map { CompactionPlan.SegmentShape(rows: $0, day: day) }
   }
 
   @Test func neighboursOfLikeSizeBecomeOne() {

@@ -119,4 +119,22 @@ import Testing
     }
     #expect(steps == [.checkpoint, .flush, .recount, .retain, .compact(.patches(.days, day: 1))])
   }
+
+  @Test func shortRetentionIsLookedAtMoreOften() {
+    var plan = Self.quiet
+    plan.position = plan.sealed
+    plan.applied = plan.sealed
+    plan.recounted = RecountMark(position: plan.applied, floor: plan.applied, through: plan.closedThrough)
+    for (retention, day) in [
+      (2 * 86_400_000, 86_400_000), (2 * 86_400_000 - 1, 28_799_999), (1_800_000, 300_000), (600_000, 100_000),
+      (0, 60_000),
+    ] as [(Int64, Int64)] {
+      plan.options.rawRetention = retention
+      #expect(plan.options.receiveDay == day, "\(retention) ms")
+      plan.now = min(600_000, day) * 1_000_000 - 1
+      #expect(!plan.isRetentionDue, "\(retention) ms")
+      plan.now += 1
+      #expect(plan.isRetentionDue, "\(retention) ms")
+    }
+  }
 }

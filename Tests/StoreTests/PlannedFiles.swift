@@ -33,7 +33,7 @@ struct PlannedFiles {
   }
 
   mutating func addSegment(rows: UInt64, day: Int64) {
-    plan.segments.append(CompactionPlan.SegmentShape(rows: rows, day: Day(index: day), created: plan.now))
+    plan.segments.append(CompactionPlan.SegmentShape(rows: rows, day: day, created: plan.now))
     arrivedRows += rows
   }
 

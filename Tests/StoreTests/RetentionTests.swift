@@ -62,6 +62,54 @@ import Testing
     #expect(try shard.live.version.table(.hours).series(of: 0, in: 0..<(now.index / 60)) == hours)
   }
 
+  /// Half an hour of raw clicks: they are merged inside of a sixth of it, and none is there much longer. A repeat that came behind the
+  /// dedup horizon and in another sixth is taken away before its first copy goes.
+  @Test(arguments: [1, 2, 3] as [UInt64]) func shortRetentionKeepsNoClickLong(seed: UInt64) throws {
+    let machine = SimulatedMachine(seed: seed)
+    var generator = SeededGenerator(seed: seed)
+    var options = Self.options()
+    (options.rawRetention, options.dedupHorizon, options.allowedLateness) = (1_800_000, 60_000, 60_000)
+    options.minuteRetention = 400 * Self.day
+    let store = try Store.open(machine.environment, Run.path, options: options)
+    let shard = store.shards[0]
+    let ad = AdKey(rawValue: 7)
+    let first = Minute(containing: store.clock.now())
+    var sent: UInt64 = 0
+    var repeats: [(id: UInt64, due: Int)] = []
+    for minute in 0..<120 {
+      func click(_ id: UInt64) throws {
+        let request = ClickRequest(
+          identity: ClickIdentity(ad: ad, impression: ImpressionID(high: id, low: id)),
+          eventTime: ClickRequest.onReceipt)
+        if shard.slots.needsPreparation { try shard.slots.prepare() }
+        shard.commit([request].span) { #expect($1.verdict == .valid, "seed \(seed)") }
+      }
+      sent += 1
+      try click(sent)
+      if generator.oneIn(3) { repeats.append((sent, minute + 2 + generator.below(18))) }
+      for one in repeats where one.due == minute { try click(one.id) }
+      machine.time.advance(milliseconds: 60_000)
+      if minute % 10 == 9 {
+        try shard.maintenance.recount(.changes)
+        try shard.maintenance.settle()
+      }
+      shard.maintain()
+      for segment in shard.live.version.segments {
+        let times = segment.summary.receiveTimes
+        #expect(times.upperBound - times.lowerBound <= 10 * 60_000, "seed \(seed): merged over \(times)")
+        // Looked for every ten minutes here.
+        #expect(times.upperBound >= store.clock.now() - 1_800_000 - 660_000, "seed \(seed)")
+      }
+    }
+    machine.time.advance(milliseconds: 300_000)
+    try shard.maintenance.settle()
+    try shard.maintenance.recount(.changes)
+    let now = Minute(containing: store.clock.now())
+    let points = try shard.live.series(of: ad, from: first, to: now).points
+    #expect(points.count == 120 && points.allSatisfy { $0.clicks == 1 }, "seed \(seed)")
+    #expect(shard.state.retired > 60 && repeats.count > 20, "seed \(seed)")
+  }
+
   @Test func anOldImportStaysAsLongAsItWasWrittenLately() throws {
     let machine = SimulatedMachine(seed: 5)
     let store = try Store.open(machine.environment, Run.path, options: Self.options())

@@ -32,10 +32,12 @@ package enum ConfigCommands {
 
   private static let check = Command(
     "config check", "checks the settings of serve and says what is wrong",
-    discussion: "Takes the options of serve. Ends with status 2 where a setting is unknown or wrong.",
+    discussion: """
+      Takes the options of serve. Ends with status 2 where a setting is unknown or wrong, or two do not go together.
+      """,
     options: Settings.options, examples: ["tally config check --config tally.conf"]
   ) { arguments, console in
-    _ = try Settings(arguments, variables: console.variables, files: console.environment.files)
+    try Settings(arguments, variables: console.variables, files: console.environment.files).check()
     console.note("the settings are good")
     return .done
   }

@@ -18,6 +18,7 @@ package enum ServeCommand {
     examples: ["tally serve --data-dir /var/lib/tally --listen 0.0.0.0:8080", "TALLY_LISTEN=127.0.0.1:0 tally serve"]
   ) { arguments, console in
     let given = try Settings(arguments, variables: console.variables, files: console.environment.files)
+    try given.check()
     var settings = given.values
     settings.descriptorLimit = Descriptors.raiseLimit()
     Descriptors.holdSpares(16)

@@ -1,3 +1,4 @@
+import Clicks
 import Platform
 import Service
 
@@ -38,6 +39,30 @@ package struct Settings: Sendable {
       try apply(setting.name, text, from: "option --\(setting.name)")
     }
   }
+
+  /// Throws where settings that are good by themselves do not go together: raw clicks that went while a copy of them may still
+  /// come could not say that it is one. What is kept already may be retired by any retention, so only a server asks.
+  package func check() throws(UsageError) {
+    let retention = values.shardOptions.rawRetention
+    // An impression may be minted by a clock that is ahead.
+    let lifetime = values.eventTimes.impressionLifetime + EventTimeLimits.mintTolerance
+    let needs: [(name: String, least: Int64, reason: String)] = [
+      (
+        "impression-lifetime", lifetime,
+        "an impression's first click must be kept a minute longer than it may be clicked"
+      ),
+      ("max-lateness", values.eventTimes.maxLateness, "a late click's copies come as late"),
+      ("dedup-horizon", values.shardOptions.dedupHorizon, "after a start raw clicks say what was counted"),
+    ]
+    for need in needs where retention < need.least {
+      let place = (origins["raw-retention"] ?? origins[need.name]).map { "\($0): " } ?? ""
+      throw UsageError(
+        "\(place)raw-retention is \(Self.text(retention)), and \(need.name) asks for \(Self.text(need.least)) at least: \(need.reason)"
+      )
+    }
+  }
+
+  private static func text(_ milliseconds: Int64) -> String { DurationText.write(milliseconds * 1_000_000) }
 
   /// Refuses settings of the command line where a running server is meant: it has its own, and these would say nothing.
   package static func refuse(_ arguments: Arguments, of command: String) throws(UsageError) {

@@ -263,10 +263,11 @@ package enum SettingsTable {
       }, set: { $0.shardOptions.acceptShards = Set($1) }),
   ]
 
-  // Raw clicks stay at least as long as the longest dedup horizon: after a restart they say which clicks were counted.
+  // `Settings.check` holds the retention of raw clicks against what they are needed for.
   private static let background: [Setting] = [
     Setting(
-      "raw-retention", .duration(day...36_500 * day), "raw clicks are kept this long; their sums stay",
+      "raw-retention", .duration(600 * second...36_500 * day),
+      "raw clicks are kept this long; their sums stay: not shorter than impressions live, clicks may be late, repeats are dropped",
       show: { DurationText.write($0.shardOptions.rawRetention * millisecond) },
       set: { $0.shardOptions.rawRetention = $1 / millisecond }),
     Setting(

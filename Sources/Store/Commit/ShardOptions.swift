@@ -84,4 +84,11 @@ package struct ShardOptions: Sendable {
   package var acceptShards: Set<Int> = []
 
   package init() {}
+
+  /// How long a receive day is, ms: raw clicks that were received in one become one file at most, which retires as a whole (R20). A
+  /// day, or a sixth of the raw retention where that is less than two days, so that clicks stay little longer than they have to.
+  package var receiveDay: Int64 {
+    let day: Int64 = 86_400_000
+    return rawRetention >= 2 * day ? day : max(60_000, rawRetention / 6)
+  }
 }

@@ -163,7 +163,7 @@ extension CompactionPlan {
 
   /// Where segment `index` may be merged.
   func place(ofSegment index: Int) -> Place {
-    Place(window: segments[index].day.index, isBehind: index < recountedSegments)
+    Place(window: segments[index].day, isBehind: index < recountedSegments)
   }
 
   /// Where a unit may be folded; nil: nowhere, because it reaches over an edge.

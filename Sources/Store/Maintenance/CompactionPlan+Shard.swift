@@ -25,7 +25,8 @@ extension CompactionPlan {
       tables[key] = table
     }
     segments = version.segments.map {
-      SegmentShape(rows: UInt64($0.summary.rows), day: $0.receiveDay, created: $0.file.header.created)
+      SegmentShape(
+        rows: UInt64($0.summary.rows), day: $0.receiveDay(of: options.receiveDay), created: $0.file.header.created)
     }
     dictionaries = context.dictionaries.map(\.count)
     recountedSegments = version.segments.count { $0.summary.positions.upperBound <= state.recounted.position }

@@ -60,10 +60,10 @@ package struct CompactionPlan: Sendable {
   package struct SegmentShape: Equatable, Sendable {
     package var rows: UInt64
     /// Of receipt, see `Segment.receiveDay`.
-    package var day: Day
+    package var day: Int64
     package var created: Int64
 
-    package init(rows: UInt64, day: Day = Day(index: 0), created: Int64 = 0) {
+    package init(rows: UInt64, day: Int64 = 0, created: Int64 = 0) {
       self.rows = rows
       self.day = day
       self.created = created

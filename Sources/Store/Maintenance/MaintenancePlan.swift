@@ -51,8 +51,8 @@ package struct MaintenancePlan: Sendable {
   package var now: Int64
   package var options: ShardOptions
 
-  /// Retention is looked at this often, ns.
-  private static let retentionInterval: Int64 = 600_000_000_000
+  /// Retention is looked at this often, ns, or once in a receive day where that is shorter.
+  private var retentionInterval: Int64 { min(600_000, options.receiveDay) * 1_000_000 }
 
   /// Nothing has happened since the shard was opened.
   package init(_ options: ShardOptions, _ times: Times, now: Int64) {
@@ -93,7 +93,7 @@ package struct MaintenancePlan: Sendable {
     return applied > recounted.position || closedThrough > recounted.through
   }
 
-  package var isRetentionDue: Bool { times.retention.map { now - $0 >= Self.retentionInterval } ?? true }
+  package var isRetentionDue: Bool { times.retention.map { now - $0 >= retentionInterval } ?? true }
 
   private func hasPassed(_ milliseconds: Int64, since time: Int64) -> Bool { now - time >= milliseconds * 1_000_000 }
 }

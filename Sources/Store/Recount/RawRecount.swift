@@ -128,9 +128,11 @@ struct RawRecount {
     }
     var groups: [[Segment]] = []
     for segment in fresh {
-      let day = segment.receiveDay
+      let day = segment.receiveDay(of: core.options.receiveDay)
       let rows = (groups.last ?? []).reduce(segment.summary.rows) { $0 + $1.summary.rows }
-      if let last = groups.last?.last, last.receiveDay == day, rows <= core.options.segmentLimit {
+      if let last = groups.last?.last, last.receiveDay(of: core.options.receiveDay) == day,
+        rows <= core.options.segmentLimit
+      {
         groups[groups.count - 1].append(segment)
       } else {
         groups.append([segment])
@@ -158,6 +160,6 @@ struct RawRecount {
 }
 
 extension Segment {
-  /// The day on which its last click was received.
-  var receiveDay: Day { Day(ofMinute: Minute(containing: summary.receiveTimes.upperBound).index) }
+  /// The receive day, each of `length` ms, in which its last click was received: their number from 1970 on.
+  func receiveDay(of length: Int64) -> Int64 { summary.receiveTimes.upperBound.dividedDown(by: length) }
 }
