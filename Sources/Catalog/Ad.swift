@@ -98,9 +98,12 @@ package struct AdFields: Hashable, Sendable {
         faults.append(FieldFault(field, fault))
       }
     }
-    for column in Self.columns where Self.required.contains(column.name) && self[keyPath: column.path] == nil {
-      faults.append(FieldFault(column.name, "is missing"))
+    func required(_ field: String, _ value: String?) {
+      if value == nil { faults.append(FieldFault(field, "is missing")) }
     }
+    required("adId", adID)
+    required("redirectUrl", redirectURL)
+    required("advertiserId", advertiserID)
     name("adId", adID)
     url("redirectUrl", redirectURL)
     name("advertiserId", advertiserID)
@@ -129,7 +132,7 @@ package struct AdDraft: Hashable, Sendable {
   /// Throws `.invalid` with every fault of `fields`. An absent status is active.
   package init(_ fields: AdFields) throws(CatalogError) {
     guard let id = fields.adID.flatMap({ AdID($0) }), let redirectURL = fields.redirectURL,
-      let advertiserID = fields.advertiserID, case let faults = fields.faults(), faults.isEmpty
+      let advertiserID = fields.advertiserID, fields.faults().isEmpty
     else { throw .invalid(fields.faults()) }
     self.id = id
     self.redirectURL = redirectURL

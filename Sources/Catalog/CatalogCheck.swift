@@ -35,6 +35,10 @@ package struct CatalogCheck {
 }
 
 extension Catalog {
+  /// Lets this connection hold many pages in memory, hundreds of megabytes of a large file: for a process of its own that goes
+  /// through all rows and their indexes.
+  package func holdPages() throws(CatalogError) { try database.setCache(.large) }
+
   /// Every damaged row; reads all of them.
   package func damagedRows() throws(CatalogError) -> [DamagedRow] {
     var check = CatalogCheck()

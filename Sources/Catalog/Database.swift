@@ -78,10 +78,22 @@ import Platform
       guard mode == "wal" else {
         throw .sqlite(file: path, doing: doing, code: SQLITE_CANTOPEN, text: "no write-ahead log here, only \(mode)")
       }
-      // The page cache (KiB) holds an import's scattered pages, so that each is written once.
-      try execute(
-        "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-32768", doing: doing)
+      try execute("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864", doing: doing)
+      try setCache(.usual)
     }
+  }
+
+  /// How much memory may hold pages of the file, KiB, so that those that are scattered are each written once.
+  package enum Cache: Int, Sendable {
+    /// Enough for what a server's import of many ads changes at a time.
+    case usual = 32_768
+    /// Enough for the indexes of ten million ads.
+    case large = 786_432
+  }
+
+  /// Pages beyond it are given back as they are used no more.
+  package func setCache(_ cache: Cache) throws(CatalogError) {
+    try execute("PRAGMA cache_size=-\(cache.rawValue)", doing: "setting its cache")
   }
 
   /// The first value that a pragma answers with, as text; empty where it answers nothing.

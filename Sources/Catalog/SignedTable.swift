@@ -32,7 +32,11 @@ package enum SignedTable: String, CaseIterable, Sendable {
   }
 
   /// Every column but the checksum. The first one that is not the row's number is the name by which people know the row.
-  package var columns: [String] { originalColumns + columnsOfStep4 }
+  package var columns: [String] { Self.allColumns[self] ?? [] }
+
+  /// Made once: each row that is read asks for them.
+  private static let allColumns = Dictionary(
+    uniqueKeysWithValues: allCases.map { ($0, $0.originalColumns + $0.columnsOfStep4) })
 
   /// The columns that rows of a catalog of version `version` are signed over.
   func columns(of version: Int64) -> [String] { version < 4 ? originalColumns : columns }
@@ -83,7 +87,10 @@ package enum SignedTable: String, CaseIterable, Sendable {
   var columnList: String { columns.joined(separator: ", ") }
 
   /// Selects rows as `StoredRow` reads them; `clause` begins behind the table's name.
-  func select(_ clause: String) -> String { "SELECT rowid, \(columnList), checksum FROM \(rawValue) \(clause)" }
+  func select(_ clause: String) -> String { (Self.selections[self] ?? "") + clause }
+
+  private static let selections = Dictionary(
+    uniqueKeysWithValues: allCases.map { ($0, "SELECT rowid, \($0.columnList), checksum FROM \($0.rawValue) ") })
 }
 
 /// Signs rows: the key of one catalog.

@@ -262,6 +262,8 @@ package struct TargetTemplate: Sendable {
 
   /// A segment that ad or campaign would turn into `.` or `..` leads to another path.
   private static func faultOfSegments(_ parts: [Part], adID: String?, campaignID: String?) -> String? {
+    // Most URLs are filled in nowhere.
+    if parts.count <= 1, case .text? = parts.first { return nil }
     var segment = ""
     var isFilled = false
     for part in parts {

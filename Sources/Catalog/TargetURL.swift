@@ -31,8 +31,10 @@ package enum TargetURL {
     } else {
       return "must be absolute and begin with http:// or https://"
     }
-    let ends: Set<UInt8> = [UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#")]
-    return fault(inAuthority: bytes[start...].prefix { !ends.contains($0) })
+    return fault(
+      inAuthority: bytes[start...].prefix {
+        $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#")
+      })
   }
 
   private static func fault(inAuthority authority: ArraySlice<UInt8>) -> String? {

@@ -140,6 +140,43 @@ import Testing
     #expect(try catalog.ad(AdID("fixed")!)?.advertiserID == "acme")
   }
 
+  /// Rows are stored in the order of their keys, and nobody sees it: against a dictionary that takes them one by one.
+  @Test func aLargeImportIsThatOfItsRowsInTurn() throws {
+    for seed: UInt64 in 1...3 {
+      var generator = SeededGenerator(seed: seed)
+      let scratch = try Scratch()
+      let catalog = try scratch.open(time: time)
+      var rows: [AdRow] = []
+      var owners: [String: String] = [:]
+      var (created, updated): (Int, Int) = (0, 0)
+      var (changed, refused): ([String], [Int]) = ([], [])
+      for line in 2..<12_002 {
+        let (id, owner) = ("ad-\(generator.below(9_000))", "adv-\(generator.below(3))")
+        let isGood = !generator.oneIn(50)
+        rows.append(
+          AdRow(
+            line: line,
+            fields: AdFields(adID: id, redirectURL: isGood ? "https://x.example/\(line)" : "x", advertiserID: owner)))
+        guard isGood else {
+          refused.append(line)
+          continue
+        }
+        changed.append(id)
+        if owners.updateValue("\(owner) \(line)", forKey: id) == nil { created += 1 } else { updated += 1 }
+      }
+      let report = try catalog.importAds(rows) { _ in false }
+      #expect(
+        report.created == created && report.updated == updated && report.rejected == refused.count, "seed \(seed)")
+      #expect(report.changed == changed.map { AdKey(AdID($0)!) }, "seed \(seed)")
+      #expect(report.faults.map(\.line) == refused.sorted(), "seed \(seed)")
+      #expect(try catalog.countAds() == owners.count)
+      for (id, text) in owners {
+        let ad = try #require(try catalog.ad(AdID(id)!))
+        #expect("\(ad.advertiserID) \(ad.redirectURL.split(separator: "/").last!)" == text, "seed \(seed): \(id)")
+      }
+    }
+  }
+
   @Test func faultsOfAnImportAreBounded() throws {
     let rows = (1...1500).map { AdRow(line: $0, fields: AdFields()) }
     var report = try catalog.importAds(rows) { _ in false }

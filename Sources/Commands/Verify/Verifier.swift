@@ -275,6 +275,7 @@ package struct Verifier {
       let catalog = try StoreCatalog.open(
         path, .readOnly, store: identity, hasClicks: { hasClicks }, in: environment)
       for copy in catalog.damagedCopies { report.damaged(file, nil, "copy \(copy) of its identity is damaged") }
+      try catalog.holdPages()
       if let fault = try catalog.structuralFault() { report.damaged(file, nil, fault) }
       for row in try catalog.damagedRows() {
         report.damaged(

@@ -77,26 +77,15 @@ extension API {
 /// What an import did, over all its chunks.
 struct ImportAnswer {
   private var report = ImportReport()
-  private var rejected: [(code: RowFault.Code, rows: Int)] = []
 
   /// Rows that were stored.
   var stored: Int { report.created + report.updated }
 
-  /// Adds a chunk whose rejected rows are all spelled out.
-  mutating func add(_ chunk: ImportReport) {
-    precondition(chunk.rejected == chunk.faults.count)
-    report.add(chunk)
-    for fault in chunk.faults {
-      if let index = rejected.firstIndex(where: { $0.code == fault.code }) {
-        rejected[index].rows += 1
-      } else {
-        rejected.append((fault.code, 1))
-      }
-    }
-  }
+  /// Adds what one chunk came to.
+  mutating func add(_ chunk: ImportReport) { report.add(chunk) }
 
   var json: JSONValue {
-    let counts = rejected.map { JSONValue.Member($0.code.rawValue, .integer($0.rows)) }
+    let counts = report.rejectedCounts.map { JSONValue.Member($0.code.rawValue, .integer($0.rows)) }
     let rows = report.faults.map { row -> JSONValue in
       .object([
         "line": .integer(row.line), "code": .string(row.code.rawValue),

@@ -11,9 +11,11 @@ import Clicks
 
 /// An import under way. Used on the catalog thread alone, in whole or step by step.
 package final class AdImport: @unchecked Sendable {
-  /// Rows of one transaction. Not more than a report spells out, so that its rows can be counted by code; few, so that what
-  /// waits behind it waits for milliseconds.
-  static let chunk = min(250, ImportReport.maximumFaults)
+  /// Rows of one transaction, at most: few, so that what waits behind it waits for milliseconds.
+  static let chunk = 250
+
+  /// The same where nobody waits behind it: a transaction costs a sync, and goes through the table once.
+  private static let wholeChunk = 1 << 20
 
   /// Bytes of text that one step reads.
   private static let stepBytes = 65_536
@@ -35,6 +37,7 @@ package final class AdImport: @unchecked Sendable {
   private var stored = 0
   private var isRead = false
   private var answer = ImportAnswer()
+  private var chunk = AdImport.chunk
 
   init(_ api: API, _ grant: Grant, requestID: String, body: [UInt8], isCSV: Bool) {
     self.api = api
@@ -50,8 +53,9 @@ package final class AdImport: @unchecked Sendable {
     do throws(Problem) { return try next() } catch { return error.response(requestID: requestID) }
   }
 
-  /// Does all steps.
+  /// Does all steps, with nothing in between.
   package func finish() -> APIResponse {
+    chunk = Self.wholeChunk
     while true { if let answer = step() { return answer } }
   }
 
@@ -63,9 +67,9 @@ package final class AdImport: @unchecked Sendable {
       (phase, reader, position, isRead) = (.storing, AdCSVReader(), 0, false)
       return nil
     }
-    if rows.count - stored >= Self.chunk || isRead {
+    if rows.count - stored >= chunk || isRead {
       guard stored < rows.count else { return .json(200, answer.json) }
-      let end = min(rows.count, stored + Self.chunk)
+      let end = min(rows.count, stored + chunk)
       try store(Array(rows[stored..<end]))
       stored = end
       return nil
