@@ -97,6 +97,7 @@ package final class Demo {
       arguments: ["--verdict-header"] + options.serverArguments)
     var mixed = MixOptions()
     mixed.total = options.hot ? .max : options.clicks
+    mixed.robots = 0.01
     let environment = Environment.kernel
     try environment.files.createDirectory(data)
     let catalog = try Catalog.open("\(data)/\(StoreFiles.catalog)", in: environment)
@@ -211,7 +212,7 @@ package final class Demo {
 
   private func row(_ elapsed: Int64, _ state: String) {
     let report = mix.report()
-    let refused = [Verdict.expired, .prefetch, .head, .badSignature, .paused, .unknownAd, .malformed].reduce(0) {
+    let refused = [Verdict.expired, .bot, .prefetch, .head, .badSignature, .paused, .unknownAd, .malformed].reduce(0) {
       $0 + report.count($1)
     }
     let seconds = elapsed / 100_000_000

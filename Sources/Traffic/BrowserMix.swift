@@ -196,6 +196,10 @@ private struct MixState {
       plan.purpose = purposes[1 + generator.below(purposes.count - 1)]
       return send(showing(activeAd(), thenClick: true), .prefetch, into: &plan)
     }
+    if falls(options.robots) {
+      plan.isRobot = true
+      return send(showing(activeAd(), thenClick: true), .robot, into: &plan)
+    }
     let untimed = falls(options.untimed)
     click(showing(activeAd(), untimed: untimed), into: &plan)
   }

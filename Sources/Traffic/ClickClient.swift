@@ -25,7 +25,7 @@ package struct ClickClient: ~Copyable {
   private var plan = RequestPlan()
   private var scratch: [UInt8] = []
   private var received: [UInt8]
-  /// What follows the target, for each purpose.
+  /// What follows the target, for each purpose, and for a robot.
   private var suffixes: [[UInt8]] = []
   private var statistics = ClientStatistics()
   private var inFlight = 0
@@ -118,12 +118,14 @@ package struct ClickClient: ~Copyable {
 
   private mutating func prepareSuffixes() {
     let address = control.address
-    suffixes = RequestPlan.Purpose.allCases.map { purpose in
-      var text = " HTTP/1.1\r\nHost: \(address)\r\n" + purpose.line
-      for line in options.headers { text += line + "\r\n" }
+    func suffix(_ line: String, _ headers: [String]) -> [UInt8] {
+      var text = " HTTP/1.1\r\nHost: \(address)\r\n" + line
+      for line in headers { text += line + "\r\n" }
       if !options.keepAlive { text += "Connection: close\r\n" }
       return Array((text + "\r\n").utf8)
     }
+    suffixes = RequestPlan.Purpose.allCases.map { suffix($0.line, options.headers) }
+    suffixes.append(suffix(RequestPlan.robotLine, options.headers.filter { !$0.hasPrefix("User-Agent:") }))
   }
 
   /// Gives each connection with room what it may send now.
@@ -155,6 +157,7 @@ package struct ClickClient: ~Copyable {
       plan.tag = 0
       plan.method = .get
       plan.purpose = .none
+      plan.isRobot = false
       plan.target.removeAll(keepingCapacity: true)
       let supply = source.next(into: &plan)
       guard supply == .ready else { return supply }
@@ -162,7 +165,7 @@ package struct ClickClient: ~Copyable {
       let intended = pace.issue() ?? sent
       scratch.append(contentsOf: plan.method == .head ? Text.head : Text.get)
       scratch.append(contentsOf: plan.target)
-      scratch.append(contentsOf: suffixes[Int(plan.purpose.rawValue)])
+      scratch.append(contentsOf: plan.isRobot ? suffixes[suffixes.count - 1] : suffixes[Int(plan.purpose.rawValue)])
       connections[index].push(
         .init(tag: plan.tag, intended: intended, sent: sent, isHead: plan.method == .head))
       inFlight += 1

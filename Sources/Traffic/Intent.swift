@@ -6,6 +6,8 @@ package enum Intent: UInt8, CaseIterable, Sendable {
   case click
   case head
   case prefetch
+  /// A robot that says so.
+  case robot
   /// The signature is wrong: another digit, or another key.
   case forged
   /// The signature is too short.
@@ -24,6 +26,7 @@ package enum Intent: UInt8, CaseIterable, Sendable {
     case .click: [.valid, .duplicate, .unknown, .unrecorded].contains(verdict)
     case .head: verdict == .head
     case .prefetch: verdict == .prefetch
+    case .robot: verdict == .bot
     case .forged: verdict == .badSignature
     case .truncated: verdict == .badSignature || verdict == .malformed
     case .unknownAd: verdict == .unknownAd

@@ -10,7 +10,8 @@ import Synchronization
 package final class Ledger: Sendable {
   /// An impression's number in this ledger.
   package struct Reference: Hashable, Sendable {
-    let index: Int32
+    /// From 0 on; those of impressions that were forgotten are used again.
+    package let index: Int32
   }
 
   /// An ad's number in this ledger.
@@ -90,6 +91,21 @@ package final class Ledger: Sendable {
   package func retryUnknown() -> [Reference] {
     inside.withLock { $0.state.unsettled.map { Reference(index: $0) } }
   }
+
+  /// What became of an impression that is never sent again.
+  package enum Fate: Equatable, Sendable {
+    /// It counts once, at this event time, ms.
+    case counted(at: Int64)
+    /// It does not count.
+    case uncounted
+    /// Nobody can tell: an answer is missing, or named no time.
+    case uncertain
+  }
+
+  /// Ends the account of an impression that is never sent again and has nothing in flight. Its room is used for others, and
+  /// `expectation` knows of it no more, so that the ledger of traffic without end stays small.
+  @discardableResult
+  package func forget(_ reference: Reference) -> Fate { inside.withLock { $0.state.forget(reference.index) } }
 
   /// What the table must say now.
   package func expectation() -> Expectation {

@@ -48,6 +48,7 @@ struct LedgerState {
   private(set) var impressions: [Impression] = []
   private var sends: [Send] = []
   private var freeSends: [Int32] = []
+  private var freeImpressions: [Int32] = []
   private(set) var violations: [Violation] = []
   private(set) var violationCount = 0
 
@@ -59,6 +60,10 @@ struct LedgerState {
   }
 
   mutating func add(_ id: ImpressionID, ad: Int32) -> Int32 {
+    if let free = freeImpressions.popLast() {
+      impressions[Int(free)] = Impression(id: id, ad: ad)
+      return free
+    }
     impressions.append(Impression(id: id, ad: ad))
     return Int32(impressions.count - 1)
   }
@@ -67,6 +72,17 @@ struct LedgerState {
   mutating func settle(_ impression: Int32, at time: Int64) {
     impressions[Int(impression)].countedFrom = time
     impressions[Int(impression)].countedTo = time
+  }
+
+  /// Ends the account of an impression; its number is free afterwards, and what stands there says of nothing that it counts.
+  mutating func forget(_ number: Int32) -> Ledger.Fate {
+    let one = impressions[Int(number)]
+    precondition(one.inFlight == 0, "impression \(one.id) is forgotten before its answer")
+    checkRepeats(Int(number))
+    impressions[Int(number)] = Impression(id: one.id, ad: one.ad)
+    freeImpressions.append(number)
+    guard one.isSettled else { return one.unknown == 0 ? .uncounted : .uncertain }
+    return one.countedFrom == one.countedTo ? .counted(at: one.countedTo) : .uncertain
   }
 
   /// Notes a send before it happens; returns its number, which is free again once it has finished.
@@ -169,14 +185,14 @@ struct LedgerState {
 
   /// What shows only when all answers are in: a duplicate whose other sends were refused after it.
   mutating func checkAll() {
-    for i in impressions.indices {
-      let one = impressions[i]
-      guard one.duplicate > 0, one.valid == 0, one.unknown == 0, one.inFlight == 0, !one.reportedDuplicate else {
-        continue
-      }
-      impressions[i].reportedDuplicate = true
-      violate(.duplicateOfNothing, i, "every other send of it was refused")
-    }
+    for i in impressions.indices { checkRepeats(i) }
+  }
+
+  private mutating func checkRepeats(_ i: Int) {
+    let one = impressions[i]
+    guard one.duplicate > 0, one.valid == 0, one.unknown == 0, one.inFlight == 0, !one.reportedDuplicate else { return }
+    impressions[i].reportedDuplicate = true
+    violate(.duplicateOfNothing, i, "every other send of it was refused")
   }
 
   /// Impressions that may or may not be counted and have nothing in flight.

@@ -23,6 +23,8 @@ package struct MixOptions: Sendable {
   /// HEAD requests and prefetches; half of these impressions are clicked right after.
   package var heads = 0.01
   package var prefetches = 0.02
+  /// Robots that say so; half of these impressions are clicked right after.
+  package var robots = 0.0
   /// Clicks whose impression id carries no minting time.
   package var untimed = 0.02
   /// The part of the unknown impressions that is sent again until it settles. The rest stays unknown.

@@ -6,6 +6,8 @@ package struct RequestPlan: Sendable {
   package var tag: UInt64 = 0
   package var method = Method.get
   package var purpose = Purpose.none
+  /// Whether a robot sends it, which says so. It has no purpose.
+  package var isRobot = false
   /// Path and query, percent-encoded: what stands between the method and `HTTP/1.1`.
   package var target: [UInt8] = []
 
@@ -27,6 +29,10 @@ package struct RequestPlan: Sendable {
       }
     }
   }
+
+  /// The header line of a robot.
+  package static let robotLine =
+    "User-Agent: Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)\r\n"
 
   package init() { target.reserveCapacity(256) }
 }

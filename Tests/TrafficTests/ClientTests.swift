@@ -232,6 +232,7 @@ import Traffic
     options.total = 6000
     options.repeats = 0.1
     options.bursts = 0.02
+    options.robots = 0.02
     let mix = BrowserMix(options, secret: Self.secret, time: KernelTime(), seed: 99)
     let honest = HonestServer(secret: Self.secret, catalog: mix.catalog)
     let time = KernelTime()
@@ -242,6 +243,7 @@ import Traffic
           isHead: request.method == "HEAD",
           isPrefetch: request.headers.contains("urpose: pre")
             || request.headers.contains("X-Moz: prefetch"),
+          isRobot: request.headers.contains("Googlebot"),
           target: request.target, at: time.wall())
         if request.number % 301 == 300 { return .hangUp }
         return .init(

@@ -15,6 +15,7 @@ final class HonestServer: Sendable {
     case countsHeads
     case countsHeadsSilently
     case countsPrefetches
+    case countsRobotsSilently
     case countsForgeries
     case countsPausedSilently
     /// A first click is answered `duplicate`.
@@ -27,6 +28,10 @@ final class HonestServer: Sendable {
 
   private struct State {
     var counted: [Pair: Int64] = [:]
+    /// When it was counted last: again behind the horizon.
+    var latest: [Pair: Int64] = [:]
+    /// Repeats that stand in the table until a recount.
+    var repeats: [AdMinute] = []
     var table: [AdMinute: Int] = [:]
     var decisions = 0
     var faults = 0
@@ -42,12 +47,30 @@ final class HonestServer: Sendable {
 
   private let ads: [AdID: Bool]
   private let fault: Fault?
+  private let horizon: Int64
   private let state: Mutex<State>
 
   init(secret: [UInt8], catalog: [AdEntry], fault: Fault? = nil) {
     state = Mutex(State(secret))
     ads = Dictionary(uniqueKeysWithValues: catalog.map { ($0.id, $0.isPaused) })
     self.fault = fault
+    horizon = .max
+  }
+
+  /// One that knows an id without a minting time for `horizon` ms alone, until it recounts.
+  init(secret: [UInt8], ads: [AdID], horizon: Int64, fault: Fault? = nil) {
+    state = Mutex(State(secret))
+    self.ads = Dictionary(uniqueKeysWithValues: ads.map { ($0, false) })
+    self.fault = fault
+    self.horizon = horizon
+  }
+
+  /// Takes away every repeat that was counted.
+  func recount() {
+    state.withLock { state in
+      for repeated in state.repeats { state.table[repeated]! -= 1 }
+      state.repeats = []
+    }
   }
 
   var table: [AdMinute: Int] { state.withLock { $0.table } }
@@ -55,7 +78,9 @@ final class HonestServer: Sendable {
   var faults: Int { state.withLock { $0.faults } }
 
   /// Decides one request, as of `now`, ms.
-  func answer(isHead: Bool, isPrefetch: Bool, target: String, at now: Int64) -> Outcome {
+  func answer(
+    isHead: Bool, isPrefetch: Bool, isRobot: Bool = false, target: String, at now: Int64
+  ) -> Outcome {
     guard target.hasPrefix("/click?") else { return Outcome(status: 404) }
     var values: [Substring: String] = [:]
     for part in target.dropFirst(7).split(separator: "&") {
@@ -80,6 +105,10 @@ final class HonestServer: Sendable {
       if strikes(.countsHeadsSilently) { _ = count(pair, now) }
       return Outcome(status: 302, verdict: .head)
     }
+    if isRobot {
+      if strikes(.countsRobotsSilently) { _ = count(pair, now) }
+      return Outcome(status: 302, verdict: .bot)
+    }
     return count(pair, now)
   }
 
@@ -90,6 +119,12 @@ final class HonestServer: Sendable {
         guard fault == which, state.decisions % 7 == 0 else { return false }
         state.faults += 1
         return true
+      }
+      if let latest = state.latest[pair], now - latest > horizon, pair.impression.minting(by: now) == nil {
+        state.latest[pair] = now
+        state.repeats.append(AdMinute(pair.ad, Minute(containing: now)))
+        state.table[AdMinute(pair.ad, Minute(containing: now)), default: 0] += 1
+        return Outcome(status: 302, verdict: .valid, eventTime: now)
       }
       if let before = state.counted[pair] {
         if fault == .countsRepeats {
@@ -109,6 +144,7 @@ final class HonestServer: Sendable {
       }
       if strikes(.callsFirstDuplicate) { return Outcome(status: 302, verdict: .duplicate, eventTime: now) }
       state.counted[pair] = now
+      state.latest[pair] = now
       if strikes(.losesCounted) { return Outcome(status: 302, verdict: .valid, eventTime: now) }
       let minute = Minute(containing: now + (strikes(.wrongMinute) ? 60_000 : 0))
       state.table[AdMinute(pair.ad, minute), default: 0] += 1

@@ -121,6 +121,36 @@ import Traffic
     #expect(book.ledger.compare([minute(time.wall()): 1, minute(time.wall() - 60_000): 1]).map(\.minute) == [nil])
   }
 
+  @Test func whatIsForgottenLeavesItsFateAndItsNumber() {
+    let ledger = Ledger(time: time)
+    let ad = ledger.ad(ad)
+    let t0 = time.wall()
+    func add() -> Ledger.Reference { ledger.add(ImpressionID(high: 1, low: UInt64(time.wall())), ad: ad) }
+    let counted = add()
+    ledger.finished(ledger.sent(counted, .click), valid(t0 + 1))
+    #expect(ledger.forget(counted) == .counted(at: t0 + 1))
+    let refused = add()
+    #expect(refused == counted, "the number is not used again")
+    ledger.finished(ledger.sent(refused, .click), Outcome(status: 302, verdict: .unrecorded))
+    let unknown = add()
+    #expect(unknown != refused)
+    ledger.finished(ledger.sent(unknown, .click), .noAnswer)
+    let timeless = add()
+    ledger.finished(ledger.sent(timeless, .click), Outcome(status: 302, verdict: .valid))
+    let shown = add()
+    #expect(ledger.forget(refused) == .uncounted && ledger.forget(unknown) == .uncertain)
+    #expect(ledger.forget(timeless) == .uncertain && ledger.forget(shown) == .uncounted)
+    #expect(ledger.violations().first.map(\.kind) == [.timeMissing])
+    #expect(ledger.expectation().total == 0...0 && ledger.retryUnknown() == [])
+    // A duplicate whose other send was refused behind it is found when it is forgotten.
+    let wrong = add()
+    let (first, second) = (ledger.sent(wrong, .click), ledger.sent(wrong, .click))
+    ledger.finished(first, duplicate(time.wall()))
+    ledger.finished(second, Outcome(status: 302, verdict: .unrecorded))
+    ledger.forget(wrong)
+    #expect(ledger.violations().first.map(\.kind) == [.timeMissing, .duplicateOfNothing])
+  }
+
   @Test(arguments: Intent.allCases.filter { !$0.counts })
   func whatMustNotCountIsNeverValid(intent: Intent) {
     let book = book()

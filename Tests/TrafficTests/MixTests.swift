@@ -34,6 +34,7 @@ import Traffic
     options.bursts = 0.05
     options.forged = 0.05
     options.heads = 0.05
+    options.robots = 0.05
     options.pausedAds = 0.05
     options.retries = retries
     let mix = BrowserMix(options, secret: Self.secret, time: time, seed: seed)
@@ -43,7 +44,7 @@ import Traffic
     var ghosts: [RequestPlan] = []
     func decide(_ plan: RequestPlan) -> Outcome {
       server.answer(
-        isHead: plan.method == .head, isPrefetch: plan.purpose != .none,
+        isHead: plan.method == .head, isPrefetch: plan.purpose != .none, isRobot: plan.isRobot,
         target: String(decoding: plan.target, as: UTF8.self), at: time.wall())
     }
     var isDone = false
@@ -136,7 +137,9 @@ import Traffic
   @Test func theScriptHasEverythingInItsShare() {
     let result = run(seed: 11, total: 20_000, losses: 0)
     let report = result.mix.report()
-    for verdict: Verdict in [.valid, .duplicate, .prefetch, .head, .badSignature, .paused, .unknownAd, .malformed] {
+    for verdict: Verdict in [
+      .valid, .duplicate, .prefetch, .head, .bot, .badSignature, .paused, .unknownAd, .malformed,
+    ] {
       #expect(report.count(verdict) > 100, "\(verdict)")
     }
     #expect(report.answered == 20_000 && report.withoutVerdict == 0)

@@ -89,7 +89,9 @@ final class LoadSource: RequestSource, Observer, Sendable {
 
   func finished(tag: UInt64, outcome: Outcome, latency: Int64) {
     state.withLock { $0.report.record(outcome, latency: latency) }
-    ledger.finished(tag, outcome)
+    let reference = ledger.finished(tag, outcome).of
+    // Freshly minted, so it is sent this once.
+    if case .minted = supply { ledger.forget(reference) }
   }
 
   /// What was answered so far.
