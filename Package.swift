@@ -76,7 +76,7 @@ let tests: [(name: String, imports: [String])] = modules.map {
   let more =
     [
       "Query": ["OtherPrograms"], "Service": ["Traffic", "Demo", "OtherPrograms"], "Demo": ["ProcessHarness"],
-      "Dashboard": ["Platform"], "Commands": ["OtherPrograms"],
+      "Dashboard": ["Platform"], "Commands": ["OtherPrograms"], "Traffic": ["ReferenceLoad", "HTTP", "JSON"],
     ][$0.name] ?? []
   return ($0.name + "Tests", [$0.name] + $0.imports + more)
 }
@@ -125,6 +125,13 @@ let package = Package(
         name: "ProcessHarness",
         dependencies: ["CPlatform", "Bytes", "Platform", "HTTP", "Clicks", "Store", "Catalog", "Traffic", "Demo"],
         path: "Tests/ProcessHarness", swiftSettings: settings),
+      // The clients of `Tests/soak --reference`.
+      .target(
+        name: "ReferenceLoad", dependencies: ["Platform", "JSON", "HTTP", "Clicks", "Traffic"],
+        path: "Tests/ReferenceLoad", swiftSettings: settings),
+      .executableTarget(
+        name: "reference", dependencies: ["Platform", "JSON", "Clicks", "Traffic", "ReferenceLoad"],
+        path: "Tests/Reference", swiftSettings: settings),
       // What tests need of other programs.
       .target(
         name: "OtherPrograms", dependencies: ["Platform"], path: "Tests/OtherPrograms", swiftSettings: settings),
