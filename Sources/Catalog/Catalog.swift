@@ -30,13 +30,13 @@ package final class Catalog {
 
   /// Opens the catalog in the file `path`; read-write, it is created or brought to the newest version where needed, which
   /// signs the rows of an older one. Damage, another application's file and a newer version are refused with errors that
-  /// name the file. A file that `isChecked` already is not read as a whole. With an `owner` a catalog that is gone or another store's is refused too.
+  /// name the file. Before that the file is looked at as `check` says. With an `owner` a catalog that is gone or another store's is refused too.
   package static func open(
-    _ path: String, _ access: Database.Access = .readWrite, owner: CatalogOwner? = nil, isChecked: Bool = false,
+    _ path: String, _ access: Database.Access = .readWrite, owner: CatalogOwner? = nil, check: Database.Check = .small,
     in environment: Environment
   ) throws(CatalogError) -> Catalog {
     if let owner, access == .readWrite, !environment.files.exists(path), owner.hasClicks() { throw .gone(file: path) }
-    let database = try Database.open(path, access, isChecked: isChecked, files: environment.files)
+    let database = try Database.open(path, access, check: check, files: environment.files)
     let hasher = SHA256()
     try Schema.checkVersion(of: database)
     let version = try Schema.establish(in: database, access) { found throws(CatalogError) in
@@ -110,11 +110,11 @@ package final class Catalog {
     }
   }
 
-  /// Opens the same file once more, to read: for another thread. The whole file is checked, unless this opening's check is
-  /// enough: what is damaged since is found where it is read.
-  package func another(isChecked: Bool = false) -> @Sendable () throws(CatalogError) -> Catalog {
+  /// Opens the same file once more, to read: for another thread. Where this opening's check is enough, what is damaged since is found
+  /// where it is read.
+  package func another(check: Database.Check) -> @Sendable () throws(CatalogError) -> Catalog {
     { [path = database.path, environment] () throws(CatalogError) in
-      try Catalog.open(path, .readOnly, isChecked: isChecked, in: environment)
+      try Catalog.open(path, .readOnly, check: check, in: environment)
     }
   }
 

@@ -34,10 +34,28 @@ import Platform
   // The handle outlives its statements: `close_v2` waits for the last of them.
   deinit { unsafe sqlite3_close_v2(handle) }
 
-  /// Opens the file at `path`, checks it (`PRAGMA quick_check`, which reads all of it) unless it `isChecked` already, and sets the
-  /// connection up.
+  /// What is looked at before anything is read (`PRAGMA quick_check`, which reads all of a file).
+  package enum Check: Sendable {
+    /// Nothing: somebody else has looked.
+    case none
+    /// A file of up to 64 MiB. Of a larger one each row is looked at when it is read, and all of it by the server's background:
+    /// nobody waits for gigabytes before he gets one row.
+    case small
+    /// All of it.
+    case whole
+
+    fileprivate func covers(bytes: Int) -> Bool {
+      switch self {
+      case .none: false
+      case .small: bytes <= 64 << 20
+      case .whole: true
+      }
+    }
+  }
+
+  /// Opens the file at `path`, checks it as `check` says, and sets the connection up.
   package static func open(
-    _ path: String, _ access: Access, isChecked: Bool = false, files: any FileSystem
+    _ path: String, _ access: Access, check: Check = .small, files: any FileSystem
   ) throws(CatalogError) -> Database {
     if access == .readWrite { try createOwnerOnly(path, files) }
     var handle: OpaquePointer?
@@ -49,7 +67,7 @@ import Platform
       throw error
     }
     let database = unsafe Database(path: path, handle: handle)
-    try database.setUp(access, isChecked)
+    try database.setUp(access, check)
     return database
   }
 
@@ -64,12 +82,14 @@ import Platform
     } catch { throw .system(error) }
   }
 
-  private func setUp(_ access: Access, _ isChecked: Bool) throws(CatalogError) {
+  private func setUp(_ access: Access, _ check: Check) throws(CatalogError) {
     unsafe sqlite3_busy_timeout(handle, Self.busyTimeout)
     let doing = "opening"
     try execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON", doing: doing)
-    let verdict = isChecked ? "ok" : try pragma("quick_check(1)")
-    guard verdict == "ok" else { throw .damaged(file: path, doing: "checking it", text: verdict) }
+    if check.covers(bytes: try pages("page_count") * pages("page_size")) {
+      let verdict = try pragma("quick_check(1)")
+      guard verdict == "ok" else { throw .damaged(file: path, doing: "checking it", text: verdict) }
+    }
     switch access {
     case .readOnly:
       try execute("PRAGMA query_only=ON", doing: doing)
@@ -99,6 +119,10 @@ import Platform
   /// The first value that a pragma answers with, as text; empty where it answers nothing.
   package func pragma(_ pragma: String) throws(CatalogError) -> String {
     try query("PRAGMA \(pragma)", doing: "reading \(pragma)") { $0.optionalText(0) ?? "" }.first ?? ""
+  }
+
+  private func pages(_ name: String) throws(CatalogError) -> Int {
+    try query("PRAGMA \(name)", doing: "opening") { Int($0.integer(0)) }.first ?? 0
   }
 
   /// Runs statements without values, separated by semicolons.

@@ -206,7 +206,7 @@ package final class Server {
     let watch = CatalogWatch(
       context.catalogHealth, settings.catalogPace,
       open: { [environment, path = settings.dataDirectory] in
-        try Catalog.open(StoreCatalog.path(in: path), .readOnly, in: environment)
+        try Catalog.open(StoreCatalog.path(in: path), .readOnly, check: .whole, in: environment)
       })
     try watch.start()
     self.watch = watch

@@ -196,6 +196,30 @@ import Testing
     #expect(try scratch.open().countAds() == 200)
   }
 
+  /// What a large file has damaged is for those who read it, and for the background: nobody waits for a pass over gigabytes.
+  @Test func aLargeFileIsCheckedWhereThatIsAskedFor() throws {
+    let note = "CREATE TABLE note (text BLOB); INSERT INTO note VALUES (zeroblob(66000000)), (x'00')"
+    try {
+      let catalog = try scratch.open()
+      _ = try catalog.put(draft("ad-1"), hasCounts: false)
+      try Database.open(scratch.catalog, .readWrite, files: scratch.files).execute(note, doing: "filling it")
+    }()
+    let file = try scratch.files.open(scratch.catalog, .readWrite)
+    let size = try file.size()
+    #expect(size > 64 << 20)
+    // A page of the chain of the large value.
+    try file.writeAll(Array(repeating: 0xFF, count: 4096), at: size / 2 / 4096 * 4096)
+    let environment = Environment(files: scratch.files, time: KernelTime(), chance: KernelChance())
+    for access in [.readOnly, .readWrite] as [Database.Access] {
+      #expect(try scratch.open(access).ad(AdID("ad-1")!) != nil)
+      guard case .damaged = failure({ _ = try Catalog.open(scratch.catalog, access, check: .whole, in: environment) })
+      else {
+        Issue.record("\(access): opened")
+        continue
+      }
+    }
+  }
+
   @Test func textIsNoDatabase() throws {
     let file = try scratch.files.open(scratch.catalog, .create)
     try file.writeAll(Array(repeating: 0x41, count: 5000), at: 0)

@@ -42,7 +42,7 @@ extension API {
     do throws(MonthTable.NotSealed) { table = try MonthTable(month, tables) } catch { throw .notSealed(error) }
     let id = request.requestID
     guard let advertiser, advertiser != Statement.unknownAdvertiser else {
-      let open = catalog.another()
+      let open = catalog.another(check: .small)
       return { [failedRead] in
         do {
           let all = try table.statements(try open())

@@ -15,7 +15,7 @@ package final class CatalogReader: Sendable {
   }
 
   /// Reads the file of `catalog`, which has checked it.
-  package init(_ catalog: Catalog) { open = catalog.another(isChecked: true) }
+  package init(_ catalog: Catalog) { open = catalog.another(check: .none) }
 
   /// From now on `found` is told of every damaged row that is met.
   func report(_ found: @escaping @Sendable (DamagedRow) -> Void) { opened.withLock { $0.found = found } }
