@@ -39,7 +39,7 @@ let modules: [(name: String, imports: [String])] = [
   ),
   ("Catalog", ["CSQLite", "Bytes", "Platform", "Clicks"]),
   ("Records", ["CZlib"]),
-  ("Importing", ["Bytes", "Platform", "Clicks", "ClickLog", "Store", "Catalog", "Records"]),
+  ("Importing", ["CPlatform", "Bytes", "Platform", "Clicks", "ClickLog", "Store", "Catalog", "Records"]),
   ("Query", ["Bytes", "Platform", "Clicks", "Minutes", "Store", "Shards"]),
   ("Traffic", ["CPlatform", "Bytes", "Platform", "Clicks"]),
   ("Demo", ["CPlatform", "Bytes", "Platform", "JSON", "HTTP", "Clicks", "Store", "Catalog", "Traffic"]),

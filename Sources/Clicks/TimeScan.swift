@@ -38,6 +38,23 @@
   static func isDigit(_ byte: UInt8) -> Bool { 0x30...0x39 ~= byte }
   static func isLetter(_ byte: UInt8) -> Bool { 0x61...0x7A ~= byte | 0x20 }
 
+  /// Whether the eight bytes of a word, as they are loaded from memory, are digits.
+  @inline(__always)
+  static func areDigits(_ word: UInt64) -> Bool {
+    ((word &+ 0x4646_4646_4646_4646) | (word &- 0x3030_3030_3030_3030)) & 0x8080_8080_8080_8080 == 0
+  }
+
+  /// The number of the eight digits of a word, the first in the lowest byte: pairs, then fours, then all.
+  @inline(__always)
+  static func number(_ word: UInt64) -> UInt64 {
+    let digits = word &- 0x3030_3030_3030_3030
+    let pairs = digits &* 10 &+ digits &>> 8
+    let mask: UInt64 = 0x0000_00FF_0000_00FF
+    let even = (pairs & mask) &* (100 &+ 1_000_000 &<< 32)
+    let odd = (pairs &>> 16 & mask) &* (1 &+ 10_000 &<< 32)
+    return (even &+ odd) &>> 32
+  }
+
   /// How many digits begin here, at most 30.
   var digitsAhead: Int {
     var count = 0

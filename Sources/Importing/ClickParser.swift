@@ -141,6 +141,16 @@ package final class ClickParser {
       ([ad, impression, time] + identityColumns + conditions.map(\.column) + captured.compactMap { $0 }).max()! + 1
   }
 
+  /// What reads the plain rows of the table; nil where none are: it is none, its ids are derived, lines are left out, or strings are kept.
+  /// Its columns are known.
+  package var plainTable: PlainTable? {
+    guard isReady, plan.format == .csv, plan.identity == .column, conditions.isEmpty, captured.isEmpty, !keepsAdID
+    else {
+      return nil
+    }
+    return PlainTable(delimiter: plan.delimiter, ad: ad, impression: impression, time: time, times: plan.times)
+  }
+
   /// The names of a header for a message; a file that is no table may have many.
   private static func list(_ names: [String]) -> String {
     let text = names.prefix(20).joined(separator: ", ")

@@ -29,6 +29,7 @@ package final class StoreImport {
   private let plan: ImportPlan
   private let source: SourceKey
   private let layout: UInt32
+  private let capturesStrings: Bool
   /// By shard: every click of the source, of earlier runs too, is at this position or behind.
   private let since: [UInt64]
   /// When this run began, ms of the logical clock.
@@ -41,6 +42,16 @@ package final class StoreImport {
   package var lines: UInt64 { taken.lines }
   package var bytes: UInt64 { taken.bytes }
 
+  /// What reads plain rows; nil where there are none, or while the columns are not known.
+  private var table: PlainTable?
+  private var isTableKnown = false
+
+  /// A plain row that was read and is not judged yet.
+  private struct ReadRow {
+    var row: PlainRow
+    var number: UInt64
+  }
+
   /// What changes with each line: in one place, so that a line asks once whether somebody else is at it.
   private struct Taken {
     var report = ImportResult()
@@ -49,6 +60,8 @@ package final class StoreImport {
     /// By shard, of the piece at hand.
     var clicks: [[ClickRequest]]
     var strings: [CapturedStrings?]
+    /// Plain rows behind those in `clicks`, while the memory that will tell of their ads is on its way.
+    var rows: [ReadRow] = []
     /// Logical time of the piece at hand.
     var now: Int64
     var sinceFlush = 0
@@ -58,6 +71,14 @@ package final class StoreImport {
     mutating func pass(_ lineBytes: Int, lines count: Int) {
       lines += UInt64(count)
       bytes += UInt64(lineBytes)
+    }
+
+    /// The same of a record that is a click, or should be one.
+    mutating func begin(_ line: UnsafeRawBufferPointer, _ lineBytes: Int, lines count: Int) {
+      pass(lineBytes, lines: count)
+      report.lines += 1
+      sinceFlush += 1
+      unsafe sample?.add(LineSample.hash(line))
     }
   }
 
@@ -76,6 +97,7 @@ package final class StoreImport {
     self.gate = gate
     self.plan = plan
     self.layout = layout
+    capturesStrings = !plan.captures.isEmpty
     limits = plan.limits
     sealedMonths = plan.takesSealed ? [] : shards.map(\.live.sealed).filter { !$0.isEmpty }
     self.clock = clock
@@ -116,6 +138,81 @@ package final class StoreImport {
   /// A line that holds no click: a header, or blank.
   package func pass(_ lineBytes: Int, lines count: Int = 1) { taken.pass(lineBytes, lines: count) }
 
+  /// Records that `take(from:)` reads at most, so that whoever calls it can end the import in between; and plain rows that are
+  /// read before the first of them is judged.
+  private static let recordsAtOnce = 1_024
+  private static let rowsAtOnce = 128
+
+  /// Takes the next records, at most 1,024 and no more than a piece needs. False: there are none.
+  package func take(from source: inout LineSource) throws -> Bool {
+    if !isTableKnown, parser.isReady {
+      isTableKnown = true
+      table = parser.plainTable
+    }
+    return try take(from: &source, table, &taken)
+  }
+
+  private func take(
+    from source: inout LineSource, _ table: PlainTable?, _ taken: inout Taken
+  ) throws -> Bool {
+    let parser = parser
+    let headLines = parser.headLines
+    for _ in 0..<Self.recordsAtOnce where taken.sinceFlush < Self.pieceLines {
+      if let table, taken.lines >= headLines, let line = unsafe source.nextPlain() {
+        if unsafe ClickLineReader.isBlank(line) {
+          taken.pass(line.count + 1, lines: 1)
+        } else if let row = unsafe table.read(line) {
+          unsafe taken.begin(line, line.count + 1, lines: 1)
+          table.recall.prefetch(row.ad)
+          taken.rows.append(ReadRow(row: row, number: taken.lines))
+          if taken.rows.count == Self.rowsAtOnce { judgeRows(&taken, table.recall) }
+        } else {
+          judgeRows(&taken, table.recall)
+          unsafe take(line, line.count + 1, lines: 1, &taken)
+        }
+        continue
+      }
+      if let table { judgeRows(&taken, table.recall) }
+      let isThere = unsafe try source.next { line, lineBytes, lineCount in
+        if !parser.isReady {
+          unsafe try parser.readHead(line, lines: lineCount)
+          taken.pass(lineBytes, lines: lineCount)
+        } else if taken.lines < parser.headLines || (unsafe ClickLineReader.isBlank(line)) {
+          taken.pass(lineBytes, lines: lineCount)
+        } else {
+          unsafe take(line, lineBytes, lines: lineCount, &taken)
+        }
+      }
+      guard isThere else { return false }
+    }
+    if let table { judgeRows(&taken, table.recall) }
+    return true
+  }
+
+  /// Judges the plain rows that were read.
+  private func judgeRows(_ taken: inout Taken, _ recall: AdRecall) {
+    if taken.rows.isEmpty { return }
+    var rows: [ReadRow] = []
+    swap(&rows, &taken.rows)
+    for one in rows {
+      let place = unsafe recall.place(one.row.ad)
+      let key = AdKey(rawValue: unsafe place.pointee.key)
+      let rejection = judge(time: one.row.time, minted: one.row.minted, now: taken.now) {
+        if case .told(let standing) = unsafe place.pointee.standing { return standing }
+        let standing = standing(of: key)
+        if catalogFailure == nil { unsafe place.pointee.standing = .told(standing) }
+        return standing
+      }
+      if let rejection {
+        taken.report.reject(one.number, rejection.code, "")
+      } else {
+        count(ClickIdentity(ad: key, impression: one.row.impression), one.row.time, nil, &taken)
+      }
+    }
+    rows.removeAll(keepingCapacity: true)
+    swap(&rows, &taken.rows)
+  }
+
   /// Takes the next record, without its newline; `lineBytes` counts it, and `count` is how many lines it has.
   package func take(_ line: UnsafeRawBufferPointer, _ lineBytes: Int, lines count: Int = 1) throws {
     unsafe take(line, lineBytes, lines: count, &taken)
@@ -125,42 +222,56 @@ package final class StoreImport {
     _ line: UnsafeRawBufferPointer, _ lineBytes: Int, lines count: Int, _ taken: inout Taken
   ) {
     let number = taken.lines + 1
-    taken.pass(lineBytes, lines: count)
-    taken.report.lines += 1
-    unsafe taken.sample?.add(LineSample.hash(line))
+    unsafe taken.begin(line, lineBytes, lines: count)
     do throws(ClickLineFault) {
-      let click = unsafe try parser.read(line, number: number)
-      if click == nil { taken.report.leftOut += 1 }
-      if let click, let rejection = judge(click, now: taken.now) {
+      guard let click = unsafe try parser.read(line, number: number) else {
+        taken.report.leftOut += 1
+        return
+      }
+      if let rejection = judge(time: click.time, minted: click.minted, now: taken.now, { standing(of: click.ad) }) {
         taken.report.reject(number, rejection.code, "")
-      } else if let click {
-        let identity = ClickIdentity(ad: click.ad, impression: click.impression)
-        let shard = route(identity)
-        taken.clicks[shard].append(
-          ClickRequest(identity: identity, eventTime: click.time, source: Click.Source.imported.rawValue))
-        taken.strings[shard]?.append(click.strings)
+      } else {
+        self.count(
+          ClickIdentity(ad: click.ad, impression: click.impression), click.time, click.strings, &taken)
       }
     } catch { taken.report.reject(number, ImportRejection.malformed.code, error.description) }
-    taken.sinceFlush += 1
+  }
+
+  /// Hands a click to its shard.
+  @inline(__always)
+  private func count(_ identity: ClickIdentity, _ time: Int64, _ strings: ClickStrings?, _ taken: inout Taken) {
+    let shard = route(identity)
+    taken.clicks[shard].append(
+      ClickRequest(identity: identity, eventTime: time, source: Click.Source.imported.rawValue))
+    if capturesStrings { taken.strings[shard]?.append(strings) }
   }
 
   /// Whether enough was taken for a piece.
   package var isPieceFull: Bool { taken.sinceFlush >= Self.pieceLines }
 
-  private func judge(_ click: ParsedClick, now: Int64) -> ImportRejection? {
-    switch limits.judge(eventTime: click.time, minted: click.minted, now: now) {
+  /// Why a click is not counted; nil where it is. `standing` says it of its ad, and is asked last.
+  @inline(__always)
+  private func judge(
+    time: Int64, minted: Int64?, now: Int64, _ standing: () -> ImportRejection?
+  ) -> ImportRejection? {
+    switch limits.judge(eventTime: time, minted: minted, now: now) {
     case .accept: break
     case .tooOld: return .tooOld
     case .inFuture: return .inFuture
     case .expired: return .expired
     }
     if !sealedMonths.isEmpty,
-      sealedMonths.contains(where: { $0.contains(minute: Minute(containing: click.time).index) })
+      sealedMonths.contains(where: { $0.contains(minute: Minute(containing: time).index) })
     {
       return .sealed
     }
+    return standing()
+  }
+
+  /// Why no click of an ad is counted, as the catalog says.
+  private func standing(of ad: AdKey) -> ImportRejection? {
     if catalogFailure != nil { return .unknownAd }
-    do throws(CatalogError) { return try gate.rejection(click.ad) } catch {
+    do throws(CatalogError) { return try gate.rejection(ad) } catch {
       catalogFailure = error
       return .unknownAd
     }

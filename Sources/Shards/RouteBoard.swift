@@ -245,6 +245,15 @@ extension RouteBoard {
 }
 
 extension RouteBoard.Routes {
+  /// The shard of a click of which these routes say that no others will ever send it elsewhere: no ad is or was hot, and the
+  /// time in its bits, if there is one, is decided. Nil for all others.
+  package func onlyShard(_ identity: ClickIdentity) -> Int? {
+    guard !table.hasHot, decidedThrough == .max || identity.impression.timeInBits ?? .min < decidedThrough else {
+      return nil
+    }
+    return table.home(of: identity.ad)
+  }
+
   /// Whether `shard` may count a click.
   package func admit(_ identity: ClickIdentity, to shard: Int) -> Admission {
     if decidedThrough < .max, let time = identity.impression.timeInBits, time >= decidedThrough {

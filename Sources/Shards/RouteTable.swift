@@ -94,6 +94,10 @@ package struct RouteTable: Sendable {
     return time
   }
 
+  /// Whether any ad is or was hot.
+  @inline(__always)
+  var hasHot: Bool { !slots.isEmpty }
+
   /// The shard of all clicks of an ad that was never hot, and of what is known of the ad alone.
   package func home(of ad: AdKey) -> Int { scale(Self.mix(ad.rawValue)) }
 

@@ -183,4 +183,33 @@ import Testing
       }
     }
   }
+
+  /// 10 and 13 digits, as most logs have them, are read eight at a time: as slowly, digit by digit.
+  @Test func usualNumbersAreReadAsTheirDigitsSay() throws {
+    try Seeds.run(2_000) { seed in
+      var chance = seed.generator
+      let count = chance.pick([10, 13])
+      let edges: [UInt64] = [
+        946_684_800, 4_102_444_800, 946_684_800_000, 4_102_444_800_000, 999_999_999, 1_000_000_000,
+      ]
+      var number = chance.oneIn(3) ? chance.pick(edges) &+ chance.next() % 3 &- 1 : chance.next() % 5_000_000_000_000
+      if count == 10, chance.oneIn(2) { number %= 5_000_000_000 }
+      var digits = Array(String(repeating: "0", count: 20).utf8) + Array("\(number)".utf8)
+      digits = Array(digits.suffix(count))
+      if chance.oneIn(5) { digits[chance.small(in: 0...(count - 1))] = UInt8(truncatingIfNeeded: chance.next()) }
+      let due: Int64? = {
+        guard digits.allSatisfy({ 0x30...0x39 ~= $0 }), digits[0] != 0x30 else { return nil }
+        let whole = digits.reduce(Int64(0)) { $0 * 10 + Int64($1 - 0x30) }
+        let time = count == 10 ? whole * 1_000 : whole
+        return 946_684_800_000 <= time && time < 4_102_444_800_000 ? time : nil
+      }()
+      let found = unsafe digits.withUnsafeBytes { text -> Int64? in
+        do throws(TimeFault) { return try unsafe TimeReader().read(text) } catch { return nil }
+      }
+      // With a sign, blanks or a point in it, other rules say what it is.
+      if due != nil || digits.allSatisfy({ 0x30...0x39 ~= $0 }) {
+        #expect(found == due, "\(seed): \(String(decoding: digits, as: UTF8.self))")
+      }
+    }
+  }
 }

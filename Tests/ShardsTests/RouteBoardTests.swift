@@ -1,5 +1,6 @@
 import Clicks
 import Shards
+import Simulation
 import Store
 import Testing
 
@@ -100,6 +101,38 @@ import Testing
     await #expect(processExitsWith: .failure) {
       let board = RouteBoard(RouteBoard.Routes(RouteTable(shards: 2), decidedThrough: 1_000))
       board.publish(RouteTable(shards: 2, version: 1, hot: [AdKey(rawValue: 7): [HotInterval(start: 999)]]))
+    }
+  }
+
+  /// What routes say for good of a click is where the board places it, by newer routes too.
+  @Test func theOnlyShardIsWhereAClickIsPlaced() throws {
+    try Seeds.run(200) { seed in
+      var chance = seed.generator
+      let now: Int64 = 1_750_000_000_000
+      let ads = (0..<8).map { AdKey(rawValue: UInt64($0) &* 0x9E37_79B9_7F4A_7C15) }
+      let isHot = chance.oneIn(3)
+      let table = RouteTable(
+        shards: chance.small(in: 1...4), hot: isHot ? [ads[0]: [HotInterval(start: now - 1_000)]] : [:])
+      let through = chance.pick([now, .max])
+      let board = RouteBoard(RouteBoard.Routes(table, decidedThrough: through), limits: .init(now: { now }))
+      let first = board.current
+      // A change as they come: an interval begins behind what is decided.
+      if through < .max, !isHot, chance.oneIn(2) {
+        board.publish(RouteTable(shards: table.shards, version: 1, hot: [ads[1]: [HotInterval(start: now)]]))
+      }
+      var held = board.current
+      for _ in 0..<20 {
+        let impression =
+          chance.oneIn(2)
+          ? ImpressionID(high: chance.next(), low: chance.next())
+          : .version7(at: now + Int64(chance.next() % 4_000) - 2_000, random: (chance.next(), chance.next()))
+        let identity = ClickIdentity(ad: chance.pick(ads), impression: impression)
+        guard let shard = first.onlyShard(identity) else {
+          #expect(isHot || impression.timeInBits ?? 0 >= through, "\(seed)")
+          continue
+        }
+        #expect(board.place(identity, by: &held) == shard, "\(seed)")
+      }
     }
   }
 }

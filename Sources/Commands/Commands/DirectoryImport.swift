@@ -79,13 +79,17 @@ struct DirectoryImport {
   private final class Router {
     private let hot: HotAds
     private var routes: RouteBoard.Routes
+    /// Those of the beginning: what they say for good needs no look at the newest.
+    private let first: RouteBoard.Routes
 
     init(_ hot: HotAds) {
       self.hot = hot
       routes = hot.board.current
+      first = routes
     }
 
     func shard(_ identity: ClickIdentity) -> Int {
+      if let shard = first.onlyShard(identity) { return shard }
       if let shard = hot.board.place(identity, by: &routes) { return shard }
       // The list of early ids is full: no ad is hot from here on. Where that cannot be written, no shard takes a click any more.
       hot.step()
@@ -155,7 +159,7 @@ struct DirectoryImport {
           return .before(whole)
         }
       }
-      if try read(parser, work, &reader, from: start) {
+      if try read(work, &reader, from: start) {
         return .interrupted(work.report, through: work.stop(reader.settled))
       }
     } catch {
@@ -211,28 +215,16 @@ struct DirectoryImport {
   }
 
   /// Reads to the end; true where somebody ended it before.
-  private func read(
-    _ parser: ClickParser, _ work: StoreImport, _ reader: inout Reader, from before: ReadBefore?
-  ) throws -> Bool {
+  private func read(_ work: StoreImport, _ reader: inout Reader, from before: ReadBefore?) throws -> Bool {
     var progress = ImportProgress(console, size: reading.size, from: before?.bytes ?? 0)
-    while work.lines & 0x3FF != 0 || !interrupt.isRequested {
-      let isThere = unsafe try reader.lines.next { line, lineBytes, lineCount in
-        if !parser.isReady {
-          unsafe try parser.readHead(line, lines: lineCount)
-          work.pass(lineBytes, lines: lineCount)
-        } else if work.lines < parser.headLines || (unsafe ClickLineReader.isBlank(line)) {
-          work.pass(lineBytes, lines: lineCount)
-        } else {
-          unsafe try work.take(line, lineBytes, lines: lineCount)
-        }
-      }
+    while !interrupt.isRequested {
       // A pipe ends too when its writer was told to end together with this process.
-      guard isThere else {
+      guard try work.take(from: &reader.lines) else {
         if let bytes = reader.lines.heldBack { work.holdBack(bytes) }
         return interrupt.isRequested
       }
       if work.isPieceFull, !work.flush(reader.settled) { return false }
-      if work.lines & 0xFFF == 0 { progress.tell(lines: work.report.lines, bytes: work.bytes) }
+      progress.tell(lines: work.report.lines, bytes: work.bytes)
     }
     return true
   }

@@ -84,7 +84,13 @@ package struct LineSample: Sendable {
     }
     guard at < line.count else { return hash }
     var word: UInt64 = 0
-    for i in at..<line.count { unsafe word |= UInt64(line[i]) << UInt64(8 * (i - at)) }
+    if line.count >= 8 {
+      // The last 8 bytes, without those that are in the hash already.
+      word = UInt64(littleEndian: unsafe (base + (line.count - 8)).loadUnaligned(as: UInt64.self))
+      word >>= UInt64(8 * (at + 8 - line.count))
+    } else {
+      for i in at..<line.count { unsafe word |= UInt64(line[i]) << UInt64(8 * (i - at)) }
+    }
     hash = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
     return hash ^ hash >> 32
   }
