@@ -45,6 +45,7 @@ package struct LogWriter: ~Copyable {
   /// The captured strings of the pending records.
   private var strings: CapturedStrings?
   private var base: Int64 = 0
+  private var recent = RecentRecords()
 
   /// Most records in one frame.
   package static let maximumRecords = 4096
@@ -124,6 +125,12 @@ package struct LogWriter: ~Copyable {
     return unsafe RecordFormat.read(UnsafeRawPointer(buffer.base + at), base: base)
   }
 
+  /// The click at `position` where it is pending or among the newest that were written: then without the time at which it was
+  /// received. Nil for all others.
+  package func recentClick(at position: UInt64) -> Click? {
+    position < nextPosition ? recent.click(at: position) : pendingClick(at: position)
+  }
+
   /// The frame that the next `commit` writes carries `annex` behind its records, and behind it their captured strings.
   package mutating func attach(_ annex: FrameAnnex) { self.annex = annex.bytes }
 
@@ -138,6 +145,7 @@ package struct LogWriter: ~Copyable {
       FrameAnnex.append(strings, to: &annex)
     }
     try write(.data, records: pending, stamp)
+    if pending > 0 { unsafe recent.add(UnsafeRawPointer(buffer.base + FrameHeader.size), pending, at: nextPosition) }
     nextPosition += UInt64(pending)
     discard()
     lastIsPromised = false

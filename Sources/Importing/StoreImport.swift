@@ -156,23 +156,13 @@ package final class StoreImport {
     from source: inout LineSource, _ table: PlainTable?, _ taken: inout Taken
   ) throws -> Bool {
     let parser = parser
-    let headLines = parser.headLines
-    for _ in 0..<Self.recordsAtOnce where taken.sinceFlush < Self.pieceLines {
-      if let table, taken.lines >= headLines, let line = unsafe source.nextPlain() {
-        if unsafe ClickLineReader.isBlank(line) {
-          taken.pass(line.count + 1, lines: 1)
-        } else if let row = unsafe table.read(line) {
-          unsafe taken.begin(line, line.count + 1, lines: 1)
-          table.recall.prefetch(row.ad)
-          taken.rows.append(ReadRow(row: row, number: taken.lines))
-          if taken.rows.count == Self.rowsAtOnce { judgeRows(&taken, table.recall) }
-        } else {
-          judgeRows(&taken, table.recall)
-          unsafe take(line, line.count + 1, lines: 1, &taken)
-        }
-        continue
+    var left = Self.recordsAtOnce
+    while left > 0, taken.sinceFlush < Self.pieceLines {
+      if let table, taken.lines >= parser.headLines {
+        takePlain(from: &source, table, table.recall, &taken, &left)
+        if left == 0 || taken.sinceFlush >= Self.pieceLines { break }
       }
-      if let table { judgeRows(&taken, table.recall) }
+      left -= 1
       let isThere = unsafe try source.next { line, lineBytes, lineCount in
         if !parser.isReady {
           unsafe try parser.readHead(line, lines: lineCount)
@@ -185,8 +175,29 @@ package final class StoreImport {
       }
       guard isThere else { return false }
     }
-    if let table { judgeRows(&taken, table.recall) }
     return true
+  }
+
+  /// Takes records as long as they are lines without quotes, at most `left`.
+  private func takePlain(
+    from source: inout LineSource, _ table: PlainTable, _ recall: AdRecall, _ taken: inout Taken, _ left: inout Int
+  ) {
+    while left > 0, taken.sinceFlush < Self.pieceLines, let line = unsafe source.nextPlain() {
+      left -= 1
+      if unsafe ClickLineReader.isBlank(line) {
+        taken.pass(line.count + 1, lines: 1)
+      } else if let row = unsafe table.read(line) {
+        unsafe taken.begin(line, line.count + 1, lines: 1)
+        recall.prefetch(row.ad)
+        taken.rows.append(ReadRow(row: row, number: taken.lines))
+        if taken.rows.count == Self.rowsAtOnce { judgeRows(&taken, recall) }
+      } else {
+        // In the order of the lines.
+        judgeRows(&taken, recall)
+        unsafe take(line, line.count + 1, lines: 1, &taken)
+      }
+    }
+    judgeRows(&taken, recall)
   }
 
   /// Judges the plain rows that were read.

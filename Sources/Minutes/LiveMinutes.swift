@@ -56,9 +56,21 @@ package struct LiveMinutes {
 
   /// Counts clicks, the first of them the one at `position`, and appends the codes of their ads.
   package mutating func apply(_ clicks: [(ad: AdKey, minute: Minute)], codes: inout [UInt32]) {
-    for i in clicks.indices {
-      ads.prefetch(i, clicks.count) { clicks[$0].ad }
-      codes.append(apply(ad: clicks[i].ad, minute: clicks[i].minute))
+    var i = 0
+    while i < clicks.count {
+      // Neighbours are mostly of one minute, whose map is asked for once.
+      let minute = clicks[i].minute
+      let place = index(of: minute)
+      let start = i
+      repeat {
+        ads.prefetch(i, clicks.count) { clicks[$0].ad }
+        let code = ads.assign(clicks[i].ad)
+        minutes[place].add(code)
+        codes.append(code)
+        i += 1
+      } while i < clicks.count && clicks[i].minute == minute
+      position += UInt64(i - start)
+      total += UInt64(i - start)
     }
   }
 

@@ -42,7 +42,12 @@ package struct MinuteMap: Sendable {
   private func slot(of code: UInt32) -> Int {
     let mask = counts.count - 1
     var slot = Int(truncatingIfNeeded: (UInt64(code) &* 0x9E37_79B9_7F4A_7C15) >> 32) & mask
-    while counts[slot] != 0, codes[slot] != code { slot = (slot + 1) & mask }
+    // Both have as many slots, and a slot is masked.
+    unsafe codes.withUnsafeBufferPointer { codes in
+      unsafe counts.withUnsafeBufferPointer { counts in
+        while unsafe counts[slot] != 0 && codes[slot] != code { slot = (slot + 1) & mask }
+      }
+    }
     return slot
   }
 

@@ -52,14 +52,14 @@ package struct SegmentBuilder: ~Copyable {
     strings: CapturedStrings? = nil, at index: Int = 0
   ) {
     precondition(!steps.isEmpty, "a click before the time it was received at")
-    precondition(count < Self.maximumRows && stringBytes < 1 << 30)
+    precondition(count < Self.maximumRows && (piles.isEmpty || stringBytes < 1 << 30))
     if let strings { add(strings, at: index) }
     rows.append(
       BuilderRow(
         high: impression.high, low: impression.low, eventTime: eventTime, code: code,
         source: source.rawValue | (isRepeat ? RowVector.mark : 0)))
     if isRepeat { marked += 1 }
-    for i in piles.indices { piles[i].fill(to: rows.count) }
+    if !piles.isEmpty { for i in piles.indices { piles[i].fill(to: rows.count) } }
   }
 
   private mutating func add(_ strings: CapturedStrings, at index: Int) {
@@ -99,7 +99,7 @@ package struct SegmentBuilder: ~Copyable {
     // The last step may have come without a click after it.
     for step in steps where step.position < next { try writer.add(step) }
     try writer.endSteps()
-    for sum in sums { try writer.add(sum) }
+    try writer.add(sums)
     try writer.endSums()
     return try writer.finish()
   }

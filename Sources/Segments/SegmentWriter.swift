@@ -204,6 +204,18 @@ struct SegmentWriter: ~Copyable {
     sumCount += 1
   }
 
+  /// Adds rows of sums, as `add` does one by one.
+  mutating func add(_ all: [SegmentSum]) throws(SystemError) {
+    var next = 0
+    while next < all.count {
+      if !sums.takes(all[next]) { try writeSums() }
+      let added = sums.append(all, from: next)
+      summed &+= added.clicks
+      sumCount += UInt64(added.end - next)
+      next = added.end
+    }
+  }
+
   private mutating func writeSums() throws(SystemError) {
     guard let fence = sums.fence(offset: file.sectionBytes) else { return }
     fence.write(to: &sumFences)

@@ -74,6 +74,28 @@ struct SumFence {
     count += 1
   }
 
+  /// Adds rows from `start` on, as many as the block takes; returns where it stopped, and their clicks.
+  func append(_ sums: [SegmentSum], from start: Int) -> (end: Int, clicks: UInt64) {
+    let group = count == 0 ? SumBlock.group(sums[start].minute.index) : group
+    let place = count
+    let end = min(sums.count, start + SumBlock.capacity - place)
+    var all: UInt64 = 0
+    var i = start
+    while i < end {
+      let sum = sums[i]
+      guard SumBlock.group(sum.minute.index) == group else { break }
+      let at = place + i - start
+      unsafe codes[at] = sum.code
+      unsafe buckets[at] = UInt32(truncatingIfNeeded: sum.minute.index)
+      unsafe clicks[at] = sum.clicks
+      all &+= sum.clicks
+      i += 1
+    }
+    self.group = group
+    count = place + i - start
+    return (i, all)
+  }
+
   func removeAll() { count = 0 }
 
   /// The fence of this block; nil where it has no row.

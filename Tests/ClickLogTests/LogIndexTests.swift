@@ -76,4 +76,46 @@ import Testing
       try expectFound(from: watermark)
     }
   }
+
+  /// The newest clicks are in memory: those that are pending, and of those that were written as many as are kept.
+  @Test func theNewestClicksAreInMemory() throws {
+    try Seeds.run(3) { seed in
+      var generator = seed.generator
+      let disk = SimulatedDisk()
+      var next: UInt32 = 0
+      let start = generator.edge(in: 0...1 << 40 as ClosedRange<UInt64>)
+      var place = try slot(0, first: start, disk)
+      var writer = LogWriter(
+        file: place.0, header: place.1, offset: 4096, nextPosition: start, checksum: 0, frameIndex: 0)
+      var all: [Click] = []
+      let kept = 65_536
+      while all.count < kept + 10_000 {
+        let count = 1 + generator.small(in: 0...1_200)
+        if !writer.hasRoom(for: count) {
+          try writer.close(FrameStamp(logicalTime: 0, runningTime: 0, manifestSequence: 0))
+          next += 1
+          place = try slot(next, first: writer.nextPosition, disk)
+          writer.move(to: place.0, header: place.1)
+        }
+        let written = all.count
+        for _ in 0..<count {
+          all.append(click(UInt64(all.count), &generator))
+          _ = writer.append(all.last!)
+        }
+        func expectFound(_ number: Int) {
+          let found = writer.recentClick(at: start + UInt64(number))
+          if found?.identity != all[number].identity || found?.eventTime != all[number].eventTime {
+            Issue.record("\(seed): \(number) of \(all.count)")
+          }
+        }
+        for _ in 0..<20 { expectFound(generator.edge(in: max(0, written - kept)...(all.count - 1))) }
+        if written > kept {
+          let old = generator.edge(in: 0...(written - kept - 1))
+          #expect(writer.recentClick(at: start + UInt64(old)) == nil, "\(seed)")
+        }
+        #expect(writer.recentClick(at: start + UInt64(all.count)) == nil && writer.recentClick(at: start &- 1) == nil)
+        _ = try writer.commit(FrameStamp(logicalTime: 0, runningTime: 0, manifestSequence: 0))
+      }
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import ClickLog
 import Clicks
 import Simulation
 import Store
@@ -48,7 +49,7 @@ import Testing
   /// A record that rots under a running store must not turn a repeat into a new click.
   @Test func aRepeatOfARottenRecordIsNotCounted() throws {
     let machine = SimulatedMachine(seed: 9)
-    let store = try Store.open(machine.environment, "/data", options: Scenario.options)
+    var store = try Store.open(machine.environment, "/data", options: Scenario.options)
     let identity = ClickIdentity(ad: AdKey(rawValue: 1), impression: ImpressionID(high: 2, low: 3))
     func send() -> Verdict {
       let batch = [ClickRequest(identity: identity)]
@@ -58,11 +59,17 @@ import Testing
     }
     #expect(send() == .valid)
     #expect(send() == .duplicate)
+    // What this process wrote is in its memory; the next one reads it, from where it was copied to.
+    store = try Store.open(machine.environment, "/data", options: Scenario.options)
+    #expect(send() == .duplicate)
+    let extent = try #require(store.shards[0].state.extents.first)
+    #expect(extent.firstPosition == 0)
+    let slot = "data/shard-00/log/\(SlotHeader.name(extent.slot))"
     let record = 4096 + 80
     for offset in [record + 3, record + 15, record + 16, record + 37, record + 39] {
-      machine.disk.flip(bit: 5, ofByte: offset, in: "data/shard-00/log/slot-000")
+      machine.disk.flip(bit: 5, ofByte: offset, in: slot)
       #expect(send() == .unrecorded, "byte \(offset)")
-      machine.disk.flip(bit: 5, ofByte: offset, in: "data/shard-00/log/slot-000")
+      machine.disk.flip(bit: 5, ofByte: offset, in: slot)
     }
     #expect(send() == .duplicate)
     #expect(store.shards[0].condition.counters.readErrors == 5)

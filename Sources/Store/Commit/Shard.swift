@@ -186,7 +186,7 @@ package final class Shard {
     do {
       let found = try dedup.find(hash) { candidate throws -> Bool in
         if candidate < end { return false }
-        first = try recall(candidate, hash, request.identity)
+        first = try recall(candidate, hash, request.identity, writer)
         return first != nil
       }
       return found == nil ? ClickAnswer(.valid) : ClickAnswer(.duplicate, eventTime: first?.eventTime ?? 0)
@@ -207,7 +207,6 @@ package final class Shard {
     hashes.removeAll(keepingCapacity: true)
     decided.removeAll(keepingCapacity: true)
     accepted.removeAll(keepingCapacity: true)
-    newestEvent = .min
     let version = live.version
     let horizonEnd = expire(at: stamp.runningTime, version)
     lookup.run(
@@ -225,27 +224,42 @@ package final class Shard {
     swap(&hashes, &self.hashes)
     swap(&decided, &self.decided)
     swap(&accepted, &self.accepted)
+    decideAll(batch, captured, stamp, horizonEnd, isSearched, &dedup, &writer, &hashes, &decided, &accepted)
+    swap(&hashes, &self.hashes)
+    swap(&decided, &self.decided)
+    swap(&accepted, &self.accepted)
+  }
+
+  /// The clicks of a batch, one after the other. `dedup` and `writer` are this shard's own, asked for once a batch.
+  private func decideAll(
+    _ batch: Span<ClickRequest>, _ captured: CapturedStrings?, _ stamp: FrameStamp, _ horizonEnd: UInt64,
+    _ isSearched: Bool, _ dedup: inout DedupIndex, _ writer: inout LogWriter, _ hashes: inout [UInt64],
+    _ decided: inout [ClickAnswer], _ accepted: inout [(ad: AdKey, minute: Minute)]
+  ) {
     for i in 0..<batch.count {
       let hash = hashed(batch[i].identity)
       dedup.prefetch(hash)
       hashes.append(hash)
     }
     let latest = lookup.latest
+    let first = nextPosition
+    var newest = Int64.min
     for i in 0..<batch.count {
       switch isSearched ? earlier(i) : .none {
       case .none:
         let answer = decide(
-          batch[i], captured, i, stamp, hash: hashes[i], position: nextPosition + UInt64(accepted.count),
-          horizonEnd: LifetimeLookup.isPlain(batch[i], latest: latest) ? horizonEnd : 0)
-        if answer.verdict == .valid { accepted.append((batch[i].identity.ad, Minute(containing: answer.eventTime))) }
+          batch[i], captured, i, stamp, hash: hashes[i], position: first + UInt64(accepted.count),
+          horizonEnd: LifetimeLookup.isPlain(batch[i], latest: latest) ? horizonEnd : 0, &dedup, &writer)
+        if answer.verdict == .valid {
+          accepted.append((batch[i].identity.ad, Minute(containing: answer.eventTime)))
+          newest = max(newest, answer.eventTime)
+        }
         decided.append(answer)
       case .counted(let time): decided.append(ClickAnswer(.duplicate, eventTime: time))
       case .unreadable: decided.append(ClickAnswer(.unrecorded))
       }
     }
-    swap(&hashes, &self.hashes)
-    swap(&decided, &self.decided)
-    swap(&accepted, &self.accepted)
+    newestEvent = newest
   }
 
   /// What the segments say of the click at `index` of the batch.
@@ -268,14 +282,14 @@ package final class Shard {
   @inline(__always)
   private func decide(
     _ request: ClickRequest, _ captured: CapturedStrings?, _ index: Int, _ stamp: FrameStamp, hash: UInt64,
-    position: UInt64, horizonEnd: UInt64
+    position: UInt64, horizonEnd: UInt64, _ dedup: inout DedupIndex, _ writer: inout LogWriter
   ) -> ClickAnswer {
     var first: Click?
     let outcome: DedupIndex.Outcome
     do {
       outcome = try dedup.put(hash, position: position) { candidate throws -> Bool in
         if candidate < horizonEnd { return false }
-        first = try recall(candidate, hash, request.identity)
+        first = try recall(candidate, hash, request.identity, writer)
         return first != nil || sabotaged(.trustTag)
       }
     } catch {
@@ -294,19 +308,20 @@ package final class Shard {
         receiveTime: stamp.logicalTime, source: Click.Source(rawValue: request.source) ?? .browser)
       let written = writer.append(click, captured: captured, at: index)
       precondition(written == position)
-      newestEvent = max(newestEvent, click.eventTime)
       return ClickAnswer(.valid, eventTime: click.eventTime)
     }
   }
 
-  /// The click at `position`, which the index says has the tag of `hash`, if it is the one of `identity`. It is in the
-  /// frame in memory, in the log, or in a segment.
+  /// The click at `position`, which the index says has the tag of `hash`, if it is the one of `identity`. It is in
+  /// memory where it is new, in the log, or in a segment.
   ///
   /// A log record that cannot be it has rotted since it was written: then nobody knows whether the click that is looked for
   /// was counted. Frame checksums are not looked at here, so rot that leaves the tag (one of 65,536) is seen only by the next
   /// opening; segments are verified.
-  private func recall(_ position: UInt64, _ hash: UInt64, _ identity: ClickIdentity) throws -> Click? {
-    var found = writer.pendingClick(at: position)
+  private func recall(
+    _ position: UInt64, _ hash: UInt64, _ identity: ClickIdentity, _ writer: borrowing LogWriter
+  ) throws -> Click? {
+    var found = writer.recentClick(at: position)
     if found == nil { found = try index.click(at: position) }
     if let click = found, DedupIndex.haveSameTag(hashed(click.identity), hash) {
       return click.identity == identity ? click : nil
@@ -318,28 +333,6 @@ package final class Shard {
       "\(core.directory)/\(StoreFiles.log)",
       what: "the click at position \(position) is not the one that was written there",
       remedy: "a restart reads the log again and names the place")
-  }
-
-  private static func recall(
-    _ identity: ClickIdentity, at position: UInt64, in segment: Segment, code: UInt32?
-  ) throws -> Click? {
-    guard let code else { return nil }
-    var found: Click?
-    do {
-      try segment.find(identity.impression) { row in
-        guard row.code == code, row.position == position else { return true }
-        // When it was received plays no part in the answer.
-        found = Click(
-          impression: row.impression, ad: identity.ad, eventTime: row.eventTime, receiveTime: row.eventTime,
-          source: row.source)
-        return false
-      }
-    } catch let damage as FormatError {
-      throw ShardError.corrupt(
-        damage.file, what: "at byte \(damage.offset): \(damage.reason)",
-        remedy: "`tally verify` names all damage; a backup has the file as it was")
-    }
-    return found
   }
 
   private func hashed(_ identity: ClickIdentity) -> UInt64 {
