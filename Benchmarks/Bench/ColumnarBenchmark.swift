@@ -7,8 +7,8 @@ import Reconciliation
 import Segments
 
 /// The files of the columnar store by themselves, on the data sets that the peers are measured on (`DataSets`): how fast
-/// they are written, what they take, how fast they answer. Clicks are sealed on two threads, as two shards do it, and merged by
-/// two; all else is done by one. Every file is synced before its time ends.
+/// they are written, what they take, how fast they answer. Clicks are sealed and runs written on two threads, as two shards do
+/// it, and clicks merged by two; all else is done by one. Every file is synced before its time ends.
 package final class ColumnarBenchmark {
   private let data: DataSets
   private let owned: TemporaryDirectory?

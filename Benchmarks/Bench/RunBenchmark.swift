@@ -30,7 +30,10 @@ struct RunBenchmark {
     return windows
   }
 
-  private func path(_ window: Int) -> String { "\(directory)/\(name)-\(window)" }
+  /// Shards among which ads are spread, each with a thread that writes its runs and with codes of its own, as a store has them.
+  static let shards = 2
+
+  private func path(_ window: Int, _ shard: Int) -> String { "\(directory)/\(name)-\(shard)-\(window)" }
 
   private func writer(
     _ path: String, _ number: Int, _ window: Range<Int64>, seconds: UInt32
@@ -42,22 +45,22 @@ struct RunBenchmark {
       table: 0, bucketSeconds: seconds, firstBucket: window.lowerBound, bucketCount: UInt32(window.count), kind: .base,
       sequence: UInt64(number), position: 0)
     return try RunWriter(
-      files, path: path, temporary: "\(directory)/tmp", header: header, descriptor: descriptor)
+      files, path: path, temporary: path + ".part", header: header, descriptor: descriptor)
   }
 
   /// `load`, rows/s: ordered rows into synced runs. `bytes`, B a row: all of the files.
   func load(_ rows: MinuteRows, _ time: any TimeSource) throws -> [Measurement] {
-    var bytes: UInt64 = 0
-    var written: UInt64 = 0
     let windows = windows(rows.minutes, tiers)
+    let parts = (0..<Self.shards).map { rows.shard($0, of: Self.shards) }
+    var (bytes, written): (UInt64, UInt64) = (0, 0)
     let took = try elapsed(time) {
-      for (number, window) in windows.enumerated() {
-        var writer = try writer(path(number), number, window, seconds: 60)
-        unsafe try rows.forEachAd(in: window) { code, minutes, counts throws(SystemError) in
-          unsafe try writer.add(code: code, buckets: minutes, values: counts)
-          written += UInt64(minutes.count)
-        }
-        bytes += try writer.finish().bytes
+      let loads = try parts.enumerated().map { shard, part in
+        try RunLoading("load-\(shard)") { [self] () throws(SystemError) in try write(part, windows, shard) }
+      }
+      for load in loads {
+        let done = try load.wait()
+        bytes += done.bytes
+        written += done.rows
       }
     }
     guard written == UInt64(rows.count) else {
@@ -69,11 +72,29 @@ struct RunBenchmark {
     ]
   }
 
+  /// Writes the runs of one shard.
+  private func write(
+    _ rows: MinuteRows, _ windows: [Range<Int64>], _ shard: Int
+  ) throws(SystemError) -> RunLoading.Written {
+    var done = RunLoading.Written()
+    for (number, window) in windows.enumerated() {
+      var writer = try writer(path(number, shard), number, window, seconds: 60)
+      unsafe try rows.forEachAd(in: window) { code, minutes, counts throws(SystemError) in
+        unsafe try writer.add(code: code, buckets: minutes, values: counts)
+        done.rows += UInt64(minutes.count)
+      }
+      done.bytes += try writer.finish().bytes
+    }
+    return done
+  }
+
   /// `p50` and `p99`, µs, of one ad's series over an hour, a day, 30 days by minute and 30 days by hour, and of all ads' totals per
   /// minute of a day: from the runs' own totals, and by adding up every row.
   func query(_ data: DataSets.MinuteColumns, _ queries: Int, _ time: any TimeSource) throws -> [Measurement] {
     let rows = try MinuteRows(data, codes: nil)
-    let minutes = try windows(rows.minutes, tiers).indices.map { try Run.open(files, path($0), access: .mapped) }
+    let minutes = try (0..<Self.shards).map { shard in
+      try windows(rows.minutes, tiers).indices.map { try Run.open(files, path($0, shard), access: .mapped) }
+    }
     let hours = try hourRuns(rows)
     let ads = Int(data.ad[data.ad.count - 1]) + 1
     let length = rows.minutes.count
@@ -90,7 +111,11 @@ struct RunBenchmark {
         let start = (first + Int64(offset)) / Int64(width)
         for i in counts.indices { counts[i] = 0 }
         let began = time.monotonic()
-        try Self.series(width == 1 ? minutes : hours, UInt32(ad), from: start, buffer, &counts)
+        if width == 1 {
+          try Self.series(minutes[ad % Self.shards], UInt32(ad / Self.shards), from: start, buffer, &counts)
+        } else {
+          try Self.series(hours, UInt32(ad), from: start, buffer, &counts)
+        }
         let took = time.monotonic() - began
         for i in counts.indices {
           let place = ad * length + offset + i * width
@@ -154,7 +179,7 @@ struct RunBenchmark {
   }
 
   private func totals(
-    _ data: DataSets.MinuteColumns, _ runs: [Run], _ rows: MinuteRows, _ queries: Int, _ chance: inout SplitMix64,
+    _ data: DataSets.MinuteColumns, _ runs: [[Run]], _ rows: MinuteRows, _ queries: Int, _ chance: inout SplitMix64,
     _ time: any TimeSource
   ) throws -> [Measurement] {
     let length = rows.minutes.count
@@ -168,11 +193,13 @@ struct RunBenchmark {
         (0..<ads).reduce(Int64(0)) { $0 + Int64(data.count[$1 * length + offset + minute]) }
       }
       var sums = [Int64](repeating: 0, count: 1_440)
-      let reading = try elapsed(time) { for run in runs { try run.totals(buckets: day, into: &sums) } }
+      let reading = try elapsed(time) { for run in runs.joined() { try run.totals(buckets: day, into: &sums) } }
       var added = [UInt64](repeating: 0, count: 1_440)
       let buffer = AdRowBuffer()
       let scanning = try elapsed(time) {
-        for ad in 0..<UInt32(ads) { try Self.series(runs, ad, from: start, buffer, &added) }
+        for ad in 0..<ads {
+          try Self.series(runs[ad % Self.shards], UInt32(ad / Self.shards), from: start, buffer, &added)
+        }
       }
       guard sums == due, added.map({ Int64($0) }) == due else {
         throw BenchFailure("columnar: the totals of a day are wrong")
@@ -217,6 +244,13 @@ struct MinuteRows {
     guard least <= greatest else { throw BenchFailure("columnar: a table without rows") }
     minutes = (least / 1_440 * 1_440)..<((greatest / 1_440 + 1) * 1_440)
     ads.sort { $0.code < $1.code }
+  }
+
+  /// The rows of the ads that one of `count` shards has, under its own codes.
+  func shard(_ number: Int, of count: Int) -> MinuteRows {
+    var part = self
+    part.ads = ads.filter { Int($0.code) % count == number }.map { ($0.code / UInt32(count), $0.rows) }
+    return part
   }
 
   /// The rows of each ad in `window`, in order.
