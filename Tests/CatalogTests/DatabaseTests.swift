@@ -198,7 +198,7 @@ import Testing
 
   /// What a large file has damaged is for those who read it, and for the background: nobody waits for a pass over gigabytes.
   @Test func aLargeFileIsCheckedWhereThatIsAskedFor() throws {
-    let note = "CREATE TABLE note (text BLOB); INSERT INTO note VALUES (zeroblob(66000000)), (x'00')"
+    let note = "CREATE TABLE note (text BLOB); INSERT INTO note VALUES (zeroblob(70000000)), (x'00')"
     try {
       let catalog = try scratch.open()
       _ = try catalog.put(draft("ad-1"), hasCounts: false)

@@ -72,9 +72,16 @@ import Testing
       try service.request("GET", target, [("Authorization", "Bearer \(service.token)")] + headers)
     }
     for target in [target, "/openapi.json"] {
-      let plain = try get(target, [])
+      var plain = try get(target, [])
       #expect(plain.header("Content-Encoding") == nil && plain.header("Vary")?.contains("Accept-Encoding") == true)
-      let packed = try get(target, [("Accept-Encoding", "br, gzip;q=0.5")])
+      var packed = try get(target, [("Accept-Encoding", "br, gzip;q=0.5")])
+      // The click or the end of a minute may come in between: then the answer is another one.
+      for _ in 0..<5 {
+        let again = try get(target, [])
+        if again.body == plain.body { break }
+        plain = again
+        packed = try get(target, [("Accept-Encoding", "br, gzip;q=0.5")])
+      }
       #expect(packed.header("Content-Encoding") == "gzip" && packed.body.count * 3 < plain.body.count)
       var text: [UInt8] = []
       let front = TextFront(limit: 1 << 24, mustBeGzip: true)

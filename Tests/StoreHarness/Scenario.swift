@@ -80,10 +80,10 @@ package struct Scenario: Sendable, CustomStringConvertible {
     return options
   }
 
-  /// Of a script that makes many files every push crashes at one call in eight; the long campaigns at each.
+  /// Of a script that makes many files every push crashes at one call in sixteen; the long campaigns at each.
   package var stride: Int {
     let makesFiles = steps.contains { if case .settle = $0 { true } else { false } }
-    return (makesFiles ? 8 : 1) * (shards > 1 ? 6 : 1)
+    return (makesFiles ? 16 : 1) * (shards > 1 ? 6 : 1)
   }
 
   /// Some of the scripts on several shards, which crash one in the middle of what another does.
